@@ -1,0 +1,438 @@
+"""What can go wrong with any loss, so that no exercise has to list it. Pure: works on what was asked and answered.
+
+Every function takes the exercise and the questions, and returns a sentence for the learner, or "".
+"""
+import math
+
+import torch
+
+from grader.answer import Array, Call, Foreign
+
+
+def general(exercise, ask, asked):
+    """The first sentence that explains every question that was answered wrongly, or ""."""
+    wrong = [a for a in asked if a.difference]
+    for suspect in (_kind, _dtype, _changed, _gradient, _only_example, _extremes, _transformed_inputs, _ignored,
+                    _shape, _rescaled, _constant, _only_size):
+        says = suspect(exercise, ask, asked, wrong)
+        if says:
+            return says
+    return ""
+
+
+# ---------------------------------------------------------------- what an answer is
+
+def _kind(exercise, ask, asked, wrong):
+    if any(a.difference != "type" for a in wrong):
+        return ""
+    value, want = wrong[0].got.value, wrong[0].expected.value
+    if value is None:
+        return "Your function returns nothing (None). Does every path end in `return`?"
+    if isinstance(want, tuple):
+        got = f"{len(value)} values" if isinstance(value, tuple) else "a single value"
+        return f"Return {len(want)} values, as in `return a, b`: yours returns {got}, or a part of another kind."
+    if isinstance(value, (bool, int, float)):
+        return (f"You return a Python {type(value).__name__}; a tensor is expected. `.item()` and `float(…)` cut the value out of "
+                "the graph, so that no gradient can flow.")
+    if isinstance(value, Array):
+        return "You return a numpy array; a tensor is expected. Numpy knows no autograd: stay with torch functions."
+    if isinstance(value, tuple):
+        return "You return a list or tuple; one tensor is expected. `torch.stack` makes a tensor of a list of tensors."
+    return f"You return {value.type if isinstance(value, Foreign) else type(value).__name__}; a tensor is expected."
+
+
+def _dtype(exercise, ask, asked, wrong):
+    if any(a.difference != "dtype" for a in wrong):
+        return ""
+    name = lambda t: str(t.dtype).removeprefix("torch.")       # noqa: E731
+    pair = next(((g, w) for g, w in zip(_parts(wrong[0].got.value), _parts(wrong[0].expected.value))
+                 if isinstance(g, torch.Tensor) and g.dtype != w.dtype), None)
+    if not pair:
+        return ""
+    got, want = pair
+    return (f"The values are right, but the dtype is {name(got)} where {name(want)} is expected. "
+            + ("A result has the dtype of its input: convert nothing, and create tensors with `dtype=` or `…_like`."
+               if want.is_floating_point() else "Class indices and one-hot labels are integers (int64)."))
+
+
+def _changed(exercise, ask, asked, wrong):
+    if any(a.difference != "changed" for a in wrong):
+        return ""
+    names = ", ".join(f"`{n}`" for n in wrong[0].got.changed)
+    return (f"The result is right, but your function changes its input {names}. In-place operations (`+=`, `x[…] = …`, "
+            "methods that end in `_`) write into the caller's tensor: work on a new one.")
+
+
+def _gradient(exercise, ask, asked, wrong):
+    kinds = {a.difference for a in wrong}
+    if kinds == {"cut"}:
+        names = ", ".join(f"`{n}`" for n, g in wrong[0].got.gradients.items() if g is None and wrong[0].expected.gradients[n] is not None)
+        return (f"The value is right, but no gradient reaches {names}: something cuts the graph. `.detach()`, `.item()`, `.numpy()`, "
+                "`torch.tensor(…)`, `torch.no_grad()` and comparisons do.")
+    if kinds != {"gradient"}:
+        return ""
+    pairs = [(a.got.gradients[n], g) for a in wrong for n, g in a.expected.gradients.items() if g is not None]
+    if any(mine.isnan().any() and not g.isnan().any() for mine, g in pairs):
+        return ("The value is right, but its gradient is nan. A nan or inf that `torch.where` or a multiplication by 0 hides in the "
+                "value comes back in the gradient: keep it from arising.")
+    if all((mine == 0).all() for mine, _ in pairs):
+        return "The value is right, but its gradient is 0 where it should not be: a clamp, a rounding or a saturated function is in the way."
+    ratio = _ratio([(m, g) for m, g in pairs if m.shape == g.shape])
+    if ratio is not None:
+        return f"The value is right, but its gradient is {_times(ratio)} what it should be: part of the formula is cut off from autograd."
+    return "The value is right, but its gradient is not: a part of the formula is cut off from autograd, or saturates."
+
+
+# ---------------------------------------------------------------- where an answer is right
+
+def _only_example(exercise, ask, asked, wrong):
+    examples = [a for a in asked if a.case.example]
+    if examples and all(not a.difference for a in examples) and all(a.difference for a in asked if not a.case.example) \
+            and len({a.difference for a in wrong}) == 1 and _same_answer([a for a in asked if a.got.value is not None]):
+        return "Right for the lesson's example and nothing else: compute the result from the arguments."
+    return ""
+
+
+def _same_answer(asked):
+    """Is it the same value whatever the question?"""
+    values = [a.got.value for a in asked]
+    return len(values) > 1 and all(isinstance(v, torch.Tensor) for v in values) \
+        and all(v.shape == values[0].shape and torch.equal(torch.nan_to_num(v), torch.nan_to_num(values[0])) for v in values)
+
+
+def _constant(exercise, ask, asked, wrong):
+    if len(wrong) == len([a for a in asked if not a.case.example]) and _same_answer(wrong):
+        return "Your result is the same whatever the inputs are: compute it from the arguments."
+    return ""
+
+
+def _extremes(exercise, ask, asked, wrong):
+    if not all(a.case.extreme for a in wrong) or all(a.case.extreme for a in asked):
+        return ""
+    bad = [_describe_bad(a.got) for a in wrong]
+    what = next(filter(None, bad), "")
+    if what:
+        return (f"Right for ordinary inputs, but {what} at the extremes: something on the way overflows, or a logarithm meets 0. "
+                "Rewrite the formula so that no large number is ever exponentiated and no 0 is ever logged.")
+    return "Right for ordinary inputs, but wrong at the extremes: precision is lost on the way, or a clamp cuts off what it should not."
+
+
+def _describe_bad(result):
+    for t in [*_parts(result.value), *result.gradients.values()]:
+        if isinstance(t, torch.Tensor) and t.is_floating_point():
+            if t.isnan().any():
+                return "nan"
+            if t.isinf().any():
+                return "infinite"
+    return ""
+
+
+def _only_size(exercise, ask, asked, wrong):
+    """Right only for the number of samples of the lesson's example?"""
+    example = next((a for a in asked if a.case.example and not a.difference), None)
+    n = _samples(example.question) if example else 0
+    if not n or any(a.difference not in ("value", "shape") for a in wrong):
+        return ""
+    from grader.judge import compare
+
+    seen = 0
+    for a in wrong:
+        size = _samples(a.question)
+        if size <= n:
+            continue
+        cut = _map(a.question, lambda v: v[:n] if isinstance(v, torch.Tensor) and v.ndim and v.shape[0] == size else v)
+        expected = exercise.run(exercise.reference, cut, a.case.gradient)
+        if expected.raised or compare(exercise, a.case, expected, ask(cut, a.case.gradient)):
+            return ""
+        seen += 1
+    return f"Right only for {n} samples, as in the lesson's example: take the size from the arguments." if seen else ""
+
+
+# ---------------------------------------------------------------- what was done to the arguments
+
+def _transformed_inputs(exercise, ask, asked, wrong):
+    """Would the reference give this answer if its arguments had been treated otherwise?"""
+    for says, change in _treatments(exercise, wrong):
+        if all(_explains(exercise, a, change) for a in wrong):
+            return says
+    return ""
+
+
+def _treatments(exercise, wrong):
+    parameters = exercise.parameters
+    tensors = [i for i, v in enumerate(wrong[0].question.args) if isinstance(v, torch.Tensor)]
+    for i in tensors:
+        for j in tensors:
+            if i < j:
+                yield (f"It looks as if `{parameters[i]}` and `{parameters[j]}` have changed places.", _swap(i, j))
+    dims = {v for a in wrong for v in _dims(exercise, a.question)}
+    if dims:
+        for other in (0, 1, 2, -1, -2):
+            yield f"You always work along dimension {other}, whatever `dim` says.", _with(exercise, "dim", other)
+    for i in tensors:
+        name = parameters[i]
+        last = lambda f: lambda t: f(t, dim=-1) if t.ndim else t        # noqa: E731
+        for what, f in [("a sigmoid", torch.sigmoid), ("a softmax", last(torch.softmax)), ("a log_softmax", last(torch.log_softmax)),
+                        ("a logarithm", torch.log), ("an exponential", torch.exp)]:
+            yield f"You applied {what} to `{name}` first: it goes in as it is.", _apply(i, f)
+        yield f"The sign of `{name}` is turned round.", _apply(i, torch.neg)
+        yield f"You used 1 − `{name}` in the place of `{name}`.", _apply(i, lambda t: 1 - t)
+        yield f"You lost the gradient or the sign of `{name}`: the result is that of its absolute value.", _apply(i, torch.abs)
+
+
+def _explains(exercise, a, change):
+    from grader.judge import alike
+
+    try:
+        question = change(a.question)
+    except (RuntimeError, IndexError, TypeError, ValueError, KeyError):
+        return False
+    if question is None:
+        return False
+    return not a.got.raised and alike(_value_only(a.got), _value_only(exercise.run(exercise.reference, question)), a.case)
+
+
+def _value_only(result):
+    from dataclasses import replace
+
+    return replace(result, gradients={}, changed=())
+
+
+def _dims(exercise, question):
+    given = dict(zip(exercise.parameters, question.args)) | question.kwargs
+    return [given["dim"]] if isinstance(given.get("dim"), int) else []
+
+
+def _swap(i, j):
+    def change(q):
+        args = list(q.args)
+        args[i], args[j] = args[j], args[i]
+        return Call(tuple(args), q.kwargs, q.init)
+    return change
+
+
+def _with(exercise, name, value):
+    def change(q):
+        given = dict(zip(exercise.parameters, q.args)) | q.kwargs
+        if given.get(name) == value:
+            return q
+        return Call((), given | {name: value}, q.init)
+    return change
+
+
+def _apply(i, f):
+    def change(q):
+        if i >= len(q.args) or not isinstance(q.args[i], torch.Tensor) or not q.args[i].is_floating_point():
+            return None
+        return Call(tuple(f(v) if k == i else v for k, v in enumerate(q.args)), q.kwargs, q.init)
+    return change
+
+
+def _ignored(exercise, ask, asked, wrong):
+    """Is there an argument whose value makes no difference to the answer where it should?"""
+    defaults = {n: p.default for n, p in exercise.signature.parameters.items() if p.default is not p.empty}
+    for name, default in defaults.items():
+        given = lambda q: dict(zip(exercise.parameters, q.args)) | q.kwargs       # noqa: E731
+        if all(name in given(a.question) for a in wrong) and \
+                all(_explains(exercise, a, lambda q: Call((), {k: v for k, v in given(q).items() if k != name}, q.init)) for a in wrong):
+            return f"The argument `{name}` has no effect: your result is that of the default, `{name}={default!r}`."
+    if wrong[0].question.init and all(a.question.init for a in wrong) and \
+            all(_explains(exercise, a, lambda q: Call(q.args, q.kwargs)) for a in wrong):
+        return f"What the constructor is given ({', '.join(wrong[0].question.init)}) has no effect in `forward`."
+    return ""
+
+
+# ---------------------------------------------------------------- what was done to the result
+
+def _shape(exercise, ask, asked, wrong):
+    if any(a.difference != "shape" for a in wrong):
+        return ""
+    from grader.judge import close
+
+    pairs = [(a.got.value, a.expected.value) for a in wrong if isinstance(a.got.value, torch.Tensor) and isinstance(a.expected.value, torch.Tensor)]
+    if len(pairs) != len(wrong) or any(g.is_complex() for g, _ in pairs):
+        return ""
+    def fits(f):
+        return all(_quiet(f, g, w) for g, w in pairs)
+    if fits(lambda g, w: w.ndim == 0 and g.numel() > 1 and close(g.double().mean(), w.double())):
+        return "You return one loss per sample: the mean over the samples is still to be taken."
+    if fits(lambda g, w: w.ndim == 0 and g.numel() > 1 and close(g.double().sum(), w.double())):
+        return "You return the parts of a sum: they are still to be added up."
+    if fits(lambda g, w: g.numel() == w.numel() and close(g.flatten(), w.flatten())):
+        g, w = pairs[0]
+        return (f"The numbers are right, but the shape is {tuple(g.shape)} where {tuple(w.shape)} is expected: "
+                "a `keepdim`, an index or an `unsqueeze` too many or too few.")
+    if fits(lambda g, w: g.ndim == 0 and w.ndim and (close(g, w.double().mean()) or close(g, w.double().sum()))):
+        return "You return a single number; one value for each entry is expected: a mean or a sum too many."
+    if fits(lambda g, w: g.ndim == 2 and g.shape[0] == g.shape[1] and w.ndim <= 2 and g.shape[0] in w.shape):
+        g, w = pairs[0]
+        return (f"Your result has shape {tuple(g.shape)} where {tuple(w.shape)} is expected: an (N, 1) met an (N,), and broadcasting "
+                "paired everything with everything.")
+    g, w = pairs[0]
+    return f"Your result has shape {tuple(g.shape)} where {tuple(w.shape)} is expected."
+
+
+def _quiet(f, *args):
+    try:
+        return bool(f(*args))
+    except (RuntimeError, TypeError, ValueError, IndexError):
+        return False
+
+
+def _rescaled(exercise, ask, asked, wrong):
+    """A constant factor, the sign, a logarithm too many: one simple function of the right result."""
+    if any(a.difference != "value" for a in wrong):
+        return ""
+    from grader.judge import close
+
+    triples = [(a.got.value, a.expected.value, a.question) for a in wrong]
+    if any(not isinstance(g, torch.Tensor) or not isinstance(w, torch.Tensor) or g.is_complex() for g, w, _ in triples):
+        return ""
+    def fits(f):
+        """… with N the first dimension, or the number of all entries (a loss of a matrix averages over those)."""
+        telling = any((g != 0).any() and g.isfinite().any() for g, _, _ in triples)
+        return telling and any(all(_quiet(lambda: close(g, f(w.double(), size(q), _classes(q)), 1e-4, 1e-6)) for g, w, q in triples)
+                               for size in (_samples, _entries))
+    factors = [
+        ("The sign is turned round: a loss is minus a logarithm, and falls as the model gets better.", lambda n, c: -1),
+        ("Your result is N times too large: it is a sum over the samples where a mean is expected.", lambda n, c: n),
+        ("Your result is N times too small: it is divided by the number of samples once too often.", lambda n, c: 1 / n),
+        ("Your result is C times too large: it is summed over the classes where a mean is expected, or multiplied by their number.", lambda n, c: c),
+        ("Your result is C times too small: it is divided by the number of classes too (a `.mean()` over the whole matrix does that).", lambda n, c: 1 / c),
+        ("Your result is N·C times too large: a sum stands where a mean over everything is expected.", lambda n, c: n * c),
+        ("Your result is N·C times too small: it is divided by the number of all entries.", lambda n, c: 1 / (n * c)),
+        ("Your result is too small by the factor ln 2: the logarithm is the natural one, `torch.log`.", lambda n, c: math.log(2)),
+        ("Your result is too large by the factor 1/ln 2: the logarithm is the natural one, `torch.log`, not `log2`.", lambda n, c: 1 / math.log(2)),
+        ("Your result is too small by the factor 1/ln 10: the logarithm is the natural one, `torch.log`, not `log10`.", lambda n, c: 1 / math.log(10)),
+        ("Your result is twice as large as it should be.", lambda n, c: 2),
+        ("Your result is half of what it should be.", lambda n, c: 0.5),
+        ("Your result is minus N times the right one: the sign is turned round, and a sum stands where a mean is expected.", lambda n, c: -n),
+        ("Your result is divided by N − 1 where the mean divides by N.", lambda n, c: n / max(n - 1, 1)),
+    ]
+    for says, k in factors:
+        if fits(lambda w, n, c: w * k(n, c)):
+            return says
+    for says, f in [("You return 1 minus the right result.", lambda w, n, c: 1 - w),
+                    ("You return the logarithm of the right result.", lambda w, n, c: w.log()),
+                    ("You return minus the logarithm of the right result.", lambda w, n, c: -w.log()),
+                    ("You return the exponential of the right result: a logarithm is missing at the end.", lambda w, n, c: w.exp()),
+                    ("You return the square of the right result.", lambda w, n, c: w**2),
+                    ("You return the square root of the right result.", lambda w, n, c: w.sqrt()),
+                    ("You return one over the right result.", lambda w, n, c: 1 / w),
+                    ("You return the result transposed.", lambda w, n, c: w.mT),
+                    ("Your result is rounded or truncated to whole numbers: an integer dtype on the way?", lambda w, n, c: w.trunc()),
+                    ("Your result is rounded to whole numbers.", lambda w, n, c: w.round())]:
+        if fits(f):
+            return says
+    ratio = _ratio([(g, w) for g, w, _ in triples])
+    if ratio is not None:
+        return f"Your result is always {_times(ratio)} the right one."
+    offset = _ratio([((g.double() - w.double()).exp(), torch.ones_like(w, dtype=torch.float64)) for g, w, _ in triples if g.shape == w.shape])
+    if offset is not None and abs(math.log(offset)) > 1e-6:
+        return f"Your result is always {math.log(offset):+.4g} away from the right one: a constant is added."
+    return ""
+
+
+def _ratio(pairs):
+    """The constant k with got = k · expected on all pairs, or None."""
+    ratios = [(g.double() / w.double())[(w != 0) & w.isfinite()].flatten() for g, w in pairs if w.numel()]
+    flat = torch.cat(ratios) if ratios else torch.empty(0)
+    if flat.numel() < 2 or not flat.isfinite().all() or flat[0] == 0 or not torch.allclose(flat, flat[0], rtol=1e-4):
+        return None
+    return flat[0].item()
+
+
+def _times(k):
+    return f"{k:.4g} times"
+
+
+def _samples(question):
+    return next((v.shape[0] for v in question.args if isinstance(v, torch.Tensor) and v.ndim), 1)
+
+
+def _entries(question):
+    return next((v.numel() for v in question.args if isinstance(v, torch.Tensor) and v.ndim), 1)
+
+
+def _classes(question):
+    return next((v.shape[1] for v in question.args if isinstance(v, torch.Tensor) and v.ndim > 1), 1)
+
+
+def _map(question, f):
+    return Call(tuple(map(f, question.args)), {k: f(v) for k, v in question.kwargs.items()}, question.init)
+
+
+def _parts(value):
+    return value if isinstance(value, tuple) else (value,)
+
+
+# ---------------------------------------------------------------- words for one difference
+
+EXPLAINED = {
+    "RecursionError": "Your function calls itself without end. Does it have the same name as the function it wants to use?",
+    "MemoryError": "Your function asks for more memory than there is.",
+    "SystemExit": "Your function ends the program (`exit()`, `sys.exit()`): return a value instead.",
+    "NotImplementedError": "A part of your answer is still unwritten (`raise NotImplementedError`).",
+    "DeadlineExceeded": "Your function did not come back in time: is there a loop that never ends?",
+    "ProcessDied": "Your function ended the whole Python process.",
+}
+
+
+def error(a):
+    """A sentence on an exception: what, and the learner's own line."""
+    r = a.got.raised
+    text = EXPLAINED.get(r.type) or f"Your code raised {r.type}" + (f": {r.text.splitlines()[0]}" if r.text else ".")
+    where = f" (line {r.line}: `{r.source}`)" if r.line and r.source else f" (line {r.line})" if r.line else ""
+    return text + where
+
+
+def error_hint(a):
+    """What such an exception usually means for a tensor program, or ""."""
+    r = a.got.raised
+    text = r.text.lower()
+    for seen, hint in [
+        ("must match the size", "Two shapes do not fit together. Print the shapes on both sides; a `keepdim=True` or an `unsqueeze` is often missing."),
+        ("takes", "Compare your signature with the one in the exercise: names, order and defaults are fixed.") if r.type == "TypeError" and "argument" in text else ("\0", ""),
+        ("unexpected keyword", "Compare your signature with the one in the exercise: names, order and defaults are fixed."),
+        ("is not defined", "A name is used before it is made. Was its cell run, and is it spelled the same everywhere?"),
+        ("expected scalar type", "Two dtypes do not fit together. Convert explicitly, with `.to(z.dtype)`."),
+        ("tensors used as indices", "Indices must be int64 (`.long()`) or bool."),
+        ("boolean value of tensor", "`if` needs one truth value; a tensor has many. `torch.where` decides entry by entry."),
+        ("out of bounds", "An index is larger than the dimension allows."),
+        ("out of range", "There is no such dimension: the function is also tried on tensors of other shapes."),
+        ("inplace", "Work on a new tensor, not in place."),
+        ("does not require grad", "Something cut the graph before the backward pass (`detach`, `item`, `torch.tensor`)."),
+    ]:
+        if seen in text:
+            return hint
+    return ""
+
+
+def difference(a):
+    """A sentence on a difference that nothing else explains."""
+    return {
+        "type": "Your result is of another kind than expected.",
+        "shape": "Your result has another shape than expected.",
+        "dtype": "Your result has another dtype than expected.",
+        "changed": "Your function changes its input.",
+        "cut": "The value is right, but no gradient flows back to the input.",
+        "gradient": "The value is right, but the gradient is not.",
+        "error": "Your function stopped with an error.",
+    }.get(a.difference) or f"Your result differs from the definition (case: {a.case.name})."
+
+
+def differs(a):
+    """What differs in one example: nan, sign, scale, or how many entries."""
+    got, want = a.got.value, a.expected.value
+    if a.difference != "value" or not isinstance(got, torch.Tensor) or not isinstance(want, torch.Tensor) or got.is_complex():
+        return ""
+    if got.isnan().any() and not want.isnan().any():
+        return "Yours is nan there."
+    if got.isinf().any() and not want.isinf().any():
+        return "Yours is infinite there."
+    off = ~torch.isclose(got.double(), want.double(), rtol=1e-4, atol=1e-6, equal_nan=True)
+    if got.numel() > 1 and 0 < off.sum() < got.numel():
+        return f"{int(off.sum())} of {got.numel()} entries differ."
+    if torch.allclose(got.double(), -want.double(), rtol=1e-4) and (want != 0).any():
+        return "The sign is turned round."
+    return ""

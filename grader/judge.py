@@ -1,0 +1,290 @@
+"""Answers in, a Verdict out. Pure: the answer is asked through `ask(question, gradient) -> Result`, wherever it lives.
+
+The judge compares behaviour: value, shape, dtype, gradient, and that inputs were not changed. When something differs it
+looks for the mistake: the exercise's own known mistakes first, then what can go wrong with any loss (`diagnose`).
+"""
+import ast
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+
+from grader import diagnose
+from grader.answer import Array, Call, Result
+from grader.verdict import ERROR, FAILED, MISSING, PASSED, CaseVerdict, Example, Verdict, show, show_call
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question, what the reference says, what the answer says, and the first difference ("" if there is none)."""
+
+    case: object
+    question: Call
+    expected: Result
+    got: Result
+    difference: str
+
+
+def judge(exercise, ask, *, seed=0, source=None):
+    """The Verdict on an answer.
+
+    ask: a function of (question, gradient names) that gives a Result; seed: of the inputs; source: the answer's text
+    (its cell or file), scanned for calls that are out of bounds.
+    """
+    asked, cases = [], []
+    for i, (case, share) in enumerate(zip(exercise.cases, exercise.shares())):
+        mine = [_ask(exercise, ask, case, q) for q in case.calls(seed * 1000 + i)]
+        asked += mine
+        cases.append(CaseVerdict(case.name, not any(a.difference for a in mine), share))
+    verdict = partial(Verdict, exercise.name, max_points=exercise.points, cases=tuple(cases), seed=seed)
+    raised = {a.got.raised.type if a.got.raised else "" for a in asked}
+    if raised == {"NotImplementedError"}:
+        return verdict(MISSING, finding="Write your answer in the cell above, run it, then run this check.")
+    called = sorted(set().union(*(a.got.called for a in asked)) & exercise.forbidden | scan(source, exercise.forbidden))
+    if called:
+        names = ", ".join(f"`{n}`" for n in called)
+        return verdict(FAILED, called=tuple(called), finding=f"You called {names}, which does what you are to build here. "
+                       "Write it from its definition: no points as long as it is called.")
+    wrong = [a for a in asked if a.difference]
+    if not wrong:
+        return verdict(PASSED, finding=exercise.built)
+    first = wrong[0]
+    found = known_mistake(exercise, asked)
+    if found:
+        return verdict(FAILED, finding=found.says, mistake=found.says, hint=found.hint, example=separating(exercise, ask, first))
+    if first.got.raised:
+        return verdict(ERROR, finding=diagnose.error(first), hint=diagnose.error_hint(first),
+                       example=Example(show_call(exercise, first.question), first.got.raised.type, show(first.expected.value)))
+    says = diagnose.general(exercise, ask, asked)
+    example = separating(exercise, ask, first)
+    if says:
+        return verdict(FAILED, finding=says, mistake=says, example=example)
+    return verdict(FAILED, finding=diagnose.difference(first), example=example, hint=exercise.hints[0] if exercise.hints else "")
+
+
+def _ask(exercise, ask, case, question):
+    expected = exercise.run(exercise.reference, question, case.gradient)
+    if expected.raised:
+        raise AssertionError(f"{exercise.name}, case {case.name!r}: the reference raised {expected.raised}")
+    got = ask(question, case.gradient)
+    return Asked(case, question, expected, got, compare(exercise, case, expected, got))
+
+
+def as_tensor(value):
+    """A number, or a sequence of numbers and 0-d tensors, as a float64 tensor; anything else as it is."""
+    if isinstance(value, (bool, int, float)):
+        return torch.tensor(float(value), dtype=torch.float64)
+    if isinstance(value, tuple) and value and all(
+            isinstance(v, (bool, int, float)) or isinstance(v, torch.Tensor) and v.numel() == 1 and not v.is_complex() for v in value):
+        return torch.tensor([float(v) for v in value], dtype=torch.float64)
+    return value
+
+
+def compare(exercise, case, expected, got):
+    """The first difference between two Results: error, type, shape, value, dtype, changed, cut, gradient, or "" for none."""
+    if got.raised:
+        return "error"
+    difference = _compare_values(exercise, case, expected.value, got.value)
+    if difference:
+        return difference
+    if got.changed:
+        return "changed"
+    for name, gradient in expected.gradients.items():
+        mine = got.gradients.get(name)
+        if gradient is None:
+            continue
+        if mine is None:
+            return "cut"
+        if mine.shape != gradient.shape or not close(mine, gradient, *case.tolerance(gradient.dtype)):
+            return "gradient"
+    return ""
+
+
+def _compare_values(exercise, case, want, have):
+    numbers = isinstance(want, tuple) and all(isinstance(v, (bool, int, float)) for v in want)
+    if isinstance(want, tuple) and not numbers:
+        if not isinstance(have, tuple) or len(have) != len(want):
+            return "type"
+        return next(filter(None, (_compare_values(exercise, case, w, h) for w, h in zip(want, have))), "")
+    if numbers or exercise.number:      # a list of numbers is as good as a tensor where the reference gives one
+        have, want = as_tensor(have), as_tensor(want)
+    if not isinstance(have, torch.Tensor):
+        return "type"
+    if have.shape != want.shape:
+        return "shape"
+    narrow = min((want.dtype, have.dtype), key=lambda d: torch.finfo(d).bits if d.is_floating_point else 64)
+    if not close(have, want, *case.tolerance(narrow)):
+        return "value"
+    free = numbers or exercise.number or exercise.any_dtype
+    return "" if free or have.dtype == want.dtype else "dtype"
+
+
+def close(a, b, rtol=1e-4, atol=1e-6):
+    """Equal within tolerances, nan to nan and inf to inf, whatever the dtypes; shapes must be the same."""
+    if a.shape != b.shape or a.is_complex() or b.is_complex():
+        return False
+    return torch.allclose(a.double(), b.double(), rtol=rtol, atol=atol, equal_nan=True)
+
+
+def alike(a, b, case):
+    """Do two Results show the same behaviour? Used to recognise a mistake, so dtypes and types do not count."""
+    if a.raised or b.raised:
+        return bool(a.raised and b.raised and a.raised.type == b.raised.type)
+    rtol, atol = case.tolerance(case.dtype)
+    va, vb = _loose(a.value), _loose(b.value)
+    if len(va) != len(vb) or not all(_alike(x, y, rtol * 10, atol * 10) for x, y in zip(va, vb)):
+        return False
+    if set(a.changed) != set(b.changed):
+        return False
+    for name in a.gradients.keys() & b.gradients.keys():
+        x, y = a.gradients[name], b.gradients[name]
+        if (x is None) != (y is None) or x is not None and not close(x, y, rtol * 10, atol * 10):
+            return False
+    return True
+
+
+def _loose(value):
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _alike(x, y, rtol, atol):
+    x, y = (v.tensor if isinstance(v, Array) else as_tensor(v) for v in (x, y))
+    if isinstance(x, torch.Tensor) and isinstance(y, torch.Tensor):
+        return close(x, y, rtol, atol)
+    return type(x) is type(y) and (x is None or x == y)
+
+
+def known_mistake(exercise, asked):
+    """The exercise's mistake that reproduces the answer: on every question that it got wrong, or at least on the first
+    case that it got wrong, where that says something (two mistakes at once: the first is named first)."""
+    wrong = [a for a in asked if a.difference]
+    right = [a for a in asked if not a.difference]
+    first = [a for a in wrong if a.case is wrong[0].case]
+    best, best_score = None, 0
+    for mistake in exercise.mistakes:
+        same = partial(_reproduces, exercise, mistake)
+        if not all(same(a) for a in first):
+            continue
+        matches = sum(same(a) for a in wrong)
+        full = matches == len(wrong)
+        if not full and not any(_telling(a.got) for a in first):
+            continue
+        score = (full, matches + sum(same(a) for a in right))
+        if not best or score > best_score:
+            best, best_score = mistake, score
+    return best
+
+
+def _reproduces(exercise, mistake, a):
+    """Does the mistake give the same answer to a question, and is it wrong in the same way?"""
+    made = exercise.run(mistake.function, a.question, a.case.gradient)
+    return alike(a.got, made, a.case) and compare(exercise, a.case, a.expected, made) == a.difference
+
+
+def _telling(got):
+    """Finite and not all zero: a coincidence is then unlikely."""
+    tensors = [v for v in _loose(got.value) if isinstance(v, torch.Tensor) and not v.is_complex()]
+    return any(v.double().isfinite().any() and (v != 0).any() for v in tensors)
+
+
+# ---------------------------------------------------------------- the smallest separating input
+
+def separating(exercise, ask, first, tries=24):
+    """An Example: the smallest and roundest input found on which the answer still differs in the same way."""
+    best = first
+    for question in _smaller(first.question):
+        if tries <= 0:
+            break
+        tries -= 1
+        candidate = _try(exercise, ask, first, question)
+        if candidate:
+            best = candidate
+            break
+    rounded = _try(exercise, ask, first, _rounded(best.question, 1)) or _try(exercise, ask, first, _rounded(best.question, 2))
+    best = rounded or best
+    return Example(show_call(exercise, best.question), show_result(best, best.got), show_result(best, best.expected), diagnose.differs(best))
+
+
+def show_result(a, result):
+    """What counts in this difference: the value, or the gradient."""
+    if result.raised:
+        return result.raised.type
+    if a.difference in ("cut", "gradient"):
+        return "; ".join(f"gradient for {n}: {'none' if g is None else show(g)}" for n, g in result.gradients.items())
+    if a.difference == "dtype" and isinstance(result.value, torch.Tensor):
+        return f"{show(result.value)} ({str(result.value.dtype).removeprefix('torch.')})"
+    if a.difference == "shape" and isinstance(result.value, torch.Tensor):
+        return f"{show(result.value)} of shape {tuple(result.value.shape)}"
+    if a.difference == "changed":
+        return ("changes " + ", ".join(result.changed)) if result.changed else "changes nothing"
+    if a.difference == "type" and isinstance(result.value, (int, float)):
+        return f"{show(result.value)} (a Python {type(result.value).__name__})"
+    return show(result.value)
+
+
+def _try(exercise, ask, first, question):
+    if question is None:
+        return None
+    expected = exercise.run(exercise.reference, question, first.case.gradient)
+    if expected.raised or _has_nan(expected.value) and not _has_nan(first.expected.value):
+        return None
+    got = ask(question, first.case.gradient)
+    difference = compare(exercise, first.case, expected, got)
+    return Asked(first.case, question, expected, got, difference) if difference == first.difference else None
+
+
+def _has_nan(value):
+    return any(isinstance(v, torch.Tensor) and v.is_floating_point() and v.isnan().any().item() for v in _loose(value))
+
+
+def _smaller(question):
+    """The same question with one, then with two samples: every tensor whose first dimension is N is cut alike."""
+    sizes = [v.shape[0] for v in question.args if isinstance(v, torch.Tensor) and v.ndim]
+    n = sizes[0] if sizes else 0
+    if n < 2:
+        return
+    for index in [[i] for i in range(min(n, 6))] + [[i, i + 1] for i in range(min(n - 1, 4))]:
+        cut = lambda v: v[index] if isinstance(v, torch.Tensor) and v.ndim and v.shape[0] == n else v     # noqa: E731
+        yield Call(tuple(map(cut, question.args)), {k: cut(v) for k, v in question.kwargs.items()}, question.init)
+
+
+def _rounded(question, digits):
+    def r(v):
+        return torch.round(v, decimals=digits) if isinstance(v, torch.Tensor) and v.is_floating_point() else v
+    return Call(tuple(map(r, question.args)), {k: r(v) for k, v in question.kwargs.items()}, question.init)
+
+
+# ---------------------------------------------------------------- what must not be called
+
+def scan(source, forbidden):
+    """The names out of bounds that a text calls: as `F.softmax`, `z.softmax(…)`, or imported from torch. A function of the
+    learner's own with such a name is not torch's."""
+    if not source or not forbidden:
+        return set()
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return set()
+    found, own = set(), {n.name for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and _plain_name(node.attr) in forbidden and not _is_self(node):
+            found.add(_plain_name(node.attr))
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "torch":
+            found |= {a.name for a in node.names if a.name in forbidden and _used(tree, a.asname or a.name)}
+    return found - {n for n in own if n in found and not _attribute_used(tree, n)}
+
+
+def _plain_name(name):
+    return name.strip("_").removeprefix("special_") if not name.startswith("__") else name
+
+
+def _is_self(node):
+    return isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+
+
+def _used(tree, name):
+    return any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(tree))
+
+
+def _attribute_used(tree, name):
+    return any(isinstance(n, ast.Attribute) and _plain_name(n.attr) == name and not _is_self(n) for n in ast.walk(tree))
