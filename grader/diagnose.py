@@ -319,7 +319,7 @@ def _rescaled(exercise, ask, asked, wrong):
                     ("You return the square of the right result.", lambda w, n, c: w**2),
                     ("You return the square root of the right result.", lambda w, n, c: w.sqrt()),
                     ("You return one over the right result.", lambda w, n, c: 1 / w),
-                    ("You return the result transposed.", lambda w, n, c: w.mT),
+                    ("You return the result transposed.", lambda w, n, c: w.transpose(-2, -1)),
                     ("Your result is rounded or truncated to whole numbers: an integer dtype on the way?", lambda w, n, c: w.trunc()),
                     ("Your result is rounded to whole numbers.", lambda w, n, c: w.round())]:
         if fits(f):
