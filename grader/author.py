@@ -6,7 +6,6 @@ A lesson is `solutions/NN_slug.py` in jupytext's percent format. Two kinds of ce
 Behind every exercise the build adds the graded cell `check("bce")`.
 """
 import ast
-import json
 import re
 import tempfile
 from pathlib import Path
@@ -161,4 +160,4 @@ def solution_of(exercise):
 
 def loads(path):
     """A notebook from a file."""
-    return nbformat.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+    return nbformat.reads(Path(path).read_text(encoding="utf-8"), as_version=4)

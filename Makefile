@@ -1,0 +1,32 @@
+# Two commands do all: `make lab` opens the course, `make test` tests it. Both set up `.venv` first.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lab build test
+
+help:  ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
+
+setup: $(READY)  ## build .venv from environment.yml, when either has changed
+
+$(READY): environment.yml pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	sed -n 's/^ *- \([A-Za-z].*==.*\)$$/\1/p' environment.yml > $(VENV)/requirements.txt
+	$(BIN)/pip install --quiet --requirement $(VENV)/requirements.txt
+	$(BIN)/pip install --quiet --no-deps --editable .
+	touch $@
+
+lab: setup  ## open the course in JupyterLab; your work is kept in work/
+	$(BIN)/python -m grader lab
+
+build: setup  ## make the notebooks from the lessons' text
+	$(BIN)/python -m grader build
+
+test: setup  ## run every test, and every cell of every notebook
+	$(BIN)/ruff check
+	$(BIN)/pytest -n 2 --dist loadscope
+	$(BIN)/pytest -n 2 --dist loadscope --nbval solutions notebooks
