@@ -37,5 +37,46 @@ def build(lesson: list[str] = typer.Argument(None, help="Lessons, as 02_bce, bce
         out.print(f"{name}: built", highlight=False)
 
 
+@app.command()
+def lab(browser: bool = typer.Option(True, help="Open a browser window."),
+        port: int = typer.Option(8888, help="The port to try first.")):
+    """Open the course in JupyterLab. Your work is kept in `work/`, and never overwritten."""
+    import os
+    import subprocess
+    import sys
+
+    from grader import workspace
+
+    for name in workspace.prepare():
+        out.print(f"The course has changed {name} since you began it. Your copy stays; `python -m grader fresh {name}` puts a new one beside it.",
+                  highlight=False)
+    raise typer.Exit(subprocess.call(
+        [sys.executable, "-m", "jupyter", "lab", "--ServerApp.root_dir=work", f"--ServerApp.port={port}",
+         f"--LabApp.default_url=/lab/tree/{workspace.START}", *([] if browser else ["--no-browser"]),
+         *(["--allow-root"] if hasattr(os, "getuid") and os.getuid() == 0 else [])], cwd=workspace.ROOT))
+
+
+@app.command()
+def fresh(lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2.")):
+    """Put a new copy of a lesson beside yours."""
+    from grader import workspace
+
+    out.print(f"The course's present copy is {workspace.fresh(_lessons([lesson])[0])}", highlight=False)
+
+
+@app.command()
+def reset(lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2."),
+          exercise: str = typer.Argument(None, help="One exercise; the whole lesson if left out.")):
+    """Set an exercise, or a lesson, back to its beginning. What you had is kept in a copy."""
+    from grader import workspace
+
+    try:
+        kept = workspace.reset(_lessons([lesson])[0], exercise)
+    except (ValueError, FileNotFoundError) as error:
+        err.print(str(error), style="red", highlight=False)
+        raise typer.Exit(2) from None
+    out.print(f"Done. The notebook as it was is kept in {kept}", highlight=False)
+
+
 if __name__ == "__main__":
     app()

@@ -3,7 +3,7 @@ import inspect
 import sys
 from functools import partial
 
-from grader import progress as book
+from grader import progress_file as book
 from grader.answer import call, run
 from grader.exercise import exercises
 from grader.judge import judge
