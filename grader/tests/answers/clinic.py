@@ -1,0 +1,190 @@
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from grader.tests.answers import right, wrong
+
+# ruff: noqa: F811
+
+
+@right("the module")
+def fix_1(z, y):
+    return nn.CrossEntropyLoss()(z, y)
+
+
+@right("log_softmax and nll_loss")
+def fix_1(z, y):
+    return F.nll_loss(F.log_softmax(z, dim=-1), y)
+
+
+@right("the softmax replaced by its logarithm, which a second softmax leaves as it is")
+def fix_1(z, y):
+    return F.cross_entropy(torch.log_softmax(z, dim=1), y)
+
+
+@right("from the definition, by gather")
+def fix_1(z, y):
+    p = z.softmax(dim=1)
+    return -p.gather(1, y.unsqueeze(1)).log().mean()
+
+
+@right("the last dimension, as a module")
+def fix_2(z):
+    return nn.Softmax(dim=-1)(z)
+
+
+@right("from the definition")
+def fix_2(z):
+    e = (z - z.amax(dim=2, keepdim=True)).exp()
+    return e / e.sum(dim=2, keepdim=True)
+
+
+@right("turned, dimension 1, turned back")
+def fix_2(z):
+    return torch.softmax(z.transpose(1, 2), dim=1).transpose(1, 2)
+
+
+@right("a loop over the positions")
+def fix_2(z):
+    return torch.stack([z[:, i].softmax(dim=1) for i in range(z.shape[1])], dim=1)
+
+
+@right("a dot product")
+def fix_3(losses, sizes):
+    return losses @ sizes.to(losses.dtype) / sizes.sum()
+
+
+@right("shares")
+def fix_3(losses, sizes):
+    return torch.sum(losses * (sizes / sizes.sum()))
+
+
+@right("a loop")
+def fix_3(losses, sizes):
+    total = 0
+    for loss, size in zip(losses, sizes):
+        total = total + loss * size
+    return total / sum(sizes)
+
+
+@right("every mean repeated for its samples")
+def fix_3(losses, sizes):
+    return losses.repeat_interleave(sizes).mean()
+
+
+@right("squeeze without a dimension")
+def fix_4(z, y):
+    return F.binary_cross_entropy_with_logits(z.squeeze(), y)
+
+
+@right("the labels as a column, the script's formula")
+def fix_4(z, y):
+    y = y.view(-1, 1)
+    return (F.softplus(z) - y * z).mean()
+
+
+@right("probabilities and BCELoss")
+def fix_4(z, y):
+    return nn.BCELoss()(torch.sigmoid(z).flatten(), y)
+
+
+@right("the diagonal of the pairs")
+def fix_4(z, y):
+    return (F.softplus(z) - y * z).diagonal().mean()
+
+
+@right("PyTorch's argument")
+def fix_5(z, y, weight):
+    return F.cross_entropy(z, y, weight=weight)
+
+
+@right("weights scaled to a mean of 1 over the samples")
+def fix_5(z, y, weight):
+    used = weight[y] / weight[y].mean()
+    return (used * F.cross_entropy(z, y, reduction="none")).mean()
+
+
+@right("gather and einsum")
+def fix_5(z, y, weight):
+    log_p = z.log_softmax(dim=1)[torch.arange(len(y)), y]
+    return -torch.einsum("n,n->", weight[y], log_p) / weight[y].sum()
+
+
+@right("a mask and a sum")
+def fix_6(z, y, pad):
+    real = (y != pad).to(z.dtype)
+    return (F.cross_entropy(z, y, reduction="none") * real).sum() / real.sum()
+
+
+@right("the positions picked out first")
+def fix_6(z, y, pad):
+    real = y != pad
+    return F.cross_entropy(z.transpose(1, 2)[real], y[real])
+
+
+@right("a weight of 0 for the padding")
+def fix_6(z, y, pad):
+    weight = torch.ones(z.shape[1], dtype=z.dtype)
+    weight[pad] = 0
+    return F.cross_entropy(z, y, weight=weight)
+
+
+@right("labels renamed to the default of ignore_index")
+def fix_6(z, y, pad):
+    return nn.CrossEntropyLoss()(z, torch.where(y == pad, -100, y))
+
+
+@right("the two parts by hand")
+def fix_7(z, y, weight, smoothing):
+    log_p = F.log_softmax(z, dim=1)
+    hard = -(weight[y] * log_p[torch.arange(len(y)), y]).sum()
+    smooth = -(weight * log_p).sum() / z.shape[1]
+    return ((1 - smoothing) * hard + smoothing * smooth) / weight[y].sum()
+
+
+@right("soft labels, their sum divided by the weights used")
+def fix_7(z, y, weight, smoothing):
+    q = torch.full_like(z, smoothing / z.shape[1])
+    q[torch.arange(len(y)), y] += 1 - smoothing
+    return F.cross_entropy(z, q, weight=weight, reduction="sum") / weight[y].sum()
+
+
+@right("probabilities")
+def fix_8(z):
+    return (torch.sigmoid(z) > 0.5).float()
+
+
+@right("bool")
+def fix_8(z):
+    return z > 0
+
+
+@right("rounded probabilities, as int")
+def fix_8(z):
+    return torch.sigmoid(z).round().long()
+
+
+@right("where")
+def fix_8(z):
+    return torch.where(z >= 0, 1, 0)
+
+
+@wrong("a Python number", says="Python float")
+def fix_1(z, y):
+    return F.cross_entropy(z, y).item()
+
+
+@wrong("detached", says="no gradient reaches `z`")
+def fix_5(z, y, weight):
+    return F.cross_entropy(z.detach(), y, weight=weight)
+
+
+@wrong("the padded logits are written to", says="changes its input")
+def fix_6(z, y, pad):
+    z[:, pad] += 0.5
+    return F.cross_entropy(z - F.one_hot(torch.tensor(pad), z.shape[1])[:, None] * 0.5, y, ignore_index=pad)
+
+
+@wrong("logits of the first column repeated in the result's shape", says="shape")
+def fix_8(z):
+    return (z > 0)[:, None]
