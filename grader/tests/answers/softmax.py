@@ -1,0 +1,168 @@
+import torch
+
+from grader.tests.answers import right, wrong
+
+
+@right("pairs of indices")
+def one_hot(y, num_classes):
+    result = torch.zeros(len(y), num_classes, dtype=torch.int64)
+    result[torch.arange(len(y)), y] = 1
+    return result
+
+
+@right("rows of the unit matrix")
+def one_hot(y, num_classes):  # noqa: F811
+    return torch.eye(num_classes, dtype=torch.int64)[y]
+
+
+@right("scatter")
+def one_hot(y, num_classes):  # noqa: F811
+    return torch.zeros(y.shape[0], num_classes, dtype=y.dtype).scatter_(1, y.unsqueeze(1), 1)
+
+
+@right("lists")
+def one_hot(y, num_classes):  # noqa: F811
+    return torch.tensor([[int(label == c) for c in range(num_classes)] for label in y])
+
+
+@right("two lines")
+def softmax(z, dim):
+    numerator = torch.exp(z)
+    return numerator / torch.sum(numerator, dim=dim, keepdim=True)
+
+
+@right("unsqueeze instead of keepdim")
+def softmax(z, dim):  # noqa: F811
+    e = torch.exp(z)
+    return e / e.sum(dim).unsqueeze(dim)
+
+
+@right("the stable form, already")
+def softmax(z, dim):  # noqa: F811
+    e = (z - z.amax(dim=dim, keepdim=True)).exp()
+    return e / e.sum(dim=dim, keepdim=True)
+
+
+@right("slice by slice")
+def softmax(z, dim):  # noqa: F811
+    moved = torch.movedim(z, dim, -1)
+    rows = [row.exp() / row.exp().sum() for row in moved.reshape(-1, z.shape[dim])]
+    return torch.movedim(torch.stack(rows).reshape(moved.shape), -1, dim)
+
+
+@right("one over a sum of differences")
+def softmax(z, dim):  # noqa: F811
+    rows = z.movedim(dim, -1)
+    return (1 / torch.exp(rows[..., None, :] - rows[..., :, None]).sum(-1)).movedim(-1, dim)
+
+
+@right("max with its indices")
+def predict_class(z):
+    return z.max(dim=1).indices
+
+
+@right("the last of a sorted row")
+def predict_class(z):  # noqa: F811
+    return torch.argsort(z, dim=-1)[:, -1]
+
+
+@right("of the probabilities")
+def predict_class(z):  # noqa: F811
+    return torch.argmax(torch.softmax(z, dim=1), dim=1)
+
+
+@right("a list")
+def predict_class(z):  # noqa: F811
+    return torch.tensor([row.tolist().index(max(row.tolist())) for row in z])
+
+
+@right("from the definition")
+def softmax_temperature(z, temperature):
+    e = torch.exp(z / temperature)
+    return e / e.sum(-1, keepdim=True)
+
+
+@right("powers of the probabilities, divided by their sum")
+def softmax_temperature(z, temperature):  # noqa: F811
+    p = torch.softmax(z, dim=-1) ** (1 / temperature)
+    return p / p.sum(dim=-1, keepdim=True)
+
+
+@right("the exponential of a log_softmax")
+def softmax_temperature(z, temperature):  # noqa: F811
+    return torch.log_softmax(z.div(temperature), -1).exp()
+
+
+@right("a column of zeros")
+def sigmoid_as_softmax(z):
+    scores = torch.cat([torch.zeros(len(z), 1, dtype=z.dtype), z[:, None]], dim=1)
+    return torch.softmax(scores, dim=1)[:, 1]
+
+
+@right("by hand")
+def sigmoid_as_softmax(z):  # noqa: F811
+    return torch.exp(z) / (1 + torch.exp(z))
+
+
+@right("two rows")
+def sigmoid_as_softmax(z):  # noqa: F811
+    return torch.softmax(torch.stack([z * 0, z]), dim=0)[1]
+
+
+@wrong("True and False", says="bool")
+def one_hot(y, num_classes):  # noqa: F811
+    return y[:, None] == torch.arange(num_classes)
+
+
+@wrong("zeros without a dtype", says="int64")
+def one_hot(y, num_classes):  # noqa: F811
+    result = torch.zeros(len(y), num_classes)
+    result[torch.arange(len(y)), y] = 1
+    return result
+
+
+@wrong("always five classes", says="shape")
+def one_hot(y, num_classes):  # noqa: F811
+    return torch.eye(5, dtype=torch.int64)[y]
+
+
+@wrong("in place on the scores", says="changes its input")
+def softmax(z, dim):  # noqa: F811
+    e = z.detach().exp_()
+    return e / e.sum(dim=dim, keepdim=True)
+
+
+@wrong("the sum is cut from the graph", says="part of the formula is cut off from autograd")
+def softmax(z, dim):  # noqa: F811
+    return z.exp() / z.exp().sum(dim=dim, keepdim=True).detach()
+
+
+@wrong("minus the scores", says="sign of `z` is turned round")
+def softmax(z, dim):  # noqa: F811
+    e = torch.exp(-z)
+    return e / e.sum(dim=dim, keepdim=True)
+
+
+@wrong("PyTorch's own", says="You called `softmax`")
+def softmax(z, dim):  # noqa: F811
+    return torch.nn.functional.softmax(z, dim=dim)
+
+
+@wrong("the class as a column", says="`keepdim`")
+def predict_class(z):  # noqa: F811
+    return z.argmax(dim=1, keepdim=True)
+
+
+@wrong("the class as a float", says="dtype")
+def predict_class(z):  # noqa: F811
+    return z.argmax(dim=1).to(z.dtype)
+
+
+@wrong("the temperature as a number only", says="temperature")
+def softmax_temperature(z, temperature):  # noqa: F811
+    return torch.softmax(z / float(temperature), dim=-1)
+
+
+@wrong("PyTorch's sigmoid", says="You called `sigmoid`")
+def sigmoid_as_softmax(z):  # noqa: F811
+    return z.sigmoid()
