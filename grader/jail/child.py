@@ -1,0 +1,218 @@
+"""Inside: a forked child that runs cells with IPython and answers questions about what they define.
+
+Nothing here is trusted by the grader: the learner's code lives in this process and may rewrite all of it.
+"""
+import base64
+import io
+import os
+import sys
+from dataclasses import dataclass
+
+from IPython.core.displayhook import DisplayHook
+from IPython.core.displaypub import DisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets import Type
+from traitlets.config import Config
+
+from grader import answer
+from grader.jail import wire
+from grader.jail.outcome import Absent, CellError, Outcome, Output
+
+NO_SHELL = "Shell commands (`!…`, `%pip`, `%%bash`) do not run where submissions are graded. Write it in Python, or leave the cell out."
+
+
+@dataclass
+class _Printed:
+    kind: str
+    parts: list
+
+
+class Recorder:
+    """Collects a cell's outputs in their order, capped. Between cells it throws away what it gets: questions show nothing."""
+
+    def __init__(self):
+        self.outputs, self.on = [], False
+        self.text_left = self.pictures_left = self.outputs_left = self.dropped = 0
+
+    def start(self, limits):
+        self.outputs, self.dropped, self.on = [], 0, True
+        self.text_left, self.pictures_left, self.outputs_left = limits["output_kb"] << 10, limits["figures_kb"] << 10, limits["outputs"]
+
+    def finish(self):
+        self.on = False
+        return tuple(Output(o.kind, "".join(o.parts)) if isinstance(o, _Printed) else o for o in self.outputs), self.dropped
+
+    def stream(self, kind, text):
+        if not self.on or not text:
+            return
+        kept, self.text_left = text[:self.text_left], max(0, self.text_left - len(text))
+        if not kept:
+            self.dropped += 1
+        elif self.outputs and self.outputs[-1].kind == kind:
+            self.outputs[-1].parts.append(kept)
+        else:
+            self._append(_Printed(kind, [kept]))
+
+    def show(self, kind, data):
+        if not self.on:
+            return
+        png, text = data.get("image/png"), str(data.get("text/plain", ""))
+        if isinstance(png, str):
+            png = base64.b64decode(png)
+        if png and len(png) > self.pictures_left:
+            png = None
+            text += "\n(picture left out: too big)"
+        self.pictures_left -= len(png or b"")
+        text, self.text_left = text[:self.text_left], max(0, self.text_left - len(text))
+        self._append(Output(kind, text, png))
+
+    def clear(self):
+        self.outputs = []
+
+    def _append(self, output):
+        if self.outputs_left <= 0:
+            self.dropped += 1
+            return
+        self.outputs_left -= 1
+        self.outputs.append(output)
+
+
+RECORDER = Recorder()
+
+
+class _Stream(io.TextIOBase):
+    """sys.stdout and sys.stderr of a child: no file behind them."""
+
+    encoding = "utf-8"
+
+    def __init__(self, kind):
+        self.kind = kind
+
+    def writable(self):
+        return True
+
+    def write(self, text):
+        RECORDER.stream(self.kind, text)
+        return len(text)
+
+
+class _Publisher(DisplayPublisher):
+    def publish(self, data, metadata=None, **kwargs):
+        RECORDER.show("display", data)
+
+    def clear_output(self, wait=False):
+        RECORDER.clear()
+
+
+class _Hook(DisplayHook):
+    def write_output_prompt(self):
+        pass
+
+    def write_format_data(self, format_dict, md_dict=None):
+        RECORDER.show("result", format_dict)
+
+    def finish_displayhook(self):
+        pass
+
+
+class Shell(InteractiveShell):
+    """IPython as a notebook has it, without a terminal, a history file, or a system shell."""
+
+    display_pub_class = Type(_Publisher)
+    displayhook_class = Type(_Hook)
+
+    def _showtraceback(self, etype, evalue, stb):
+        self.last_traceback = self.InteractiveTB.stb2text(stb)
+
+    def showindentationerror(self):
+        pass
+
+    def enable_gui(self, gui=None):
+        pass
+
+    def ask_exit(self):
+        pass
+
+    def system(self, cmd):
+        raise RuntimeError(NO_SHELL)
+
+    system_piped = system_raw = system
+
+    def getoutput(self, cmd, split=True, depth=0):
+        raise RuntimeError(NO_SHELL)
+
+
+def make_shell():
+    """The one shell, as it is before a learner's first cell."""
+    config = Config()
+    config.HistoryManager.enabled = False
+    shell = Shell.instance(config=config, colors="nocolor")
+    sys.stdout, sys.stderr = _Stream("stdout"), _Stream("stderr")
+    shell.enable_matplotlib("inline")
+    return shell
+
+
+def run_cell(shell, source, limits):
+    """Run one cell as a notebook would, and record what it shows and how it ends."""
+    shell.last_traceback = ""
+    RECORDER.start(limits)
+    try:
+        result = shell.run_cell(source, store_history=True)
+        error = result.error_before_exec or result.error_in_exec
+    finally:
+        outputs, dropped = RECORDER.finish()
+    if error is None:
+        return Outcome(None, outputs, dropped)
+    seen = answer.raised(error)
+    text = error.msg if isinstance(error, SyntaxError) and isinstance(error.msg, str) else seen.text     # without the name of the cell's file
+    cap = limits["traceback_kb"] << 10
+    trace = shell.last_traceback
+    if len(trace) > cap:        # the beginning says where, the end says what
+        trace = f"{trace[:cap // 2]}\n…\n{trace[-cap // 2:]}"
+    return Outcome(CellError(seen.type, text, seen.line, seen.source, trace), outputs, dropped)
+
+
+def ask(shell, header, payload):
+    """Put one question to the object bound to a name: header and payload of the reply."""
+    name, parameters, gradient = header["name"], header["parameters"], header["gradient"]
+    if name not in shell.user_ns:
+        return "absent", *wire.encode_absent(Absent())
+    target = shell.user_ns[name]
+    if not callable(target):
+        return "absent", *wire.encode_absent(Absent(type(target).__name__))
+    result = answer.run(target, wire.decode_call(header["call"], payload), parameters, gradient)
+    try:
+        return "result", *wire.encode_result(result)
+    except wire.TooLarge as error:
+        raised = answer.Raised("ValueError", f"the result is too large to be compared: {error}")
+        return "result", *wire.encode_result(answer.Result(raised=raised))
+
+
+def serve(sock, shell, limits):
+    """Answer requests until the peer is gone."""
+    number = 0
+    while True:
+        try:
+            header, payload = wire.receive(sock)
+        except wire.Closed:
+            return
+        number += 1
+        if header["op"] == "cell":
+            reply, tree, data = "cell", *wire.encode_outcome(run_cell(shell, header["source"], limits))
+        else:
+            try:
+                reply, tree, data = ask(shell, header, payload)
+            except KeyboardInterrupt as error:      # an answer that raises it; nobody else does here
+                reply, tree, data = "result", *wire.encode_result(answer.Result(raised=answer.raised(error)))
+        wire.send(sock, {"reply": reply, "number": number, "tree": tree}, data)
+
+
+def leave_no_trace(*keep):
+    """Close every file but `keep`."""
+    folder = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
+    for fd in map(int, os.listdir(folder)):
+        if fd not in keep:
+            try:
+                os.close(fd)
+            except OSError:     # the listing's own
+                pass

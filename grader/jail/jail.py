@@ -1,0 +1,270 @@
+"""Outside: start a jail, fork children in it, run cells and put questions to them. What arrives is checked, never believed."""
+import dataclasses
+import json
+import logging
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+from grader.jail import seccomp, walls, wire
+from grader.jail.limits import Limits
+
+LOG = logging.getLogger(__name__)
+
+DIED = {                # why a child is gone -> what to tell its author
+    "died": "The interpreter ended in the middle of it: an exit, or a crash in compiled code.",
+    "deadline": "It did not come to an end in the time that it has.",
+    "protocol": "It interfered with the way that answers travel to the grader.",
+    "memory": "It used more memory than it may.",
+    "processes": "It started more processes or threads than it may.",
+    "jail": "The jail itself broke down around it.",
+}
+
+
+class ChildDied(Exception):
+    """A child is gone, and what it knew with it. `reason`: a key of DIED; `detail`: more for the teacher's eye, plain text."""
+
+    def __init__(self, reason, detail=""):
+        super().__init__(DIED[reason] + (f" ({detail})" if detail else ""))
+        self.reason, self.detail, self.says = reason, detail, DIED[reason]
+
+
+class JailError(RuntimeError):
+    """The jail cannot be started; the text says why, and what to do."""
+
+
+class Jail:
+    """One warm interpreter that forks a child a submission, one at a time. Use it as a context manager.
+
+    trust: no walls, for submissions that are trusted like own code. A jail that breaks down starts itself again and says so, in
+    `notes` and in the log.
+    """
+
+    def __init__(self, limits=None, *, trust=False, user=False):
+        """user: as root, build the walls that an ordinary user gets."""
+        self.limits, self.trust = limits or Limits(), trust
+        self._user, self._process, self._child = user, None, None
+        self.notes, self.report = [], {}
+
+    def __enter__(self):
+        if self._process is None:
+            self._start()
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def child(self):
+        """A new child, ready to work. Use it as a context manager; there is one at a time."""
+        if self._child is not None:
+            raise RuntimeError("a jail has one child at a time: end the other one first")
+        if self._process is None:
+            self._start()
+        try:
+            self._child = Child(self)
+        except (ChildDied, OSError) as error:
+            self._again(f"could not fork a child ({error})")
+            try:
+                self._child = Child(self)
+            except (ChildDied, OSError) as error:
+                self.close()
+                raise JailError(f"The jail was started twice and forked no child: {error}. Run `python -m grader doctor`.") from None
+        return self._child
+
+    def close(self):
+        """End everything. A closed jail starts again when a child is asked for."""
+        process, self._process, self._child = self._process, None, None
+        if process is None:
+            return
+        self._control.close()       # the zygote takes its child along and leaves
+        try:
+            process.wait(2)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        self._errors.close()
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __del__(self):
+        try:
+            self.close()
+        except Exception:           # while the interpreter shuts down
+            pass
+
+    def _again(self, why):
+        self.notes.append(f"The jail {why}; it was started again.")
+        LOG.warning("the jail %s; starting it again", why)
+        self.close()
+        self._start()
+
+    def _start(self):
+        if not self.trust and not shutil.which("bwrap"):
+            raise JailError("There is no bubblewrap here. `python -m grader doctor` says what to do.")
+        text = self._try_start(True)
+        if text and not self.trust and not self._uids():
+            text = self._try_start(False) and text      # /proc/sys that cannot be written, as in a container: the filter still forbids them
+        if text:
+            raise JailError(f"The jail does not start: {text.strip()[-600:]}\n`python -m grader doctor` says what to do.")
+
+    def _uids(self):
+        return None if self._user or self.trust else walls.child_uids()
+
+    def _try_start(self, no_nested):
+        """Start it; the text of what went wrong, or "" when it is ready."""
+        self._control, inner = socket.socketpair()
+        self._errors, self._folder, self._lines = tempfile.TemporaryFile(), None, b""
+        uids = self._uids()
+        settings = {"control": inner.fileno(), "box": walls.BOX, "walls": not self.trust, "uids": uids,
+                    "limits": dataclasses.asdict(self.limits)}
+        keep, environment, filtered = [inner.fileno()], None, None
+        if self.trust:
+            self._folder = tempfile.mkdtemp(prefix="grader-")
+            walls.copy_course(f"{self._folder}/course")
+            os.mkdir(f"{self._folder}/box")
+            settings["box"] = f"{self._folder}/box"
+            command = [sys.executable, "-I", f"{self._folder}/course/grader/jail/zygote.py"]
+            environment = walls.ENVIRONMENT | {"HOME": settings["box"]}
+        else:
+            filtered = seccomp.program()
+            keep += [filtered.fileno()] if filtered else []
+            command = walls.command(inner.fileno(), self.limits, uids, filtered and filtered.fileno(), no_nested)
+        try:
+            self._process = subprocess.Popen([*command, json.dumps(settings)], pass_fds=keep, stdin=subprocess.DEVNULL,
+                                             stdout=subprocess.DEVNULL, stderr=self._errors, env=environment, cwd="/")
+        finally:
+            inner.close()
+            if filtered:
+                filtered.close()
+        try:
+            self.report = self._line(self.limits.start_seconds) | {
+                "walls": "none" if self.trust else "root" if uids else "user", "filter": filtered is not None,
+                "nested_namespaces_disabled": not uids and no_nested and not self.trust}
+            return ""
+        except ChildDied as error:
+            self._errors.seek(0)
+            text = self._errors.read()[-4000:].decode(errors="replace") or str(error)
+            self.close()
+            return text
+
+    def _line(self, seconds):
+        """The next line that the zygote says."""
+        deadline = time.monotonic() + seconds
+        while b"\n" not in self._lines:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._control], [], [], left)[0]:
+                raise ChildDied("jail", f"no word from the jail in {seconds} seconds")
+            try:
+                more = self._control.recv(4096)
+            except OSError:
+                more = b""
+            if not more or len(self._lines) > 1 << 16:
+                raise ChildDied("jail", "it ended")
+            self._lines += more
+        line, _, self._lines = self._lines.partition(b"\n")
+        return json.loads(line)
+
+    def _over(self, child):
+        """End a child: kill it, wait until nothing is left, and start again if that fails. Why it ended, by itself or not."""
+        self._child = None
+        try:
+            self._control.sendall(b"K")
+            ended = self._line(self.limits.end_seconds)
+        except (ChildDied, OSError) as error:
+            self._again(f"broke down while a child ended ({error})")
+            return {"why": "jail", "code": None}
+        if not ended["clean"]:
+            self._again("could not empty the folder of a child")
+        return ended
+
+
+class Child:
+    """A forked interpreter. Every call ends by its deadline (in seconds, for the whole call) or raises ChildDied."""
+
+    def __init__(self, jail):
+        self._jail, self._number, self.death = jail, 0, None
+        self._sock, inner = socket.socketpair()
+        try:
+            socket.send_fds(jail._control, [b"S"], [inner.fileno()])
+        finally:
+            inner.close()
+        jail._child = self
+        self._reply(("ready",), time.monotonic() + jail.limits.ready_seconds)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
+    def run_cell(self, source, deadline=None):
+        """Run a cell as a notebook would: an Outcome, with its error, and its outputs in their order."""
+        header = {"op": "cell", "source": source}
+        _, tree, payload = self._request(header, b"", ("cell",), deadline or self._jail.limits.cell_seconds)
+        return self._checked(wire.decode_outcome, tree, payload)
+
+    def ask(self, name, parameters, question, gradient=(), deadline=None):
+        """Put a Call to what is bound to `name`: a Result, or Absent where that is nothing, or nothing that can be called."""
+        tree, payload = wire.encode_call(question)
+        header = {"op": "ask", "name": name, "parameters": list(parameters), "gradient": list(gradient), "call": tree}
+        reply, tree, payload = self._request(header, payload, ("result", "absent"), deadline or self._jail.limits.question_seconds)
+        return self._checked(wire.decode_absent if reply == "absent" else wire.decode_result, tree, payload)
+
+    def end(self):
+        """End it, and everything that it left. Doing it twice does no harm."""
+        if self.death is None:
+            self._end(ChildDied("died", "it was ended"))
+
+    def _request(self, header, payload, replies, seconds):
+        if self.death is not None:
+            raise self.death
+        deadline = time.monotonic() + seconds
+        self._number += 1
+        try:
+            wire.silent(self._sock)
+            wire.send(self._sock, header, payload, deadline)
+        except wire.TooLarge:
+            self._number -= 1
+            raise
+        except wire.WireError as error:
+            raise self._broken(error) from None
+        return self._reply(replies, deadline)
+
+    def _reply(self, replies, deadline):
+        try:
+            header, payload = wire.receive(self._sock, deadline)
+            reply, number, tree = wire._fields(header, ("reply", "number", "tree"), "reply")
+            if reply not in replies or number != self._number or type(number) is not int:
+                raise wire.WireError(f"the reply {str(reply)[:20]!r}, number {str(number)[:20]}, to request {self._number}")
+        except wire.WireError as error:
+            raise self._broken(error) from None
+        return reply, tree, payload
+
+    def _checked(self, decode, tree, payload):
+        try:
+            return decode(tree, payload)
+        except wire.WireError as error:
+            raise self._broken(error) from None
+
+    def _broken(self, error):
+        """End the child and say why it is gone."""
+        if isinstance(error, wire.Late):
+            return self._end(ChildDied("deadline"))
+        if not isinstance(error, wire.Closed):
+            return self._end(ChildDied("protocol", str(error)))
+        return self._end(None)
+
+    def _end(self, death):
+        self._sock.close()
+        ended = self._jail._over(self)
+        if death is None:
+            reason = ended["why"] if ended["why"] in DIED else "died"
+            code = ended["code"]
+            death = ChildDied(reason, "" if code is None else f"signal {-code}" if code < 0 else f"exit code {code}")
+        self.death = death
+        return death

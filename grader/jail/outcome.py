@@ -1,0 +1,47 @@
+"""What comes back from a child besides a Result: plain, frozen, the same file on both sides of the wall."""
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output of a cell. kind: stdout, stderr, display (a figure, a displayed object) or result (a cell's last expression)."""
+
+    kind: str
+    text: str
+    png: bytes | None = None
+
+
+@dataclass(frozen=True)
+class CellError:
+    """The exception that ended a cell, with the learner's own line (0 when there is none) and the whole traceback as plain text."""
+
+    type: str
+    text: str
+    line: int = 0
+    source: str = ""
+    traceback: str = ""
+
+    @property
+    def one_line(self):
+        where = f"line {self.line}: " if self.line else ""
+        return f"{where}{self.type}" + (f": {self.text.splitlines()[0]}" if self.text else "")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What running a cell gave. `dropped`: how many outputs were over the caps and are not here."""
+
+    error: CellError | None = None
+    outputs: tuple = ()
+    dropped: int = 0
+
+    @property
+    def ok(self):
+        return self.error is None
+
+
+@dataclass(frozen=True)
+class Absent:
+    """The answer to a question about a name that is not bound (`type` is None), or bound to something that cannot be called."""
+
+    type: str | None = None

@@ -1,0 +1,115 @@
+"""Which walls: the command line for bubblewrap, and the folder that a child imports `grader` from. Decides, but starts nothing."""
+import os
+import secrets
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PACKAGE = HERE.parent
+INSIDE = {"grader/__init__.py": HERE / "inert.py", "grader/answer.py": PACKAGE / "answer.py", "grader/figures.py": PACKAGE / "figures.py",
+          **{f"grader/jail/{n}.py": HERE / f"{n}.py" for n in ("wire", "outcome", "child", "zygote")}}
+COURSE, BOX = "/course", "/box"
+CAPABILITIES = ("SETUID", "SETGID", "KILL", "DAC_OVERRIDE", "FOWNER")     # of the zygote, as root; a child has none
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "USER": "learner", "LOGNAME": "learner", "HOME": f"{BOX}/work",
+               "PYTHONDONTWRITEBYTECODE": "1", "PYTHONNOUSERSITE": "1"}
+
+
+def child_uids():
+    """(first, how many) uids to give to children, one each; None where this process cannot take other uids."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return None
+    try:
+        lines = Path("/proc/self/uid_map").read_text().split("\n")
+        capable = int(next(x for x in Path("/proc/self/status").read_text().split("\n") if x.startswith("CapEff")).split()[1], 16)
+    except (OSError, StopIteration):
+        return None
+    if capable & 0b11100000 != 0b11100000:      # CAP_KILL, CAP_SETGID, CAP_SETUID
+        return None
+    first, count = max(((int(a), int(c)) for a, _, c in map(str.split, filter(None, lines))), key=lambda r: r[1])
+    if count < 20_000:
+        return None
+    top = min(first + count, 0x7FFF0000)        # far above what anybody uses
+    return top - 5000 - secrets.randbelow(min(count // 4, 1_000_000)), 4000
+
+
+def command(control, limits, uids, filter_fd=None, no_nested=True):
+    """The command line that starts the zygote behind walls. Its mount points come in the order of their depth."""
+    if uids:
+        who = ["--cap-drop", "ALL", *(a for c in CAPABILITIES for a in ("--cap-add", f"CAP_{c}"))]
+    else:
+        who = ["--unshare-user", "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL", *(["--disable-userns"] if no_nested else [])]
+    size = str(limits.disk_mb << 20)
+    return ["bwrap", *who, "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try", "--as-pid-1",
+            "--die-with-parent", "--new-session", "--hostname", "jail", "--clearenv",
+            *(a for k, v in ENVIRONMENT.items() for a in ("--setenv", k, v)),
+            *mounts(),
+            "--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev",
+            "--perms", "0755", "--size", size, "--tmpfs", BOX, "--symlink", "box/tmp", "/tmp",
+            *course(), "--remount-ro", "/",
+            *(["--seccomp", str(filter_fd)] if filter_fd is not None else []),
+            "--chdir", BOX, sys.executable, "-I", f"{COURSE}/grader/jail/zygote.py"]
+
+
+def visible():
+    """What a child may read of this machine: Python with its packages, the system's libraries and programs, fonts."""
+    prefixes = {p for prefix in (sys.prefix, sys.base_prefix, sys.exec_prefix) for p in (prefix, os.path.realpath(prefix))}
+    found = {f"{p}/{part}" for p in prefixes for part in ("bin", "lib", "lib64", "pyvenv.cfg")}
+    found |= {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    found |= {os.path.dirname(os.path.realpath(sys.executable))}
+    found |= {"/usr/lib", "/usr/lib64", "/usr/lib32", "/usr/bin", "/usr/share/fonts", "/usr/share/zoneinfo",
+              "/etc/fonts", "/etc/alternatives", "/etc/ld.so.cache", "/etc/localtime"}
+    return {p for p in found if os.path.exists(p)}
+
+
+def hidden():
+    """What must not be seen even where it lies in something visible: the grader, the course, nbgrader's exchange."""
+    course = PACKAGE.parent
+    return {str(PACKAGE), *([str(course)] if (course / "solutions").is_dir() else []), "/usr/local/share/nbgrader"}
+
+
+def mounts():
+    """Read-only binds of what is visible, and empty folders over what is hidden in it."""
+    binds, arguments, made = visible(), [], set()
+    covers = {h for h in hidden() if os.path.isdir(h) and any(h.startswith(b + "/") for b in binds)}
+    for path in sorted(binds | covers, key=lambda p: (p.count("/"), p)):
+        if path in binds and any(path.startswith(b + "/") for b in binds) and not any(path.startswith(c + "/") for c in covers):
+            continue            # comes with the folder that it lies in
+        arguments += _parents(path, made)
+        arguments += ["--perms", "0755", "--tmpfs", path] if path in covers else ["--ro-bind", path, path]
+    for path in covers:
+        arguments += ["--remount-ro", path]
+    for name in ("/lib", "/lib64", "/lib32", "/bin"):
+        if os.path.islink(name):
+            arguments += ["--symlink", os.readlink(name), name]
+        elif os.path.isdir(name):
+            arguments += ["--ro-bind", name, name]
+    return arguments
+
+
+def _parents(path, made):
+    """bubblewrap 0.8 makes missing parents 0700: spell them out, each once."""
+    arguments, at = [], ""
+    for part in path.strip("/").split("/")[:-1]:
+        at += "/" + part
+        if at not in made:
+            made.add(at)
+            arguments += ["--perms", "0755", "--dir", at]
+    return arguments
+
+
+def course():
+    """The inert package, file by file."""
+    arguments, made = [], set()
+    for name, source in INSIDE.items():
+        arguments += _parents(f"{COURSE}/{name}", made) + ["--ro-bind", str(source), f"{COURSE}/{name}"]
+    return arguments
+
+
+def copy_course(folder):
+    """The same package as files in a folder, for a jail without walls."""
+    for name, source in INSIDE.items():
+        target = Path(folder) / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
