@@ -1,0 +1,384 @@
+# %% [markdown]
+# # What does a score of 2.0 mean?
+#
+# A model looks at four patients and returns four numbers: −0.1, 2.0, 3.0 and 0.5. The larger the number, the more the model
+# believes in label 1, a benign tumour. A doctor asks about the second patient: **how probable is that, then?** "2.0" is no answer.
+#
+# In this lesson you build the function that turns scores into probabilities, and the way back. You see it break on large scores,
+# repair it, and meet it in PyTorch as `torch.sigmoid` and `nn.Sigmoid`. You need `00_tools` and the chain rule. About 40 minutes.
+
+# %%
+import math
+
+import matplotlib.pyplot as plt
+import torch
+from sklearn.datasets import load_breast_cancer
+from torch import nn
+from torch.nn import functional as F
+
+from grader import check, compare, ready
+from grader.figures import LINE, show
+
+y_true = torch.tensor([0, 1, 1, 0], dtype=torch.float64)
+logits = torch.tensor([-0.1, 2.0, 3.0, 0.5], dtype=torch.float64)
+
+# %% [markdown]
+# ## From evidence to odds
+#
+# People who bet speak in **odds**: "3 to 1" means that of 4 such cases 3 turn out one way and 1 the other. Odds suit evidence. A finding
+# that is twice as frequent in benign tumours doubles the odds, a second one doubles them again.
+#
+# A model adds its evidence up, it does not multiply. So let its score $z$ be the natural logarithm of the odds:
+#
+# $$ \text{odds} = e^z $$
+#
+# Adding 1 to the score multiplies the odds by $e$. The four patients:
+
+# %%
+for z in logits.tolist():
+    print(f"score {z:4.1f}   odds {math.exp(z):7.4f} to 1")
+
+# %% [markdown]
+# A score of 0 means 1 to 1: the model has no idea. Below 0 the odds favour label 0.
+#
+# Now the doctor's question. Odds of 7.3891 to 1 are 7.3891 cases of 8.3891:
+
+# %%
+print(f"patient 2: {7.3891 / 8.3891:.4f}")
+
+# %% [markdown]
+# That is the answer: the model gives this tumour a probability of 0.8808 of being benign.
+#
+# ## Exercise: `sigmoid`
+#
+# Write it for a tensor of scores of any shape: what is $p$, given $z$? Every number above went through the odds; you have to put the two
+# steps together. `torch.sigmoid` is what you are building, so it stays out.
+
+# %% exercise="sigmoid"
+def sigmoid(z):
+    """Probability of label 1. `z`: scores, a float tensor of any shape. Returns that shape, values between 0 and 1."""
+    ### BEGIN SOLUTION
+    return 1 / (1 + torch.exp(-z))
+    ### END SOLUTION
+
+# %% [markdown]
+# Try it on the four patients. `compare` puts your result beside the definition's.
+
+# %%
+compare("sigmoid", logits)
+
+# %% [markdown]
+# The function is called the **sigmoid**, written $\sigma$. It is the share of the odds in the whole, and dividing both by $e^z$ gives the form
+# that most books print:
+#
+# $$ \sigma(z) = \frac{e^z}{1 + e^z} = \frac{1}{1 + e^{-z}} $$
+#
+# What about the other label? If 2.0 means 0.8808, what does −2.0 mean? Predict, then run.
+
+# %%
+sigmoid_ready = ready("sigmoid")
+y_pred = sigmoid_ready(logits)
+print("sigmoid(z)               ", y_pred)
+print("sigmoid(-z)              ", sigmoid_ready(-logits))
+print("sigmoid(z) + sigmoid(-z) ", y_pred + sigmoid_ready(-logits))
+
+# %% [markdown]
+# Turning the sign of the score swaps the labels: $\sigma(-z) = 1 - \sigma(z)$. Keep that identity in mind. It looks like a
+# curiosity and will save a number from disappearing below.
+#
+# ## Exercise: `logit`
+#
+# Now the way back. A doctor says 0.8808 and wants to know which score that is. Solve for $z$, with pencil and paper first. Two inputs are
+# special: what score does certainty have, $p = 0$ or $p = 1$?
+
+# %% exercise="logit"
+def logit(p):
+    """The score that has this probability. `p`: a float tensor of any shape, 0 <= p <= 1. Returns that shape, -inf at 0, inf at 1."""
+    ### BEGIN SOLUTION
+    return torch.log(p / (1 - p))
+    ### END SOLUTION
+
+# %%
+logit_ready = ready("logit")
+print("there and back ", logit_ready(y_pred))
+print("certainty      ", logit_ready(torch.tensor([0.0, 0.5, 1.0])))
+
+# %% [markdown]
+# There and back gives the scores we started from. This function is called the **logit**, and it is why the scores of a model
+# are called **logits**: they are log-odds.
+#
+# No finite score has the probability 1. To be certain, a model would have to have infinite evidence.
+#
+# ## How much does a little more evidence change?
+#
+# Training moves scores by small steps, so it needs the slope of the sigmoid. Add 0.01 to each score and see how far the probability moves:
+
+# %%
+step = 0.01
+moved = (sigmoid_ready(logits + step) - sigmoid_ready(logits - step)) / (2 * step)
+print("score          ", logits)
+print("measured slope ", moved)
+
+# %% [markdown]
+# The patient at −0.1, about whom the model knows least, moves most. The one at 3.0 hardly moves.
+#
+# ## Exercise: `sigmoid_grad`
+#
+# Derive what was measured: the derivative of $\sigma$ by $z$, score by score. The chain rule on $1/(1 + e^{-z})$ gives a fraction; it is worth
+# writing that with $\sigma$ itself.
+
+# %% exercise="sigmoid_grad"
+def sigmoid_grad(z):
+    """d sigmoid / d z at each score. `z`: a float tensor of any shape. Returns that shape."""
+    ### BEGIN SOLUTION
+    share = torch.sigmoid(z)
+    return share * (1 - share)
+    ### END SOLUTION
+
+# %%
+z = logits.clone().requires_grad_(True)
+torch.sigmoid(z).sum().backward()
+slope = ready("sigmoid_grad")(logits)
+print(f"autograd {z.grad}")
+print(f"yours    {slope}")
+
+# %% [markdown]
+# Both agree with the measurement. Here are the function and its slope together.
+
+# %%
+z = torch.linspace(-8, 8, 321, dtype=torch.float64)
+fig, (left, right) = plt.subplots(1, 2)
+left.plot(z, sigmoid_ready(z), **LINE["sigmoid"])
+left.plot(logits, y_pred, "ko", label="the four patients")
+left.set(title="sigmoid", xlabel="score z", ylabel="probability of label 1")
+left.legend(loc="upper left")
+right.plot(z, ready("sigmoid_grad")(z), **LINE["slope"])
+right.axhline(0.25, **LINE["reference"])
+right.set(title="its slope", xlabel="score z", ylabel="d probability / d z", ylim=(0, 0.3))
+show("Two plots against the score z from -8 to 8. Left, the sigmoid: an S-shaped curve from 0 to 1 that passes one half at z = 0, with the "
+     "four patients on it. Right, its slope: a bell with its top of 0.25 at z = 0, close to 0 beyond 6 on either side.")
+
+# %% [markdown]
+# Left: the curve passes one half at a score of 0 and never reaches 0 or 1. Right: the slope is at most a quarter, at $z = 0$, and fades on
+# both sides. A model that is sure hardly learns through a sigmoid, whether it is right or wrong.
+#
+# ## Where the slope disappears
+#
+# "Never reaches 1" holds on paper. In float32, the usual dtype of a model, there is a last number below 1. For which of these
+# scores will the probability be exactly 1? Predict, then run.
+
+# %%
+print("   z   sigmoid(z) == 1   1 - sigmoid(z)    slope s(1 - s)      sigmoid(-z)")
+for value in (5.0, 15.0, 16.0, 17.0, 20.0, 30.0):
+    z = torch.tensor(value, requires_grad=True)
+    p = torch.sigmoid(z)
+    p.backward()
+    print(f"{value:4.0f}   {str(p.item() == 1):>15}   {1 - p.item():14.3e}   {z.grad.item():15.3e}  {torch.sigmoid(-z).item():15.3e}")
+
+# %% [markdown]
+# From 17 on the probability is exactly 1 in float32, and autograd's slope, $\sigma(1 - \sigma)$, exactly 0. At 20 the true slope is small, and a model
+# that is wrong there gets no signal at all.
+#
+# The last column is the repair. It is the same number as $1 - \sigma(z)$, by the identity above, but nothing was subtracted from 1.
+# When you need the probability of label 0, take $\sigma(-z)$.
+#
+# ## exp has an end
+#
+# Something worse happens inside. Floating-point numbers have a largest value, and the exponential gets there early:
+
+# %%
+for dtype, values in [(torch.float16, (11.0, 11.2)), (torch.float32, (88.7, 88.8)), (torch.float64, (709.7, 709.8))]:
+    for value in values:
+        print(f"exp({value}) in {str(dtype).removeprefix('torch.'):7}  {torch.exp(torch.tensor(value, dtype=dtype)).item():.4g}")
+
+# %% [markdown]
+# Past its end, `exp` gives inf. Your formula contains an exponential, and there were two forms of it. Try both on scores of −1000 and 1000, value **and** slope.
+# Predict four values first: each is 0, 1, inf or nan.
+
+# %%
+forms = {"1 / (1 + exp(-z))     ": lambda z: 1 / (1 + torch.exp(-z)),
+         "exp(z) / (1 + exp(z)) ": lambda z: torch.exp(z) / (1 + torch.exp(z))}
+for name, form in forms.items():
+    z = torch.tensor([-1000.0, 1000.0], dtype=torch.float64, requires_grad=True)
+    p = form(z)
+    (slope,) = torch.autograd.grad(p.sum(), z)
+    print(name, "value", p.tolist(), "  slope", slope.tolist())
+
+# %% [markdown]
+# The second form is inf/inf at 1000, which is nan. The first one looks healthy: 1/(1 + inf) is 0, and right. But its slope at −1000 is nan, because autograd multiplies a
+# 0 by that inf. Nobody sees it in the value; one step later every weight of the model is nan.
+#
+# Here is the whole range, in float32.
+
+# %%
+z = torch.linspace(-120, 120, 961, requires_grad=True)
+first, second = (form(z) for form in forms.values())
+(slope,) = torch.autograd.grad(first.sum(), z)
+exact = torch.sigmoid(z.detach().double())
+z = z.detach()
+
+fig, (left, right) = plt.subplots(1, 2)
+for axis, curve, right_one in [(left, second.detach(), exact), (right, slope, exact * torch.sigmoid(-z.double()))]:
+    axis.plot(z, right_one, color="0.75", linewidth=6, label="definition")
+    axis.plot(z, curve, **LINE["naive"], label="in float32")
+left.set(title="exp(z) / (1 + exp(z))", xlabel="score z", ylabel="value")
+right.set(title="slope of 1 / (1 + exp(-z))", xlabel="score z", ylabel="slope (logarithmic)", yscale="log", ylim=(1e-44, 10))
+left.legend(loc="center left")
+show("Two plots against the score z from -120 to 120, the definition as a broad grey line, what float32 gives as a dashed one. Left, the value of the second "
+     "form: the dashed line ends at 88. Right, the slope of the first form on a logarithmic scale: the dashed line drops to 0 near -50.")
+
+# %% [markdown]
+# Left, the value of the second form: the dashed line ends where `exp` does, and what follows is nan. Right, the slope of the first form: on
+# the left it falls to 0, and then to nan, long before the definition (the broad line) leaves the picture.
+#
+# Each form is healthy on one side. So choose between them, with `torch.where`? Predict the slopes.
+
+# %%
+z = torch.tensor([-1000.0, 1000.0], dtype=torch.float64, requires_grad=True)
+first, second = (form(z) for form in forms.values())
+chosen = torch.where(z > 0, first, second)
+(slope,) = torch.autograd.grad(chosen.sum(), z)
+print("value", chosen.tolist(), "  slope", slope.tolist())
+
+# %% [markdown]
+# The values are right, and both slopes are nan. `torch.where` computes *both* branches and chooses afterwards; on the way back the branch that was not
+# chosen gets 0 · inf.
+#
+# ## Exercise: `stable_sigmoid`
+#
+# Write a sigmoid that is right, in value and slope, for scores of any size. Choosing among finished results comes too late. What has to be chosen
+# instead, and what must never enter an exponential?
+
+# %% exercise="stable_sigmoid"
+def stable_sigmoid(z):
+    """Probability of label 1, for scores of any size. `z`: a float tensor of any shape. Returns that shape; its gradient is finite."""
+    ### BEGIN SOLUTION
+    e = torch.exp(torch.where(z > 0, -z, z))        # never the exponential of a positive number
+    return torch.where(z > 0, torch.ones_like(e), e) / (1 + e)
+    ### END SOLUTION
+
+# %%
+z = torch.tensor([-1000.0, -2.0, 2.0, 1000.0], dtype=torch.float64, requires_grad=True)
+p = ready("stable_sigmoid")(z)
+(slope,) = torch.autograd.grad(p.sum(), z)
+print("value", p.detach())
+print("slope", slope)
+
+# %% [markdown]
+# No inf, no nan, and the ordinary scores are as before. The choice was made *before* the exponential, so nothing had to be hidden after it.
+#
+# ## What PyTorch calls it
+#
+# The **modular** API makes an object first and calls it later, so that it can stand in a model between two layers. The **functional** API is a function.
+
+# %%
+results = {
+    "yours": ready("stable_sigmoid")(logits),
+    "modular, nn.Sigmoid": nn.Sigmoid()(logits),
+    "functional, torch.sigmoid": torch.sigmoid(logits),
+    "functional, F.sigmoid": F.sigmoid(logits),
+    "method, logits.sigmoid": logits.sigmoid(),
+}
+for name, value in results.items():
+    print(value, name)
+    assert torch.allclose(value, results["yours"])
+assert torch.allclose(torch.logit(y_pred), logits)
+
+# %% [markdown]
+# All of them are the stable kind. The way back is `torch.logit`.
+#
+# ## From a probability to a decision
+#
+# Somebody has to decide in the end: benign or not? The usual cut is a probability of 0.5, but a hospital may want another. The cut is called the **threshold**,
+# and it stands on the *probability*.
+#
+# ## Exercise: `predict`
+#
+# Given logits and a threshold, write the decision: 1 where the probability of label 1 is above the threshold, 0 elsewhere. Two scales meet here.
+# Which one do you compare on?
+
+# %% exercise="predict"
+def predict(z, threshold=0.5):
+    """Decisions, 0 or 1, in the shape of `z`. `z`: logits; `threshold`: a probability between 0 and 1, a float."""
+    ### BEGIN SOLUTION
+    return (torch.sigmoid(z) > threshold).long()
+    ### END SOLUTION
+
+# %%
+predict_ready = ready("predict")
+print("labels           ", y_true.long())
+print("threshold 0.5    ", predict_ready(logits).long())
+print("threshold 0.9    ", predict_ready(logits, threshold=0.9).long())
+print("logits above 0.5 ", (logits > 0.5).long())
+
+# %% [markdown]
+# The last line is a mistake that many programs contain: it compares *logits* with 0.5. It differs at patient 4 and, by luck, even agrees with the labels, which is
+# why such a mistake lives long. A probability of one half is a logit of **0**. So which threshold was used? The sigmoid knows:
+
+# %%
+print(f"logit 0.0 is the probability {sigmoid_ready(torch.tensor(0.0)).item():.4f}")
+print(f"logit 0.5 is the probability {sigmoid_ready(torch.tensor(0.5)).item():.4f}")
+
+# %% [markdown]
+# ## 569 patients
+#
+# Now real ones. A crude model looks at one number, the mean radius of the cells: the larger, the less likely benign. (Its two constants were fitted;
+# `04_logistic_regression` shows how.) How many patients get another decision when 0.5 is read on the wrong scale?
+
+# %%
+cancer = load_breast_cancer()
+radius = torch.tensor(cancer.data[:, 0])
+benign = torch.tensor(cancer.target)                       # 1 is benign, 0 is malignant
+scores = 0.64 - 3.64 * (radius - radius.mean()) / radius.std()
+
+decisions = {"probability above 0.5": predict_ready(scores).long(), "logit above 0.5": (scores > 0.5).long(),
+             "probability above 0.9": predict_ready(scores, threshold=0.9).long()}
+for name, label in decisions.items():
+    print(f"{name:22} right {(label == benign).double().mean():.4f}   malignant called benign {((label == 1) & (benign == 0)).sum():3}"
+          f"   benign called malignant {((label == 0) & (benign == 1)).sum():3}")
+print("another decision at logit 0.5:", (decisions["logit above 0.5"] != decisions["probability above 0.5"]).sum().item(), "patients")
+
+# %%
+fig, (left, right) = plt.subplots(1, 2, sharey=True)
+for axis, values, edges in [(left, scores.clamp(-6, 6), torch.linspace(-6, 6, 25)), (right, torch.sigmoid(scores), torch.linspace(0, 1, 21))]:
+    axis.hist(values[benign == 0], bins=edges, color="0.6", label="malignant")
+    axis.hist(values[benign == 1], bins=edges, histtype="step", color="black", linewidth=2, label="benign")
+    axis.set(ylabel="patients")
+for axis, right_cut, wrong_cut in [(left, 0.0, 0.5), (right, 0.5, torch.sigmoid(torch.tensor(0.5)))]:
+    axis.axvline(right_cut, **LINE["repaired"], label="probability 0.5")
+    axis.axvline(wrong_cut, **LINE["broken"], label="logit 0.5")
+left.set(title="on the scale of the scores", xlabel="score z (beyond 6: in the last bar)")
+right.set(title="on the scale of the probabilities", xlabel="probability of benign")
+left.legend(loc="upper left")
+show("Two histograms of 569 patients, malignant filled grey, benign outlined. Left over the scores: the cut at probability one half stands at score 0, "
+     "the cut at logit 0.5 to the right of it. Right over the probabilities: the same two cuts stand at 0.5 and 0.62.")
+
+# %% [markdown]
+# Both panels show the same patients and the same two cuts. The dashed one is the mistake: everybody between the two lines got another decision, and no error was
+# raised. The cut at probability 0.9 is a different matter. It is on the right scale and stricter on purpose: fewer malignant tumours are called benign,
+# and many more benign ones are not.
+
+# %% [markdown]
+# ## In your own words
+#
+# A colleague says: "This patient has a score of 4 and that one a score of 2, so the model is twice as sure about the first." What is wrong with that?
+# Say what the two scores mean as odds and as probabilities, and what doubling a score does to the odds.
+
+# %% [markdown] question="twice_the_score" points=2
+# Scores are logarithms of odds, so equal *differences* mean equal factors in the odds; ratios of scores mean nothing as such. A score of 2 is odds of
+# $e^2 = 7.4$ to 1 and a probability of 0.881; a score of 4 is odds of $e^4 = 54.6$ to 1 and a probability of 0.982. Doubling the score squares the
+# odds ($e^{2z} = (e^z)^2$). The probability did not double, and cannot; what shrank is the chance of being wrong, from 0.119 to 0.018.
+
+# %% [markdown]
+# ## Recap
+#
+# - You built the sigmoid from odds, its inverse, the logit, and its slope $\sigma(1 - \sigma)$; then a sigmoid that survives scores of any size, and the
+#   decision at a threshold.
+# - PyTorch calls them `torch.sigmoid` (`nn.Sigmoid` as a module) and `torch.logit`; the slope is autograd's.
+# - Three mistakes people make with it: they compare logits with 0.5; they compute $1 - \sigma(z)$ where $\sigma(-z)$ keeps the digits; they write the exponential
+#   by hand and look at its value only, not at its gradient.
+#
+# **Before:** `00_tools`, shapes and gradients. **Next:** `02_bce`, what a wrong probability costs.
+#
+# **Read on:** PyTorch's page of [`Sigmoid`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Sigmoid.html); Bishop, *Pattern Recognition and Machine
+# Learning*, section 4.2; Goodfellow, Bengio and Courville, [*Deep Learning*, section 4.1](https://www.deeplearningbook.org/contents/numerical.html), on overflow.
