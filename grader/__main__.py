@@ -38,6 +38,29 @@ def build(lesson: list[str] = typer.Argument(None, help="Lessons, as 02_bce, bce
 
 
 @app.command()
+def check(lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2."),
+          files: list[str] = typer.Argument(help="Python files; each defines one or more of the lesson's functions."),
+          json: bool = typer.Option(False, "--json", help="One JSON object a line.")):
+    """Judge answers in plain Python files: a line for each exercise that a file defines. Exit code 1 if any fails."""
+    from json import dumps
+
+    from grader.files import check_file
+
+    name, failed = _lessons([lesson])[0], False
+    for file in files:
+        for judged in check_file(file, name):
+            failed |= not judged.verdict.passed
+            if json:
+                print(dumps(judged.record(), ensure_ascii=False), flush=True)
+            else:
+                v = judged.verdict
+                score = f"{v.points:g}/{v.max_points:g}" if v.exercise else ""
+                text = v.message.partition("\n")[2].replace("\n", " ").strip() if not v.passed else ""
+                out.print(f"{file}  {v.title.removeprefix(': ')}  {score}  {text}".rstrip(), markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(int(failed))
+
+
+@app.command()
 def lab(browser: bool = typer.Option(True, help="Open a browser window."),
         port: int = typer.Option(8888, help="The port to try first.")):
     """Open the course in JupyterLab. Your work is kept in `work/`, and never overwritten."""

@@ -138,7 +138,7 @@ def raised(error, function=None):
     if isinstance(error, SyntaxError):
         line, source = error.lineno or 0, (error.text or "").strip()
     try:
-        text = str(error)
+        text = error.msg if isinstance(error, SyntaxError) else str(error)
     except Exception:       # a learner's own exception class may fail here too
         text = ""
     return Raised(type(error).__name__, text[:500], line, source[:200])

@@ -54,7 +54,7 @@ def judge(exercise, ask, *, seed=0, source=None):
         return verdict(FAILED, finding=found.says, mistake=found.says, hint=found.hint, example=separating(exercise, ask, first))
     if first.got.raised:
         return verdict(ERROR, finding=diagnose.error(first), hint=diagnose.error_hint(first),
-                       example=Example(show_call(exercise, first.question), first.got.raised.type, show(first.expected.value)))
+                       example=Example(show_call(exercise, first.question), show_result(first, first.got), show(first.expected.value)))
     says = diagnose.general(exercise, ask, asked)
     example = separating(exercise, ask, first)
     if says:
@@ -208,7 +208,7 @@ def separating(exercise, ask, first, tries=24):
 def show_result(a, result):
     """What counts in this difference: the value, or the gradient."""
     if result.raised:
-        return result.raised.type
+        return {"DeadlineExceeded": "nothing came back", "ProcessDied": "nothing came back"}.get(result.raised.type, result.raised.type)
     if a.difference in ("cut", "gradient"):
         return "; ".join(f"gradient for {n}: {'none' if g is None else show(g)}" for n, g in result.gradients.items())
     if a.difference == "dtype" and isinstance(result.value, torch.Tensor):

@@ -25,6 +25,7 @@ def load(path):
         return EMPTY | state
     except ValueError:
         path.replace(path.with_suffix(".damaged.json"))
+        save(path, EMPTY)
         return dict(EMPTY)
 
 
