@@ -1,0 +1,549 @@
+# %% [markdown]
+# # All four answers are wrong. How wrong?
+#
+# Four photographs, five classes. A model scores every class, and its best guess is wrong all four times. Yet one miss was
+# close, and another a disaster: the model was nearly certain of the wrong class. **What should each of them cost?**
+#
+# In this lesson you build the loss that most classifiers are trained with, from its definition to
+# `nn.CrossEntropyLoss`; you see it turn into inf and nan, repair it, and find out why training moves by $p - y$. You need `06_softmax` and
+# `07_log_softmax`. About 45 minutes.
+
+# %%
+import math
+
+import matplotlib.pyplot as plt
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+from torch.nn import functional as F
+
+from grader import check, compare, ready
+from grader.figures import LINE, show
+
+num_classes = 5
+y_true = torch.tensor([0, 2, 3, 1])
+logits = torch.tensor([[-5.0, 10.0, 1.2,  3.0, -4.0],
+                       [ 5.0, -4.0, 0.1,  1.0,  0.1],
+                       [ 1.0,  3.0, 2.5, -0.1,  2.5],
+                       [-7.0,  2.5, 0.1,  3.1,  0.2]])
+y_pred = torch.softmax(logits, dim=1)
+y_pred
+
+# %%
+print("labels      ", y_true)
+print("best guesses", torch.argmax(y_pred, dim=1))
+
+# %% [markdown]
+# No guess is right. But look at row 4: the right class is 1, and the model gave it 0.3319, its second best. In row 1 the right class is 0,
+# and the model gave it 3.0558e-07.
+#
+# ## The probability of what happened
+#
+# As in `02_bce`, ask how probable the model made what we then saw, and take minus the logarithm of that. For sample $n$ with label $y_n$:
+#
+# $$ \ell_n = -\log p_{n,\,y_n} $$
+#
+# By hand, for rows 4 and 1:
+
+# %%
+print(f"row 4: {-math.log(0.33188):.4f}")
+print(f"row 1: {-math.log(3.0558e-07):.4f}")
+
+# %% [markdown]
+# The near miss costs 1.1030, the disaster 15.0011. A probability of 1 would cost nothing.
+#
+# ## The definition, with one-hot labels
+#
+# Written for whole distributions, cross-entropy compares two rows of numbers: what the model said, $p$, and what happened, $y$, one-hot:
+#
+# $$ \ell_n = -\sum_{c} y_{nc} \log p_{nc} $$
+#
+# All $y_{nc}$ are 0 but one, so the sum keeps one term: the same as before. Multiplication selects; look at what it leaves:
+
+# %%
+y_true_one_hot = F.one_hot(y_true, num_classes=num_classes)
+print(y_true_one_hot)
+y_pred * y_true_one_hot
+
+# %% [markdown]
+# The four numbers that count are there. So: take minus the logarithm, done? Predict what becomes of the zeros before you run the cell.
+
+# %%
+- torch.log(y_pred * y_true_one_hot)
+
+# %% [markdown]
+# The four right losses stand among sixteen infinities, because $\log 0 = -\infty$. Their sum is inf, whatever the model said. The gradient
+# is no better: here is row 4, differentiated by its probabilities.
+
+# %%
+p = y_pred[3:].clone().requires_grad_(True)
+broken = - torch.log(p * y_true_one_hot[3:])
+broken.sum().backward()
+print("loss    ", broken.sum().item())
+print("gradient", p.grad)
+
+# %% [markdown]
+# Four entries are nan: the slope of the logarithm at 0 is infinite, and the product multiplies it by 0. One step of training with this, and
+# every parameter is nan.
+#
+# We should sum only the numbers that are not infinite. There are two ways, and you write both.
+#
+# ## Exercise: `cross_entropy_one_hot`
+#
+# Read the definition again, sign by sign: it never takes the logarithm of a product. Write the mean loss of a batch from probabilities and
+# one-hot labels, so that no infinity ever arises. Two decisions are yours: the order of the two operations, and over which numbers the
+# sum runs and over which the mean.
+
+# %% exercise="cross_entropy_one_hot"
+def cross_entropy_one_hot(p, y_one_hot):
+    """Mean cross-entropy. `p`: (N, C), positive, rows sum to 1. `y_one_hot`: (N, C), 0 or 1, of any numeric dtype. Returns a 0-d tensor."""
+    ### BEGIN SOLUTION
+    return -(y_one_hot * torch.log(p)).sum(dim=1).mean()
+    ### END SOLUTION
+
+# %%
+compare("cross_entropy_one_hot", y_pred, y_true_one_hot)
+
+# %% [markdown]
+# ## Select instead of multiplying
+#
+# The other way is to pick the four probabilities out, and to take the logarithm of nothing else. `torch.where` with one argument tells where a condition holds:
+
+# %%
+y_pred[torch.where(y_true_one_hot==1)]
+
+# %%
+- torch.log(y_pred[torch.where(y_true_one_hot==1)])
+
+# %% [markdown]
+# One loss for each sample. Their mean is the loss of the batch:
+
+# %%
+torch.mean(- torch.log(y_pred[torch.where(y_true_one_hot==1)]))
+
+# %% [markdown]
+# So the four misses cost 15.0011, 4.9328, 3.9727 and 1.1030, and 6.2524 on average.
+#
+# What did `torch.where` find? A row number and a column number for each sample. Compare both with what you know already.
+
+# %%
+rows, columns = torch.where(y_true_one_hot==1)
+print("rows   ", rows)
+print("columns", columns)
+
+# %% [markdown]
+# And what does the detour cost? Take a language model: 1000 words, each one of 50 000 in the vocabulary.
+
+# %%
+words, vocabulary, bytes_each = 1000, 50_000, 8
+print(f"labels as class numbers {words * bytes_each / 1e6:8.3f} MB")
+print(f"labels as one-hot rows  {words * vocabulary * bytes_each / 1e6:8.3f} MB")
+
+# %% [markdown]
+# ## Exercise: `cross_entropy_indices`
+#
+# Write the mean loss from probabilities and class numbers, without making a one-hot matrix. You have seen what the row and column numbers
+# are; the decision is how to get both from `y` alone, for any batch.
+
+# %% exercise="cross_entropy_indices"
+def cross_entropy_indices(p, y):
+    """Mean cross-entropy. `p`: (N, C), positive, rows sum to 1. `y`: (N,) int64, class numbers. Returns a 0-d tensor."""
+    ### BEGIN SOLUTION
+    return -torch.log(p[torch.arange(len(y)), y]).mean()
+    ### END SOLUTION
+
+# %%
+print(f"one-hot {ready('cross_entropy_one_hot')(y_pred, y_true_one_hot):.4f}")
+print(f"indices {ready('cross_entropy_indices')(y_pred, y_true):.4f}")
+
+# %% [markdown]
+# ## Sure, and wrong
+#
+# The running example is float32, as models are. Let one model be very sure, and wrong: logits 0 and 120, and the label is class 0. By the
+# definition the loss is $\log(1 + e^{120})$, which is 120 to many places. Predict what softmax followed by the logarithm gives, and its gradient.
+
+# %%
+z = torch.tensor([[0.0, 120.0]], requires_grad=True)
+p = torch.softmax(z, dim=1)
+loss = -torch.log(p[:, 0]).sum()
+loss.backward()
+print("probabilities", p.detach())
+print("loss         ", loss.item())
+print("gradient     ", z.grad)
+
+# %% [markdown]
+# $e^{-120}$ is too small for float32, so the probability is exactly 0; the loss is inf and the gradient nan. Selecting does not help: now it is the *right*
+# entry that is 0.
+#
+# Where does it break, and how? Next, the loss and its slope for every wrong logit from 0 to 160.
+
+# %%
+def curves(loss_of):
+    """Loss and slope for logits (0, m) and label 0, float32, for m from 0 to 160."""
+    m = torch.linspace(0, 160, 641, requires_grad=True)
+    loss = loss_of(torch.stack([torch.zeros_like(m), m], dim=1))
+    (slope,) = torch.autograd.grad(loss.sum(), m)
+    return m.detach(), loss.detach(), slope
+
+
+def naive(z): return -torch.log(torch.softmax(z, dim=1)[:, 0])
+def stable(z): return -torch.log_softmax(z, dim=1)[:, 0]
+
+# %%
+fig, (left, right) = plt.subplots(1, 2)
+for name, loss_of, style in [("log_softmax", stable, LINE["stable"] | {"linewidth": 1}), ("log(softmax)", naive, LINE["naive"] | {"linewidth": 3})]:
+    m, loss, slope = curves(loss_of)
+    for ax, values in (left, loss), (right, slope):
+        ax.plot(m, values, **style, label=name)
+        last = int(values.isfinite().sum()) - 1
+        if last < len(m) - 1:
+            ax.plot(m[last], values[last], "X", color="black", markersize=9, label="the last finite value")
+
+left.set(title="loss when the label is class 0", xlabel="logit of the wrong class", ylabel="loss")
+right.set(title="slope", xlabel="logit of the wrong class", ylabel="d loss / d logit", ylim=(0, 1.3))
+left.legend()
+show("Two plots against the logit of the wrong class, from 0 to 160. Left, the loss: log_softmax follows a straight line to 160, "
+     "log(softmax) follows it and ends at a cross a little above 100, where it becomes infinite. Right, the slope: log_softmax rises to 1 and stays "
+     "there, the curve of log(softmax) ends at a cross a little below 90, where it becomes nan.")
+
+# %% [markdown]
+# Left: the dashed curve runs along the right one and stops a little after 100: from there on its values are inf. Right: its slope is nan even earlier, while the
+# loss still looks healthy; the right slope is 1, the strongest pull there is. The sample that needs correcting most is the one that destroys the model.
+#
+# ## Never make the probability
+#
+# The repair is from `07_log_softmax`: go from logits to *log*-probabilities in one step, and let no probability arise in between.
+#
+# $$ \log p_{nc} = z_{nc} - \log \sum_k e^{z_{nk}} $$
+
+# %%
+log_likelihood = torch.log_softmax(logits, dim=1)
+assert log_likelihood.isclose(torch.log(torch.softmax(logits, dim=1))).all()
+log_likelihood
+
+# %% [markdown]
+# For moderate logits both ways agree, as the assertion says. Find the four losses in this matrix, with the other sign: row 1, column 0; row 2, column 2;
+# row 3, column 3; row 4, column 1.
+#
+# ## Exercise: `nll_loss`
+#
+# From log-probabilities to the loss: the *negative log-likelihood*. What you take out of the matrix is a logarithm already. The decision here is
+# what is left to do, for each of the three words that `reduction` may be.
+
+# %% exercise="nll_loss"
+def nll_loss(log_p, y, reduction="mean"):
+    """Negative log-likelihood. `log_p`: (N, C) log-probabilities. `y`: (N,) int64. Returns 0-d, or (N,) for reduction="none"."""
+    ### BEGIN SOLUTION
+    losses = -log_p[torch.arange(len(y)), y]
+    if reduction == "none":
+        return losses
+    return losses.sum() if reduction == "sum" else losses.mean()
+    ### END SOLUTION
+
+# %%
+nll_ready = ready("nll_loss")
+for reduction in ("none", "sum", "mean"):
+    print(f"{reduction:5}", nll_ready(log_likelihood, y_true, reduction=reduction))
+
+# %% [markdown]
+# ## Exercise: `cross_entropy`
+#
+# Now the whole way, from logits to the loss, for logits as large as you like. Which quantity you make first decides whether it survives
+# $z = 1000$. Your own `nll_loss` is welcome, and so are `log_softmax` and `logsumexp` from the last lesson; `F.cross_entropy` and `F.nll_loss` are what you build.
+
+# %% exercise="cross_entropy"
+def cross_entropy(z, y, reduction="mean"):
+    """Cross-entropy from logits. `z`: (N, C), any size of number. `y`: (N,) int64. Returns 0-d, or (N,) for reduction="none"."""
+    ### BEGIN SOLUTION
+    losses = torch.logsumexp(z, dim=1) - z[torch.arange(len(y)), y]
+    return {"none": losses, "sum": losses.sum(), "mean": losses.mean()}[reduction]
+    ### END SOLUTION
+
+# %% [markdown]
+# The two logits that broke it before, and the four photographs:
+
+# %%
+cross_entropy_ready = ready("cross_entropy")
+z = torch.tensor([[0.0, 120.0]], requires_grad=True)
+loss = cross_entropy_ready(z, torch.tensor([0]))
+loss.backward()
+print(f"sure and wrong: loss {loss.item():.1f}, gradient {z.grad}")
+print(f"four photographs: {cross_entropy_ready(logits, y_true):.4f}")
+
+# %% [markdown]
+# ## What PyTorch calls it
+#
+# Two roads lead from logits to the loss, each modular and functional. `CrossEntropyLoss` takes the logits; `NLLLoss` takes
+# log-probabilities, so a `LogSoftmax` stands before it.
+
+# %%
+results = {
+    "yours": cross_entropy_ready(logits, y_true),
+    "the definition": ready("cross_entropy_indices")(y_pred, y_true),
+    "modular, nn.CrossEntropyLoss": nn.CrossEntropyLoss()(logits, y_true),
+    "functional, F.cross_entropy": F.cross_entropy(logits, y_true),
+    "modular, nn.LogSoftmax and nn.NLLLoss": nn.NLLLoss()(nn.LogSoftmax(dim=1)(logits), y_true),
+    "functional, log_softmax and F.nll_loss": F.nll_loss(torch.log_softmax(logits, dim=1), y_true),
+}
+for name, value in results.items():
+    print(f"{value:.4f}  {name}")
+    assert torch.isclose(value, results["yours"])
+
+# %% [markdown]
+# The name is worth a second look: `CrossEntropyLoss` contains the softmax. Your model's last layer must not.
+#
+# ## The slope of it all
+#
+# Training follows the slope of the loss by the logits. Take pencil and paper, and
+#
+# $$ \ell = \log \sum_k e^{z_k} - z_y $$
+#
+# Two questions. What is the derivative of the first part by one $z_c$? (The inner derivative is $e^{z_c}$.) And of the second part, when $c$ is the label,
+# and when it is not? Try it on two logits, both 0, with label 0: nudge each and watch the loss.
+
+# %%
+def two(a, b):
+    return math.log(math.exp(a) + math.exp(b)) - a
+
+
+h = 1e-6
+print(f"by the label's logit {(two(h, 0) - two(-h, 0)) / (2 * h):+.4f}")
+print(f"by the other logit   {(two(0, h) - two(0, -h)) / (2 * h):+.4f}")
+
+# %% [markdown]
+# Both probabilities are 0.5 there. A larger logit of the true class lowers the loss, a larger logit of the other one raises it by as much.
+#
+# ## Exercise: `cross_entropy_grad`
+#
+# Write the derivative of each sample's loss by each of its logits, for the whole batch at once, from your derivation. It, too, has to
+# survive logits of 1000. (The mean over N samples later divides each entry by N. Not here.)
+
+# %% exercise="cross_entropy_grad"
+def cross_entropy_grad(z, y):
+    """d loss / d z for each sample, without 1/N. `z`: (N, C). `y`: (N,) int64. Returns (N, C), in the dtype of z."""
+    ### BEGIN SOLUTION
+    return torch.softmax(z, dim=1) - F.one_hot(y, num_classes=z.shape[1])
+    ### END SOLUTION
+
+# %% [markdown]
+# A derivation is worth a check against autograd, which differentiates the *mean*:
+
+# %%
+grad_ready = ready("cross_entropy_grad")
+z = logits.clone().requires_grad_(True)
+F.cross_entropy(z, y_true).backward()
+slopes = grad_ready(logits, y_true)
+assert torch.allclose(z.grad, slopes / len(y_true), atol=1e-7)
+print(slopes)
+print("rows sum to zero:", torch.allclose(slopes.sum(dim=1), torch.zeros(4), atol=1e-6))
+
+# %% [markdown]
+# It is $p - y$: the probabilities, with 1 taken away at the label. Exponentials and logarithms have cancelled each other. As a map:
+
+# %%
+fig, axes = plt.subplots(1, 2)
+for ax, values, title in [(axes[0], y_pred, "p: what the model said"), (axes[1], slopes, "p − y: the slope by each logit")]:
+    ax.imshow(values, cmap="Greys_r", vmin=-1.0, vmax=1.0, aspect="auto")
+    for n in range(4):
+        for c in range(num_classes):
+            ink = "white" if values[n, c] < 0 else "black"
+            ax.text(c, n, f"{values[n, c]:.2f}", ha="center", va="center", color=ink, weight="bold" if c == y_true[n] else "normal")
+        ax.add_patch(plt.Rectangle((y_true[n] - 0.46, n - 0.44), 0.92, 0.88, fill=False, edgecolor="#d55e00", linewidth=2.5))
+    ax.set(title=title, xlabel="class", ylabel="sample", xticks=range(5), yticks=range(4), yticklabels=range(1, 5))
+    ax.grid(False)
+
+show("Two maps of four samples by five classes, the label's cell of each sample framed. Left, the probabilities p: bright where the model put them, "
+     "never in a framed cell. Right, p minus y: the framed cells are dark, -1.00, -0.99, -0.98 and -0.67, the others are as on the left.")
+
+# %% [markdown]
+# Left, the model's probabilities; the label of each sample is framed. Right, the slopes. Only the framed cells differ: they are negative (dark), so their
+# logits are pushed up, and the bright cells are pushed down. Sample 1 is pulled with almost full strength; sample 4, the near miss, more
+# gently. A perfect prediction would be left alone: $p - y = 0$.
+
+# %% [markdown]
+# ## Exercise: `CrossEntropy`
+#
+# PyTorch's modules are built once and called many times. Build yours: `CrossEntropy(reduction="sum")` makes the object, `loss_fn(z, y)` calls
+# its `forward`. The decision: what has to be kept when it is built, and what is known only when it is called? (Computing the losses is up to you:
+# your own `cross_entropy` may be called.)
+
+# %% exercise="CrossEntropy"
+class CrossEntropy(nn.Module):
+    """Cross-entropy as a module. `forward(z, y)`: z (N, C) logits, y (N,) int64; 0-d, or (N,) for reduction="none"."""
+
+    def __init__(self, reduction="mean"):
+        super().__init__()
+        ### BEGIN SOLUTION
+        self.reduction = reduction
+        ### END SOLUTION
+
+    def forward(self, z, y):
+        ### BEGIN SOLUTION
+        losses = -torch.log_softmax(z, dim=1).gather(1, y.unsqueeze(1)).squeeze(1)
+        if self.reduction == "none":
+            return losses
+        return getattr(losses, self.reduction)()
+        ### END SOLUTION
+
+# %%
+CrossEntropyReady = ready("CrossEntropy")
+for reduction in ("mean", "sum"):
+    yours = CrossEntropyReady(reduction=reduction)(logits, y_true)
+    print(f"{reduction:5} yours {yours:.4f}, nn.CrossEntropyLoss {nn.CrossEntropyLoss(reduction=reduction)(logits, y_true):.4f}")
+    assert torch.isclose(yours, nn.CrossEntropyLoss(reduction=reduction)(logits, y_true))
+
+# %% [markdown]
+# ## One softmax too many
+#
+# The commonest mistake with this loss is silent: a model that ends in a softmax, and then `CrossEntropyLoss`, which does its own. No error, no
+# warning. Suppose the model is *perfect*, probability 1 for the right class. What does it pay, with 2 classes and with 10?
+
+# %%
+for classes in (2, 10):
+    perfect = F.one_hot(torch.tensor([0]), classes).double()
+    loss = F.cross_entropy(perfect, torch.tensor([0]))
+    print(f"{classes:2} classes: {loss:.3f}, by hand {math.log(1 + (classes - 1) / math.e):.3f}")
+
+# %% [markdown]
+# That is the best such a model can ever reach: its "logits" lie between 0 and 1, and the second softmax can make no certainty of them. The slopes
+# shrink, too. For row 1, the disaster:
+
+# %%
+z = logits.clone().requires_grad_(True)
+for name, loss in [("logits", F.cross_entropy(z, y_true, reduction="none")),
+                   ("softmax first", F.cross_entropy(torch.softmax(z, dim=1), y_true, reduction="none"))]:
+    (slope,) = torch.autograd.grad(loss.sum(), z)
+    print(f"{name:13} loss of row 1 {loss[0]:7.4f}, its largest slope {slope[0].abs().max():.6f}")
+
+# %% [markdown]
+# The disaster costs little more than any other guess, and its pull has all but vanished: the first softmax is flat there, so nothing tells the model to move.
+#
+# ## On real digits
+#
+# Handwritten digits, 8 × 8 pixels, ten classes; 1200 to learn from, the others to test. A linear model, one training with your
+# module, one with a softmax put before it. First, predict the loss of a model that knows nothing: all its logits are 0.
+
+# %%
+digits = load_digits()
+X = torch.tensor(digits.data / 16)                     # pixels from 0 to 1, float64
+labels = torch.tensor(digits.target)
+X_train, y_train, X_test, y_test = X[:1200], labels[:1200], X[1200:], labels[1200:]
+
+loss_fn = CrossEntropyReady()
+print(f"all logits 0: {loss_fn(torch.zeros(1200, 10, dtype=torch.float64), y_train):.4f}, and ln 10 = {math.log(10):.4f}")
+
+# %% [markdown]
+# A model that spreads its bets over ten classes pays $\ln 10$. If yours starts far from $\ln C$, look for a mistake before you train.
+
+# %%
+def train(first=lambda z: z, epochs=200, lr=1.0):
+    """Full-batch gradient descent from zeros; `first` is applied to the logits before the loss."""
+    W, b = torch.zeros(64, 10, dtype=torch.float64, requires_grad=True), torch.zeros(10, dtype=torch.float64, requires_grad=True)
+    losses, accuracies = [], []
+    for _ in range(epochs):
+        loss = loss_fn(first(X_train @ W + b), y_train)
+        slope_W, slope_b = torch.autograd.grad(loss, (W, b))
+        with torch.no_grad():
+            accuracies.append(((X_test @ W + b).argmax(dim=1) == y_test).double().mean())
+            W -= lr * slope_W
+            b -= lr * slope_b
+        losses.append(loss.item())
+    return losses, torch.stack(accuracies)
+
+# %%
+fig, (left, right) = plt.subplots(1, 2)
+for name, first, style in [("logits", lambda z: z, LINE["repaired"]), ("softmax first", lambda z: torch.softmax(z, dim=1), LINE["broken"])]:
+    losses, accuracies = train(first)
+    left.plot(losses, **style, label=name)
+    right.plot(accuracies, **style, label=name)
+    print(f"{name:13} first loss {losses[0]:.2f}, last loss {losses[-1]:.2f}, test accuracy after 20 steps {accuracies[20]:.2f}, after 200 {accuracies[-1]:.2f}")
+left.axhline(math.log(1 + 9 / math.e), **LINE["reference"], label="floor with softmax first")
+left.set(title="training loss", xlabel="step", ylabel="loss", ylim=(0, 2.5)), right.set(title="test accuracy", xlabel="step", ylabel="share right", ylim=(0, 1))
+right.legend(*left.get_legend_handles_labels(), loc="lower right")
+show("Two plots against the training step. Left, the loss: with logits it falls from 2.3 to about 0.2; with a softmax first it falls slowly and stays above the "
+     "dotted floor at 1.46. Right, the test accuracy: with logits it rises at once and goes on rising; with a softmax first it rises, sinks, and recovers in part.")
+
+# %% [markdown]
+# Both losses fall, both models learn: that is why the mistake lives long. But the dashed curve stays above its floor, the dotted line, and
+# its model sinks before it recovers, and ends worse. A loss that will not fall below 1.46 with ten classes is a signature worth knowing by heart.
+#
+# ## Where it is silent, and where it says no
+#
+# `NLLLoss` has no logarithm in it. Give it probabilities, and predict the sign:
+
+# %%
+print(f"probabilities     {F.nll_loss(y_pred, y_true):.4f}")
+print(f"log-probabilities {F.nll_loss(torch.log(y_pred), y_true):.4f}")
+
+# %% [markdown]
+# A negative loss: the function turned the sign of probabilities, and never noticed. Training would even go in the right direction, without ever punishing
+# a disaster.
+#
+# A model with one output and "two classes" in mind: what do softmax, loss and `argmax` make of it?
+
+# %%
+one = torch.tensor([[-3.0], [0.0], [5.0]], requires_grad=True)
+loss = F.cross_entropy(one, torch.tensor([0, 0, 0]))
+loss.backward()
+print("probabilities", torch.softmax(one, dim=1).detach().flatten())
+print("loss         ", abs(loss.item()))
+print("gradient     ", one.grad.flatten())
+print("argmax       ", one.argmax(dim=1))
+
+# %% [markdown]
+# One class always has probability 1, so there is nothing to lose and nothing to learn. One output belongs to `BCEWithLogitsLoss`, from lesson 03.
+#
+# Many mistakes are refused. Know these messages by sight:
+
+# %%
+def refused(z, target):
+    try:
+        print(f"accepted: {F.cross_entropy(z, target):.4f}")
+    except (RuntimeError, ValueError, IndexError) as error:
+        print(f"{type(error).__name__}: {str(error).splitlines()[0][:95]}")
+
+
+refused(logits, y_true + 2)                 # a label 5, where the classes are 0 to 4
+refused(logits, y_true.float())             # class numbers as floats
+refused(logits, y_true.reshape(4, 1))       # (N, 1) instead of (N,)
+refused(logits, y_true_one_hot)             # one-hot as integers
+refused(logits, y_true_one_hot.float())     # one-hot as floats
+
+# %% [markdown]
+# The label out of range is named here; on a GPU the same mistake is a "device-side assert", far from the line that made it, so check labels on the CPU first.
+#
+# The last one was accepted. A float target *of the shape of the logits* is read as probabilities; the shape decides, not your intention. And nobody
+# checks that they are probabilities:
+
+# %%
+refused(logits, 2 * y_true_one_hot.float())     # rows that sum to 2
+refused(logits, logits)                         # not even positive
+
+# %% [markdown]
+# The first is twice the right loss; the second is negative, and has no lower limit. If a cross-entropy is ever below zero, look at the targets.
+#
+# ## In your own words
+#
+# Two models are tested on the same 1000 photographs, 100 classes. Model A's cross-entropy is 4.6, model B's is 7.9, and yet B has more of them right.
+# What does A probably do, and what does B? Which of the two would you rather repair, and how would you begin?
+
+# %% [markdown] question="worse_than_guessing" points=2
+# 4.6 is ln 100: A spreads its bets evenly and knows nothing (its accuracy is about 1 %). A cross-entropy above ln C is worse than saying nothing, and it can only come from
+# being sure and wrong: B is right more often, but stakes nearly everything on its guess, so that its misses cost 15 or 20 each. B has learnt something
+# and is overconfident: look at its logits' scale, at overfitting, at wrong labels among its most expensive samples; dividing its logits by a
+# temperature will lower its loss without changing one guess. A has to be trained at all: is its gradient zero, its last layer a second softmax?
+
+# %% [markdown]
+# ## Recap
+#
+# - You built cross-entropy from its definition, with one-hot labels and with class numbers, and moved it to logits so that it survives 1000.
+#   Its slope is $p - y$.
+# - PyTorch calls it `nn.CrossEntropyLoss` and `F.cross_entropy`; its second half is `nn.NLLLoss` and `F.nll_loss`.
+# - Three mistakes people make with it: they put a softmax before it, and stay above a floor; they give `NLLLoss` probabilities, and get a negative loss;
+#   they pass targets whose shape or dtype says something else than they mean.
+#
+# **Before:** `07_log_softmax`, the step from logits to log-probabilities. **Next:** `09_cross_entropy_options`, every argument of this loss.
+#
+# **Read on:** PyTorch's page of
+# [`CrossEntropyLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html); Goodfellow, Bengio and Courville,
+# *Deep Learning*, section 6.2.2.
