@@ -104,53 +104,38 @@ class Jail:
         self._start()
 
     def _start(self):
-        if not self.trust and not shutil.which("bwrap"):
-            raise JailError("There is no bubblewrap here. `python -m grader doctor` says what to do.")
-        text = self._try_start(True)
-        if text and not self.trust and not self._uids():
-            text = self._try_start(False) and text      # /proc/sys that cannot be written, as in a container: the filter still forbids them
-        if text:
-            raise JailError(f"The jail does not start: {text.strip()[-600:]}\n`python -m grader doctor` says what to do.")
-
-    def _uids(self):
-        return None if self._user or self.trust else walls.child_uids()
-
-    def _try_start(self, no_nested):
-        """Start it; the text of what went wrong, or "" when it is ready."""
+        """Start the zygote, and wait until it is warm."""
+        mode = None if self.trust else usable_mode(self.limits, self._user)
         self._control, inner = socket.socketpair()
         self._errors, self._folder, self._lines = tempfile.TemporaryFile(), None, b""
-        uids = self._uids()
-        settings = {"control": inner.fileno(), "box": walls.BOX, "walls": not self.trust, "uids": uids,
-                    "limits": dataclasses.asdict(self.limits)}
-        keep, environment, filtered = [inner.fileno()], None, None
+        filtered = None if self.trust else seccomp.program()
         if self.trust:
             self._folder = tempfile.mkdtemp(prefix="grader-")
             walls.copy_course(f"{self._folder}/course")
-            os.mkdir(f"{self._folder}/box")
-            settings["box"] = f"{self._folder}/box"
+            box = f"{self._folder}/box"
+            os.mkdir(box)
             command = [sys.executable, "-I", f"{self._folder}/course/grader/jail/zygote.py"]
-            environment = walls.ENVIRONMENT | {"HOME": settings["box"]}
         else:
-            filtered = seccomp.program()
-            keep += [filtered.fileno()] if filtered else []
-            command = walls.command(inner.fileno(), self.limits, uids, filtered and filtered.fileno(), no_nested)
+            box = walls.BOX
+            command = walls.command(mode, self.limits, filtered and filtered.fileno())
+        settings = {"control": inner.fileno(), "box": box, "walls": not self.trust, "uids": mode and mode.uids,
+                    "limits": dataclasses.asdict(self.limits)}
+        keep = [inner.fileno(), *([filtered.fileno()] if filtered else [])]
         try:
-            self._process = subprocess.Popen([*command, json.dumps(settings)], pass_fds=keep, stdin=subprocess.DEVNULL,
-                                             stdout=subprocess.DEVNULL, stderr=self._errors, env=environment, cwd="/")
+            self._process = subprocess.Popen([*command, json.dumps(settings)], pass_fds=keep, stdin=subprocess.DEVNULL, cwd="/",
+                                             stdout=subprocess.DEVNULL, stderr=self._errors, env=walls.ENVIRONMENT | {"HOME": box})
         finally:
             inner.close()
             if filtered:
                 filtered.close()
         try:
             self.report = self._line(self.limits.start_seconds) | {
-                "walls": "none" if self.trust else "root" if uids else "user", "filter": filtered is not None,
-                "nested_namespaces_disabled": not uids and no_nested and not self.trust}
-            return ""
+                "walls": mode.name if mode else "none", "filter": filtered is not None, "no_nested": bool(mode and mode.no_nested)}
         except ChildDied as error:
             self._errors.seek(0)
-            text = self._errors.read()[-4000:].decode(errors="replace") or str(error)
+            said = self._errors.read()[-1000:].decode(errors="replace").strip()
             self.close()
-            return text
+            raise JailError(f"The warm interpreter does not start: {said or error}\n`python -m grader doctor` says more.") from None
 
     def _line(self, seconds):
         """The next line that the zygote says."""
@@ -181,6 +166,30 @@ class Jail:
         if not ended["clean"]:
             self._again("could not empty the folder of a child")
         return ended
+
+
+def usable_mode(limits, user=False):
+    """The best mode in which bubblewrap builds the walls here; JailError says why there is none."""
+    if sys.platform != "linux":
+        raise JailError(f"Bubblewrap needs Linux; this is {sys.platform}. `python -m grader doctor` says what to do.")
+    if not shutil.which("bwrap"):
+        raise JailError("There is no bubblewrap (`bwrap`) here. `python -m grader doctor` says what to do.")
+    said = ""
+    for mode in walls.modes(user):
+        filtered = seccomp.program()
+        try:
+            tried = subprocess.run(walls.command(mode, limits, filtered and filtered.fileno(), ("-I", "-c", "pass")), cwd="/", timeout=30,
+                                   stdin=subprocess.DEVNULL, capture_output=True, pass_fds=[filtered.fileno()] if filtered else [])
+        except subprocess.TimeoutExpired:
+            said = "it did not answer within 30 seconds"
+            continue
+        finally:
+            if filtered:
+                filtered.close()
+        if tried.returncode == 0:
+            return mode
+        said = said or tried.stderr.decode(errors="replace").strip()[-400:]
+    raise JailError(f"Bubblewrap cannot build walls here: {said}. `python -m grader doctor` says what to do.")
 
 
 class Child:

@@ -4,6 +4,7 @@ import secrets
 import shutil
 import sys
 import sysconfig
+from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -34,22 +35,41 @@ def child_uids():
     return top - 5000 - secrets.randbelow(min(count // 4, 1_000_000)), 4000
 
 
-def command(control, limits, uids, filter_fd=None, no_nested=True):
-    """The command line that starts the zygote behind walls. Its mount points come in the order of their depth."""
-    if uids:
+@dataclass(frozen=True)
+class Mode:
+    """How the walls are built. uids: as root, a uid of its own for each child; else an ordinary user's namespace."""
+
+    uids: tuple | None
+    no_nested: bool = False         # bubblewrap forbids user namespaces inside; where it cannot, the filter of system calls does
+
+    @property
+    def name(self):
+        return "root" if self.uids else "user"
+
+
+def modes(user=False):
+    """The modes to try, best first. user: as root, what an ordinary user gets."""
+    uids = None if user else child_uids()
+    return ([Mode(uids)] if uids else []) + [Mode(None, True), Mode(None)]
+
+
+def command(mode, limits, filter_fd=None, program=("-I", f"{COURSE}/grader/jail/zygote.py")):
+    """The command line that starts Python with `program` behind walls. Its mount points come in the order of their depth."""
+    if mode.uids:
         who = ["--cap-drop", "ALL", *(a for c in CAPABILITIES for a in ("--cap-add", f"CAP_{c}"))]
     else:
-        who = ["--unshare-user", "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL", *(["--disable-userns"] if no_nested else [])]
+        who = ["--unshare-user", "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL", *(["--disable-userns"] if mode.no_nested else [])]
     size = str(limits.disk_mb << 20)
-    return ["bwrap", *who, "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try", "--as-pid-1",
+    choom = ["choom", "-n", "1000", "--"] if shutil.which("choom") else []      # where memory runs out, the kernel ends this first
+    return [*choom, "bwrap", *who, "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try", "--as-pid-1",
             "--die-with-parent", "--new-session", "--hostname", "jail", "--clearenv",
             *(a for k, v in ENVIRONMENT.items() for a in ("--setenv", k, v)),
             *mounts(),
-            "--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev",
+            "--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev", "--remount-ro", "/dev",
             "--perms", "0755", "--size", size, "--tmpfs", BOX, "--symlink", "box/tmp", "/tmp",
             *course(), "--remount-ro", "/",
             *(["--seccomp", str(filter_fd)] if filter_fd is not None else []),
-            "--chdir", BOX, sys.executable, "-I", f"{COURSE}/grader/jail/zygote.py"]
+            "--chdir", BOX, sys.executable, *program]
 
 
 def visible():

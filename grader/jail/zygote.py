@@ -19,6 +19,7 @@ import shutil
 import signal
 import socket
 import stat
+import subprocess
 import sys
 import time
 
@@ -222,8 +223,9 @@ def empty(box):
                     if not os.path.islink(f"{folder}/{each}"):
                         os.chmod(f"{folder}/{each}", stat.S_IRWXU)
             shutil.rmtree(path)
-        except (OSError, RecursionError):
-            pass
+        except (OSError, RecursionError):       # nested deeper than Python goes; these two go as deep as it takes
+            for tool in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
+                subprocess.run([*tool, "--", path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return not os.listdir(box)
 
 
@@ -265,11 +267,6 @@ def main():
         with open("/proc/self/statm") as file:
             text = file.read()
         s["baseline"], s["private"] = int(text.split()[0]) * resource.getpagesize(), private(text)
-        try:
-            with open("/proc/self/oom_score_adj", "w") as file:
-                file.write("1000")      # where memory runs out, the kernel ends this before anything of the teacher's
-        except OSError:
-            pass
     prctl(PR_SET_DUMPABLE, 0)           # a child of the same uid can neither read nor trace us
     prctl(PR_SET_CHILD_SUBREAPER, 1)    # without walls: daemons stay our descendants
     null = os.open(os.devnull, os.O_RDWR)
