@@ -16,6 +16,7 @@ LINE = {
     "sigmoid": dict(color=BLUE, linestyle="-"),
     "slope": dict(color=GREEN, linestyle="--"),
     "softmax": dict(color=BLUE, linestyle="-"),
+    "weighted": dict(color=ORANGE, linestyle="--"),
     "focal": dict(color=GREEN, linestyle="-."),
     "hinge": dict(color=RED, linestyle="--"),
     "soft margin": dict(color=SKY, linestyle=":"),
@@ -23,6 +24,8 @@ LINE = {
     "broken": dict(color=RED, linestyle="--"),
     "repaired": dict(color=BLUE, linestyle="-"),
     "reference": dict(color=GREY, linestyle=":"),
+    "forward": dict(color=BLUE, linestyle="-"),
+    "reverse": dict(color=RED, linestyle="--"),
 }
 CLASS = [dict(color=BLUE, marker="o"), dict(color=RED, marker="s"), dict(color=GREEN, marker="^"), dict(color=ORANGE, marker="D"), dict(color=PURPLE, marker="v")]
 

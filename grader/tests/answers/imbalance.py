@@ -1,0 +1,138 @@
+import torch
+from torch.nn import functional as F
+
+from grader.tests.answers import right, wrong
+
+
+@right("sets of true and false")
+def precision_recall(z, y, threshold=0.5):
+    alarm, true = torch.sigmoid(z) > threshold, y.bool()
+    hits = (alarm & true).sum().to(z.dtype)
+    return hits / alarm.sum(), hits / true.sum()
+
+
+@right("indexing, and the threshold moved to the logits")
+def precision_recall(z, y, threshold=0.5):  # noqa: F811
+    alarm = z > torch.logit(torch.tensor(threshold, dtype=z.dtype))
+    return y[alarm].mean(), alarm[y == 1].to(z.dtype).mean()
+
+
+@right("a loop that counts")
+def precision_recall(z, y, threshold=0.5):  # noqa: F811
+    hits, false_alarms, misses = torch.zeros(3, dtype=z.dtype)
+    for score, label in zip(z, y):
+        alarm = 1 / (1 + torch.exp(-score)) >= threshold
+        if alarm and label == 1:
+            hits = hits + 1
+        elif alarm:
+            false_alarms = false_alarms + 1
+        elif label == 1:
+            misses = misses + 1
+    return hits / (hits + false_alarms), hits / (hits + misses)
+
+
+@right("a list instead of a tuple")
+def precision_recall(z, y, threshold=0.5):  # noqa: F811
+    alarm = (torch.sigmoid(z) > threshold).to(y)
+    return [torch.dot(alarm, y) / alarm.sum(), torch.dot(alarm, y) / y.sum()]
+
+
+@right("logaddexp and a dot product")
+def weighted_bce(z, y, weight):
+    losses = torch.logaddexp(torch.zeros_like(z), z) - y * z
+    return torch.dot(weight, losses) / len(z)
+
+
+@right("max, and log1p of a small exponential")
+def weighted_bce(z, y, weight):  # noqa: F811
+    losses = torch.clamp(z, min=0) - z * y + torch.log1p(torch.exp(-z.abs()))
+    return torch.mean(losses * weight)
+
+
+@right("a loop over the samples")
+def weighted_bce(z, y, weight):  # noqa: F811
+    total = torch.zeros((), dtype=z.dtype)
+    for score, label, w in zip(z, y, weight):
+        total = total + w * F.softplus(-score if label == 1 else score)
+    return total / z.shape[0]
+
+
+@right("logsigmoid of both signs")
+def pos_weight_bce(z, y, pos_weight):
+    return -(pos_weight * y * F.logsigmoid(z) + (1 - y) * F.logsigmoid(-z)).mean()
+
+
+@right("one weight for each sample, by its label")
+def pos_weight_bce(z, y, pos_weight):  # noqa: F811
+    weight = torch.where(y == 1, pos_weight, torch.ones_like(z))
+    return (weight * F.softplus((1 - 2 * y) * z)).mean()
+
+
+@right("as PyTorch writes it")
+def pos_weight_bce(z, y, pos_weight):  # noqa: F811
+    factor = 1 + (pos_weight - 1) * y
+    return ((1 - y) * z + factor * (torch.log1p(torch.exp(-z.abs())) + torch.relu(-z))).mean()
+
+
+@right("positives and negatives by index")
+def pos_weight_bce(z, y, pos_weight):  # noqa: F811
+    total = pos_weight * F.softplus(-z[y == 1]).sum() + F.softplus(z[y == 0]).sum()
+    return total / z.numel()
+
+
+@right("as torchvision writes it")
+def focal_loss(z, y, alpha=0.25, gamma=2.0):
+    p = torch.sigmoid(z)
+    losses = F.binary_cross_entropy_with_logits(z, y, reduction="none")
+    p_t = p * y + (1 - p) * (1 - y)
+    return ((alpha * y + (1 - alpha) * (1 - y)) * losses * (1 - p_t) ** gamma).mean()
+
+
+@right("a signed logit")
+def focal_loss(z, y, alpha=0.25, gamma=2.0):  # noqa: F811
+    s = (2 * y - 1) * z
+    return ((1 - alpha + (2 * alpha - 1) * y) * torch.sigmoid(-s).pow(gamma) * F.softplus(-s)).mean()
+
+
+@right("the logarithm of p_t once, and exp of it")
+def focal_loss(z, y, alpha=0.25, gamma=2.0):  # noqa: F811
+    log_p_t = F.logsigmoid(torch.where(y == 1, z, -z))
+    share = torch.where(y == 1, alpha, 1 - alpha)
+    return -(share * (1 - log_p_t.exp()) ** gamma * log_p_t).mean()
+
+
+@right("a loop")
+def focal_loss(z, y, alpha=0.25, gamma=2.0):  # noqa: F811
+    losses = []
+    for score, label in zip(z.flatten(), y.flatten()):
+        s, share = (score, alpha) if label == 1 else (-score, 1 - alpha)
+        losses.append(share * torch.sigmoid(-s) ** gamma * F.softplus(-s))
+    return torch.stack(losses).mean()
+
+
+@wrong("the mean of the two", says="2 values")
+def precision_recall(z, y, threshold=0.5):  # noqa: F811
+    alarm = (torch.sigmoid(z) > threshold).to(z.dtype)
+    return 2 * (alarm * y).sum() / (alarm.sum() + y.sum())
+
+
+@wrong("counts divided as integers", says="dtype")
+def precision_recall(z, y, threshold=0.5):  # noqa: F811
+    alarm, true = torch.sigmoid(z) > threshold, y == 1
+    return (alarm & true).sum() / alarm.sum(), (alarm & true).sum() / true.sum()
+
+
+@wrong("minus forgotten", says="sign")
+def weighted_bce(z, y, weight):  # noqa: F811
+    return -(weight * F.softplus((1 - 2 * y) * z)).mean()
+
+
+@wrong("PyTorch's own argument", says="You called")
+def pos_weight_bce(z, y, pos_weight):  # noqa: F811
+    return F.binary_cross_entropy_with_logits(z, y, pos_weight=pos_weight)
+
+
+@wrong("gamma has no effect", says="gamma")
+def focal_loss(z, y, alpha=0.25, gamma=2.0):  # noqa: F811
+    s = (2 * y - 1) * z
+    return ((1 - alpha + (2 * alpha - 1) * y) * torch.sigmoid(-s).pow(2) * F.softplus(-s)).mean()
