@@ -162,6 +162,14 @@ for _ in range(8):
         kept = [bytearray(os.urandom(1) * (8 << 20)) for _ in range(24)]; time.sleep(60); os._exit(0)
 time.sleep(5)
 print("OVER: 1.5 GB")""", ends=("memory",)),
+    Attempt("take all memory in shared pages, in many processes", """
+for _ in range(8):
+    if os.fork() == 0:
+        kept = mmap.mmap(-1, 192 << 20)
+        for at in range(0, 192 << 20, 4096): kept[at] = 1
+        time.sleep(60); os._exit(0)
+time.sleep(5)
+print("OVER: 1.5 GB")""", ends=("memory",)),
     Attempt("fill the disk", """
 sizes = 0
 for folder in (".", "/tmp"):

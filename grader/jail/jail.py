@@ -13,6 +13,7 @@ import time
 
 from grader.jail import seccomp, walls, wire
 from grader.jail.limits import Limits
+from grader.jail.outcome import CellError, Outcome
 
 LOG = logging.getLogger(__name__)
 
@@ -42,14 +43,13 @@ class Jail:
     """One warm interpreter that forks a child a submission, one at a time. Use it as a context manager.
 
     trust: no walls, for submissions that are trusted like own code. A jail that breaks down starts itself again and says so, in
-    `notes` and in the log.
+    `notes` and in the log. On Linux it ends with the thread that started it.
     """
 
     def __init__(self, limits=None, *, trust=False, user=False):
         """user: as root, build the walls that an ordinary user gets."""
-        self.limits, self.trust = limits or Limits(), trust
-        self._user, self._process, self._child = user, None, None
-        self.notes, self.report = [], {}
+        self.limits, self.trust, self.notes, self.report = limits or Limits(), trust, [], {}
+        self._user, self._owner, self._process, self._child = user, os.getpid(), None, None
 
     def __enter__(self):
         if self._process is None:
@@ -63,23 +63,24 @@ class Jail:
         """A new child, ready to work. Use it as a context manager; there is one at a time."""
         if self._child is not None:
             raise RuntimeError("a jail has one child at a time: end the other one first")
-        if self._process is None:
-            self._start()
-        try:
-            self._child = Child(self)
-        except (ChildDied, OSError) as error:
-            self._again(f"could not fork a child ({error})")
+        for _ in range(2):
+            if self._process is not None and self._process.poll() is not None:
+                self._broke("ended")
+            if self._process is None:
+                self._start()
             try:
                 self._child = Child(self)
-            except (ChildDied, OSError) as error:
-                self.close()
-                raise JailError(f"The jail was started twice and forked no child: {error}. Run `python -m grader doctor`.") from None
-        return self._child
+                return self._child
+            except (wire.WireError, OSError) as error:
+                self._broke(f"forked no child ({error})")
+        raise JailError("The jail was started twice and forked no child. `python -m grader doctor` says more.")
 
     def close(self):
         """End everything. A closed jail starts again when a child is asked for."""
-        process, self._process, self._child = self._process, None, None
-        if process is None:
+        process, child, self._process, self._child = self._process, self._child, None, None
+        if child is not None:
+            child._gone(ChildDied("jail", "it was closed"))
+        if process is None or os.getpid() != self._owner:       # a fork of the owner has nothing to end
             return
         self._control.close()       # the zygote takes its child along and leaves
         try:
@@ -97,11 +98,11 @@ class Jail:
         except Exception:           # while the interpreter shuts down
             pass
 
-    def _again(self, why):
-        self.notes.append(f"The jail {why}; it was started again.")
-        LOG.warning("the jail %s; starting it again", why)
+    def _broke(self, why):
+        """Give up this zygote, with all that is in it: the next child gets another."""
+        self.notes.append(f"The jail {why}, and was started again.")
+        LOG.warning("the jail %s; it is started again", why)
         self.close()
-        self._start()
 
     def _start(self):
         """Start the zygote, and wait until it is warm."""
@@ -123,7 +124,7 @@ class Jail:
         keep = [inner.fileno(), *([filtered.fileno()] if filtered else [])]
         try:
             self._process = subprocess.Popen([*command, json.dumps(settings)], pass_fds=keep, stdin=subprocess.DEVNULL, cwd="/",
-                                             stdout=subprocess.DEVNULL, stderr=self._errors, env=walls.ENVIRONMENT | {"HOME": box})
+                                             start_new_session=True, stdout=subprocess.DEVNULL, stderr=self._errors, env=walls.ENVIRONMENT | {"HOME": box})
         finally:
             inner.close()
             if filtered:
@@ -154,18 +155,19 @@ class Jail:
         line, _, self._lines = self._lines.partition(b"\n")
         return json.loads(line)
 
-    def _over(self, child):
-        """End a child: kill it, wait until nothing is left, and start again if that fails. Why it ended, by itself or not."""
+    def _over(self):
+        """End the child: kill it, wait until nothing is left. Why it had ended: (a key of DIED or "ended", its exit code)."""
         self._child = None
         try:
             self._control.sendall(b"K")
             ended = self._line(self.limits.end_seconds)
-        except (ChildDied, OSError) as error:
-            self._again(f"broke down while a child ended ({error})")
-            return {"why": "jail", "code": None}
-        if not ended["clean"]:
-            self._again("could not empty the folder of a child")
-        return ended
+            clean, why, code = ended["clean"], ended["why"], ended["code"]
+        except (ChildDied, OSError, ValueError, KeyError, TypeError) as error:
+            self._broke(f"broke down while a child ended ({error})")
+            return "jail", None
+        if not clean:
+            self._broke("could not empty the folder of a child")
+        return why, code
 
 
 def usable_mode(limits, user=False):
@@ -200,10 +202,13 @@ class Child:
         self._sock, inner = socket.socketpair()
         try:
             socket.send_fds(jail._control, [b"S"], [inner.fileno()])
+            inner.close()
+            self._receive(("ready",), time.monotonic() + jail.limits.ready_seconds)
+        except BaseException:
+            self._sock.close()
+            raise
         finally:
             inner.close()
-        jail._child = self
-        self._reply(("ready",), time.monotonic() + jail.limits.ready_seconds)
 
     def __enter__(self):
         return self
@@ -214,7 +219,10 @@ class Child:
     def run_cell(self, source, deadline=None):
         """Run a cell as a notebook would: an Outcome, with its error, and its outputs in their order."""
         header = {"op": "cell", "source": source}
-        _, tree, payload = self._request(header, b"", ("cell",), deadline or self._jail.limits.cell_seconds)
+        try:
+            _, tree, payload = self._request(header, b"", ("cell",), deadline or self._jail.limits.cell_seconds)
+        except wire.TooLarge as error:
+            return Outcome(CellError("ValueError", f"The cell is too large to be run: {error}."))
         return self._checked(wire.decode_outcome, tree, payload)
 
     def ask(self, name, parameters, question, gradient=(), deadline=None):
@@ -224,34 +232,32 @@ class Child:
         reply, tree, payload = self._request(header, payload, ("result", "absent"), deadline or self._jail.limits.question_seconds)
         return self._checked(wire.decode_absent if reply == "absent" else wire.decode_result, tree, payload)
 
+
     def end(self):
         """End it, and everything that it left. Doing it twice does no harm."""
         if self.death is None:
-            self._end(ChildDied("died", "it was ended"))
+            self._gone(ChildDied("died", "it was ended"))
+            self._jail._over()
 
     def _request(self, header, payload, replies, seconds):
         if self.death is not None:
-            raise self.death
+            raise ChildDied(self.death.reason, self.death.detail)
         deadline = time.monotonic() + seconds
-        self._number += 1
         try:
             wire.silent(self._sock)
             wire.send(self._sock, header, payload, deadline)
-        except wire.TooLarge:
-            self._number -= 1
+            self._number += 1
+            return self._receive(replies, deadline)
+        except wire.TooLarge:       # ours, and not sent
             raise
         except wire.WireError as error:
             raise self._broken(error) from None
-        return self._reply(replies, deadline)
 
-    def _reply(self, replies, deadline):
-        try:
-            header, payload = wire.receive(self._sock, deadline)
-            reply, number, tree = wire._fields(header, ("reply", "number", "tree"), "reply")
-            if reply not in replies or number != self._number or type(number) is not int:
-                raise wire.WireError(f"the reply {str(reply)[:20]!r}, number {str(number)[:20]}, to request {self._number}")
-        except wire.WireError as error:
-            raise self._broken(error) from None
+    def _receive(self, replies, deadline):
+        header, payload = wire.receive(self._sock, deadline)
+        reply, number, tree = wire.fields(header, ("reply", "number", "tree"), "reply")
+        if reply not in replies or type(number) is not int or number != self._number:
+            raise wire.WireError(f"the reply {str(reply)[:20]!r}, number {str(number)[:20]}, to request {self._number}")
         return reply, tree, payload
 
     def _checked(self, decode, tree, payload):
@@ -261,19 +267,18 @@ class Child:
             raise self._broken(error) from None
 
     def _broken(self, error):
-        """End the child and say why it is gone."""
-        if isinstance(error, wire.Late):
-            return self._end(ChildDied("deadline"))
-        if not isinstance(error, wire.Closed):
-            return self._end(ChildDied("protocol", str(error)))
-        return self._end(None)
-
-    def _end(self, death):
+        """End the child, and find out why it is gone."""
         self._sock.close()
-        ended = self._jail._over(self)
-        if death is None:
-            reason = ended["why"] if ended["why"] in DIED else "died"
-            code = ended["code"]
-            death = ChildDied(reason, "" if code is None else f"signal {-code}" if code < 0 else f"exit code {code}")
-        self.death = death
+        why, code = self._jail._over()
+        if isinstance(error, wire.Late):
+            death = ChildDied("deadline")
+        elif not isinstance(error, wire.Closed):
+            death = ChildDied("protocol", str(error))
+        else:
+            death = ChildDied(why if why in DIED else "died", "" if code is None else f"signal {-code}" if code < 0 else f"exit code {code}")
+        self._gone(death)
         return death
+
+    def _gone(self, death):
+        self._sock.close()
+        self.death = death

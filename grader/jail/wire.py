@@ -157,7 +157,7 @@ def _is(value, kind, what):
     return value
 
 
-def _fields(value, names, what):
+def fields(value, names, what):
     """The values of an object that has exactly these keys."""
     _is(value, dict, what)
     if value.keys() != set(names):
@@ -331,7 +331,7 @@ def encode_call(question):
 def decode_call(tree, payload):
     """The Call of a header and a payload."""
     r = _Reader(payload, strings=True)
-    args, kwargs, init = _fields(tree, ("args", "kwargs", "init"), "call")
+    args, kwargs, init = fields(tree, ("args", "kwargs", "init"), "call")
     question = Call(tuple(r.value(v) for v in _is(args, list, "args")), _keyed(r, kwargs, "kwargs"), _keyed(r, init, "init"))
     r.finished()
     return question
@@ -358,7 +358,7 @@ def encode_result(result):
 def decode_result(tree, payload):
     """The Result of a header and a payload."""
     r = _Reader(payload)
-    value, gradients, error, changed, called, printed = _fields(
+    value, gradients, error, changed, called, printed = fields(
         tree, ("value", "gradients", "raised", "changed", "called", "printed"), "result")
     value = r.value(value)
     gradients = _keyed(r, gradients, "gradients")
@@ -372,7 +372,7 @@ def decode_result(tree, payload):
 
 
 def _raised(tree):
-    kind, text, line, source = _fields(tree, ("type", "text", "line", "source"), "raised")
+    kind, text, line, source = fields(tree, ("type", "text", "line", "source"), "raised")
     return Raised(_text(kind, NAME, "type"), _text(text, TEXT, "text"), _count(line, "line"), _text(source, SOURCE, "source"))
 
 
@@ -391,7 +391,7 @@ def encode_outcome(outcome):
 def decode_outcome(tree, payload):
     """The Outcome of a header and a payload."""
     r = _Reader(payload)
-    outputs, dropped, error = _fields(tree, ("outputs", "dropped", "error"), "cell")
+    outputs, dropped, error = fields(tree, ("outputs", "dropped", "error"), "cell")
     if len(_is(outputs, list, "outputs")) > OUTPUTS:
         raise WireError(f"{len(outputs)} outputs, at most {OUTPUTS} are taken")
     outputs = tuple(_output(r, o) for o in outputs)
@@ -400,14 +400,14 @@ def decode_outcome(tree, payload):
 
 
 def _output(reader, tree):
-    kind, text, png = _fields(tree, ("kind", "text", "png"), "output")
+    kind, text, png = fields(tree, ("kind", "text", "png"), "output")
     if kind not in ("stdout", "stderr", "display", "result"):
         raise WireError(f"an output of the kind {str(kind)[:40]!r}")
     return Output(kind, _text(text, OUTPUT_TEXT, "output"), None if png is None else picture(reader.tensor(png)))
 
 
 def _cell_error(tree):
-    kind, text, line, source, trace = _fields(tree, ("type", "text", "line", "source", "traceback"), "error")
+    kind, text, line, source, trace = fields(tree, ("type", "text", "line", "source", "traceback"), "error")
     return CellError(_text(kind, NAME, "type"), _text(text, TEXT, "text"), _count(line, "line"), _text(source, SOURCE, "source"),
                      _text(trace, TRACEBACK, "traceback"))
 
@@ -432,7 +432,7 @@ def encode_absent(absent):
 
 
 def decode_absent(tree, payload):
-    kind, = _fields(tree, ("type",), "absent")
+    kind, = fields(tree, ("type",), "absent")
     if payload:
         raise WireError("a payload where none belongs")
     return Absent(None if kind is None else _text(kind, NAME, "type"))

@@ -199,18 +199,18 @@ def over(limits, own):
     used = count = 0
     for pid in others():
         try:
-            with open(f"/proc/{pid}/statm") as file:
-                used += max(0, private(file.read()) - own)
+            used += max(0, private(pid) - own)
             count += len(os.listdir(f"/proc/{pid}/task"))
         except OSError:         # gone meanwhile
             pass
     return "processes" if count > limits["processes"] else "memory" if used > limits["memory_mb"] << 20 else ""
 
 
-def private(statm):
-    """Bytes that a process has for itself, or shares with the zygote that it was forked from."""
-    _, resident, shared, *_ = map(int, statm.split())
-    return (resident - shared) * resource.getpagesize()
+def private(pid):
+    """Bytes that a process has for itself, or shares with another of its kind: everything that is not a file's."""
+    with open(f"/proc/{pid}/status") as file:
+        lines = dict(line.split(":", 1) for line in file if ":" in line)
+    return sum(int(lines[name].split()[0]) << 10 for name in ("RssAnon", "RssShmem", "VmSwap") if name in lines)
 
 
 def empty(box):
@@ -265,8 +265,7 @@ def main():
     s["baseline"] = s["private"] = 0
     if LINUX:
         with open("/proc/self/statm") as file:
-            text = file.read()
-        s["baseline"], s["private"] = int(text.split()[0]) * resource.getpagesize(), private(text)
+            s["baseline"], s["private"] = int(file.read().split()[0]) * resource.getpagesize(), private("self")
     prctl(PR_SET_DUMPABLE, 0)           # a child of the same uid can neither read nor trace us
     prctl(PR_SET_CHILD_SUBREAPER, 1)    # without walls: daemons stay our descendants
     null = os.open(os.devnull, os.O_RDWR)
