@@ -40,10 +40,12 @@ def judge(exercise, ask, *, seed=0, source=None):
     raised = {a.got.raised.type if a.got.raised else "" for a in asked}
     if raised == {"NotImplementedError"}:
         return verdict(MISSING, finding="Write your answer in the cell above, run it, then run this check.")
-    called = sorted(set().union(*(a.got.called for a in asked)) & exercise.forbidden | scan(source, exercise.forbidden))
+    traced = set().union(*(a.got.called for a in asked)) & exercise.forbidden
+    written = scan(source, exercise.forbidden)
+    called = sorted(traced | written)
     if called:
         names = ", ".join(f"`{n}`" for n in called)
-        return verdict(FAILED, called=tuple(called), finding=f"You called {names}, which does what you are to build here. "
+        return verdict(FAILED, called=tuple(called), details={"trace": sorted(traced), "scan": sorted(written)}, finding=f"You called {names}, which does what you are to build here. "
                        "Write it from its definition: no points as long as it is called.")
     wrong = [a for a in asked if a.difference]
     if not wrong:

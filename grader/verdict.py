@@ -1,6 +1,6 @@
 """What the judge found, as text and as HTML. Pure: nothing here runs an answer."""
 import html
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import torch
 
@@ -105,9 +105,11 @@ class Verdict:
                 'color:var(--jp-content-font-color1,inherit);overflow-wrap:anywhere">'
                 + "".join(parts) + "</div>")
 
-    def record(self):
-        """A plain dict, for JSON."""
-        return asdict(self) | {"points": self.points, "passed": self.passed, "message": self.message}
+    def summary(self):
+        """What a grade's record keeps, as a plain dict: enough for the report, and to repeat the verdict."""
+        return {"exercise": self.exercise, "status": self.status, "points": self.points, "max_points": self.max_points,
+                "mistake": self.mistake, "finding": self.finding, "hint": self.hint, "called": list(self.called), "seed": self.seed,
+                "failed_cases": [c.name for c in self.cases if not c.passed]}
 
 
 def number(x):

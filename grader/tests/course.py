@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nbformat
 
-from grader.author import ROOT, instructors, loads, released, solution_cells
+from grader.author import ROOT, instructors, loads, released, solution_cells  # noqa: F401
 from grader.lessons import exercises_of
 
 BIN = Path(sys.executable).parent

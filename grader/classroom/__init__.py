@@ -1,0 +1,1 @@
+"""A class: what nbgrader plugs in (Rebuild, Examine), grading many submissions, report and export."""

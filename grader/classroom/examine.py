@@ -1,0 +1,180 @@
+"""Grade one rebuilt notebook: ordinary cells run in a child of the jail for display; at a graded cell the exercise is judged here.
+
+The cell's outputs are written here, too: the panel, and one result that holds the points, which nbgrader reads as partial credit.
+"""
+import base64
+import secrets
+import time
+from dataclasses import dataclass
+
+import nbformat
+
+from grader.answer import Raised, Result
+from grader.exercise import exercises
+from grader.jail import Absent, ChildDied
+from grader.judge import judge
+from grader.verdict import ERROR, MISSING, Verdict, note
+
+SECONDS = 900               # for one notebook, all together
+EXERCISE_SECONDS = 30       # for all the questions of an exercise
+DEATHS = 12                 # of the interpreter, in one notebook
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What came of one notebook: the notebook with outputs, and the verdicts by the names of their exercises."""
+
+    notebook: object
+    verdicts: dict
+    seed: int
+
+
+def new_seed():
+    """Fresh inputs for a submission: nobody can know them before."""
+    return secrets.randbelow(2**31)
+
+
+def examine(notebook, jail, seed, notes=()):
+    """Run and judge a rebuilt notebook. The seed and the notes are kept in its metadata, so that a verdict can be repeated exactly."""
+    session, known, verdicts, answers = _Session(jail), exercises(), {}, {}
+    try:
+        for cell in notebook.cells:
+            data = cell.metadata.get("nbgrader", {})
+            name = data.get("grade_id", "").removeprefix("test_")
+            if cell.cell_type != "code":
+                continue
+            if data.get("grade") and not data.get("solution") and name in known:
+                verdicts[name] = _judge(known[name], session, seed, answers.get(name))
+                _write(cell, verdicts[name])
+            else:
+                if data.get("solution"):
+                    answers[data["grade_id"]] = cell.source
+                session.run(cell)
+    finally:
+        session.close()
+    notebook.metadata["grader"] = {"seed": seed, "notes": [*notes, *session.notes]}
+    if notes:
+        text, panel = note("About this submission:\n" + "\n".join(notes))
+        notebook.cells.insert(0, _note_cell(text))
+    return Examined(notebook, verdicts, seed)
+
+
+def _note_cell(text):
+    """What was found in the submission, at the head of the notebook, for teacher and learner."""
+    cell = nbformat.v4.new_markdown_cell("\n\n".join(line.replace("<", "‹").replace("[", "(") for line in text.splitlines()))
+    cell.id = "submission-notes"
+    return cell
+
+
+def _judge(exercise, session, seed, source):
+    deadline, lost = time.monotonic() + EXERCISE_SECONDS, None
+
+    def ask(question, gradient):
+        nonlocal lost
+        if lost is None and time.monotonic() > deadline:
+            lost = Result(raised=Raised("DeadlineExceeded", ""))
+        if lost is None:
+            try:
+                answer = session.ask(exercise, question, gradient)
+                if not isinstance(answer, Absent):
+                    return answer
+                lost = answer
+            except ChildDied as death:
+                lost = Result(raised=Raised({"deadline": "DeadlineExceeded", "memory": "MemoryError"}.get(death.reason, "ProcessDied"), ""))
+        if isinstance(lost, Absent):
+            raise _NoAnswer(lost)
+        return lost
+
+    try:
+        return judge(exercise, ask, seed=seed, source=source)
+    except _NoAnswer as absent:
+        kind = absent.args[0].type
+        finding = f"There is no `{exercise.name}` when this cell is reached: its cell failed, or does not define it." if kind is None else \
+            f"`{exercise.name}` is an object of type {kind} here, not a function."
+        return Verdict(exercise.name, MISSING if kind is None else ERROR, exercise.points, finding, seed=seed)
+
+
+class _NoAnswer(Exception):
+    """The name is not bound to anything that can be called."""
+
+
+def _write(cell, verdict):
+    """The outputs of a graded cell, as nbgrader reads them."""
+    points = min(max(verdict.points, 0.0), float(cell.metadata["nbgrader"]["points"]))
+    cell.execution_count = None
+    text = verdict.message + (f"\n({_who_spoke(verdict)})" if verdict.called else "")
+    cell.outputs = [
+        nbformat.v4.new_output("display_data", data={"text/plain": text, "text/html": verdict.html()},
+                               metadata={"grader": {"seed": verdict.seed, "verdict": verdict.summary()}}),
+        nbformat.v4.new_output("execute_result", data={"text/plain": repr(points)}, execution_count=None),
+    ]
+
+
+def _who_spoke(verdict):
+    """Which of the two watchers saw the forbidden call: the trace of what ran, or the scan of what is written."""
+    saw = [who for who, names in (("seen while it ran", verdict.details.get("trace")), ("seen in the cell's text", verdict.details.get("scan"))) if names]
+    return "; ".join(saw)
+
+
+class _Session:
+    """A child that runs a notebook's cells; begun again, with the cells that went well, when it died."""
+
+    def __init__(self, jail):
+        self.jail, self.child, self.done, self.deaths, self.notes = jail, None, [], 0, []
+        self.deadline = time.monotonic() + SECONDS
+
+    def close(self):
+        if self.child is not None:
+            self.child.end()
+            self.child = None
+
+    def run(self, cell):
+        """Run an ordinary cell, and keep its outputs for the human eye."""
+        if not cell.source.strip():
+            return
+        try:
+            outcome = self._alive().run_cell(cell.source)
+        except ChildDied as death:
+            self._died(death)
+            cell.outputs = [nbformat.v4.new_output("error", ename="InterpreterDied", evalue=death.says, traceback=[death.says])]
+            return
+        cell.outputs = [_output(o) for o in outcome.outputs]
+        if outcome.dropped:
+            cell.outputs.append(nbformat.v4.new_output("stream", name="stdout", text=f"… {outcome.dropped} more outputs were cut.\n"))
+        if outcome.error:
+            cell.outputs.append(nbformat.v4.new_output("error", ename=outcome.error.type, evalue=outcome.error.text,
+                                                       traceback=outcome.error.traceback.splitlines() or [outcome.error.one_line]))
+        self.done.append(cell.source)       # also where it failed: what it did before it failed stays done
+
+    def ask(self, exercise, question, gradient):
+        try:
+            return self._alive().ask(exercise.name, exercise.parameters, question, gradient)
+        except ChildDied as death:
+            self._died(death)
+            raise
+
+    def _died(self, death):
+        self.child, self.deaths = None, self.deaths + 1
+        self.notes.append(death.says)
+
+    def _alive(self):
+        if time.monotonic() > self.deadline:
+            raise ChildDied("deadline", "the time for the whole notebook is used up")
+        if self.deaths > DEATHS:
+            raise ChildDied("died", "it died too often")
+        if self.child is None:
+            self.child = self.jail.child()
+            for source in self.done:        # a death in here costs the question that asked for it, and is not repeated for ever
+                self.child.run_cell(source)
+        return self.child
+
+
+def _output(output):
+    if output.kind in ("stdout", "stderr"):
+        return nbformat.v4.new_output("stream", name=output.kind, text=output.text)
+    data = {"text/plain": output.text}
+    if output.png:
+        data["image/png"] = base64.b64encode(output.png).decode()
+    if output.kind == "result":
+        return nbformat.v4.new_output("execute_result", data=data, execution_count=None)
+    return nbformat.v4.new_output("display_data", data=data)

@@ -1,0 +1,112 @@
+"""Write many grades at once, through nbgrader's own models: nbgrader's way costs a dozen commits a submission, this one a commit a batch."""
+from nbgrader.api import Comment, Grade, Gradebook, MissingEntry, Student, SubmittedAssignment, SubmittedNotebook
+from nbgrader.plugins import LateSubmissionPlugin
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.orm import selectinload
+
+from grader.author import loads, released
+
+
+class GradebookError(RuntimeError):
+    """The gradebook cannot be opened or written; says which, and what to do."""
+
+
+class Book:
+    """An open gradebook. Only the coordinator has one."""
+
+    def __init__(self, coursedir, config):
+        self.coursedir, self.config = coursedir, config
+
+    def __enter__(self):
+        try:
+            self._gradebook = Gradebook(self.coursedir.db_url, self.coursedir.course_id)
+            self._gradebook.db.query(Student).count()
+        except (SQLAlchemyError, ModuleNotFoundError, ValueError) as error:
+            raise GradebookError(f"The gradebook {_without_password(self.coursedir.db_url)} cannot be opened: {_first(error)}") from None
+        self.db = self._gradebook.db
+        return self
+
+    def __exit__(self, *_):
+        self._gradebook.close()
+
+    def is_current(self, lesson):
+        """Does the gradebook have this lesson's cells as the release has them?"""
+        try:
+            row = self._gradebook.find_notebook(lesson, lesson)
+        except MissingEntry:
+            return False
+        graded = [c for c in loads(released(lesson)).cells if c.metadata.get("nbgrader", {}).get("grade")]
+        return {c.name: c.max_score for c in row.grade_cells} == {c.metadata.nbgrader.grade_id: float(c.metadata.nbgrader.points) for c in graded}
+
+    def submitted(self, lesson):
+        """The students that have a submission of the lesson in the gradebook."""
+        return {s for (s,) in self.db.query(SubmittedAssignment.student_id).filter(
+            SubmittedAssignment.assignment_id == self._gradebook.find_assignment(lesson).id)}
+
+    def write(self, lesson, batch):
+        """Write a batch of Graded in one transaction."""
+        try:
+            self._write(lesson, batch)
+            self.db.commit()
+        except OperationalError as error:
+            self.db.rollback()
+            raise GradebookError(f"The gradebook cannot be written ({_first(error)}). Is another program using it, or the disk full? "
+                                 "Nothing was half-written; run the same command again.") from None
+
+    def _write(self, lesson, batch):
+        assignment, row = self._gradebook.find_assignment(lesson), self._gradebook.find_notebook(lesson, lesson)
+        names = [g.student for g in batch]
+        known = {s for (s,) in self.db.query(Student.id).filter(Student.id.in_(names))}
+        for name in names:
+            if name not in known:
+                self.db.add(Student(id=name))
+        self.db.flush()
+        notebooks = {nb.assignment.student_id: nb for nb in self.db.query(SubmittedNotebook).join(SubmittedAssignment).filter(
+            SubmittedNotebook.notebook_id == row.id, SubmittedAssignment.student_id.in_(names)).options(
+                selectinload(SubmittedNotebook.grades).selectinload(Grade.cell),
+                selectinload(SubmittedNotebook.comments).selectinload(Comment.cell), selectinload(SubmittedNotebook.assignment))}
+        for graded in batch:
+            notebook = notebooks.get(graded.student)
+            if notebook is None:
+                submission = SubmittedAssignment(assignment_id=assignment.id, student_id=graded.student)
+                notebook = SubmittedNotebook(notebook_id=row.id, assignment=submission)
+                self.db.add(submission)
+            notebook.assignment.timestamp = graded.timestamp
+            self._grades(notebook, row, graded)
+            self._late(notebook, assignment, graded)
+
+    def _grades(self, notebook, row, graded):
+        grades, comments = {g.cell_id: g for g in notebook.grades}, {c.cell_id: c for c in notebook.comments}
+        for cell in row.grade_cells:
+            grade = grades.get(cell.id) or Grade(cell_id=cell.id, notebook=notebook)
+            grade.auto_score = graded.scores.get(cell.name, 0.0)
+            grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
+        for cell in row.solution_cells:
+            comment = comments.get(cell.id) or Comment(cell_id=cell.id, notebook=notebook)
+            comment.auto_comment = "No response." if cell.name in graded.unanswered else None
+
+    def _late(self, notebook, assignment, graded):
+        """A late penalty, by the plug-in that nbgrader's configuration names."""
+        notebook.late_submission_penalty = None
+        if assignment.duedate is None or graded.timestamp is None:
+            return
+        extension = notebook.assignment.extension
+        late = (graded.timestamp - assignment.duedate - extension if extension else graded.timestamp - assignment.duedate).total_seconds()
+        if late > 0:
+            score = sum((g.manual_score if g.manual_score is not None else g.auto_score or 0.0) + (g.extra_credit or 0.0) for g in notebook.grades)
+            make = self.config.AssignLatePenalties.get("plugin_class") or LateSubmissionPlugin
+            penalty = make(config=self.config).late_submission_penalty(graded.student, score, late)
+            notebook.late_submission_penalty = None if penalty is None else min(max(penalty, 0.0), score)
+
+
+def _first(error):
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0][:200]
+
+
+def _without_password(url):
+    from sqlalchemy.engine import make_url
+
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except SQLAlchemyError:
+        return url

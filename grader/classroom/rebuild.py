@@ -1,0 +1,174 @@
+"""The notebook that is graded: the course's own, with what the learner wrote put in its places. Pure.
+
+From the course: order, graded and locked cells, ids, tags, metadata. From the submission: the source of solution cells, ordinary
+cells as edited, the learner's own extra cells where they stood. Nothing of the learner's outputs or metadata.
+"""
+import ast
+import base64
+import re
+
+import nbformat
+
+SOURCE = 200_000        # characters of a cell that are taken
+EXTRA = 300             # cells of the learner's own that are taken
+CUT = "\n# … cut: the cell is longer than what is taken"
+
+
+def rebuild(course, submitted):
+    """(notebook, notes): `course` is the release, `submitted` what `submission.read` gave, None for nothing."""
+    notes = []
+    cells = list(submitted.cells) if submitted is not None else []
+    match = _match(course, cells, notes)
+    taken = {id(c) for c in match.values()}
+    graded = {c.metadata.nbgrader.grade_id: c for c in course.cells if _is_locked(c)}
+    extra, after = {}, None         # the learner's own cells, by the course's cell that they follow
+    positions = {id(c): key for key, c in match.items()}
+    for cell in cells:
+        if id(cell) in taken:
+            after = positions[id(cell)]
+        elif (grade_id := _grade_id(cell)) in graded or cell.id in {g.id for g in graded.values()} and cell.cell_type == "code":
+            key = grade_id if grade_id in graded else cell.id
+            course_cell = next(c for c in graded.values() if c.metadata.nbgrader.grade_id == key or c.id == key)
+            if cell.source.strip() != course_cell.source.strip() or cell.cell_type != course_cell.cell_type:
+                notes.append(f"The graded cell `{course_cell.metadata.nbgrader.grade_id}` was changed; the course's own was used.")
+            after = course_cell.id
+        elif cell.source.strip():
+            extra.setdefault(after, []).append(cell)
+    result, count = [], 0
+    for cell in [None, *course.cells]:
+        if cell is not None:
+            result.append(_filled(cell, match.get(cell.id), notes))
+        for own in extra.get(cell.id if cell is not None else None, ()):
+            count += 1
+            if count <= EXTRA:
+                result.append(_own(own, count, notes))
+    if count > EXTRA:
+        notes.append(f"{count} cells of your own: the first {EXTRA} were taken.")
+    nb = nbformat.v4.new_notebook(cells=result, metadata=course.metadata.copy())
+    return nb, list(dict.fromkeys(notes))
+
+
+def _is_locked(cell):
+    data = cell.metadata.get("nbgrader", {})
+    return bool(data) and not data.get("solution")
+
+
+def _is_solution(cell):
+    return bool(cell.metadata.get("nbgrader", {}).get("solution"))
+
+
+def _grade_id(cell):
+    return cell.metadata.get("nbgrader", {}).get("grade_id")
+
+
+def _match(course, cells, notes):
+    """Which of the learner's cells belongs to which of the course's: course cell id -> learner's cell."""
+    match, free = {}, list(cells)
+
+    def take(course_cell, cell):
+        match[course_cell.id] = cell
+        free[:] = [c for c in free if c is not cell]
+
+    for own in filter(_is_solution, course.cells):
+        name = own.metadata.nbgrader.grade_id
+        found = [c for c in free if _grade_id(c) == name]
+        if len(found) > 1:
+            notes.append(f"There are {len(found)} cells of `{name}`; the last one that was changed counts.")
+        changed = [c for c in found if c.source.strip() != own.source.strip()]
+        if not changed:         # its mark is lost, or a fresh cell was written: by its id, or by what it defines
+            changed = [c for c in free if _grade_id(c) is None and (c.id == own.id or own.cell_type == "code" and c.cell_type == "code" and _defines(c.source, name))]
+            if changed and not (len(changed) == 1 and changed[0].id == own.id):
+                notes.append(f"The answer to `{name}` was found in a cell of your own.")
+        chosen = (changed or found)[-1:]
+        if chosen:
+            if chosen[0].cell_type != own.cell_type:
+                notes.append(f"The cell of `{name}` had become a {chosen[0].cell_type} cell; it was read as {own.cell_type} again.")
+            take(own, chosen[0])
+        elif cells:
+            notes.append(f"The cell of `{name}` is missing; the empty one was used.")
+    ordinary = [c for c in course.cells if "nbgrader" not in c.metadata]
+    for own in ordinary:
+        found = [c for c in free if _grade_id(c) is None and c.cell_type == own.cell_type and c.id == own.id]
+        if found:
+            take(own, found[0])
+    for own in ordinary:
+        if own.id not in match:
+            found = [c for c in free if _grade_id(c) is None and c.cell_type == own.cell_type and c.source.strip() == own.source.strip()]
+            if found:
+                take(own, found[0])
+    return match
+
+
+def _defines(source, name):
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return any(isinstance(n, (ast.FunctionDef, ast.ClassDef)) and n.name == name
+               or isinstance(n, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in n.targets) for n in body)
+
+
+def _filled(course_cell, cell, notes):
+    """The course's cell with the learner's source, where it may have one."""
+    result = nbformat.from_dict({k: v for k, v in course_cell.items()})
+    if result.cell_type == "code":
+        result.outputs, result.execution_count = [], None
+    if cell is None or _is_locked(course_cell):
+        return result
+    result.source = _source(cell, notes)
+    if result.cell_type != "code":
+        result.source = harmless(result.source) if result.source.strip() != course_cell.source.strip() else course_cell.source
+        if pictures := _pictures(cell):
+            result["attachments"] = pictures
+    return result
+
+
+def _own(cell, number, notes):
+    source = _source(cell, notes)
+    if cell.cell_type == "code":
+        made = nbformat.v4.new_code_cell(source)
+    else:
+        made = nbformat.v4.new_markdown_cell(harmless(source))
+        if pictures := _pictures(cell):
+            made["attachments"] = pictures
+    made.id = f"extra-{number:03d}"
+    return made
+
+
+def _source(cell, notes):
+    if len(cell.source) <= SOURCE:
+        return cell.source
+    notes.append(f"A cell has {len(cell.source)} characters; the first {SOURCE} were taken.")
+    return cell.source[:SOURCE] + CUT
+
+
+def _pictures(cell):
+    """PNG attachments under harmless names."""
+    kept = {}
+    for name, bundle in cell.get("attachments", {}).items():
+        data = bundle.get("image/png") if isinstance(bundle, dict) else None
+        if re.fullmatch(r"[\w.-]{1,80}", name) and isinstance(data, str) and len(data) < 2 << 20:
+            try:
+                picture = base64.b64decode(data, validate=True)
+            except ValueError:
+                continue
+            if picture.startswith(b"\x89PNG\r\n\x1a\n"):
+                kept[name] = {"image/png": data}
+    return kept
+
+
+# what MathJax turns into links, styles, or new commands that could
+TEX = re.compile(r"\\(?=(href|url|style|class|cssId|data|require|html\w*|unicode|texttip|tooltip|mathtip|toggle|csname|bbox|include\w*|"
+                 r"newcommand|renewcommand|newenvironment|def|let|mmlToken)\b)", re.I)
+
+
+def harmless(markdown):
+    """Markdown that reads the same and cannot act: a space breaks every tag, link and active TeX command apart.
+
+    A space after `<` works wherever it stands (text, formula, code), which no escape sequence does. Attachments stay pictures.
+    """
+    text = re.sub(r"<(?=[A-Za-z/!?])", "< ", markdown)
+    text = re.sub(r"\](?=[(\[])(?!\(attachment:[\w.-]{1,80}\))", "] ", text)
+    text = re.sub(r"\]:", "] :", text)
+    text = re.sub(r"(?i)\b(javascript|vbscript|data)\s*:", r"\1 :", text)
+    return TEX.sub(lambda m: "\\ ", text)
