@@ -1,0 +1,143 @@
+import torch
+
+from grader.tests.answers import right, wrong
+
+
+@right("the maximum made finite")
+def logsumexp(z, dim):
+    m = z.amax(dim=dim, keepdim=True)
+    m = torch.where(m.isinf(), torch.zeros_like(m), m)
+    return (z - m).exp().sum(dim=dim).log() + m.squeeze(dim)
+
+
+@right("a detached maximum, clamped from below")
+def logsumexp(z, dim):  # noqa: F811
+    m = z.detach().max(dim=dim, keepdim=True).values.clamp(min=torch.finfo(z.dtype).min)
+    return (torch.log(torch.exp(z - m).sum(dim=dim, keepdim=True)) + m).squeeze(dim)
+
+
+@right("logaddexp, one score after the other")
+def logsumexp(z, dim):  # noqa: F811
+    total, *rest = z.unbind(dim)
+    for score in rest:
+        total = torch.logaddexp(total, score)
+    return total
+
+
+@right("log1p of the others")
+def logsumexp(z, dim):  # noqa: F811
+    ordered = z.sort(dim=dim, descending=True).values.movedim(dim, 0)
+    top = ordered[0]
+    finite = torch.where(top.isinf(), torch.zeros_like(top), top)
+    return top + torch.log1p(torch.exp(ordered[1:] - finite).sum(0))
+
+
+@right("z minus logsumexp")
+def log_softmax(z, dim):
+    return z - torch.logsumexp(z, dim, keepdim=True)
+
+
+@right("logsumexp and unsqueeze")
+def log_softmax(z, dim):  # noqa: F811
+    return z.sub(z.logsumexp(dim).unsqueeze(dim))
+
+
+@right("shifted by a detached maximum")
+def log_softmax(z, dim):  # noqa: F811
+    shift = z - z.max(dim=dim, keepdim=True)[0].detach()
+    return shift - torch.log(torch.sum(torch.exp(shift), dim, keepdim=True))
+
+
+@right("the exponential of a log_softmax")
+def stable_softmax(z, dim):
+    return torch.exp(z - torch.logsumexp(z, dim=dim, keepdim=True))
+
+
+@right("a detached maximum")
+def stable_softmax(z, dim):  # noqa: F811
+    e = torch.exp(z - z.detach().amax(dim, keepdim=True))
+    return e.div(e.sum(dim, keepdim=True))
+
+
+@right("one over a sum of differences, the largest out")
+def stable_softmax(z, dim):  # noqa: F811
+    rows = z.movedim(dim, -1)
+    top = rows.max(-1, keepdim=True).values
+    e = (rows - top).exp()
+    return (e / torch.einsum("...c->...", e)[..., None]).movedim(-1, dim)
+
+
+@right("entry by entry")
+def softmax_jacobian(z):
+    p, n = torch.softmax(z, dim=-1), len(z)
+    return torch.stack([torch.stack([p[i] * ((1.0 if i == j else 0.0) - p[j]) for j in range(n)]) for i in range(n)])
+
+
+@right("a column times (unit matrix minus a row)")
+def softmax_jacobian(z):  # noqa: F811
+    p = torch.softmax(z, 0)
+    return p[:, None] * (torch.eye(len(p), dtype=p.dtype) - p[None, :])
+
+
+@right("from the exponentials, with einsum")
+def softmax_jacobian(z):  # noqa: F811
+    p = z.exp() / z.exp().sum()
+    return p.diag() - torch.einsum("i,j->ij", p, p)
+
+
+@wrong("the sum keeps its dimension", says="`keepdim`")
+def logsumexp(z, dim):  # noqa: F811
+    return _lse(z, dim).unsqueeze(dim)
+
+
+def _lse(z, dim):
+    total, *rest = z.unbind(dim)
+    for score in rest:
+        total = torch.logaddexp(total, score)
+    return total
+
+
+@wrong("half the slope, and of the scores instead of their exponentials", says="gradient")
+def logsumexp(z, dim):  # noqa: F811
+    return _lse(z.detach(), dim) + 0.5 * (z - z.detach()).sum(dim=dim)
+
+
+@wrong("PyTorch's own", says="You called `logsumexp`")
+def logsumexp(z, dim):  # noqa: F811
+    return torch.logsumexp(z, dim=dim)
+
+
+@wrong("in double precision", says="dtype")
+def log_softmax(z, dim):  # noqa: F811
+    z = z.double()
+    return z - torch.logsumexp(z, dim, keepdim=True)
+
+
+@wrong("the smallest normal number as a floor", says="extremes")
+def log_softmax(z, dim):  # noqa: F811
+    return torch.softmax(z, dim=dim).clamp(min=torch.finfo(z.dtype).tiny).log()
+
+
+@wrong("the sum is cut from the graph", says="part of the formula is cut off from autograd")
+def stable_softmax(z, dim):  # noqa: F811
+    e = torch.exp(z - z.detach().amax(dim, keepdim=True))
+    return e / e.sum(dim, keepdim=True).detach()
+
+
+@wrong("large scores set to 0", says="cut large scores off")
+def stable_softmax(z, dim):  # noqa: F811
+    e = torch.exp(z * (z.abs() < 700))
+    return e / e.sum(dim, keepdim=True)
+
+
+@wrong("a loop of autograd", says="You called `grad`")
+def softmax_jacobian(z):  # noqa: F811
+    z = z.detach().requires_grad_(True)
+    p = torch.softmax(z, 0)
+    return torch.stack([torch.autograd.grad(p[i], z, retain_graph=True)[0] for i in range(len(z))])
+
+
+@wrong("softmax of a softmax", says="softmax to `z` first")
+def softmax_jacobian(z):  # noqa: F811
+    p = torch.softmax(torch.softmax(z, 0), 0)
+    return torch.diag(p) - torch.outer(p, p)
