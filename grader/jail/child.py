@@ -124,9 +124,6 @@ class Shell(InteractiveShell):
     def _showtraceback(self, etype, evalue, stb):
         self.last_traceback = self.InteractiveTB.stb2text(stb)
 
-    def showindentationerror(self):
-        pass
-
     def enable_gui(self, gui=None):
         pass
 

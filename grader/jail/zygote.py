@@ -242,6 +242,11 @@ def leave(s):
     os._exit(0)
 
 
+def _finds_grader(finder):
+    """Is this what an editable install adds to find the real package? Without walls, it would."""
+    return "grader" in getattr(sys.modules.get(getattr(finder, "__module__", "")), "MAPPING", ())
+
+
 def prctl(option, value):
     if LINUX:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
@@ -250,6 +255,7 @@ def prctl(option, value):
 def main():
     s = json.loads(sys.argv[1])
     sys.path.insert(0, COURSE)
+    sys.meta_path[:] = [f for f in sys.meta_path if not _finds_grader(f)]
     control = socket.socket(fileno=s["control"])
     started = time.monotonic()
     os.chdir(s["box"])

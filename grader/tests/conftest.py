@@ -1,0 +1,21 @@
+"""Shared by all tests: where NO_SKIPS is set, a skipped test is a failure, so that no machine passes by leaving tests out."""
+import os
+
+import pytest
+
+
+def _no_skip(report):
+    if os.environ.get("NO_SKIPS") and report.skipped and not hasattr(report, "wasxfail"):
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome, report.longrepr = "failed", f"NO_SKIPS is set, and this was skipped: {why}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    return _no_skip((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    return _no_skip((yield))
