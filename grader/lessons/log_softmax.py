@@ -135,6 +135,46 @@ def _(z, dim): return z.clamp(-80, 80).exp().sum(dim=dim).log()
 def _(z, dim): return torch.logsumexp(z.flatten(), dim=0)
 
 
+def finite(m):
+    return torch.where(m.isinf(), 0, m)
+
+
+@logsumexp.mistake("`log1p` adds 1 to the sum. The 1 of the largest score, exp(0), is in the sum already: take `log`, or leave the largest out of the sum.")
+def _(z, dim):
+    m = finite(largest(z, dim))
+    return m.squeeze(dim) + (z - m).exp().sum(dim=dim).log1p()
+
+
+@logsumexp.mistake("You took the smallest score out. The exponents are then positive, and overflow where another score is far larger: take the largest.")
+def _(z, dim):
+    m = finite(z.amin(dim=dim, keepdim=True))
+    return m.squeeze(dim) + (z - m).exp().sum(dim=dim).log()
+
+
+@logsumexp.mistake("You took the mean out. With 1000 and −1000 in a row, the exponent of the larger is still 1000: take the largest.")
+def _(z, dim):
+    m = finite(z.mean(dim=dim, keepdim=True))
+    return m.squeeze(dim) + (z - m).exp().sum(dim=dim).log()
+
+
+@logsumexp.mistake("The largest scores, kept as (N, 1), met sums of shape (N,), and broadcasting paired everything with everything. `m.squeeze(dim)` lines them up.")
+def _(z, dim):
+    m = finite(largest(z, dim))
+    return m + (z - m).exp().sum(dim=dim).log()
+
+
+@logsumexp.mistake("The largest score lost its dimension: (N,) does not line up with the rows of (N, C). Keep it for the subtraction, `keepdim=True`.")
+def _(z, dim):
+    m = finite(z.amax(dim=dim))
+    return m + (z - m).exp().sum(dim=dim).log()
+
+
+@logsumexp.mistake("The value is right, but the largest score was added back as a constant: without `.detach()` there, its share of the slope is not lost.")
+def _(z, dim):
+    m = finite(largest(z, dim))
+    return m.squeeze(dim).detach() + (z - m).exp().sum(dim=dim).log()
+
+
 # ---------------------------------------------------------------- log_softmax
 
 @exercise(points=3, without=[F.log_softmax, nn.LogSoftmax], hints=[
@@ -208,6 +248,22 @@ def _(z, dim): return z - (z - largest(z, dim)).exp().sum(dim=dim, keepdim=True)
 
 @log_softmax.mistake("One logarithm for all entries together: each slice along `dim` has a log-sum-exp of its own.")
 def _(z, dim): return z - torch.logsumexp(z.flatten(), dim=0)
+
+
+@log_softmax.mistake("You clamped the logarithm of a softmax at −100: log-probabilities go on below that, and the slope must not end there.")
+def _(z, dim): return torch.softmax(z, dim=dim).log().clamp(min=-100)
+
+
+@log_softmax.mistake("The lost dimension came back as dimension 1, whatever `dim` says. `unsqueeze(dim)`, or `keepdim=True`, puts it where it was.")
+def _(z, dim): return z - torch.logsumexp(z, dim=dim).unsqueeze(1)
+
+
+@log_softmax.mistake("The exponential is missing: it is z minus the logarithm of a sum of exponentials, not of scores.")
+def _(z, dim): return z - z.sum(dim=dim, keepdim=True).log()
+
+
+@log_softmax.mistake("The value is right, but the log-sum-exp is cut off (`detach`): its slope, minus the probabilities, is missing from the gradient.")
+def _(z, dim): return z - torch.logsumexp(z, dim=dim, keepdim=True).detach()
 
 
 # ---------------------------------------------------------------- stable_softmax
@@ -284,6 +340,31 @@ def _(z, dim): return torch.log_softmax(z, dim=dim)
 def _(z, dim): return z.exp() / (z.exp().sum(dim=dim, keepdim=True) + 1e-8)
 
 
+def shifted_by(z, m, dim):
+    e = (z - m).exp()
+    return e / e.sum(dim=dim, keepdim=True)
+
+
+@stable_softmax.mistake("One number, the largest of the whole tensor, was subtracted everywhere. A row far below it underflows to 0 / 0: take one for each slice, along `dim`.")
+def _(z, dim): return shifted_by(z, z.max().detach(), dim)
+
+
+@stable_softmax.mistake("You subtracted the smallest score: the exponents are then positive, and overflow where another score is far larger. Subtract the largest.")
+def _(z, dim): return shifted_by(z, z.amin(dim=dim, keepdim=True), dim)
+
+
+@stable_softmax.mistake("You subtracted the largest absolute value: a row at −1000 is shifted to −2000 and underflows to 0 / 0. Subtract the largest score, with its sign.")
+def _(z, dim): return shifted_by(z, z.abs().amax(dim=dim, keepdim=True), dim)
+
+
+@stable_softmax.mistake("The largest is taken along dimension 0, whatever `dim` says. What is subtracted must be the same for all that compete: take it along `dim`.")
+def _(z, dim): return shifted_by(z, z.amax(dim=0, keepdim=True), dim)
+
+
+@stable_softmax.mistake("The largest is taken along dimension 1, whatever `dim` says. What is subtracted must be the same for all that compete: take it along `dim`.")
+def _(z, dim): return shifted_by(z, z.amax(dim=1, keepdim=True), dim)
+
+
 # ---------------------------------------------------------------- softmax_jacobian
 
 @exercise(points=3, without=[torch.autograd.functional.jacobian, torch.func.jacrev, torch.func.jacfwd, torch.autograd.grad, torch.autograd.backward,
@@ -344,3 +425,15 @@ def _(z):
 
 @softmax_jacobian.mistake("The product p pᵀ is missing: diag(p) alone would say that the classes do not compete.")
 def _(z): return torch.diag(probabilities(z))
+
+
+@softmax_jacobian.mistake("`p @ p` is a single number, the sum of the squares. Every p with every p is `torch.outer(p, p)`.")
+def _(z): return torch.diag(probabilities(z)) - probabilities(z) @ probabilities(z)
+
+
+@softmax_jacobian.mistake("A 1 stands on the diagonal where p belongs: it is p − p·p there, so `torch.diag(p)`, not the unit matrix.")
+def _(z): return torch.eye(len(z), dtype=z.dtype) - torch.outer(probabilities(z), probabilities(z))
+
+
+@softmax_jacobian.mistake("You took the sigmoid of the scores. The probabilities are their softmax.")
+def _(z): return torch.diag(torch.sigmoid(z)) - torch.outer(torch.sigmoid(z), torch.sigmoid(z))

@@ -88,6 +88,18 @@ def _(y, num_classes): return F.one_hot(y, num_classes) * y[:, None]
 def _(y, num_classes): return (torch.arange(num_classes) <= y[:, None]).long()
 
 
+@one_hot.mistake("The last class has no column: `torch.arange(num_classes)` stops before num_classes by itself, at num_classes − 1.")
+def _(y, num_classes): return (y[:, None] == torch.arange(num_classes - 1)).long()
+
+
+@one_hot.mistake("You made as many columns as there are samples. There is one for each class: `num_classes`.")
+def _(y, num_classes): return torch.eye(len(y), dtype=torch.int64)[y]
+
+
+@one_hot.mistake("The other entries are −1. In a one-hot label they are 0.")
+def _(y, num_classes): return 2 * F.one_hot(y, num_classes) - 1
+
+
 # ---------------------------------------------------------------- softmax
 
 @exercise(points=3, without=[F.softmax, nn.Softmax, F.log_softmax, nn.LogSoftmax, F.gumbel_softmax], hints=[
@@ -173,6 +185,22 @@ def _(z, dim): return z.exp()
 def _(z, dim): return torch.softmax(torch.softmax(z, dim=dim), dim=dim)
 
 
+@softmax.mistake("You divided by the mean of the exponentials, not by their sum: your probabilities sum to C.")
+def _(z, dim): return z.exp() / z.exp().mean(dim=dim, keepdim=True)
+
+
+@softmax.mistake("You made the scores positive by their absolute value: then −5 counts as much as 5. The exponential keeps the order.")
+def _(z, dim): return z.abs() / z.abs().sum(dim=dim, keepdim=True)
+
+
+@softmax.mistake("The 1 in the denominator belongs to the sigmoid, where it stands for a score of 0. Here all scores are given: divide by their sum alone.")
+def _(z, dim): return z.exp() / (1 + z.exp().sum(dim=dim, keepdim=True))
+
+
+@softmax.mistake("The lost dimension came back as dimension 1, whatever `dim` says. `unsqueeze(dim)`, or `keepdim=True`, puts it where it was.")
+def _(z, dim): return z.exp() / z.exp().sum(dim=dim).unsqueeze(1)
+
+
 # ---------------------------------------------------------------- predict_class
 
 @exercise(points=2, hints=[
@@ -240,6 +268,14 @@ def _(z): return torch.softmax(z, dim=0).argmax(dim=1)
 def _(z): return (z.exp() / z.exp().sum(dim=1, keepdim=True)).argmax(dim=1)
 
 
+@predict_class.mistake("Right but for a batch of one: `squeeze()` removes that dimension, too. The shape stays (N,), also when N is 1.")
+def _(z): return z.argmax(dim=1).squeeze()
+
+
+@predict_class.mistake("You compared each score with 0, as with two classes. Here the scores of a row compete: the position of the largest is the class.")
+def _(z): return (z > 0).long()
+
+
 # ---------------------------------------------------------------- softmax_temperature
 
 @exercise(points=2, hints=[
@@ -292,6 +328,14 @@ def _(z, temperature): return torch.softmax(z / temperature, dim=0)
 def _(z, temperature): return torch.softmax(z / temperature, dim=1)
 
 
+@softmax_temperature.mistake("This is a sigmoid of each score. The classes compete: take the softmax of the scores divided by T.")
+def _(z, temperature): return torch.sigmoid(z / temperature)
+
+
+@softmax_temperature.mistake("You divide by 2 whatever the temperature is. That was the lesson's example; take T from the argument.")
+def _(z, temperature): return torch.softmax(z / 2, dim=-1)
+
+
 # ---------------------------------------------------------------- sigmoid_as_softmax
 
 @exercise(points=2, without=[torch.sigmoid, nn.Sigmoid, F.logsigmoid, nn.LogSigmoid], hints=[
@@ -342,3 +386,11 @@ def _(z): return pair(torch.zeros_like(z), z)
 @sigmoid_as_softmax.mistake("A softmax over a single score is always 1: nothing competes with it. Put a score of 0 beside it.",
                             hint="`torch.stack([torch.zeros_like(z), z], dim=1)` has two columns.")
 def _(z): return torch.softmax(z[:, None], dim=1)[:, 0]
+
+
+@sigmoid_as_softmax.mistake("You put the zeros and the scores end to end, so that 2N scores compete. For each sample there are two: `torch.stack(…, dim=1)`.")
+def _(z): return torch.softmax(torch.cat([torch.zeros_like(z), z]), dim=0)[len(z):]
+
+
+@sigmoid_as_softmax.mistake("`[1]` is the second row, a sample. The second column, class 1 of all samples, is `[:, 1]`.")
+def _(z): return pair(torch.zeros_like(z), z)[1]
