@@ -1,4 +1,6 @@
 """The command line: `python -m grader …`."""
+from contextlib import contextmanager
+
 import typer
 from rich.console import Console
 
@@ -58,6 +60,69 @@ def check(lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2."),
                 text = v.message.partition("\n")[2].replace("\n", " ").strip() if not v.passed else ""
                 out.print(f"{file}  {v.title.removeprefix(': ')}  {score}  {text}".rstrip(), markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(int(failed))
+
+
+@app.command()
+def grade(lesson: list[str] = typer.Argument(None, help="Lessons, as 02_bce, bce or 2; all of them by default."),
+          jobs: int = typer.Option(None, help="Processes on this machine; one a core by default."),
+          scheduler: str = typer.Option(None, help="A Dask cluster's scheduler, as tcp://host:8786."),
+          json: bool = typer.Option(False, "--json", help="One JSON object a line."),
+          trust_submissions: bool = typer.Option(False, help="Run submissions without walls: they can do what you can."),
+          again: bool = typer.Option(False, help="Grade also what is unchanged.")):
+    """Grade all submissions of some lessons. What is unchanged is not graded again; a killed run goes on where it stopped."""
+    from json import dumps
+
+    from grader.classroom import grade as classroom
+    from grader.classroom.gradebook import GradebookError
+    from grader.jail.doctor import walls
+
+    names = _lessons(lesson or [])
+    if not trust_submissions and not scheduler and not (found := walls()).ok:
+        _stop("\n".join([found.why, *found.advice]))
+    try:
+        with _progress(quiet=json) as advance:
+            def seen(graded, total):
+                advance(total, bool(graded.error))
+                if json:
+                    verdicts = graded.record.get("verdicts", {})
+                    print(dumps({"lesson": graded.lesson, "student": graded.student, "error": graded.error or None,
+                                 "points": sum(v["points"] for v in verdicts.values()), "max_points": sum(v["max_points"] for v in verdicts.values()),
+                                 "notes": graded.record.get("notes", [])}, ensure_ascii=False), flush=True)
+                elif graded.error:
+                    err.print(f"{graded.student}, {graded.lesson}: not graded. {graded.error}", style="red", markup=False, highlight=False)
+            done, unchanged, failed = classroom.grade_class(classroom.course(), names, jobs=jobs, scheduler=scheduler, trust=trust_submissions,
+                                                            again=again, seen=seen)
+    except (classroom.GradingError, GradebookError, OSError) as error:
+        _stop(str(error))
+    if not json:
+        out.print(f"{done} graded, {unchanged} unchanged, {failed} failed.", highlight=False)
+    if not done and not unchanged:
+        _stop("There are no submissions of " + ", ".join(names) + " under submitted/: collect some first.")
+    raise typer.Exit(int(bool(failed)))
+
+
+def _stop(sentence):
+    err.print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(1)
+
+
+@contextmanager
+def _progress(quiet):
+    """A function of (total, failed) that moves a progress bar on: rate, time left and failures so far."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bar = Progress(TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
+                   TextColumn("{task.fields[failures]}"), console=err, disable=quiet)
+    with bar:
+        job, failures = bar.add_task("", total=None, rate="", failures=""), 0
+
+        def advance(total, failed):
+            nonlocal failures
+            failures += failed
+            bar.update(job, total=total, advance=1)
+            speed = bar.tasks[0].finished_speed or bar.tasks[0].speed
+            bar.update(job, rate=f"{speed:.1f}/s" if speed else "", failures=f"{failures} failed" if failures else "")
+        yield advance
 
 
 @app.command()

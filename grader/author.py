@@ -127,8 +127,8 @@ def build(lesson):
     return path
 
 
-def release(lesson, target=RELEASE):
-    """Write the release of a lesson from its instructor's notebook, through nbgrader."""
+def release(lesson, target=RELEASE, database=None):
+    """Write the release of a lesson from its instructor's notebook, through nbgrader. database: of the gradebook that is to know the lesson."""
     from nbgrader.apps import NbGraderAPI
     from traitlets.config import Config
 
@@ -138,7 +138,7 @@ def release(lesson, target=RELEASE):
     config.CourseDirectory.release_directory = str(target)
     config.Application.log_level = 40
     with tempfile.TemporaryDirectory() as folder:
-        config.CourseDirectory.db_url = f"sqlite:///{folder}/gradebook.db"
+        config.CourseDirectory.db_url = database or f"sqlite:///{folder}/gradebook.db"
         result = NbGraderAPI(config=config).generate_assignment(lesson, force=True, create=True)
     if not result["success"]:
         raise LessonError(f"{lesson}: nbgrader could not make the release:\n{result.get('log') or ''}{result.get('error') or ''}")

@@ -78,12 +78,16 @@ class Book:
     def _grades(self, notebook, row, graded):
         grades, comments = {g.cell_id: g for g in notebook.grades}, {c.cell_id: c for c in notebook.comments}
         for cell in row.grade_cells:
-            grade = grades.get(cell.id) or Grade(cell_id=cell.id, notebook=notebook)
+            grade = grades.get(cell.id) or self._added(Grade(cell_id=cell.id, notebook=notebook))
             grade.auto_score = graded.scores.get(cell.name, 0.0)
             grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
         for cell in row.solution_cells:
-            comment = comments.get(cell.id) or Comment(cell_id=cell.id, notebook=notebook)
+            comment = comments.get(cell.id) or self._added(Comment(cell_id=cell.id, notebook=notebook))
             comment.auto_comment = "No response." if cell.name in graded.unanswered else None
+
+    def _added(self, row):
+        self.db.add(row)
+        return row
 
     def _late(self, notebook, assignment, graded):
         """A late penalty, by the plug-in that nbgrader's configuration names."""
