@@ -156,10 +156,14 @@ show("Two plots of the error of log-sum-exp against the magnitude of the scores,
 for k, what in enumerate(("value", "gradient")):
     finite = heights[naive[:, k].isfinite()]
     print(f"{what:8} finite from {finite.min():.0f} to {finite.max():.0f}")
+
+# %% [markdown]
+# The gradient goes before the value does.
 #
 # ## The logarithm of a softmax
 #
-# PyTorch's own softmax does not overflow. So, is `torch.softmax(…).log()` safe? Two scores, 0 and 200. Predict the two logarithms, and the slope of the first by its own score, which should be $1 - p_0$, so 1.
+# PyTorch's own softmax does not overflow. So, is `torch.softmax(…).log()` safe? Two scores, 0 and 200. Predict the two logarithms, and
+# the slope of the first by its own score, which should be $1 - p_0$, so 1.
 
 # %%
 z = torch.tensor([0.0, 200.0], requires_grad=True)
