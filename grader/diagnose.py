@@ -140,12 +140,42 @@ def _only_size(exercise, ask, asked, wrong):
         size = _samples(a.question)
         if size <= n:
             continue
-        cut = _map(a.question, lambda v: v[:n] if isinstance(v, torch.Tensor) and v.ndim and v.shape[0] == size else v)
-        expected = exercise.run(exercise.reference, cut, a.case.gradient)
-        if expected.raised or compare(exercise, a.case, expected, ask(cut, a.case.gradient)):
-            return ""
+        for part in (slice(0, n), slice(size - n, size)):       # the first n and the last n: what is wrong may lie in a single sample
+            cut = _map(a.question, lambda v: v[part] if isinstance(v, torch.Tensor) and v.ndim and v.shape[0] == size else v)
+            expected = exercise.run(exercise.reference, cut, a.case.gradient)
+            if expected.raised or compare(exercise, a.case, expected, ask(cut, a.case.gradient)):
+                return ""
         seen += 1
     return f"Right only for {n} samples, as in the lesson's example: take the size from the arguments." if seen else ""
+
+
+def where_wrong(exercise, ask, asked):
+    """Which samples are right and which wrong, where an argument tells them apart: "Right where y is 1, wrong where y is 0", or ""."""
+    from grader.judge import compare
+
+    a = next((a for a in asked if a.difference == "value" and not a.case.extreme and 2 <= _samples(a.question) <= 32), None)
+    if a is None or a.question.init:
+        return ""
+    n, right, wrong = _samples(a.question), [], []
+    for i in range(n):
+        one = _map(a.question, lambda v: v[i:i + 1] if isinstance(v, torch.Tensor) and v.ndim and v.shape[0] == n else v)
+        expected = exercise.run(exercise.reference, one, ())
+        if expected.raised:
+            return ""
+        (wrong if compare(exercise, a.case, expected, ask(one, ())) else right).append(one)
+    if not right:
+        return ""
+    if not wrong:
+        return "Each sample alone comes out right; several together do not: look at how they are put together (a sum, a mean, a `dim`)."
+    for i, name in enumerate(exercise.parameters[:len(a.question.args)]):
+        def value(q):
+            v = q.args[i]
+            return v.item() if isinstance(v, torch.Tensor) and v.numel() == 1 else math.nan
+        for says, test in [("is 1", lambda v: v == 1), ("is 0", lambda v: v == 0), ("is -1", lambda v: v == -1),
+                           ("is positive", lambda v: v > 0), ("is negative", lambda v: v < 0)]:
+            if all(test(value(q)) for q in wrong) and not any(test(value(q)) for q in right) and not any(math.isnan(value(q)) for q in right):
+                return f"Right for other samples, wrong wherever `{name}` {says}: look at what happens to those."
+    return ""
 
 
 # ---------------------------------------------------------------- what was done to the arguments
@@ -189,7 +219,10 @@ def _explains(exercise, a, change):
         return False
     if question is None:
         return False
-    return not a.got.raised and alike(_value_only(a.got), _value_only(exercise.run(exercise.reference, question)), a.case)
+    if a.got.raised:
+        return False
+    treated = _value_only(exercise.run(exercise.reference, question))
+    return alike(_value_only(a.got), treated, a.case) and not alike(_value_only(a.expected), treated, a.case)
 
 
 def _value_only(result):
@@ -294,7 +327,7 @@ def _rescaled(exercise, ask, asked, wrong):
         return telling and any(all(_quiet(lambda: close(g, f(w.double(), size(q), _classes(q)), 1e-4, 1e-6)) for g, w, q in triples)
                                for size in (_samples, _entries))
     factors = [
-        ("The sign is turned round: a loss is minus a logarithm, and falls as the model gets better.", lambda n, c: -1),
+        ("The sign is turned round: yours is minus the right result.", lambda n, c: -1),
         ("Your result is N times too large: it is a sum over the samples where a mean is expected.", lambda n, c: n),
         ("Your result is N times too small: it is divided by the number of samples once too often.", lambda n, c: 1 / n),
         ("Your result is C times too large: it is summed over the classes where a mean is expected, or multiplied by their number.", lambda n, c: c),
@@ -328,18 +361,20 @@ def _rescaled(exercise, ask, asked, wrong):
     if ratio is not None:
         return f"Your result is always {_times(ratio)} the right one."
     offset = _ratio([((g.double() - w.double()).exp(), torch.ones_like(w, dtype=torch.float64)) for g, w, _ in triples if g.shape == w.shape])
-    if offset is not None and abs(math.log(offset)) > 1e-6:
+    if offset is not None:
         return f"Your result is always {math.log(offset):+.4g} away from the right one: a constant is added."
     return ""
 
 
 def _ratio(pairs):
-    """The constant k with got = k · expected on all pairs, or None."""
+    """The constant k with got = k · expected on all pairs, other than 1, or None."""
+    if any(((w == 0) & (g != 0)).any() for g, w in pairs if g.shape == w.shape):
+        return None
     ratios = [(g.double() / w.double())[(w != 0) & w.isfinite()].flatten() for g, w in pairs if w.numel()]
     flat = torch.cat(ratios) if ratios else torch.empty(0)
     if flat.numel() < 2 or not flat.isfinite().all() or flat[0] == 0 or not torch.allclose(flat, flat[0], rtol=1e-4):
         return None
-    return flat[0].item()
+    return None if abs(flat[0].item() - 1) < 1e-4 else flat[0].item()
 
 
 def _times(k):

@@ -61,7 +61,7 @@ def judge(exercise, ask, *, seed=0, source=None):
     example = separating(exercise, ask, first)
     if says:
         return verdict(FAILED, finding=says, mistake=says, example=example)
-    return verdict(FAILED, finding=diagnose.difference(first), example=example, hint=exercise.hints[0] if exercise.hints else "")
+    return verdict(FAILED, finding=diagnose.where_wrong(exercise, ask, asked) or diagnose.difference(first), example=example, hint=exercise.hints[0] if exercise.hints else "")
 
 
 def _ask(exercise, ask, case, question):
