@@ -3,6 +3,7 @@ from contextlib import contextmanager
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 out = Console()
@@ -123,6 +124,28 @@ def _progress(quiet):
             speed = bar.tasks[0].finished_speed or bar.tasks[0].speed
             bar.update(job, rate=f"{speed:.1f}/s" if speed else "", failures=f"{failures} failed" if failures else "")
         yield advance
+
+
+@app.command()
+def doctor():
+    """Say which walls this machine gives to learners' code, by trying to climb them. Exit code 1 if one does not hold."""
+    from rich.table import Table
+
+    from grader.jail import doctor
+
+    found = doctor.walls()
+    if not found.ok:
+        _stop("\n".join([found.why, *found.advice]))
+    table = Table("attempt", "", "what was seen")
+    with err.status("climbing the walls"):
+        rows = list(doctor.climb())
+    for row in rows:
+        table.add_row(row.attempt, "held" if row.held else "[bold red]NOT HELD[/]", Text(row.seen))
+    out.print(table)
+    over = [row.attempt for row in rows if not row.held]
+    if over:
+        _stop(f"{len(over)} of {len(rows)} attempts got over the walls: {', '.join(over)}. Do not grade strangers' submissions on this machine.")
+    out.print(f"All {len(rows)} attempts were held ({found.kind}'s walls).", highlight=False)
 
 
 @app.command()
