@@ -222,6 +222,10 @@ def _(log_p, y, reduction="mean"):
     return {"mean": losses.mean(), "sum": losses.sum(), "none": losses.sum(dim=1)}[reduction]
 
 
+@nll_loss.mistake("You took the largest log-probability of each row. The loss asks for the one that the label names.")
+def _(log_p, y, reduction="mean"): return F.nll_loss(log_p, log_p.argmax(dim=1), reduction=reduction)
+
+
 @nll_loss.mistake("You added up the whole row. Only the entry that the label names counts.")
 def _(log_p, y, reduction="mean"):
     losses = -log_p.sum(dim=1)
@@ -261,6 +265,11 @@ def _(z, y, reduction="mean"): return F.nll_loss(torch.softmax(z, dim=1).log(), 
 def _(z, y, reduction="mean"):
     p = z.exp() / z.exp().sum(dim=1, keepdim=True)
     return F.nll_loss(p.log(), y, reduction=reduction)
+
+
+@cross_entropy.mistake("The log-sum-exp is right in symbols, but exp(1000) overflows before the logarithm can bring it back: the loss is inf. "
+                       "`torch.logsumexp` from 07 subtracts the largest logit first.")
+def _(z, y, reduction="mean"): return _reduced(z.exp().sum(dim=1).log() - z[torch.arange(len(y)), y], reduction)
 
 
 @cross_entropy.mistake("You protect the logarithm with a small number added to the probability: sure and wrong then costs at most its logarithm, and every loss "
@@ -340,6 +349,18 @@ def _(z, y): return _slope(z, y) * F.one_hot(y, z.shape[1])
 def _(z, y): return z - F.one_hot(y, z.shape[1])
 
 
+@cross_entropy_grad.mistake("You subtracted the class numbers themselves. y stands for its one-hot row here: 1 at the label, 0 elsewhere.")
+def _(z, y): return torch.softmax(z, dim=1) - y[:, None]
+
+
+@cross_entropy_grad.mistake("You added the one-hot label. A larger logit of the true class lowers the loss: 1 is taken away there.")
+def _(z, y): return torch.softmax(z, dim=1) + F.one_hot(y, z.shape[1])
+
+
+@cross_entropy_grad.mistake("You took 1 away at the model's own guess. It belongs to the label.")
+def _(z, y): return _slope(z, z.argmax(dim=1))
+
+
 @cross_entropy_grad.mistake("You multiplied by p(1 − p), as for a squared error. With the logarithm that factor cancels: p − y remains.")
 def _(z, y):
     p = torch.softmax(z, dim=1)
@@ -405,6 +426,16 @@ CrossEntropy.mistake("The object forgets its `reduction`: whatever it was built 
 
 CrossEntropy.mistake("The object forgets its `reduction`: it always returns the losses of the samples, where the default is their mean.")(
     wrong_module(lambda z, y, r: F.cross_entropy(z, y, reduction="none")))
+
+@CrossEntropy.mistake("Built without an argument, yours gives the sum. The default of `reduction` is \"mean\".")
+class _SumByDefault(nn.Module):
+    def __init__(self, reduction="sum"):
+        super().__init__()
+        self.reduction = reduction
+
+    def forward(self, z, y):
+        return F.cross_entropy(z, y, reduction=self.reduction)
+
 
 CrossEntropy.mistake("\"sum\" and \"mean\" have changed places.")(
     wrong_module(lambda z, y, r: F.cross_entropy(z, y, reduction={"sum": "mean", "mean": "sum"}.get(r, r))))

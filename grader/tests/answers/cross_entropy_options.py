@@ -1,0 +1,146 @@
+import torch
+from torch.nn import functional as F
+
+from grader.tests.answers import right, wrong
+
+
+@right("one-hot labels times weights")
+def weighted_cross_entropy(z, y, weight):
+    share = F.one_hot(y, z.shape[1]) * weight
+    return -(share * torch.log_softmax(z, dim=1)).sum() / share.sum()
+
+
+@right("a loop over the samples")
+def weighted_cross_entropy(z, y, weight):  # noqa: F811
+    total, used = 0, 0
+    for row, label in zip(z, y):
+        total = total + weight[label] * (torch.logsumexp(row, dim=0) - row[label])
+        used = used + weight[label]
+    return total / used
+
+
+@right("shares that sum to one")
+def weighted_cross_entropy(z, y, weight):  # noqa: F811
+    share = weight[y] / weight[y].sum()
+    return torch.dot(share, torch.logsumexp(z, 1) - z.gather(1, y[:, None]).squeeze(1))
+
+
+@right("zeros where ignored, divided by how many are kept")
+def masked_cross_entropy(z, y, ignore_index=-100):
+    keep = y != ignore_index
+    losses = torch.logsumexp(z, dim=1) - z[torch.arange(len(y)), torch.where(keep, y, 0)]
+    return torch.where(keep, losses, 0).sum() / keep.sum()
+
+
+@right("a mask multiplied in")
+def masked_cross_entropy(z, y, ignore_index=-100):  # noqa: F811
+    keep = (y != ignore_index).to(z.dtype)
+    losses = -torch.log_softmax(z, dim=1).gather(1, y.masked_fill(y == ignore_index, 0)[:, None])[:, 0]
+    return (losses * keep).sum() / keep.sum()
+
+
+@right("rows taken out first")
+def masked_cross_entropy(z, y, ignore_index=-100):  # noqa: F811
+    rows = torch.nonzero(y != ignore_index)[:, 0]
+    log_p = z[rows].log_softmax(dim=1)
+    return -log_p[torch.arange(len(rows)), y[rows]].mean()
+
+
+@right("the target written out")
+def smoothed_cross_entropy(z, y, label_smoothing=0.1):
+    q = (1 - label_smoothing) * F.one_hot(y, z.shape[1]) + label_smoothing / z.shape[1]
+    return -(q * torch.log_softmax(z, dim=1)).sum(dim=1).mean()
+
+
+@right("a full tensor with the label's share scattered in")
+def smoothed_cross_entropy(z, y, label_smoothing=0.1):  # noqa: F811
+    q = torch.full_like(z, label_smoothing / z.shape[1]).detach()
+    q.scatter_(1, y[:, None], 1 - label_smoothing + label_smoothing / z.shape[1])
+    return torch.einsum("nc,nc->", q, torch.log_softmax(z, dim=1)) / -len(y)
+
+
+@right("logits instead of log-probabilities: the target sums to 1")
+def soft_cross_entropy(z, q):
+    return (torch.logsumexp(z, dim=1) * q.sum(dim=1) - (q * z).sum(dim=1)).mean()
+
+
+@right("einsum")
+def soft_cross_entropy(z, q):  # noqa: F811
+    return -torch.einsum("nc,nc->n", q, z.log_softmax(1)).mean()
+
+
+@right("classes moved to the end, positions flattened")
+def sequence_cross_entropy(z, y):
+    flat, labels = z.movedim(1, -1).reshape(-1, z.shape[1]), y.reshape(-1)
+    return (torch.logsumexp(flat, dim=1) - flat[torch.arange(len(labels)), labels]).mean()
+
+
+@right("one position after the other")
+def sequence_cross_entropy(z, y):  # noqa: F811
+    rows = torch.arange(len(y))
+    return torch.stack([-torch.log_softmax(z[:, :, i], dim=1)[rows, y[:, i]] for i in range(y.shape[1])]).mean()
+
+
+@right("one-hot moved to dimension 1")
+def sequence_cross_entropy(z, y):  # noqa: F811
+    hot = F.one_hot(y, z.shape[1]).transpose(1, 2)
+    return -(hot * torch.log_softmax(z, dim=1)).sum(dim=1).mean()
+
+
+@right("the target written out, weights on its columns")
+def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+    classes = z.shape[1]
+    weight = torch.ones(classes, dtype=z.dtype) if weight is None else weight
+    keep = y != ignore_index
+    label = y.masked_fill(~keep, 0)
+    q = (1 - label_smoothing) * F.one_hot(label, classes) + label_smoothing / classes
+    losses = -(q * weight * torch.log_softmax(z, dim=1)).sum(dim=1) * keep
+    if reduction == "none":
+        return losses
+    return losses.sum() if reduction == "sum" else losses.sum() / (weight[label] * keep).sum()
+
+
+@right("kept rows alone, put back at the end")
+def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):  # noqa: F811
+    keep = y != ignore_index
+    log_p, label = z[keep].log_softmax(dim=1), y[keep]
+    w = z.new_ones(z.shape[1]) if weight is None else weight
+    hit = w[label] * log_p.gather(1, label[:, None]).squeeze(1)
+    losses = -(1 - label_smoothing) * hit - label_smoothing * (w * log_p).mean(dim=1)
+    if reduction == "none":
+        return torch.zeros_like(z[:, 0]).masked_scatter(keep, losses)
+    return losses.sum() if reduction == "sum" else losses.sum() / w[label].sum()
+
+
+@wrong("the reciprocal of the weights", says="differs from the definition")
+def weighted_cross_entropy(z, y, weight):  # noqa: F811
+    return ((torch.logsumexp(z, 1) - z[torch.arange(len(y)), y]) / weight[y]).sum() / (1 / weight[y]).sum()
+
+
+@wrong("PyTorch's own function", says="You called `cross_entropy`")
+def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):  # noqa: F811
+    return F.cross_entropy(z, y, weight, None, ignore_index, None, reduction, label_smoothing)
+
+
+@wrong("the target cut from the graph", says="no gradient reaches")
+def soft_cross_entropy(z, q):  # noqa: F811
+    return -(q.detach() * torch.log_softmax(z.detach(), dim=1)).sum(dim=1).mean()
+
+
+@wrong("labels changed in place", says="changes its input")
+def masked_cross_entropy(z, y, ignore_index=-100):  # noqa: F811
+    keep = y != ignore_index
+    y[~keep] = 0
+    losses = torch.logsumexp(z, dim=1) - z[torch.arange(len(y)), y]
+    return losses[keep].mean()
+
+
+@wrong("ten classes, always", says="differs from the definition")
+def smoothed_cross_entropy(z, y, label_smoothing=0.1):  # noqa: F811
+    q = (1 - label_smoothing) * F.one_hot(y, z.shape[1]) + label_smoothing / 10
+    return -(q * torch.log_softmax(z, dim=1)).sum(dim=1).mean()
+
+
+@wrong("a loss for each position", says="one loss per sample")
+def sequence_cross_entropy(z, y):  # noqa: F811
+    return -torch.log_softmax(z, dim=1).gather(1, y[:, None])[:, 0]
