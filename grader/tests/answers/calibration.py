@@ -1,0 +1,145 @@
+import torch
+from torch.nn import functional as F
+
+from grader.tests.answers import right, wrong
+
+
+@right("a loop over the bins")
+def reliability(p, y, bins=10):
+    confidence, predicted = p.max(dim=1)
+    index = torch.clamp((confidence * bins).floor().long(), max=bins - 1)
+    result = torch.zeros(3, bins, dtype=p.dtype)
+    for k in range(bins):
+        mask = index == k
+        if mask.any():
+            result[:, k] = torch.stack([confidence[mask].mean(), (predicted[mask] == y[mask]).to(p.dtype).mean(), mask.sum().to(p.dtype)])
+    return result[0], result[1], result[2]
+
+
+@right("bincount, with whole counts")
+def reliability(p, y, bins=10):  # noqa: F811
+    confidence = p.amax(1)
+    index = (confidence * bins).long().clamp(0, bins - 1)
+    count = torch.bincount(index, minlength=bins)
+    size = count.clamp(min=1)
+    right_ones = (p.argmax(1) == y).to(p.dtype)
+    return torch.bincount(index, confidence, bins) / size, torch.bincount(index, right_ones, bins) / size, count
+
+
+@right("bucketize and a one-hot matrix")
+def reliability(p, y, bins=10):  # noqa: F811
+    confidence, predicted = torch.max(p, -1)
+    index = torch.bucketize(confidence, torch.linspace(0, 1, bins + 1, dtype=p.dtype)[1:-1])
+    member = F.one_hot(index, bins).to(p.dtype)
+    count = member.sum(0)
+    mean = lambda v: torch.nan_to_num(v @ member / count)       # noqa: E731
+    return mean(confidence), mean((predicted == y).to(p.dtype)), count
+
+
+@right("a loop over the bins")
+def expected_calibration_error(p, y, bins=10):
+    confidence, predicted = p.max(dim=1)
+    index = (confidence * bins).long().clamp(max=bins - 1)
+    error = torch.zeros((), dtype=p.dtype)
+    for k in index.unique():
+        mask = index == k
+        error = error + mask.sum() / len(y) * ((predicted == y)[mask].float().mean() - confidence[mask].mean()).abs()
+    return error
+
+
+@right("sums instead of means: the counts cancel")
+def expected_calibration_error(p, y, bins=10):  # noqa: F811
+    confidence, predicted = p.max(dim=1)
+    gap = (predicted == y).to(p.dtype) - confidence
+    index = (confidence * bins).long().clamp(max=bins - 1)
+    return torch.zeros(bins, dtype=p.dtype).scatter_add(0, index, gap).abs().sum() / len(p)
+
+
+@right("expanded: |p|² − 2 p_y + 1")
+def brier_score(p, y):
+    return ((p * p).sum(dim=1) - 2 * p[torch.arange(len(y)), y] + 1).mean()
+
+
+@right("C times the mean squared error")
+def brier_score(p, y):  # noqa: F811
+    return F.mse_loss(p, F.one_hot(y, num_classes=p.shape[1]).to(p)) * p.shape[1]
+
+
+@right("einsum")
+def brier_score(p, y):  # noqa: F811
+    d = p - torch.eye(p.shape[1], dtype=p.dtype)[y]
+    return torch.einsum("nc,nc->", d, d) / p.shape[0]
+
+
+@right("a grid, then a finer grid, on a logarithmic scale")
+def fit_temperature(z, y):
+    centre, width = 0.0, 4.0
+    for _ in range(4):
+        grid = torch.linspace(centre - width, centre + width, 41)
+        losses = torch.stack([F.cross_entropy(z / u.exp(), y) for u in grid])
+        centre, width = grid[losses.argmin()].item(), width / 10
+    return torch.tensor(centre).exp()
+
+
+@right("L-BFGS on log T")
+def fit_temperature(z, y):  # noqa: F811
+    u = torch.zeros((), dtype=z.dtype, requires_grad=True)
+    optimiser = torch.optim.LBFGS([u], max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimiser.zero_grad()
+        loss = F.cross_entropy(z / u.exp(), y)
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)
+    return u.exp().item()
+
+
+@right("Adam on log T")
+def fit_temperature(z, y):  # noqa: F811
+    u = torch.zeros((), dtype=z.dtype, requires_grad=True)
+    optimiser = torch.optim.Adam([u], lr=0.1)
+    for _ in range(300):
+        optimiser.zero_grad()
+        F.cross_entropy(z / u.exp(), y).backward()
+        optimiser.step()
+    return u.exp()
+
+
+@right("scipy, on log-probabilities: a shift of a row changes nothing")
+def fit_temperature(z, y):  # noqa: F811
+    from scipy.optimize import minimize_scalar
+
+    log_p = torch.log_softmax(z.double(), dim=1)
+    return float(minimize_scalar(lambda t: F.cross_entropy(log_p / t, y).item(), bounds=(0.01, 50), method="bounded").x)
+
+
+@wrong("one bin too many", says="not yet")
+def expected_calibration_error(p, y, bins=10):  # noqa: F811
+    confidence, predicted = p.max(dim=1)
+    gap = (predicted == y).to(p.dtype) - confidence
+    index = (confidence * (bins + 1)).long().clamp(max=bins)
+    return torch.zeros(bins + 1, dtype=p.dtype).scatter_add(0, index, gap).abs().sum() / len(p)
+
+
+@wrong("one-hot without a number of classes", says="raised")
+def brier_score(p, y):  # noqa: F811
+    return ((p - F.one_hot(y))**2).sum(dim=1).mean()
+
+
+@wrong("the search stops too soon", says="differs")
+def fit_temperature(z, y):  # noqa: F811
+    u = torch.zeros((), dtype=z.dtype, requires_grad=True)
+    optimiser = torch.optim.SGD([u], lr=0.02)
+    for _ in range(10):
+        optimiser.zero_grad()
+        F.cross_entropy(z / u.exp(), y).backward()
+        optimiser.step()
+    return u.exp().item()
+
+
+@wrong("only two results", says="3 values")
+def reliability(p, y, bins=10):  # noqa: F811
+    confidence, predicted = p.max(dim=1)
+    return confidence, (predicted == y).to(p.dtype)
