@@ -57,11 +57,13 @@ class Recorder:
         if not self.on:
             return
         png, text = data.get("image/png"), str(data.get("text/plain", ""))
-        if isinstance(png, str):
-            png = base64.b64decode(png)
-        if png and len(png) > self.pictures_left:
+        try:
+            png = base64.b64decode(png) if isinstance(png, str) else png
+        except ValueError:
+            png = b"?"
+        if png is not None and (len(png) > self.pictures_left or not wire.is_picture(png)):
             png = None
-            text += "\n(picture left out: too big)"
+            text += "\n(a picture was left out: too large, or no PNG)"
         self.pictures_left -= len(png or b"")
         text, self.text_left = text[:self.text_left], max(0, self.text_left - len(text))
         self._append(Output(kind, text, png))

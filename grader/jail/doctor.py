@@ -179,6 +179,9 @@ for folder in (".", "/tmp"):
                 while True: sizes += f.write(bytes(1 << 20))
         except OSError as error: pass
 print("OVER:" if sizes > FACTS["disk"] else "held: at", sizes >> 20, "MB")"""),
+    Attempt("make files without end", """
+n = 0
+while True: open(str(n), "w").close(); n += 1""", ends=("deadline",), seconds=1),
     Attempt("loop for ever, deaf to signals", """
 for number in range(1, 65):
     try: signal.signal(number, signal.SIG_IGN)
@@ -221,6 +224,8 @@ def walls(user=False):
 def _advice(why):
     if sys.platform != "linux":
         yield "Grade in a Linux container or virtual machine: Debian 12 with the package bubblewrap will do."
+    elif "no libseccomp" in why:
+        yield "Install it: `apt-get install libseccomp2` (Debian, Ubuntu), `dnf install libseccomp` (Fedora)."
     elif "no bubblewrap" in why:
         yield "Install it: `apt-get install bubblewrap` (Debian, Ubuntu), `dnf install bubblewrap` (Fedora)."
     else:

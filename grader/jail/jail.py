@@ -118,7 +118,7 @@ class Jail:
             command = [sys.executable, "-I", f"{self._folder}/course/grader/jail/zygote.py"]
         else:
             box = walls.BOX
-            command = walls.command(mode, self.limits, filtered and filtered.fileno())
+            command = walls.command(mode, self.limits, filtered.fileno())
         settings = {"control": inner.fileno(), "box": box, "walls": not self.trust, "uids": mode and mode.uids,
                     "limits": dataclasses.asdict(self.limits)}
         keep = [inner.fileno(), *([filtered.fileno()] if filtered else [])]
@@ -179,15 +179,15 @@ def usable_mode(limits, user=False):
     said = ""
     for mode in walls.modes(user):
         filtered = seccomp.program()
-        try:
-            tried = subprocess.run(walls.command(mode, limits, filtered and filtered.fileno(), ("-I", "-c", "pass")), cwd="/", timeout=30,
-                                   stdin=subprocess.DEVNULL, capture_output=True, pass_fds=[filtered.fileno()] if filtered else [])
-        except subprocess.TimeoutExpired:
-            said = "it did not answer within 30 seconds"
-            continue
-        finally:
-            if filtered:
-                filtered.close()
+        if filtered is None:        # without it, keys, queues and shared memory outlive a child
+            raise JailError("There is no libseccomp (`libseccomp.so.2`) here. `python -m grader doctor` says what to do.")
+        with filtered:
+            try:
+                tried = subprocess.run(walls.command(mode, limits, filtered.fileno(), ("-I", "-c", "pass")), cwd="/", timeout=30,
+                                       stdin=subprocess.DEVNULL, capture_output=True, pass_fds=[filtered.fileno()])
+            except subprocess.TimeoutExpired:
+                said = "it did not answer within 30 seconds"
+                continue
         if tried.returncode == 0:
             return mode
         said = said or tried.stderr.decode(errors="replace").strip()[-400:]
@@ -199,6 +199,7 @@ class Child:
 
     def __init__(self, jail):
         self._jail, self._number, self.death = jail, 0, None
+        self._last = time.monotonic() + jail.limits.child_seconds
         self._sock, inner = socket.socketpair()
         try:
             socket.send_fds(jail._control, [b"S"], [inner.fileno()])
@@ -242,7 +243,7 @@ class Child:
     def _request(self, header, payload, replies, seconds):
         if self.death is not None:
             raise ChildDied(self.death.reason, self.death.detail)
-        deadline = time.monotonic() + seconds
+        deadline = min(time.monotonic() + seconds, self._last)
         try:
             wire.silent(self._sock)
             wire.send(self._sock, header, payload, deadline)

@@ -13,6 +13,7 @@ class Limits:
     ready_seconds: float = 15        # until a forked child answers
     cell_seconds: float = 30
     question_seconds: float = 5
+    child_seconds: float = 900       # a child's whole life, however short its single answers are
     end_seconds: float = 5           # until nothing is left of a child; after that the whole jail is started again
     output_kb: int = 100             # text that a cell prints or displays
     outputs: int = 60                # of a cell

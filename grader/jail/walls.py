@@ -53,7 +53,7 @@ def modes(user=False):
     return ([Mode(uids)] if uids else []) + [Mode(None, True), Mode(None)]
 
 
-def command(mode, limits, filter_fd=None, program=("-I", f"{COURSE}/grader/jail/zygote.py")):
+def command(mode, limits, filter_fd, program=("-I", f"{COURSE}/grader/jail/zygote.py")):
     """The command line that starts Python with `program` behind walls. Its mount points come in the order of their depth."""
     if mode.uids:
         who = ["--cap-drop", "ALL", *(a for c in CAPABILITIES for a in ("--cap-add", f"CAP_{c}"))]
@@ -68,8 +68,7 @@ def command(mode, limits, filter_fd=None, program=("-I", f"{COURSE}/grader/jail/
             "--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev", "--remount-ro", "/dev",
             "--perms", "0755", "--size", size, "--tmpfs", BOX, "--symlink", "box/tmp", "/tmp",
             *course(), "--remount-ro", "/",
-            *(["--seccomp", str(filter_fd)] if filter_fd is not None else []),
-            "--chdir", BOX, sys.executable, *program]
+            "--seccomp", str(filter_fd), "--chdir", BOX, sys.executable, *program]
 
 
 def visible():

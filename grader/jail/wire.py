@@ -349,10 +349,15 @@ def encode_result(result):
     w = _Writer()
     error = result.raised
     tree = {"value": w.value(result.value), "gradients": {k[:NAME]: w.value(v) for k, v in result.gradients.items()},
-            "raised": error and {"type": error.type[:NAME], "text": error.text[:TEXT], "line": error.line, "source": error.source[:SOURCE]},
+            "raised": error and _where(error),
             "changed": [n[:NAME] for n in result.changed], "called": sorted(n[:NAME] for n in result.called)[:NAMES],
             "printed": result.printed[:PRINTED]}
     return tree, w.payload()
+
+
+def _where(error):
+    line = error.line if type(error.line) is int and 0 <= error.line < 1 << 31 else 0       # a SyntaxError may say anything
+    return {"type": error.type[:NAME], "text": error.text[:TEXT], "line": line, "source": error.source[:SOURCE]}
 
 
 def decode_result(tree, payload):
@@ -383,8 +388,7 @@ def encode_outcome(outcome):
     w, error = _Writer(), outcome.error
     png = [o.png and w.tensor(torch.frombuffer(bytearray(o.png), dtype=torch.uint8)) for o in outcome.outputs]
     tree = {"outputs": [{"kind": o.kind, "text": o.text, "png": p} for o, p in zip(outcome.outputs, png)], "dropped": outcome.dropped,
-            "error": error and {"type": error.type[:NAME], "text": error.text[:TEXT], "line": error.line, "source": error.source[:SOURCE],
-                                "traceback": error.traceback[:TRACEBACK]}}
+            "error": error and _where(error) | {"traceback": error.traceback[:TRACEBACK]}}
     return tree, w.payload()
 
 
@@ -414,15 +418,21 @@ def _cell_error(tree):
 
 def picture(tensor):
     """The bytes of a PNG; WireError unless it looks like one, of a size that a browser can show."""
-    if tensor.dtype is not torch.uint8 or tensor.ndim != 1 or not 57 <= tensor.numel() <= PNG_BYTES:
-        raise WireError("a picture that is no string of bytes, or too big")
+    if tensor.dtype is not torch.uint8 or tensor.ndim != 1:
+        raise WireError("a picture that is no string of bytes")
     data = tensor.numpy().tobytes()
-    width, height = struct.unpack(">II", data[16:24])
-    if not data.startswith(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR") or not data.endswith(b"\x00\x00\x00\x00IEND\xaeB`\x82"):
-        raise WireError("a picture that is no PNG")
-    if not 0 < width * height <= PNG_PIXELS or max(width, height) > 20_000:
-        raise WireError(f"a picture of {width} x {height} points")
+    if not is_picture(data):
+        raise WireError("a picture that is no PNG, or too large")
     return data
+
+
+def is_picture(data):
+    """Is this a PNG from its first byte to its last, of a size that a browser can show?"""
+    if not 57 <= len(data) <= PNG_BYTES or not data.startswith(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR") or not data.endswith(
+            b"\x00\x00\x00\x00IEND\xaeB`\x82"):
+        return False
+    width, height = struct.unpack(">II", data[16:24])
+    return 0 < width * height <= PNG_PIXELS and max(width, height) <= 20_000
 
 
 # ---------------------------------------------------------------- what a question may find instead of an answer

@@ -50,7 +50,7 @@ model
 WARM_ERROR = "def f(x):\n    return x / 0\nf(1)"
 
 
-def warm_up(limits):
+def warm_up():
     """Touch what a lesson touches, so that no child pays for it. Returns the shell, as good as new."""
     import torch
 
@@ -114,8 +114,10 @@ def reseed():
 
 
 def set_limits(limits, walls, baseline):
-    wanted = {"AS": baseline + (limits["memory_mb"] << 20), "FSIZE": limits["disk_mb"] << 20, "NOFILE": limits["open_files"],
+    wanted = {"FSIZE": limits["disk_mb"] << 20, "NOFILE": limits["open_files"],
               "CORE": 0, "CPU": limits["cpu_seconds"], "MEMLOCK": 1 << 16, "MSGQUEUE": 0}
+    if baseline:
+        wanted["AS"] = baseline + (limits["memory_mb"] << 20)
     if walls:               # without walls it would count every process of the teacher
         wanted["NPROC"] = limits["processes"]
     for name, value in wanted.items():
@@ -261,7 +263,7 @@ def main():
     os.chdir(s["box"])
     furnish(s["box"])
     os.environ.update(HOME=f"{s['box']}/work", TMPDIR=f"{s['box']}/tmp", MPLCONFIGDIR=f"{s['box']}/tmp")
-    shell = warm_up(s["limits"])
+    shell = warm_up()
     empty(s["box"])
     threads = len(os.listdir("/proc/self/task")) if LINUX else 1
     if threads != 1:

@@ -92,6 +92,17 @@ def test_outputs_are_capped(jail, child):
     assert outcome.outputs[0].png is None and len(outcome.error.text) <= 1000 and len(outcome.error.traceback) < 10_000
 
 
+def test_what_is_no_picture_is_left_out(child):
+    outcome = child.run_cell("for data in (b'no', '%%%', b'\\x89PNG' * 100): display({'image/png': data, 'text/plain': 'words'}, raw=True)")
+    assert outcome.ok and [o.png for o in outcome.outputs] == [None] * 3 and "words\n(a picture was left out" in outcome.outputs[0].text
+
+
+def test_an_error_that_lies_about_itself_costs_its_own_cell_at_most(child):
+    error = child.run_cell("raise SyntaxError('odd', ('f', -5, 1, 'text'))").error
+    assert (error.type, error.line) == ("SyntaxError", 0)
+    assert not child.run_cell("class Odd(Exception):\n    def __str__(self): 1 / 0\nraise Odd").ok and child.run_cell("1").ok
+
+
 def test_a_cell_may_await(child):
     assert text(child.run_cell("import asyncio\nawait asyncio.sleep(0, 'slept')")) == "'slept'"
 
@@ -199,6 +210,14 @@ def test_a_child_that_drips_is_ended_at_the_deadline(jail):
             child.run_cell("wire.receive.__globals__['_exactly']\nwire.send = lambda s, *a: ("
                            "s.sendall(wire.PREFIX.pack(wire.MAGIC, 2 << 19, 0)), drip(s, *a))", deadline=1)
         assert time.monotonic() - started < 3
+
+
+def test_a_child_has_one_life_however_short_its_answers(jail):
+    with jail.child() as child, dies("deadline"):
+        assert 0 < child._last - time.monotonic() <= jail.limits.child_seconds
+        child._last = time.monotonic() + 0.3
+        for _ in range(10_000):
+            child.run_cell("1")
 
 
 def test_one_child_at_a_time_and_closing_ends_it(jail):
@@ -336,8 +355,11 @@ def test_the_module_asks_nothing_of_the_platform_when_it_is_imported():
 
 
 @needs_walls
-def test_the_filter_of_system_calls_is_there(jail):
-    assert jail.report["filter"], "no libseccomp: `apt-get install libseccomp2`"
+def test_there_are_no_walls_without_the_filter_of_system_calls(jail, monkeypatch):
+    assert jail.report["filter"]
+    monkeypatch.setattr(outside.seccomp, "program", lambda: None)
+    found = doctor.walls()
+    assert not found.ok and any("apt-get install libseccomp2" in a for a in found.advice)
 
 
 def test_a_jail_whose_first_process_dies_starts_itself_again_and_says_so(jail):     # the last: it leaves a note in the shared jail
