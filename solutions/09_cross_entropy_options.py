@@ -44,8 +44,7 @@ print(f"divided by the 4 samples         {total / 4:.4f}")
 print(f"divided by 8, the sum of weights {total / 8:.4f}")
 
 # %% [markdown]
-# Which of the two can be called a mean? The losses lie between 1.1030 and 15.0011, and so will any mean of them. Now think of weights 2 everywhere: all classes count alike,
-# so nothing should change. Only one of the two divisions does that.
+# Which of the two deserves the name of a mean? Think of weights 2 everywhere: all classes count alike, so nothing should change. Only one of the two divisions does that.
 #
 # ## Exercise: `weighted_cross_entropy`
 #
@@ -149,8 +148,8 @@ z = logits.clone().requires_grad_(True)
 print(slope)
 
 # %% [markdown]
-# Sample 1, whose label is 0, has no slope: its *row* is out. Class 0, the first column, is still there for the others, and is pushed down by each of them. A class that never is a
-# label and always is a wrong answer, the model learns never to give.
+# Sample 1, whose label is 0, has no slope: its *row* is out. Class 0, the first column, is still there for the others, and is pushed down by each of them. A class that is never a
+# label and always a wrong answer is one that the model learns never to give.
 #
 # ## Ignored, and still poisonous
 #
@@ -160,9 +159,9 @@ print(slope)
 padded = logits.clone()
 padded[1] = -torch.inf
 z = padded.requires_grad_(True)
-for name, loss in [("PyTorch", F.cross_entropy(z, y_half)), ("rows taken out first", masked_ready(z, y_half))]:
+for name, loss in [("PyTorch", F.cross_entropy(z, y_half)), ("yours", masked_ready(z, y_half))]:
     (slope,) = torch.autograd.grad(loss, z)
-    print(f"{name}: loss {loss:.4f}, slopes of sample 2: {slope[1]}")
+    print(f"{name:7} loss {loss:.4f}, slopes of sample 2: {slope[1]}")
 
 # %% [markdown]
 # In PyTorch the value is right and the slope is nan. The softmax of that row is nan, and on the way back 0 times nan is nan; through the weights they share, it reaches the whole model. The repair:
@@ -324,10 +323,11 @@ right_classes = torch.tensor([[0, 0, 1, 0, 2], [3, 0, 0, 4, 4]])
 sure = 10.0 * F.one_hot(right_classes, 5).float()            # (N, L, C) with L = C = 5: logit 10 for the right class, 0 for the others
 print(f"(N, C, L), right {F.cross_entropy(sure.movedim(2, 1), right_classes):.4f}")
 print(f"(N, L, C), wrong {F.cross_entropy(sure, right_classes):.4f}")
+print(f"knowing nothing  {math.log(5):.4f}")
 
 # %% [markdown]
 # No error, no warning: the softmax compared words with each other instead of classes. A right model looks worse than
-# one that knows nothing ($\ln 5$ is about 1.6), and of the two numbers you would have seen only one.
+# one that knows nothing, and of the first two numbers you would have seen only one.
 #
 # ## Exercise: `sequence_cross_entropy`
 #

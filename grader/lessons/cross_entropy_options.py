@@ -118,6 +118,14 @@ def _(z, y, weight): return (weight[z.argmax(dim=1)] * _losses(z, y)).sum() / we
 def _(z, y, weight): return (weight[y] * _losses(z, y)).mean() / weight[y].sum()
 
 
+@weighted_cross_entropy.mistake("You made the class weights sum to 1 and took the mean over N. It is the weights of the samples at hand that have to sum to 1.")
+def _(z, y, weight): return ((weight / weight.sum())[y] * _losses(z, y)).mean()
+
+
+@weighted_cross_entropy.mistake("You divided each loss by its weight. A larger weight makes a sample count more, so the loss is multiplied by it.")
+def _(z, y, weight): return F.cross_entropy(z, y, weight=1 / weight)
+
+
 @weighted_cross_entropy.mistake("The logarithm of a softmax is −inf far from the largest logit. log_softmax never makes that 0.")
 def _(z, y, weight): return F.nll_loss(torch.softmax(z, dim=1).log(), y, weight=weight)
 
@@ -268,6 +276,11 @@ def _(z, y, label_smoothing=0.1):
     return F.nll_loss(p.log(), y)
 
 
+@smoothed_cross_entropy.mistake("The two parts have different signs. Both are minus a log-probability, the label's and that of all classes.")
+def _(z, y, label_smoothing=0.1):
+    return (1 - label_smoothing) * F.cross_entropy(z, y) + label_smoothing * torch.log_softmax(z, dim=1).mean()
+
+
 @smoothed_cross_entropy.mistake("Only the part of the label is there, scaled by 1 − s. The other classes have to contribute their s/C.")
 def _(z, y, label_smoothing=0.1): return (1 - label_smoothing) * F.cross_entropy(z, y)
 
@@ -351,6 +364,10 @@ def _(z, q): return F.kl_div(torch.log_softmax(z, dim=1), q, reduction="batchmea
 def _(z, q): return -(torch.softmax(z, dim=1) * q.log()).sum(dim=1).mean()
 
 
+@soft_cross_entropy.mistake("You took one logarithm of the sum of q·p. Each class has its own logarithm: q·log p, and then the sum.")
+def _(z, q): return -(q * torch.softmax(z, dim=1)).sum(dim=1).log().mean()
+
+
 @soft_cross_entropy.mistake("The minus is missing: log-probabilities are negative, a loss is not.")
 def _(z, q): return -F.cross_entropy(z, q)
 
@@ -425,6 +442,11 @@ def _(z, y): return F.cross_entropy(z, y, reduction="sum")
 
 @sequence_cross_entropy.mistake("The softmax runs over dimension 0, the sequences. The classes are dimension 1.")
 def _(z, y): return _picked(torch.log_softmax(z, dim=0), y).mean()
+
+
+@sequence_cross_entropy.mistake("`log_p[rows, y]` leaves the positions free: every label was looked up at all L positions. Each label belongs to one position.",
+                                hint="`gather(1, …)` keeps the positions together.")
+def _(z, y): return -torch.log_softmax(z, dim=1)[torch.arange(len(y))[:, None], y].mean()
 
 
 @sequence_cross_entropy.mistake("Only the first position of each sequence is counted.")
@@ -538,6 +560,16 @@ full_cross_entropy.mistake("The mean divides by how many samples are kept. With 
     loose(count=lambda w, label, keep: keep.sum()))
 full_cross_entropy.mistake("The sum of the weights includes the ignored samples. They are in neither the sum of the losses nor the sum of the weights.")(
     loose(count=lambda w, label, keep: w[label].sum()))
+full_cross_entropy.mistake("You divided by the sum of the weights of all classes. The mean divides by the sum of the kept samples' weights.")(
+    loose(count=lambda w, label, keep: w.sum()))
+
+
+@full_cross_entropy.mistake("Your divisor smooths the weights as well. PyTorch divides by the weights of the labels alone, smoothing or not.")
+def _(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+    s = label_smoothing
+    return variant(z, y, weight, ignore_index, reduction, s, count=lambda w, label, keep: ((1 - s) * w[label] + s * w.mean())[keep].sum())
+
+
 full_cross_entropy.mistake("In the smoothed part every class has its own weight. You gave all of them the weight of the label.")(
     loose(spread_weight=lambda log_p, w, label: -w[label] * log_p.sum(dim=1)))
 full_cross_entropy.mistake("In the smoothed part the weights are missing: the share s/C of each class takes the weight of that class.")(

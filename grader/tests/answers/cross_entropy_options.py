@@ -112,9 +112,9 @@ def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", l
     return losses.sum() if reduction == "sum" else losses.sum() / w[label].sum()
 
 
-@wrong("the reciprocal of the weights", says="differs from the definition")
+@wrong("a Python number", says="Python float")
 def weighted_cross_entropy(z, y, weight):  # noqa: F811
-    return ((torch.logsumexp(z, 1) - z[torch.arange(len(y)), y]) / weight[y]).sum() / (1 / weight[y]).sum()
+    return (((torch.logsumexp(z, 1) - z[torch.arange(len(y)), y]) * weight[y]).sum() / weight[y].sum()).item()
 
 
 @wrong("PyTorch's own function", says="You called `cross_entropy`")
