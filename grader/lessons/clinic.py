@@ -139,6 +139,10 @@ def _(z): return torch.sigmoid(z)
 def _(z): return z.softmax(dim=2).softmax(dim=2)
 
 
+@fix_2.mistake("You stopped halfway: exponentials are positive, but they add up to 1 only when each is divided by their sum over the classes.")
+def _(z): return z.exp()
+
+
 @fix_2.mistake("The probabilities are right, but positions and classes have changed places: return the shape of z, (N, L, C).")
 def _(z): return z.softmax(dim=2).transpose(1, 2)
 
@@ -169,7 +173,7 @@ def fix_3(losses, sizes):
     return (losses * sizes).sum() / sizes.sum()
 
 
-fix_3.case("a large batch and a small one", example=True)(lambda rng: (torch.tensor([0.25, 2.25], dtype=rng.dtype), torch.tensor([6, 2])))
+fix_3.case("large batches and a small one", example=True)(lambda rng: (torch.tensor([0.25, 1.0, 2.5], dtype=rng.dtype), torch.tensor([6, 3, 1])))
 fix_3.case("random batches", gradient="losses")(batches)
 fix_3.case("a last batch of one sample")(lambda rng: (rng.uniform(4, low=0.1, high=3.0), torch.tensor([32, 32, 32, 1])))
 fix_3.case("equal batches")(equal_batches)
@@ -389,6 +393,10 @@ def _(z, y, pad):
 def _(z, y, pad): return F.cross_entropy(z * (y != pad)[:, None], y)
 
 
+@fix_6.mistake("The padding is out, but a softmax has come in: `cross_entropy` wants the logits as they are.")
+def _(z, y, pad): return F.cross_entropy(z.softmax(dim=1), y, ignore_index=pad)
+
+
 @fix_6.mistake("You left out every sequence that has any padding. Only its padded positions go; its real ones count.")
 def _(z, y, pad):
     full = (y != pad).all(dim=1)
@@ -493,8 +501,9 @@ def _(z, y, weight, smoothing): return by_hand(z, y, weight, smoothing, smooth=-
 # ---------------------------------------------------------------- fix_8: a threshold on logits
 
 def around(rng):
-    """Logits of every size, with some between 0 and 0.5 and some between 0.5 and sigmoid(0.5) = 0.62."""
-    return (torch.cat([rng.logits(rng.size()), rng.uniform(2, low=0.1, high=0.45), rng.uniform(2, low=0.52, high=0.6)]),)
+    """Logits of every size, on both sides of every threshold that somebody may take for the right one."""
+    between = [rng.uniform(2, low=a, high=b) for a, b in ((-0.95, -0.55), (-0.45, -0.05), (0.05, 0.38), (0.42, 0.48), (0.52, 0.6), (0.65, 0.95))]
+    return (torch.cat([rng.logits(rng.size()), *between]),)
 
 
 @exercise(points=2, without=[], any_dtype=True, hints=[
@@ -506,8 +515,8 @@ def fix_8(z):
     return (z > 0).to(z.dtype)
 
 
-fix_8.case("the four patients of the binary lessons", example=True)(lambda rng: (torch.tensor([-0.1, 2.0, 3.0, 0.5], dtype=rng.dtype),))
 fix_8.case("random logits")(around)
+fix_8.case("the four patients of the binary lessons", example=True)(lambda rng: (torch.tensor([-0.1, 2.0, 3.0, 0.5], dtype=rng.dtype),))
 fix_8.case("logits between 0 and 0.5")(lambda rng: (rng.uniform(rng.size(), low=0.05, high=0.45),))
 fix_8.case("logits below 0")(lambda rng: (-rng.uniform(rng.size(), low=0.05, high=6.0),))
 fix_8.case("float32", dtype=torch.float32)(around)
