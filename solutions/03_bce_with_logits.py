@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from grader import check, compare, ready
-from grader.figures import LINE, show
+from grader.figures import LINE, interact, show
 
 y_true = torch.tensor([0, 1, 1, 0], dtype=torch.float64)
 logits = torch.tensor([-0.1, 2.0, 3.0, 0.5], dtype=torch.float64)
@@ -275,6 +275,29 @@ print("yours, divided by N   ", ready("bce_with_logits_grad")(logits, y_true) / 
 # $$ \frac{\partial \ell}{\partial z} = \sigma(z) - y $$
 #
 # Probability minus label: how wrong the model is, with a sign. It lies between −1 and 1, so no patient, however strange, pulls harder than 1.
+#
+# Walk along the curve of a patient with label 0: in JupyterLab a slider below the picture moves the score. The dashed line is the tangent. What does its
+# steepness do at either end?
+
+# %%
+line = torch.linspace(-6, 6, 121, dtype=torch.float64)
+curves = value_and_slope(stable, line, torch.zeros_like(line))
+
+
+def walk(z):
+    (loss,), (slope,) = value_and_slope(stable, torch.tensor([z], dtype=torch.float64), torch.zeros(1, dtype=torch.float64))
+    for panel, name, curve, value in zip(plt.subplots(1, 2)[1], ("loss", "d loss / d z"), curves, (loss, slope)):
+        panel.plot(line, curve, **LINE["stable"])
+        panel.plot(z, value, "ko", markersize=8)
+        panel.set(title=f"{value:.2f} at z = {z:.2f}, y = 0", xlabel="score z", ylabel=name, xlim=(-6.2, 6.2), ylim=(-0.1, 1.1 * curve.max()))
+    plt.gcf().axes[0].plot(line, loss + slope * (line - z), **LINE["slope"])
+    return f"Two plots against the score z, for label 0. A dot at z = {z:.2f}: left on the loss, {loss:.2f}, with the tangent; right on the slope, {slope:.2f}."
+
+
+interact(walk, z=(-6.0, 6.0, 0.25, 2.0))
+
+# %% [markdown]
+# On the left the curve is flat, and a patient who is right already hardly pulls. On the right it becomes a straight line of slope 1.
 #
 # ## The picture of this lesson
 #

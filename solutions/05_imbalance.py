@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from grader import check, compare, ready
-from grader.figures import LINE, show
+from grader.figures import CLASS, LINE, interact, show
 
 y_true = torch.tensor([0, 1, 1, 0], dtype=torch.float64)
 logits = torch.tensor([-0.1, 2.0, 3.0, 0.5], dtype=torch.float64)
@@ -126,7 +126,28 @@ for threshold in (0.5, 0.2, 0.1, 0.05):
     print(f"threshold {threshold:<4}  precision {precision:.2f}  recall {recall:.2f}")
 
 # %% [markdown]
-# Lower the threshold and recall grows, while precision falls. There is not one model here but a whole family of alarms, and 0.5 is a poor member
+# Lower the threshold and recall grows, while precision falls. In JupyterLab, move it yourself. Which patients are the last to be found?
+
+# %%
+shake = torch.linspace(-0.35, 0.35, len(y))[torch.randperm(len(y), generator=torch.Generator().manual_seed(0))]
+
+
+def cut_at(threshold):
+    precision, recall = measure(z_plain, y, threshold=threshold)
+    left, right = plt.subplots(1, 2, width_ratios=(2, 1))[1]
+    for c in (0, 1):
+        left.scatter(torch.sigmoid(z_plain)[y == c], (y + shake)[y == c], s=14, **CLASS[c])
+    left.axvline(threshold, **LINE["slope"])
+    left.set(title=f"alarm above {threshold:.2f}", xlabel="probability", yticks=(0, 1), yticklabels=("benign", "malignant"))
+    right.barh(("recall", "precision"), (recall, precision), color=LINE["slope"]["color"])
+    right.set(title=f"precision {precision:.2f}, recall {recall:.2f}", xlim=(0, 1))
+    return f"Left, 376 patients by probability, the malignant above the benign; a line at {threshold:.2f}. Right, two bars: precision {precision:.2f}, recall {recall:.2f}."
+
+
+interact(cut_at, threshold=(0.01, 0.5, 0.01, 0.1))
+
+# %% [markdown]
+# The last ones lie far to the left, among the benign: no threshold finds them alone. There is not one model here but a whole family of alarms, and 0.5 is a poor member
 # of it. Keep that in mind: it comes back at the end.
 #
 # ## Who pulls, and how hard?
@@ -296,6 +317,25 @@ for name, z in [("plain", z_plain), ("pos_weight", z_weighted)]:
 # %% [markdown]
 # Accuracy *falls* by 19 points, and the model has become useful: it finds 15 of the 19 instead of 2. The price is in the last column. Of about a hundred
 # alarms, most are false, and each of them is a person who is called back.
+#
+# A weight between 1 and this one is a compromise. In JupyterLab, move it and watch the boundary, on whose malignant side a patient raises an alarm:
+
+# %%
+def boundary(weight):
+    z = fit(lambda z, y: F.binary_cross_entropy_with_logits(z, y, pos_weight=torch.tensor(weight)), steps=200)
+    panel = plt.subplots(figsize=(6, 3.6))[1]
+    for c, name in enumerate(("benign", "malignant")):
+        panel.scatter(*X[y == c].T, s=14 + 20 * c, alpha=0.8, label=name, **CLASS[c])
+    panel.tricontour(*X.T, z, levels=[0.0], colors="black")
+    found, alarms = (z[y == 1] > 0).sum(), (z > 0).sum()
+    panel.set(title=f"pos_weight {weight:.0f}: {found} of 19 found, {alarms} alarms", xlabel="texture", ylabel="smoothness"), panel.legend()
+    return f"376 patients by texture and smoothness, cut by a straight line, the boundary for pos_weight {weight:.0f}: {alarms} lie beyond, {found} of them malignant."
+
+
+interact(boundary, weight=(1.0, 40.0, 1.0, 19.0))
+
+# %% [markdown]
+# The line hardly turns: it moves, towards the benign, and takes the malignant and many others with it.
 #
 # ## It is not a list of negative and positive
 #

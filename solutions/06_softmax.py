@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from grader import check, compare, ready
-from grader.figures import CLASS, GREY, show
+from grader.figures import CLASS, GREY, interact, show
 
 num_classes = 5
 y_true = torch.tensor([0, 2, 3, 1])
@@ -391,7 +391,21 @@ show("Two triangles with the 150 irises as points; corners are the species. Left
 
 # %% [markdown]
 # Left, *setosa* sits in its corner; the other two line the side between their corners, and mix in the middle of it. The cross is (1/3,
-# 1/3, 1/3): no idea. Right, hotter: everything moves towards the cross. Does any point change its nearest corner?
+# 1/3, 1/3): no idea. Right, hotter: everything moves towards the cross.
+#
+# In JupyterLab, move the temperature yourself. Does any point change its nearest corner?
+
+# %%
+def warm(temperature):
+    p = softmax_temperature_ready(iris_logits, temperature)
+    panel = plt.subplots(figsize=(5, 3.8))[1]
+    triangle(panel, f"T = {temperature:.1f}, mean largest probability {p.amax(dim=1).mean():.2f}", iris.target_names)
+    for c in range(3):
+        panel.scatter(*(p[species == c] @ corners).T, s=18, alpha=0.7, **CLASS[c])
+    return f"A triangle with 150 irises at T = {temperature:.1f}; corners are the species. The mean largest probability is {p.amax(dim=1).mean():.2f}."
+
+
+interact(warm, temperature=(0.2, 20.0, 0.2, 2.0))
 
 # %%
 predict_class_ready = ready("predict_class")
@@ -471,7 +485,7 @@ p = torch.softmax(z, dim=1)
 print("softmax", p.detach().flatten())
 print("slope  ", slope.flatten().abs())
 print("argmax ", z.argmax(dim=1))
-print("loss    {:.4f}".format(F.cross_entropy(z, torch.zeros(4, dtype=torch.int64)).abs()))
+print(f"loss    {F.cross_entropy(z, torch.zeros(4, dtype=torch.int64)).abs():.4f}")
 
 # %% [markdown]
 # One class competes with nobody: its probability is always 1, its slope 0, the position of the largest of one entry 0, and the multiclass
