@@ -152,19 +152,12 @@ def doctor():
 def lab(browser: bool = typer.Option(True, help="Open a browser window."),
         port: int = typer.Option(8888, help="The port to try first.")):
     """Open the course in JupyterLab. Your work is kept in `work/`, and never overwritten."""
-    import os
-    import subprocess
-    import sys
-
     from grader import workspace
 
     for name in workspace.prepare():
         out.print(f"The course has changed {name} since you began it. Your copy stays; `python -m grader fresh {name}` puts a new one beside it.",
                   highlight=False)
-    raise typer.Exit(subprocess.call(
-        [sys.executable, "-m", "jupyter", "lab", "--ServerApp.root_dir=work", f"--ServerApp.port={port}",
-         f"--LabApp.default_url=/lab/tree/{workspace.START}", *([] if browser else ["--no-browser"]),
-         *(["--allow-root"] if hasattr(os, "getuid") and os.getuid() == 0 else [])], cwd=workspace.ROOT))
+    raise typer.Exit(workspace.serve(port, browser))
 
 
 @app.command()

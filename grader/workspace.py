@@ -1,5 +1,8 @@
 """A learner's folder `work/`: copies of the lessons, a start page, and the progress. Nothing of the learner's is ever overwritten."""
 import hashlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -9,6 +12,7 @@ from grader.author import ROOT, loads, released
 from grader.lessons import exercises_of, lessons
 
 START = "start.ipynb"
+WORK = Path(os.environ.get("GRADER_WORK") or ROOT / "work").absolute()      # set it where many people share one copy of the course
 
 
 def _digest(path):
@@ -16,10 +20,10 @@ def _digest(path):
     return hashlib.sha256("\n".join(c.source for c in loads(path).cells).encode()).hexdigest()[:16]
 
 
-def prepare(work=ROOT / "work"):
+def prepare(work=WORK):
     """Copy the lessons that are not there yet, write the start page; returns the names of the lessons that the course has changed since
     they were copied."""
-    work.mkdir(exist_ok=True)
+    work.mkdir(parents=True, exist_ok=True)
     book = work / progress_file.FILE
     state = progress_file.load(book)
     copied, changed = dict(state.get("copied", {})), []
@@ -60,7 +64,18 @@ def write_start(work, changed=()):
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), work / START)
 
 
-def fresh(lesson, work=ROOT / "work"):
+def serve(port, browser=True, work=WORK):
+    """Run JupyterLab on the folder until it is stopped; returns its exit code. It asks nothing of the internet (see `grader/jupyter/`)."""
+    settings = [str(Path(__file__).with_name("jupyter")), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    environment = os.environ | {"JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, settings))}
+    options = [] if browser else ["--no-browser"]
+    if hasattr(os, "getuid") and os.getuid() == 0:
+        options.append("--allow-root")
+    return subprocess.call([sys.executable, "-m", "jupyter", "lab", f"--ServerApp.root_dir={work}", f"--ServerApp.port={port}",
+                            f"--LabApp.default_url=/lab/tree/{START}", *options], cwd=ROOT, env=environment)
+
+
+def fresh(lesson, work=WORK):
     """Put the course's present copy of a lesson beside the learner's; returns its path."""
     path = _free(work / lesson, f"{lesson}-fresh")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +86,7 @@ def fresh(lesson, work=ROOT / "work"):
     return path
 
 
-def reset(lesson, name=None, work=ROOT / "work"):
+def reset(lesson, name=None, work=WORK):
     """Set one exercise, or the whole lesson, back to the release. The notebook as it was is kept: returns the path of that copy."""
     path = work / lesson / f"{lesson}.ipynb"
     if not path.exists():
