@@ -11,6 +11,7 @@ import torch
 
 from grader import diagnose
 from grader.answer import Array, Call, Result
+from grader.picture import curve
 from grader.verdict import ERROR, FAILED, MISSING, PASSED, CaseVerdict, Example, Verdict, show, show_call
 
 
@@ -51,17 +52,19 @@ def judge(exercise, ask, *, seed=0, source=None):
     if not wrong:
         return verdict(PASSED, finding=exercise.built)
     first = wrong[0]
+    picture = curve(exercise, ask, first)
     found = known_mistake(exercise, asked)
     if found:
-        return verdict(FAILED, finding=found.says, mistake=found.says, hint=found.hint, example=separating(exercise, ask, first))
+        return verdict(FAILED, finding=found.says, mistake=found.says, hint=found.hint, example=separating(exercise, ask, first), picture=picture)
     if first.got.raised:
         return verdict(ERROR, finding=diagnose.error(first), hint=diagnose.error_hint(first),
                        example=Example(show_call(exercise, first.question), show_result(first, first.got), show(first.expected.value)))
     says = diagnose.general(exercise, ask, asked)
     example = separating(exercise, ask, first)
     if says:
-        return verdict(FAILED, finding=says, mistake=says, example=example)
-    return verdict(FAILED, finding=diagnose.where_wrong(exercise, ask, asked) or diagnose.difference(first), example=example, hint=exercise.hints[0] if exercise.hints else "")
+        return verdict(FAILED, finding=says, mistake=says, example=example, picture=picture)
+    return verdict(FAILED, finding=diagnose.where_wrong(exercise, ask, asked) or diagnose.difference(first), example=example, picture=picture,
+                   hint=exercise.hints[0] if exercise.hints else "")
 
 
 def _ask(exercise, ask, case, question):

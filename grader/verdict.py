@@ -42,6 +42,7 @@ class Verdict:
     cases: tuple = ()
     called: tuple = ()
     seed: int = 0
+    picture: str = ""            # inline SVG, with its own text alternative
     details: dict = field(default_factory=dict)
 
     @property
@@ -98,6 +99,8 @@ class Verdict:
             parts.append(f'<table style="margin:6px 0;border-collapse:collapse">{cells}</table>')
             if self.example.differs:
                 parts.append(f"<div>{escape(self.example.differs)}</div>")
+        if self.picture:
+            parts.append(f"<div>{self.picture}</div>")
         if self.hint:
             parts.append(f'<div style="margin-top:4px"><b>Hint.</b> {escape(self.hint)}</div>')
         return (f'<div role="status" aria-label="{html.escape(self.title, quote=True)}" '
