@@ -1,7 +1,7 @@
 """nbgrader's view of this course: which folder is which, and what is plugged in. Every nbgrader command in this folder reads it."""
 from nbgrader.preprocessors import AssignLatePenalties, CheckCellMetadata, SaveAutoGrades
 
-from grader.classroom import plugins
+from grader.classroom import feedback, plugins, record
 
 c = get_config()  # noqa: F821
 
@@ -16,3 +16,10 @@ c.Autograde.pre_convert_hook = plugins.before_autograde
 c.Autograde.sanitize_preprocessors = [plugins.Rebuild, CheckCellMetadata]
 c.Autograde.autograde_preprocessors = [plugins.Examine, SaveAutoGrades, AssignLatePenalties, CheckCellMetadata]
 c.ExchangeFactory.collect = plugins.Collect
+
+# feedback is a page of the course's own; see grader/classroom/templates/feedback
+c.GenerateFeedback.exporter_class = feedback.Page
+c.GenerateFeedback.preprocessors = [feedback.Verdicts]
+
+# the record of a grading is the course's: one that a learner put into a submission goes nowhere
+c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", record.FILE]

@@ -5,6 +5,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from grader.classroom.commands import app as teacher
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 out = Console()
 err = Console(stderr=True)
@@ -181,6 +183,8 @@ def reset(lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2."),
         raise typer.Exit(2) from None
     out.print(f"Done. The notebook as it was is kept in {kept}", highlight=False)
 
+
+app.add_typer(teacher)
 
 if __name__ == "__main__":
     app()

@@ -136,9 +136,9 @@ def raised(error, function=None):
         if not name.startswith(library) and not name.startswith("<frozen"):
             line, source = number, linecache.getline(name, number, frame.f_globals).strip()
     if isinstance(error, SyntaxError):
-        line, source = error.lineno or 0, (error.text or "").strip()
+        line, source = error.lineno or 0, str(error.text or "").strip()
     try:
-        text = error.msg if isinstance(error, SyntaxError) else str(error)
+        text = str(error.msg if isinstance(error, SyntaxError) else error)
     except Exception:       # a learner's own exception class may fail here too
         text = ""
     return Raised(type(error).__name__, text[:500], line, source[:200])

@@ -103,7 +103,7 @@ def _binds(source, name):
 def execute(nb, lesson):
     """Run every cell in a fresh kernel and keep the outputs; raises LessonError where a cell does not run."""
     with tempfile.TemporaryDirectory() as folder:
-        NotebookClient(nb, timeout=300, kernel_name="python3", record_timing=False, resources={"metadata": {"path": folder}}).execute()
+        NotebookClient(nb, timeout=300, kernel_name="python3", record_timing=False, coalesce_streams=True, resources={"metadata": {"path": folder}}).execute()
     for cell in nb.cells:
         for output in cell.get("outputs", ()):
             if output.output_type == "error" or output.output_type == "stream" and output.name == "stderr":

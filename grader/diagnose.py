@@ -28,9 +28,13 @@ def _kind(exercise, ask, asked, wrong):
     value, want = wrong[0].got.value, wrong[0].expected.value
     if value is None:
         return "Your function returns nothing (None). Does every path end in `return`?"
-    if isinstance(want, tuple):
+    if isinstance(want, tuple) and (not isinstance(value, tuple) or len(value) != len(want)):
         got = f"{len(value)} values" if isinstance(value, tuple) else "a single value"
-        return f"Return {len(want)} values, as in `return a, b`: yours returns {got}, or a part of another kind."
+        return f"Return {len(want)} values, as in `return a, b`: yours returns {got}."
+    if isinstance(want, tuple):
+        number, part = next(((i, v) for i, (v, w) in enumerate(zip(value, want), 1) if type(v) is not type(w)), (1, value[0]))
+        kind = {Array: "numpy array", Foreign: getattr(part, "type", "")}.get(type(part)) or type(part).__name__
+        return f"Value {number} of the {len(want)} that you return is of the kind {kind}; a tensor is expected there."
     if isinstance(value, (bool, int, float)):
         return (f"You return a Python {type(value).__name__}; a tensor is expected. `.item()` and `float(…)` cut the value out of "
                 "the graph, so that no gradient can flow.")
@@ -42,7 +46,8 @@ def _kind(exercise, ask, asked, wrong):
 
 
 def _dtype(exercise, ask, asked, wrong):
-    if any(a.difference != "dtype" for a in wrong):
+    wrong = [a for a in wrong if a.difference == "dtype"] if {a.difference for a in wrong} <= {"dtype", "cut", "gradient"} else []
+    if not wrong:
         return ""
     name = lambda t: str(t.dtype).removeprefix("torch.")       # noqa: E731
     pair = next(((g, w) for g, w in zip(_parts(wrong[0].got.value), _parts(wrong[0].expected.value))
@@ -182,6 +187,8 @@ def where_wrong(exercise, ask, asked):
 
 def _transformed_inputs(exercise, ask, asked, wrong):
     """Would the reference give this answer if its arguments had been treated otherwise?"""
+    if exercise.any_dtype or any(a.difference not in ("value", "shape") for a in wrong):
+        return ""       # for 0/1 decisions too many treatments give the same
     for says, change in _treatments(exercise, wrong):
         if all(_explains(exercise, a, change) for a in wrong):
             return says
@@ -207,7 +214,7 @@ def _treatments(exercise, wrong):
             yield f"You applied {what} to `{name}` first: it goes in as it is.", _apply(i, f)
         yield f"The sign of `{name}` is turned round.", _apply(i, torch.neg)
         yield f"You used 1 − `{name}` in the place of `{name}`.", _apply(i, lambda t: 1 - t)
-        yield f"You lost the gradient or the sign of `{name}`: the result is that of its absolute value.", _apply(i, torch.abs)
+        yield f"The sign of `{name}` is lost: your result is that of its absolute value.", _apply(i, torch.abs)
 
 
 def _explains(exercise, a, change):
@@ -272,7 +279,29 @@ def _ignored(exercise, ask, asked, wrong):
     if wrong[0].question.init and all(a.question.init for a in wrong) and \
             all(_explains(exercise, a, lambda q: Call(q.args, q.kwargs)) for a in wrong):
         return f"What the constructor is given ({', '.join(wrong[0].question.init)}) has no effect in `forward`."
+    for i, name in enumerate(exercise.parameters):
+        told = [_unmoved(exercise, ask, a, i) for a in wrong if len(a.question.args) > i]
+        if told and True in told and False not in told:
+            return f"The argument `{name}` has no effect: your result stays the same when it changes."
     return ""
+
+
+def _unmoved(exercise, ask, a, i):
+    """Does the answer stay the same when argument i changes, where the reference does not? None: nothing is to be learnt here."""
+    from grader.judge import alike
+
+    value = a.question.args[i]
+    if isinstance(value, torch.Tensor) and value.ndim and value.shape[0] > 1:
+        other = value.flip(0) * 0.9 if value.is_floating_point() else value.flip(0)
+    elif isinstance(value, (int, float)) and not isinstance(value, bool) and exercise.parameters[i] != "dim":
+        other = value + 1
+    else:
+        return None
+    question = Call((*a.question.args[:i], other, *a.question.args[i + 1:]), a.question.kwargs, a.question.init)
+    expected = exercise.run(exercise.reference, question)
+    if a.got.raised or expected.raised or alike(_value_only(expected), _value_only(a.expected), a.case):
+        return None
+    return alike(_value_only(ask(question, ())), _value_only(a.got), a.case)
 
 
 # ---------------------------------------------------------------- what was done to the result
@@ -282,14 +311,20 @@ def _shape(exercise, ask, asked, wrong):
         return ""
     from grader.judge import close
 
+    got, want = wrong[0].got.value, wrong[0].expected.value
+    if isinstance(want, tuple):
+        return next((f"Value {i} of the {len(want)} that you return has shape {tuple(g.shape)} where {tuple(w.shape)} is expected."
+                     for i, (g, w) in enumerate(zip(got, want), 1)
+                     if isinstance(g, torch.Tensor) and isinstance(w, torch.Tensor) and g.shape != w.shape), "")
     pairs = [(a.got.value, a.expected.value) for a in wrong if isinstance(a.got.value, torch.Tensor) and isinstance(a.expected.value, torch.Tensor)]
     if len(pairs) != len(wrong) or any(g.is_complex() for g, _ in pairs):
         return ""
     def fits(f):
         return all(_quiet(f, g, w) for g, w in pairs)
-    if fits(lambda g, w: w.ndim == 0 and g.numel() > 1 and close(g.double().mean(), w.double())):
+    several = any(g.numel() > 1 for g, _ in pairs)
+    if several and fits(lambda g, w: w.ndim == 0 and close(g.double().mean(), w.double())):
         return "You return one loss per sample: the mean over the samples is still to be taken."
-    if fits(lambda g, w: w.ndim == 0 and g.numel() > 1 and close(g.double().sum(), w.double())):
+    if several and fits(lambda g, w: w.ndim == 0 and close(g.double().sum(), w.double())):
         return "You return the parts of a sum: they are still to be added up."
     if fits(lambda g, w: g.numel() == w.numel() and close(g.flatten(), w.flatten())):
         g, w = pairs[0]
@@ -324,8 +359,10 @@ def _rescaled(exercise, ask, asked, wrong):
     def fits(f):
         """… with N the first dimension, or the number of all entries (a loss of a matrix averages over those)."""
         telling = any((g != 0).any() and g.isfinite().any() for g, _, _ in triples)
-        return telling and any(all(_quiet(lambda: close(g, f(w.double(), size(q), _classes(q)), 1e-4, 1e-6)) for g, w, q in triples)
-                               for size in (_samples, _entries))
+        def same(g, w, q, size):
+            made = f(w.double(), size(q), _classes(q))
+            return close(g, made, 1e-4, 1e-6) and not close(made, w, 1e-3, 1e-6)      # a factor of 1 explains nothing
+        return telling and any(all(_quiet(same, *t, size) for t in triples) for size in (_samples, _entries))
     factors = [
         ("The sign is turned round: yours is minus the right result.", lambda n, c: -1),
         ("Your result is N times too large: it is a sum over the samples where a mean is expected.", lambda n, c: n),
@@ -374,7 +411,7 @@ def _ratio(pairs):
     flat = torch.cat(ratios) if ratios else torch.empty(0)
     if flat.numel() < 2 or not flat.isfinite().all() or flat[0] == 0 or not torch.allclose(flat, flat[0], rtol=1e-4):
         return None
-    return None if abs(flat[0].item() - 1) < 1e-4 else flat[0].item()
+    return None if abs(flat[0].item() - 1) < 1e-4 or abs(flat[0].item()) < 1e-9 else flat[0].item()
 
 
 def _times(k):

@@ -38,8 +38,7 @@ def judge(exercise, ask, *, seed=0, source=None):
         asked += mine
         cases.append(CaseVerdict(case.name, not any(a.difference for a in mine), share))
     verdict = partial(Verdict, exercise.name, max_points=exercise.points, cases=tuple(cases), seed=seed)
-    raised = {a.got.raised.type if a.got.raised else "" for a in asked}
-    if raised == {"NotImplementedError"}:
+    if all(_unwritten(a.got) for a in asked):
         return verdict(MISSING, finding="Write your answer in the cell above, run it, then run this check.")
     traced = set().union(*(a.got.called for a in asked)) & exercise.forbidden
     written = scan(source, exercise.forbidden)
@@ -67,6 +66,12 @@ def judge(exercise, ask, *, seed=0, source=None):
                    hint=exercise.hints[0] if exercise.hints else "")
 
 
+def _unwritten(got):
+    """Does the stub itself speak? torch raises NotImplementedError too, with a text, in a line that raises nothing itself."""
+    r = got.raised
+    return r is not None and r.type == "NotImplementedError" and (not r.text or r.source.startswith("raise NotImplementedError"))
+
+
 def _ask(exercise, ask, case, question):
     expected = exercise.run(exercise.reference, question, case.gradient)
     if expected.raised:
@@ -76,7 +81,9 @@ def _ask(exercise, ask, case, question):
 
 
 def as_tensor(value):
-    """A number, or a sequence of numbers and 0-d tensors, as a float64 tensor; anything else as it is."""
+    """A number, or a sequence of numbers and 0-d tensors, or a numpy array, as a tensor; anything else as it is."""
+    if isinstance(value, Array):
+        return value.tensor
     if isinstance(value, (bool, int, float)):
         return torch.tensor(float(value), dtype=torch.float64)
     if isinstance(value, tuple) and value and all(
@@ -231,22 +238,28 @@ def _try(exercise, ask, first, question):
     if question is None:
         return None
     expected = exercise.run(exercise.reference, question, first.case.gradient)
-    if expected.raised or _has_nan(expected.value) and not _has_nan(first.expected.value):
+    if expected.raised or not _finite(expected) and _finite(first.expected):
         return None
     got = ask(question, first.case.gradient)
     difference = compare(exercise, first.case, expected, got)
     return Asked(first.case, question, expected, got, difference) if difference == first.difference else None
 
 
-def _has_nan(value):
-    return any(isinstance(v, torch.Tensor) and v.is_floating_point() and v.isnan().any().item() for v in _loose(value))
+def _finite(result):
+    return all(v.isfinite().all() for v in (*_loose(result.value), *result.gradients.values()) if isinstance(v, torch.Tensor))
+
+
+def _is_distribution(v):
+    """Do the rows of this tensor sum to 1? Then rounding would spoil it, and a vector of them is no batch."""
+    return isinstance(v, torch.Tensor) and v.is_floating_point() and v.ndim > 0 and v.shape[-1] > 1 and bool((v >= 0).all()) \
+        and torch.allclose(v.double().sum(-1), torch.ones((), dtype=torch.float64), atol=1e-5)
 
 
 def _smaller(question):
     """The same question with one, then with two samples: every tensor whose first dimension is N is cut alike."""
     sizes = [v.shape[0] for v in question.args if isinstance(v, torch.Tensor) and v.ndim]
     n = sizes[0] if sizes else 0
-    if n < 2:
+    if n < 2 or any(_is_distribution(v) and v.ndim == 1 for v in question.args):
         return
     for index in [[i] for i in range(min(n, 6))] + [[i, i + 1] for i in range(min(n - 1, 4))]:
         cut = lambda v: v[index] if isinstance(v, torch.Tensor) and v.ndim and v.shape[0] == n else v     # noqa: E731
@@ -255,7 +268,7 @@ def _smaller(question):
 
 def _rounded(question, digits):
     def r(v):
-        return torch.round(v, decimals=digits) if isinstance(v, torch.Tensor) and v.is_floating_point() else v
+        return torch.round(v, decimals=digits) if isinstance(v, torch.Tensor) and v.is_floating_point() and not _is_distribution(v) else v
     return Call(tuple(map(r, question.args)), {k: r(v) for k, v in question.kwargs.items()}, question.init)
 
 

@@ -177,8 +177,8 @@ def note(text, code=""):
 
 
 def comparison(exercise, question, yours, definition):
-    """The learner's result beside the definition's."""
-    cells = [show(r.value) if not r.raised else f"{r.raised.type}: {r.raised.text}" for r in (yours, definition)]
+    """The learner's result beside the definition's. yours: a Result, or None where nothing is written yet."""
+    cells = ["not written yet" if r is None else show(r.value) if not r.raised else f"{r.raised.type}: {r.raised.text}" for r in (yours, definition)]
     title = show_call(exercise, question)
     rows = "".join(f'<tr><th scope="row" style="text-align:left;padding:0 12px 0 0;font-weight:400">{k}</th>'
                    f'<td style="text-align:left"><code>{html.escape(v)}</code></td></tr>' for k, v in zip(("yours", "definition"), cells))

@@ -52,7 +52,7 @@ print(f"patient 2: {7.3891 / 8.3891:.4f}")
 # ## Exercise: `sigmoid`
 #
 # Write it for a tensor of scores of any shape: what is $p$, given $z$? Every number above went through the odds; you have to put the two
-# steps together. `torch.sigmoid` is what you are building, so it stays out.
+# steps together. `torch.sigmoid` is what you are building, so it stays out. (No score is larger than 10 here; what large ones do comes later.)
 
 # %% exercise="sigmoid"
 def sigmoid(z):
@@ -111,7 +111,7 @@ print("certainty      ", logit_ready(torch.tensor([0.0, 0.5, 1.0])))
 #
 # ## How much does a little more evidence change?
 #
-# Training moves scores by small steps, so it needs the slope of the sigmoid. Add 0.01 to each score and see how far the probability moves:
+# Training moves scores by small steps, so it needs the slope of the sigmoid. Move each score by 0.01, up and down, and see how far the probability moves:
 
 # %%
 step = 0.01
@@ -294,7 +294,7 @@ assert torch.allclose(torch.logit(y_pred), logits)
 #
 # ## Exercise: `predict`
 #
-# Given logits and a threshold, write the decision: 1 where the probability of label 1 is above the threshold, 0 elsewhere. Two scales meet here.
+# Given logits and a threshold, write the decision: 1 where the probability of label 1 is above the threshold, 0 elsewhere (as bool, int or float). Two scales meet here.
 # Which one do you compare on?
 
 # %% exercise="predict"

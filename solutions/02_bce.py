@@ -153,7 +153,7 @@ print("selected    ", y_true * torch.log(y_pred) + (1 - y_true) * torch.log(1.0 
 
 # %% exercise="bce"
 def bce(p, y, reduction="mean"):
-    """Binary cross-entropy. `p`, `y`: floats of the same shape. Returns a 0-d tensor, or that shape for reduction="none"."""
+    """Binary cross-entropy. `p`, `y`: floats of the same shape, 0 < p < 1, y in [0, 1]. Returns a 0-d tensor, or that shape for reduction="none"."""
     ### BEGIN SOLUTION
     losses = -(y * torch.log(p) + (1 - y) * torch.log(1 - p))
     if reduction == "none":

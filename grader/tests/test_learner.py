@@ -94,6 +94,11 @@ def test_compare_shows_both(capsys):
     assert "yours:      0.5\n  definition: 0.6931" in capsys.readouterr().out
 
 
+def test_compare_says_that_nothing_is_written_yet(capsys):
+    run(bce("raise NotImplementedError()"), "compare('bce', torch.tensor([0.5]), torch.tensor([1.0]))")
+    assert "yours:      not written yet\n  definition: 0.6931" in capsys.readouterr().out
+
+
 def test_an_unknown_exercise_is_met_with_the_nearest():
     with pytest.raises(ValueError, match="Did you mean 'bce'"):
         run("check('bbce')")

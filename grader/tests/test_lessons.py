@@ -51,6 +51,7 @@ def test_the_arc(lesson):
     cells = source(lesson)
     headings = [line for c in cells if c.cell_type == "markdown" for line in re.sub(r"```.*?```", "", c.source, flags=re.S).splitlines()
                 if re.match(r"#+ ", line)]
+    assert not any(line.startswith(("# #", "# **")) for c in cells if c.cell_type == "code" for line in c.source.splitlines()), "text in a code cell"
     levels = [len(h.split()[0]) for h in headings]
     assert levels[0] == 1 and levels.count(1) == 1, headings
     assert all(b <= a + 1 for a, b in zip(levels, levels[1:])), f"a heading level is skipped: {headings}"
