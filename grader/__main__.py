@@ -163,6 +163,19 @@ def lab(browser: bool = typer.Option(True, help="Open a browser window."),
 
 
 @app.command()
+def watch(path: str = typer.Argument(help="A lesson's folder, as work/02_bce, or a Python file of answers.")):
+    """Check a lesson's notebook, or a Python file, each time you save it: for people who prefer an editor."""
+    from grader.watch import watch
+
+    try:
+        watch(path, out)
+    except ValueError as error:
+        _stop(str(error))
+    except KeyboardInterrupt:
+        out.print("")
+
+
+@app.command()
 def fresh(lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2.")):
     """Put a new copy of a lesson beside yours."""
     from grader import workspace

@@ -6,16 +6,19 @@ A lesson is `solutions/NN_slug.py` in jupytext's percent format. Two kinds of ce
 Behind every exercise the build adds the graded cell `check("bce")`.
 """
 import ast
+import functools
+import math
 import re
 import tempfile
 from pathlib import Path
 
 import jupytext
 import nbformat
+import torch
 from nbclient import NotebookClient
 
 from grader.exercise import exercises
-from grader.lessons import SOLUTIONS, exercises_of, lessons
+from grader.lessons import SOLUTIONS, exercises_of, lessons, slug
 
 ROOT = SOLUTIONS.parent
 RELEASE = ROOT / "notebooks"
@@ -145,10 +148,23 @@ def release(lesson, target=RELEASE, database=None):
     return Path(target) / lesson / f"{lesson}.ipynb"
 
 
+@functools.cache
 def solution_cells(lesson):
     """The lesson's exercise cells, by name: their source as the author wrote it."""
     source = jupytext.reads(text_of(lesson).read_text(encoding="utf-8"), fmt="py:percent")
     return {c.metadata["exercise"]: c.source for c in source.cells if "exercise" in c.metadata}
+
+
+@functools.cache
+def course_answer(exercise_name):
+    """The course's own function (or class) for an exercise: the lesson's text, run up to there."""
+    found = exercises()[exercise_name]
+    namespace = {"math": math, "torch": torch, "nn": torch.nn, "F": torch.nn.functional, "ready": course_answer}
+    for name, source in solution_cells(next(n for n in lessons() if slug(n) == found.lesson)).items():
+        exec(source, namespace)
+        if name == exercise_name:
+            return namespace[name]
+    raise LessonError(f"{found.lesson} has no cell for {exercise_name!r}")
 
 
 def solution_of(exercise):

@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#7f7f7f"   # Okabe and Ito
 LINE = {
     "cross-entropy": dict(color=BLUE, linestyle="-"),
-    "squared error": dict(color=PURPLE, linestyle="--"),
+    "squared error": dict(color=PURPLE, linestyle=":"),
     "naive": dict(color=RED, linestyle="--"),
     "clamped": dict(color=ORANGE, linestyle="-."),
     "stable": dict(color=BLUE, linestyle="-"),
@@ -22,6 +22,7 @@ LINE = {
     "softmax": dict(color=BLUE, linestyle="-"),
     "weighted": dict(color=ORANGE, linestyle="--"),
     "focal": dict(color=GREEN, linestyle="-."),
+    "smoothed": dict(color=PURPLE, linestyle="-."),
     "hinge": dict(color=RED, linestyle="--"),
     "soft margin": dict(color=SKY, linestyle=":"),
     "0-1 error": dict(color=GREY, linestyle="-"),

@@ -34,7 +34,9 @@ def ready(name):
     if _judge(name, namespace).passed:
         return namespace[name]
     _show(*note(f"Going on with the course's {name}. Yours takes over as soon as it passes its check."))
-    return _exercise(name).reference
+    from grader.author import course_answer
+
+    return course_answer(name)
 
 
 def compare(name, *args, **kwargs):

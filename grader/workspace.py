@@ -93,18 +93,18 @@ def reset(lesson, name=None, work=WORK):
         raise FileNotFoundError(f"There is no {path}: `make lab` puts it there.")
     if name and name not in exercises_of(lesson):
         raise ValueError(f"{lesson} has no exercise {name!r}, only {', '.join(exercises_of(lesson))}.")
-    kept = _free(path.parent, f"{lesson}-before-reset")
-    kept.write_bytes(path.read_bytes())
     course = loads(released(lesson))
     if name:
-        mine = loads(path)
-        stub = next(c.source for c in course.cells if c.id == name)
-        hits = [c for c in mine.cells if c.metadata.get("nbgrader", {}).get("grade_id") == name]
+        new = loads(path)
+        hits = [c for c in new.cells if c.metadata.get("nbgrader", {}).get("grade_id") == name]
         if not hits:
             raise ValueError(f"{path} has no cell of the exercise {name!r} any more: reset the whole lesson.")
         for cell in hits:
-            cell.source = stub
-        nbformat.write(mine, path)
+            cell.source = next(c.source for c in course.cells if c.id == name)
+    kept = _free(path.parent, f"{lesson}-before-reset")
+    kept.write_bytes(path.read_bytes())
+    if name:
+        nbformat.write(new, path)
     else:
         path.write_bytes(released(lesson).read_bytes())
     book = work / progress_file.FILE

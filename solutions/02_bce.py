@@ -108,7 +108,8 @@ print(f"patient 2, y = 1: {-math.log(0.8808):.4f}")
 print(f"patient 4, y = 0: {-math.log(1 - 0.6225):.4f}")
 
 # %% [markdown]
-# That answers the question at the start. The last prediction, 0.6225 about a 0, costs about eight times as much as the second one.
+# That answers the question at the start. The last prediction, 0.6225 about a 0, costs about eight times as much as the second one. (Later cells
+# print 0.9741 for it: 0.6225 is rounded.)
 #
 # ## Exercise: `bce_per_sample`
 #

@@ -217,7 +217,7 @@ print("softplus(z) - softplus(-z)", softplus_ready(logits) - softplus_ready(-log
 
 # %% exercise="bce_with_logits"
 def bce_with_logits(z, y, reduction="mean"):
-    """Binary cross-entropy of sigmoid(z). `z`, `y`: floats of the same shape. Returns a 0-d tensor, or that shape for reduction="none"."""
+    """Binary cross-entropy of sigmoid(z), for z of any size. `z`, `y`: floats of the same shape. Returns a 0-d tensor, or that shape for reduction="none"."""
     ### BEGIN SOLUTION
     losses = softplus(z) - y * z
     if reduction == "none":

@@ -115,7 +115,7 @@ print(f"mean slope by b     {(error + error_2) / 2:.4f}")
 #
 # Write, for all samples at once: the mean loss, its slope by every weight, and its slope by the bias. You have done two samples and two weights by
 # hand; decide how one product does it for N and D. Loss and slope of a score are those that you built in `03_bce_with_logits`; `F.softplus` and
-# `F.binary_cross_entropy_with_logits` may stand in for them. Autograd stays out.
+# `F.binary_cross_entropy_with_logits` may stand in for them. Scores of ±1000 come up, too. Autograd stays out.
 
 # %% exercise="loss_and_grad"
 def loss_and_grad(X, y, w, b):

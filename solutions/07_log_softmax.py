@@ -145,7 +145,7 @@ for k, (panel, what) in enumerate(zip(panels, ("value", "gradient"))):
     panel.set(title=f"error of the {what}, float32", xlabel="magnitude of the scores", ylim=(3e-10, 10))
 panels[0].set_ylabel("absolute error"), panels[0].legend(loc="upper center")
 show("Two plots of the error of log-sum-exp against the magnitude of the scores, from -130 to 130. The stable way stays below 1e-5 everywhere. The naive way "
-     "has no finite error above 86 and below -104 (shaded), and its error grows to about 0.1 to 1 on the way to -104.")
+     "has no finite error above 86 and below -104, in the gradient below -90 (shaded), and the error of its value grows to about 0.1 on the way to -104.")
 
 # %% [markdown]
 # In the shaded regions the naive way gives inf or nan, so it has no error that could be drawn. On the left the value does not fail at

@@ -529,7 +529,7 @@ refused(logits, logits)                         # not even positive
 
 # %% [markdown] question="worse_than_guessing" points=2
 # 4.6 is ln 100: A spreads its bets evenly and knows nothing (its accuracy is about 1 %). A cross-entropy above ln C is worse than saying nothing, and it can only come from
-# being sure and wrong: B is right more often, but stakes nearly everything on its guess, so that its misses cost 15 or 20 each. B has learnt something
+# being sure and wrong: B is right more often, but stakes nearly everything on its guess, so that its misses cost 15 or 20 each. B has learned something
 # and is overconfident: look at its logits' scale, at overfitting, at wrong labels among its most expensive samples; dividing its logits by a
 # temperature will lower its loss without changing one guess. A has to be trained at all: is its gradient zero, its last layer a second softmax?
 

@@ -5,7 +5,7 @@
 # of a text. **What should the loss do with each of them?**
 #
 # `CrossEntropyLoss` has an option for every case, and each one hides a surprise. You rebuild all of them, to the last digit of value and gradient; where PyTorch
-# answers nan, so will you, and you will know why. You need `08_cross_entropy`. About 45 minutes.
+# answers nan, so will you, and you will know why. Every exercise is tried at logits of ±1000 as well. You need `08_cross_entropy`. About 45 minutes.
 
 # %%
 import itertools
@@ -211,13 +211,13 @@ compare("smoothed_cross_entropy", logits, y_true, label_smoothing=0.1)
 x = torch.linspace(-2, 10, 1201, dtype=torch.float64, requires_grad=True)
 z = torch.cat([x[:, None], torch.zeros(1201, 4, dtype=torch.float64)], dim=1)
 fig, (left, right) = plt.subplots(1, 2)
-for s, look in [(0.0, "cross-entropy"), (0.1, "focal"), (0.3, "hinge")]:
+for s, look in [(0.0, LINE["cross-entropy"]), (0.1, LINE["smoothed"]), (0.3, LINE["smoothed"] | {"linestyle": ":"})]:
     loss = F.cross_entropy(z, torch.zeros(1201, dtype=torch.int64), label_smoothing=s, reduction="none")
     (slope,) = torch.autograd.grad(loss.sum(), x, retain_graph=True)
     low = loss.argmin()
     print(f"s = {s:.1f}: lowest loss {loss[low]:.4f} at logit {x[low]:.2f}, slope at the right edge {slope[-1]:+.4f}")
     for ax, values in (left, loss), (right, slope):
-        ax.plot(x.detach(), values.detach(), **LINE[look], label=f"s = {s}")
+        ax.plot(x.detach(), values.detach(), **look, label=f"s = {s}")
         ax.plot(x[low].item(), values[low].item(), "ko")
 left.set(title="loss", xlabel="logit of the true class", ylabel="loss", ylim=(0, 4)), left.legend()
 right.set(title="slope", xlabel="logit of the true class", ylabel="d loss / d logit"), right.axhline(0, **LINE["reference"])

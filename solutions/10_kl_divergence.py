@@ -218,7 +218,7 @@ show("Left: a world with two peaks, at -2 and 2; the best forward belief is one 
 # Left: forward covers both peaks, because an outcome that happens and was ruled out costs without bound; reverse picks one peak, because only what the *belief* expects is counted.
 # Right, for a belief of fixed width: forward has its only minimum between the peaks, where the world has almost nothing; reverse has one at each peak.
 #
-# Training a classifier is forward: the labels are the world. With a one-hot label the entropy is 0, and all of the cross-entropy is divergence. The four samples of Part II:
+# Training a classifier is forward: the labels are the world. With a one-hot label the entropy is 0, and all of the cross-entropy is divergence. The four samples of the last lessons:
 
 # %%
 y_true = torch.tensor([0, 2, 3, 1])
@@ -270,7 +270,7 @@ show("Two plots against the belief q. Left, the loss: fed log-probabilities it i
 # Left: the right loss touches 0 at 0.7; the other is a straight line. Right: its slope is −0.4 everywhere, so training pushes the belief to 1 and stays there: the
 # model becomes sure of what is merely likely, while the printed loss falls nicely.
 #
-# The second trap is the default reduction. PyTorch says so itself; here is its warning, caught, for the four samples of Part II whose mean divergence is 6.2524:
+# The second trap is the default reduction. PyTorch says so itself; here is its warning, caught, for the four samples above, whose mean divergence is 6.2524:
 
 # %%
 log_q = torch.log_softmax(logits, dim=1)

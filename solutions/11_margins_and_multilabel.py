@@ -1,7 +1,7 @@
 # %% [markdown]
 # # What does a right answer still owe?
 #
-# The four patients of Part I again. The third has a score of 3.0 and is benign: right, and by far. Imagine a score of 0.1 for her: right as well, *but only by a hair*.
+# The four patients of the binary lessons again. The third has a score of 3.0 and is benign: right, and by far. Imagine a score of 0.1 for her: right as well, *but only by a hair*.
 # Should she still cost something? And at 30, should she cost less than at 3? **How far on the right side is far enough?**
 #
 # Every loss of `torch.nn` for classification is an answer to this. In this lesson you build the five that are left, put all losses of the course into one picture, and leave with a table that says
@@ -150,6 +150,16 @@ print("gradient", z.grad)
 # %% [markdown]
 # Patients 2 and 3 have their margin and are left in peace: their gradient is 0. The other two are pulled equally hard, 1/4 each from the mean, the hair's breadth as much as the error.
 #
+# PyTorch has no loss of that name. It has one that ranks pairs of scores, with a margin of its own; against a score of 0 it is the hinge:
+
+# %%
+nothing = torch.zeros_like(logits)
+print(f"yours                            {ready('hinge')(logits, y_signs):.4f}")
+print(f"modular, nn.MarginRankingLoss    {nn.MarginRankingLoss(margin=1.0)(logits, nothing, y_signs):.4f}")
+print(f"functional, F.margin_ranking_loss {F.margin_ranking_loss(logits, nothing, y_signs, margin=1.0):.4f}")
+assert torch.isclose(ready("hinge")(logits, y_signs), nn.MarginRankingLoss(margin=1.0)(logits, nothing, y_signs))
+
+# %% [markdown]
 # ## All of them in one picture
 #
 # Each binary loss of the course is a function of the margin. Here they are, with their **slopes**, because the slope is what a training step feels. (Squared error is that of the probability, $(\sigma(z) - y)^2$; the focal loss has $\gamma = 2$.)
@@ -161,7 +171,7 @@ curves = {
     "cross-entropy, soft margin": (F.softplus(-m), LINE["cross-entropy"]),
     "hinge": (F.relu(1 - m), LINE["hinge"]),
     "focal": (torch.sigmoid(-m) ** 2 * F.softplus(-m), LINE["focal"]),
-    "squared error": (torch.sigmoid(-m) ** 2, LINE["squared error"] | {"linestyle": ":"}),
+    "squared error": (torch.sigmoid(-m) ** 2, LINE["squared error"]),
 }
 
 # %%
@@ -184,7 +194,7 @@ show("Losses against the margin from -5 to 3. Left: hinge, cross-entropy and foc
 #
 # ## Several classes
 #
-# With several classes the true one should win against *each* of the others by the margin. The last sample of Part II, whose true class is 1:
+# With several classes the true one should win against *each* of the others by the margin. The last of the four samples of `08_cross_entropy`, whose true class is 1:
 
 # %%
 class_logits = torch.tensor(
@@ -405,7 +415,7 @@ for name, loss_of in losses.items():
 # ## Recap
 #
 # - You built the soft margin, which is cross-entropy in other clothes; the hinge, which stops at a margin of 1; the hinge for several classes; and two losses for any number of labels.
-# - PyTorch calls them `nn.SoftMarginLoss`, `nn.MultiMarginLoss`, `nn.MultiLabelSoftMarginLoss` and `nn.MultiLabelMarginLoss`, and the same in small letters under `F.`; the plain hinge it leaves to you.
+# - PyTorch calls them `nn.SoftMarginLoss`, `nn.MultiMarginLoss`, `nn.MultiLabelSoftMarginLoss` and `nn.MultiLabelMarginLoss`, and the same in small letters under `F.`; the plain hinge hides in `nn.MarginRankingLoss`.
 # - Three mistakes people make with them: they feed `SoftMarginLoss` labels 0 and 1; they put a softmax where several labels can be right; they read the scores of a margin loss as probabilities.
 #
 # **Before:** `10_kl_divergence`, where labels were distributions. **Next:** `12_calibration`, which asks whether a probability can be trusted.

@@ -49,11 +49,11 @@ print(f"to train on {len(labels[train])}, to repair with {len(labels[repair])}, 
 # %%
 torch.manual_seed(0)
 network = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10)).double()
-optimiser = torch.optim.Adam(network.parameters(), lr=0.01)
+optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
 for _ in range(200):
-    optimiser.zero_grad()
+    optimizer.zero_grad()
     F.cross_entropy(network(pictures[train]), labels[train]).backward()
-    optimiser.step()
+    optimizer.step()
 
 logits = network(pictures).detach()
 for name, part in [("train", train), ("judge", judge)]:
@@ -135,13 +135,13 @@ print(f"2/4 x {0.9833:.4f} + 1/4 x {0.6047:.4f} + 1/4 x {0.4178:.4f} = {2 / 4 * 
 # %% [markdown]
 # ## Exercise: `expected_calibration_error`
 #
-# Write it. In your notebook you may call the function of the cell above, `account`, which gives the three numbers of each bin.
+# Write it. Your own `reliability` gives the three numbers of each bin.
 
 # %% exercise="expected_calibration_error"
 def expected_calibration_error(p, y, bins=10):
     """ECE over `bins` equal bins of confidence. `p`: probabilities (N, C), `y`: int64 (N,). Returns a 0-d tensor of the dtype of p."""
     ### BEGIN SOLUTION
-    claimed, delivered, count = account(p, y, bins)
+    claimed, delivered, count = reliability(p, y, bins)
     return (count * (delivered - claimed).abs()).sum() / count.sum()
     ### END SOLUTION
 
@@ -350,7 +350,7 @@ print(f"temperature from log-probabilities {float(search(torch.softmax(z_repair,
 # - Three mistakes people make: they hand probabilities to a method that wants logits; they choose models by the calibration error;
 #   they fit the temperature on the data that the network was trained on.
 #
-# **Before:** `11_margins_and_multilabel`. **Next:** `13_clinic`, eight scripts that run and are wrong.
+# **Before:** `11_margins_and_multilabel`, where scores were no probabilities. **Next:** `13_clinic`, eight scripts that run and are wrong.
 #
 # **Read on:** Guo et al., [*On Calibration of Modern Neural Networks*](https://arxiv.org/abs/1706.04599); PyTorch's page of
 # [`CrossEntropyLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html); scikit-learn's

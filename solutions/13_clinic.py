@@ -17,7 +17,6 @@ from torch.nn import functional as F
 from grader import check, ready
 from grader.figures import LINE, show
 
-torch.set_num_threads(1)        # tensors this small wait longer for a second thread than it saves
 digits = load_digits()
 X, y = torch.tensor(digits.data / 16), torch.tensor(digits.target)
 order = torch.randperm(len(X), generator=torch.Generator().manual_seed(0))
@@ -27,8 +26,8 @@ X_train.shape, X_test.shape
 # %% [markdown]
 # ## The consulting room
 #
-# Every script trains a linear model by gradient descent on the training data. While it does so, we look over its shoulder and write down a **score** on
-# data that it never sees. The script itself prints its loss and nothing else.
+# Every script trains a linear model by gradient descent on the training data. While it does so, we look over its shoulder and write down a **measure** of
+# success on data that it never sees. The script itself prints its loss and nothing else.
 
 # %%
 def new_model(inputs, outputs):
@@ -37,17 +36,17 @@ def new_model(inputs, outputs):
     return model
 
 
-def descend(model, loss_of, score_of, steps=100, lr=0.5):
-    optimiser, losses, scores = torch.optim.SGD(model.parameters(), lr=lr), [], []
+def descend(model, loss_of, measure_of, steps=100, lr=0.5):
+    optimizer, losses, measures = torch.optim.SGD(model.parameters(), lr=lr), [], []
     for _ in range(steps):
         loss = loss_of(model)
-        optimiser.zero_grad(), loss.backward(), optimiser.step()
+        optimizer.zero_grad(), loss.backward(), optimizer.step()
         losses.append(loss.item())
-        scores.append(score_of(model).item())
-    return losses, scores
+        measures.append(measure_of(model).item())
+    return losses, measures
 
 # %% [markdown]
-# The next cell prints what the script prints, and draws the broken script beside the mended one. Higher scores are better, in every picture of this lesson.
+# The next cell prints what the script prints, and draws the broken script beside the mended one. Higher measures are better, in every picture of this lesson.
 
 # %%
 def report(losses):
@@ -55,14 +54,14 @@ def report(losses):
         print(f"step {step:3}   loss {losses[step - 1]:.3f}")
 
 
-def picture(broken, repaired, score, alternative):
+def picture(broken, repaired, measure, alternative):
     fig, (left, right) = plt.subplots(1, 2)
-    for name, (losses, scores) in {"broken": broken, "repaired": repaired}.items():
+    for name, (losses, measures) in {"broken": broken, "repaired": repaired}.items():
         left.plot(losses, **LINE[name], label=name)
-        right.plot(scores, **LINE[name], label=name)
-        print(f"{name:9} last loss {losses[-1]:6.3f}   {score}, held back: {scores[-1]:.3f}")
+        right.plot(measures, **LINE[name], label=name)
+        print(f"{name:9} last loss {losses[-1]:6.3f}   {measure}, held back: {measures[-1]:.3f}")
     left.set(title="what the script prints", xlabel="step", ylabel="loss")
-    right.set(title="held-back data", xlabel="step", ylabel=score), right.legend(loc="best")
+    right.set(title="held-back data", xlabel="step", ylabel=measure), right.legend(loc="best")
     show(alternative)
 
 # %% [markdown]
@@ -141,9 +140,9 @@ def script_2(heart, model):
         log_p = heart(model(X_train[codes_train])).log()
         return -log_p.gather(2, y_train[codes_train].unsqueeze(2)).mean()
 
-    def score_of(model):
+    def measure_of(model):
         return (heart(model(X_test[codes_test])).argmax(dim=2) == y_test[codes_test]).double().mean()
-    return descend(model, loss_of, score_of)
+    return descend(model, loss_of, measure_of)
 
 # %%
 patient = new_model(64, 10)
@@ -303,7 +302,7 @@ picture(script_4(broken_4), script_4(ready("fix_4")), "probability of the truth"
 # ## Script 5: a tiny loss
 #
 # Some digits are rare: ten pictures of each odd digit, more than a hundred of each even one. So that the rare ones count, each class gets the weight
-# 1 / count. The score is now the mean of the ten classes' accuracies, where every class counts alike.
+# 1 / count. The measure is now the mean of the ten classes' accuracies, where every class counts alike.
 
 # %%
 rare = torch.cat([torch.where(y_train == c)[0][:10 if c % 2 else 200] for c in range(10)])
@@ -489,7 +488,7 @@ picture(script_7(broken_7), script_7(ready("fix_7")), "mean accuracy of the clas
 # ## Script 8: a good model, a bad decision
 #
 # The tumours again. Training is right this time, and brief. At the end the script turns scores into decisions, and a missed tumour is what must not happen. So the
-# score is the share of malignant tumours that are found.
+# measure is the share of malignant tumours that are found.
 
 # %%
 def broken_8(z):

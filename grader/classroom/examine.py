@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import nbformat
 
 from grader.answer import Raised, Result
+from grader.author import solution_cells
 from grader.exercise import exercises
 from grader.jail import Absent, ChildDied
 from grader.judge import judge
+from grader.lessons import lessons, slug
 from grader.verdict import ERROR, MISSING, Verdict, note
 
 SECONDS = 900               # for one notebook, all together
@@ -46,6 +48,8 @@ def examine(notebook, jail, seed, notes=()):
             if data.get("grade") and not data.get("solution") and name in known:
                 verdicts[name] = _judge(known[name], session, seed, answers.get(name))
                 _write(cell, verdicts[name])
+                if not verdicts[name].passed:
+                    session.lend(known[name])
             else:
                 if data.get("solution"):
                     answers[data["grade_id"]] = cell.source
@@ -152,6 +156,19 @@ class _Session:
         except ChildDied as death:
             self._died(death)
             raise
+
+    def lend(self, exercise):
+        """Give `ready` the course's answer to an exercise that is judged and not passed, as it does at home. Never one that is still open."""
+        lesson = next(n for n in lessons() if slug(n) == exercise.lesson)
+        sources = solution_cells(lesson)
+        before = list(sources)[:list(sources).index(exercise.name) + 1]
+        answers = {n: sources[n] for n in before}
+        source = f"__import__('grader').lend({answers!r})"
+        try:
+            self._alive().run_cell(source)
+            self.done.append(source)
+        except ChildDied as death:
+            self._died(death)
 
     def _died(self, death):
         self.child, self.deaths = None, self.deaths + 1

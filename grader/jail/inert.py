@@ -16,9 +16,28 @@ def check(name=None, *args, **kwargs):
 compare = hint = solution = progress = check
 
 
+_lent = {}      # the course's functions for exercises that are judged already, and not passed
+
+
+def lend(sources):
+    """Define the course's answers (name -> source, in order) for `ready`: at home it gives them, too, until the learner's own pass."""
+    import math
+
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+
+    namespace = {"math": math, "torch": torch, "nn": nn, "F": F, "ready": ready}
+    for source in sources.values():
+        exec(source, namespace)
+    _lent.update((name, namespace[name]) for name in list(sources)[-1:])
+
+
 def ready(name):
-    """The learner's own function, whether it is right or not."""
+    """The learner's own function; where it is judged already, and not right, the course's."""
     namespace = sys._getframe(1).f_globals
+    if name in _lent:
+        return _lent[name]
     if name not in namespace:
         raise NameError(f"{name} is not defined: the cell that defines it failed, or is missing")
     return namespace[name]
