@@ -1,0 +1,154 @@
+"""Check answers each time a file is saved: for people who prefer an editor to a browser."""
+import ast
+import os
+import re
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Group
+from rich.padding import Padding
+from rich.text import Text
+
+from grader import progress_file
+from grader.author import loads
+from grader.exercise import exercises
+from grader.files import check_file
+from grader.lessons import exercises_of, find
+from grader.verdict import COLOURS, ERROR, MARKS, MISSING, Verdict
+
+POLL = 0.1      # seconds between two looks at the file
+
+
+def file_of(path):
+    """The file to watch: a folder of `work/` stands for its lesson's notebook."""
+    path = Path(path).absolute()
+    path = path / f"{path.name}.ipynb" if path.is_dir() else path
+    if path.suffix not in (".ipynb", ".py"):
+        raise ValueError(f"{path} is no lesson's folder, notebook or Python file.")
+    if not path.is_file():
+        raise ValueError(f"There is no {path}. `make lab` puts the lessons into work/; a Python file of answers is yours to begin.")
+    return path
+
+
+def lesson_of(path):
+    """The lesson that a file belongs to: by the name of its folder, or by the exercises that it defines."""
+    try:
+        return find(path.parent.name)
+    except ValueError:
+        bound = set().union(*(_binds(s) for s in _statements(_text(path)))) if path.suffix == ".py" else set()
+        lessons = [find(e.lesson) for name, e in exercises().items() if name in bound]
+        if not lessons:
+            raise ValueError(f"{path} is in no lesson's folder, and defines no exercise of the course.") from None
+        return lessons[0]
+
+
+def verdicts(path, lesson):
+    """What is to be said about every exercise of the lesson, in its order; after it, what stopped the file as a whole."""
+    known, broken = exercises_of(lesson), {}
+    with tempfile.TemporaryDirectory() as folder:
+        if path.suffix == ".ipynb":
+            text, broken = answers(path, known)
+            path = Path(folder) / "answers.py"
+            path.write_text(text, encoding="utf-8")
+        found = {j.verdict.exercise: j.verdict for j in check_file(path, lesson)}
+        if path.parent == Path(folder):     # its lines are nobody's lines: the line itself is shown
+            found = {n: replace(v, finding=re.sub(r"\(line \d+: ", "(", v.finding)) for n, v in found.items()}
+    missing = {n: Verdict(n, MISSING, e.points) for n, e in known.items()}
+    failed = {n: Verdict(n, ERROR, known[n].points, finding) for n, finding in broken.items()}
+    whole = [v for n, v in found.items() if not n and not broken]
+    return [(missing | found | failed)[n] for n in known], whole
+
+
+def answers(notebook, known):
+    """The Python text of a notebook's exercise cells, with the imports and the definitions that they lean on; and which of
+    them do not parse, and why. Nothing else is in it: a training or a figure of the lesson would make every check slow."""
+    try:
+        cells = [c for c in loads(notebook).cells if c.cell_type == "code"]
+    except Exception as error:      # caught in the middle of a save, or damaged: nbformat raises many kinds
+        return "", dict.fromkeys(known, f"The notebook cannot be read ({type(error).__name__}). Save it once more.")
+    broken, parts = {}, []          # (source, names bound, names used, is it an exercise?)
+    for cell in cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        try:
+            statements = [cell.source] if name in known and ast.parse(cell.source) else _statements(cell.source)
+            parts += [(s, _binds(s), _uses(s), name in known) for s in statements]
+        except SyntaxError as error:
+            if name in known:
+                broken[name] = f"SyntaxError: {error.msg} (line {error.lineno} of its cell: `{(error.text or '').strip()}`)"
+    needed = set().union(*(uses for *_, uses, mine in parts if mine))
+    for _, binds, uses, mine in reversed(parts):
+        needed |= uses if not mine and binds & needed else set()
+    return "\n\n".join(s for s, binds, _, mine in parts if mine or binds & needed), broken
+
+
+def _statements(source):
+    """The top-level statements of a cell that bind a name, as text; lines for IPython are left out."""
+    text = "\n".join("pass" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines())
+    kinds = ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign
+    return [ast.unparse(n) for n in ast.parse(text).body if isinstance(n, kinds)]
+
+
+def _binds(source):
+    found = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            found |= {(a.asname or a.name).split(".")[0] for a in node.names}
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        else:
+            found |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return found
+
+
+def _uses(source):
+    return {n.id for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+
+
+def _text(path):
+    try:
+        ast.parse(text := path.read_text(encoding="utf-8"))
+        return text
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} does not parse: {error}") from None
+
+
+def view(lesson, found, whole, seconds):
+    """What the terminal shows: a line for each exercise, and all that is known about the first that is wrong."""
+    passed = sum(v.passed for v in found)
+    head = Text.assemble((lesson, "bold"), f"  {passed} of {len(found)} pass  ", ("●" * passed, COLOURS["passed"]), "○" * (len(found) - passed),
+                         (f"  checked {time.strftime('%H:%M:%S')} in {seconds:.1f} s", "dim"))
+    lines = [head]
+    wrong = next((v for v in found if v.status not in ("passed", MISSING)), None)
+    for v in found:
+        also = f"  {v.finding}" if v.status not in ("passed", MISSING) and v is not wrong else ""
+        lines.append(Text.assemble((f" {MARKS[v.status]} ", COLOURS[v.status]), v.title, (also.replace("`", ""), "dim")))
+        if v is wrong:
+            lines.append(Padding(Text(v.message.partition("\n")[2].replace("`", "")), (0, 0, 0, 5)))
+    ends = [v.finding for v in whole]
+    ahead = next((v.exercise for v in found if not v.passed), None)
+    ends.append(f"Next: {ahead}." if ahead else "All exercises of this lesson pass.")
+    return Group(*lines, *map(Text, ends), Text("Save to check again; Ctrl+C ends this.", "dim"))
+
+
+def watch(path, console, rounds=None):
+    """Judge the file now and at each save, until interrupted (or, for tests, for so many rounds)."""
+    path = file_of(path)
+    lesson, seen = lesson_of(path), None
+    os.chdir(path.parent)       # where progress is kept, as for a notebook
+    while rounds is None or rounds > 0:
+        try:
+            now = (path.stat().st_mtime_ns, path.stat().st_size)
+        except FileNotFoundError:       # an editor that saves by renaming leaves a moment without a file
+            now = seen
+        if now == seen:
+            time.sleep(POLL)
+            continue
+        seen, began = now, time.monotonic()
+        found, whole = verdicts(path, lesson)
+        for verdict in found:
+            progress_file.record(verdict)
+        console.clear()
+        console.print(view(lesson, found, whole, time.monotonic() - began))
+        rounds = None if rounds is None else rounds - 1
