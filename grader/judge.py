@@ -4,6 +4,7 @@ The judge compares behaviour: value, shape, dtype, gradient, and that inputs wer
 looks for the mistake: the exercise's own known mistakes first, then what can go wrong with any loss (`diagnose`).
 """
 import ast
+import re
 from dataclasses import dataclass
 from functools import partial
 
@@ -279,17 +280,24 @@ def scan(source, forbidden):
     learner's own with such a name is not torch's."""
     if not source or not forbidden:
         return set()
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:
+    tree = _parsed(source) or _parsed(re.sub(r"(?m)^([ \t]*)[%!].*", r"\1pass", source))       # a magic hides nothing
+    if tree is None:
         return set()
+    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
     found, own = set(), {n.name for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and _plain_name(node.attr) in forbidden and not _is_self(node):
             found.add(_plain_name(node.attr))
         elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "torch":
-            found |= {a.name for a in node.names if a.name in forbidden and _used(tree, a.asname or a.name)}
+            found |= {a.name for a in node.names if a.name in forbidden and (a.asname or a.name) in names}
     return found - {n for n in own if n in found and not _attribute_used(tree, n)}
+
+
+def _parsed(source):
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):      # a text may be anything
+        return None
 
 
 def _plain_name(name):
@@ -298,10 +306,6 @@ def _plain_name(name):
 
 def _is_self(node):
     return isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
-
-
-def _used(tree, name):
-    return any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(tree))
 
 
 def _attribute_used(tree, name):

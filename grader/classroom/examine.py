@@ -3,6 +3,7 @@
 The cell's outputs are written here, too: the panel, and one result that holds the points, which nbgrader reads as partial credit.
 """
 import base64
+import logging
 import secrets
 import time
 from dataclasses import dataclass
@@ -11,16 +12,17 @@ import nbformat
 
 from grader.answer import Raised, Result
 from grader.author import solution_cells
+from grader.classroom.rebuild import harmless
 from grader.exercise import exercises
 from grader.jail import Absent, ChildDied
 from grader.judge import judge
 from grader.lessons import lessons, slug
-from grader.verdict import ERROR, MISSING, Verdict, note
+from grader.verdict import ERROR, MISSING, Verdict
 
-SECONDS = 900               # for one notebook, all together
-EXERCISE_SECONDS = 30       # for all the questions of an exercise
-DEATHS = 12                 # of the interpreter, in one notebook
-
+LOG = logging.getLogger(__name__)
+SHOWN_BYTES = 12 << 20      # of all outputs of a notebook: more than that no browser shows
+NO_MATH = "tex2jax_ignore mathjax_ignore"       # a panel quotes the learner's own words: MathJax makes links of `$\\href…$`
+UNSHOWN = "… more was shown here than fits into the notebook.\n"
 
 @dataclass(frozen=True)
 class Examined:
@@ -56,22 +58,22 @@ def examine(notebook, jail, seed, notes=()):
                 session.run(cell)
     finally:
         session.close()
-    notebook.metadata["grader"] = {"seed": seed, "notes": [*notes, *session.notes]}
+    notes = list(dict.fromkeys([*notes, *session.notes]))
+    notebook.metadata["grader"] = {"seed": seed, "notes": notes}
     if notes:
-        text, panel = note("About this submission:\n" + "\n".join(notes))
-        notebook.cells.insert(0, _note_cell(text))
+        notebook.cells.insert(0, _note_cell(notes))
     return Examined(notebook, verdicts, seed)
 
 
-def _note_cell(text):
+def _note_cell(notes):
     """What was found in the submission, at the head of the notebook, for teacher and learner."""
-    cell = nbformat.v4.new_markdown_cell("\n\n".join(line.replace("<", "‹").replace("[", "(") for line in text.splitlines()))
+    cell = nbformat.v4.new_markdown_cell(harmless("\n".join(["About this submission:\n", *(f"- {n}" for n in notes)])))
     cell.id = "submission-notes"
     return cell
 
 
 def _judge(exercise, session, seed, source):
-    deadline, lost = time.monotonic() + EXERCISE_SECONDS, None
+    deadline, lost = time.monotonic() + session.jail.limits.exercise_seconds, None
 
     def ask(question, gradient):
         nonlocal lost
@@ -96,6 +98,10 @@ def _judge(exercise, session, seed, source):
         finding = f"There is no `{exercise.name}` when this cell is reached: its cell failed, or does not define it." if kind is None else \
             f"`{exercise.name}` is an object of type {kind} here, not a function."
         return Verdict(exercise.name, MISSING if kind is None else ERROR, exercise.points, finding, seed=seed)
+    except Exception as error:      # the judge met what nobody thought of: a person has to look, and the class goes on
+        LOG.exception("%s, seed %s: the judge failed", exercise.name, seed)
+        session.notes.append(f"`{exercise.name}` could not be judged ({type(error).__name__}). A person has to look at it.")
+        return Verdict(exercise.name, ERROR, exercise.points, "This answer could not be judged. It counts as none until a person has looked at it.", seed=seed)
 
 
 class _NoAnswer(Exception):
@@ -108,7 +114,7 @@ def _write(cell, verdict):
     cell.execution_count = None
     text = verdict.message + (f"\n({_who_spoke(verdict)})" if verdict.called else "")
     cell.outputs = [
-        nbformat.v4.new_output("display_data", data={"text/plain": text, "text/html": verdict.html()},
+        nbformat.v4.new_output("display_data", data={"text/plain": text, "text/html": f'<div class="{NO_MATH}">{verdict.html()}</div>'},
                                metadata={"grader": {"seed": verdict.seed, "verdict": verdict.summary()}}),
         nbformat.v4.new_output("execute_result", data={"text/plain": repr(points)}, execution_count=None),
     ]
@@ -124,8 +130,8 @@ class _Session:
     """A child that runs a notebook's cells; begun again, with the cells that went well, when it died."""
 
     def __init__(self, jail):
-        self.jail, self.child, self.done, self.deaths, self.notes = jail, None, [], 0, []
-        self.deadline = time.monotonic() + SECONDS
+        self.jail, self.child, self.done, self.deaths, self.notes, self.room = jail, None, [], 0, [], SHOWN_BYTES
+        self.deadline = time.monotonic() + jail.limits.notebook_seconds
 
     def close(self):
         if self.child is not None:
@@ -137,12 +143,14 @@ class _Session:
         if not cell.source.strip():
             return
         try:
-            outcome = self._alive().run_cell(cell.source)
+            outcome = self._run(self._alive(), cell.source)
         except ChildDied as death:
             self._died(death)
             cell.outputs = [nbformat.v4.new_output("error", ename="InterpreterDied", evalue=death.says, traceback=[death.says])]
             return
-        cell.outputs = [_output(o) for o in outcome.outputs]
+        cell.outputs = [_output(o) for o in outcome.outputs if self._fits(o)]
+        if len(cell.outputs) < len(outcome.outputs):
+            cell.outputs.append(nbformat.v4.new_output("stream", name="stdout", text=UNSHOWN))
         if outcome.dropped:
             cell.outputs.append(nbformat.v4.new_output("stream", name="stdout", text=f"… {outcome.dropped} more outputs were cut.\n"))
         if outcome.error:
@@ -165,10 +173,20 @@ class _Session:
         answers = {n: sources[n] for n in before}
         source = f"__import__('grader').lend({answers!r})"
         try:
-            self._alive().run_cell(source)
+            self._run(self._alive(), source)
             self.done.append(source)
         except ChildDied as death:
             self._died(death)
+
+    def _run(self, child, source):
+        return child.run_cell(source, min(self.jail.limits.cell_seconds, max(self.deadline - time.monotonic(), 0.01)))
+
+    def _fits(self, output):
+        size = len(output.text) + len(output.png or b"")
+        if size > self.room:
+            return False
+        self.room -= size
+        return True
 
     def _died(self, death):
         self.child, self.deaths = None, self.deaths + 1
@@ -177,12 +195,12 @@ class _Session:
     def _alive(self):
         if time.monotonic() > self.deadline:
             raise ChildDied("deadline", "the time for the whole notebook is used up")
-        if self.deaths > DEATHS:
+        if self.deaths > self.jail.limits.deaths:
             raise ChildDied("died", "it died too often")
         if self.child is None:
             self.child = self.jail.child()
             for source in self.done:        # a death in here costs the question that asked for it, and is not repeated for ever
-                self.child.run_cell(source)
+                self._run(self.child, source)
         return self.child
 
 

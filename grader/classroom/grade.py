@@ -78,15 +78,15 @@ def course():
 
 # ---------------------------------------------------------------- in a worker
 
-def grade_one(task, trust=False):
-    """Rebuild, examine and score one submission. Runs in a worker; never raises on what the submission holds."""
+def grade_one(task, trust=False, jail=None):
+    """Rebuild, examine and score one submission. Runs in a worker; never raises on what the submission holds. jail: this process's by default."""
     from grader.classroom.examine import examine, new_seed
     from grader.classroom.plugins import shared_jail
     from grader.classroom.rebuild import rebuild
 
-    found, notes = (None, ["No notebook was submitted."]) if task.data is None else submission.parse(task.data)
+    found, notes = (None, []) if task.data is None else submission.parse(task.data)
     notebook, more = rebuild(loads(released(task.lesson)), found)
-    examined = examine(notebook, shared_jail(trust), new_seed() if task.seed is None else task.seed, [*task.notes, *notes, *more])
+    examined = examine(notebook, jail or shared_jail(trust), new_seed() if task.seed is None else task.seed, [*task.notes, *notes, *more])
     cells = [c for c in examined.notebook.cells if "nbgrader" in c.metadata]
     return Graded(
         task.lesson, task.student, nbformat.writes(examined.notebook, version=nbformat.NO_CONVERT) + "\n",
@@ -100,17 +100,16 @@ def grade_one(task, trust=False):
 def pending(of, lesson, book, again=False):
     """(tasks, unchanged): the submissions of a lesson that are to be graded, and how many need not be."""
     base = Path(of.coursedir.format_path(of.coursedir.submitted_directory, "*", lesson))
-    folders = sorted(p for p in base.parents[1].glob(f"*/{lesson}") if p.is_dir() and not p.parent.name.startswith("."))
+    folders = sorted(p for p in base.parents[1].glob(f"*/{lesson}") if (p.is_dir() or p.is_symlink()) and not p.parent.name.startswith("."))
     known, tasks, unchanged = book.submitted(lesson), [], 0
     for folder in folders:
         student = folder.parent.name
-        notes = submission.tidy(folder, lesson)
-        path = folder / f"{lesson}.ipynb"
-        size = path.stat().st_size if path.is_file() else 0
-        if size > submission.LARGEST:
-            data, notes = None, [*notes, f"The notebook has {size >> 20} MB; at most {submission.LARGEST >> 20} are read."]
-        else:
-            data = path.read_bytes() if path.is_file() else None
+        try:
+            notes = submission.tidy(folder, lesson)
+        except OSError as error:        # the rest of the class is graded all the same
+            notes = [f"The submission's folder cannot be put in order: {error.strerror}."]
+        data, more = submission.load(folder / f"{lesson}.ipynb")
+        notes += more
         before = record.load(of.folder("autograded", student, lesson))
         if not again and before and student in known and before["content"] == record.content(data) \
                 and before["definitions"] == record.definitions(lesson) and before.get("timestamp") == _stamp(submission.timestamp(folder)):
@@ -168,7 +167,7 @@ def _write(of, book, lesson, batch):
     """Notebooks first, then the gradebook, then the records that say it is done: a kill in between repeats the batch and loses nothing."""
     for graded in batch:
         folder = of.folder("autograded", graded.student, lesson)
-        _copy_beside(of.folder("submitted", graded.student, lesson), folder, lesson)
+        _copy_beside(of.folder("submitted", graded.student, lesson), folder)
         part = folder / f"{lesson}.ipynb.part"
         part.write_text(graded.text, encoding="utf-8")
         part.replace(folder / f"{lesson}.ipynb")
@@ -177,13 +176,13 @@ def _write(of, book, lesson, batch):
         record.save(of.folder("autograded", graded.student, lesson), graded.record)
 
 
-def _copy_beside(source, target, lesson):
-    """What lies beside the notebook (timestamp.txt, a learner's files) goes along, as nbgrader does it."""
+def _copy_beside(source, target):
+    """The time goes along. Other files that a learner submitted stay where they are: formgrader would serve a copy under the teacher's own address."""
     target.mkdir(parents=True, exist_ok=True)
-    for path in source.iterdir() if source.is_dir() else ():
-        if path.name != f"{lesson}.ipynb" and path.is_file() and not path.is_symlink():
-            with contextlib.suppress(PermissionError):      # written once, read-only, by nbgrader
-                shutil.copyfile(path, target / path.name)
+    stamp, copied = source / "timestamp.txt", target / "timestamp.txt"
+    copied.unlink(missing_ok=True)
+    if stamp.is_file():
+        shutil.copyfile(stamp, copied)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """What nbgrader plugs in, named in nbgrader_config.py: an exporter that reads anything, Rebuild, Examine, and a collector."""
 import atexit
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -12,10 +13,12 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool
 
 from grader.author import loads, released
-from grader.classroom import submission
+from grader.classroom import record, submission
 from grader.classroom.examine import examine, new_seed
 from grader.classroom.rebuild import rebuild
 from grader.jail import Jail
+
+STUDENT = re.compile(r"(?!\.)[\w.@+ -]{1,200}")        # what is a name of a folder only, and nothing in a page
 
 
 class AnyNotebook(NotebookExporter):
@@ -26,29 +29,44 @@ class AnyNotebook(NotebookExporter):
         submitted = Path(coursedir.root, coursedir.submitted_directory)
         if not Path(coursedir.root, filename).is_relative_to(submitted):        # the second pass, over what Rebuild wrote
             return super().from_filename(filename, resources=resources, **kwargs)
-        notebook, notes = submission.read(filename)
-        notes = [*_dropped.pop(str(Path(filename).parent), ()), *notes]
-        resources["grader"] = {"notes": notes, "submitted": notebook is not None}
+        data, notes = submission.load(filename)
+        notebook, more = submission.parse(data) if data is not None else (None, [])
+        notes = [*_odd.pop(str(Path(filename).parent), ()), *notes, *more]
+        resources["grader"] = {"notes": notes, "submitted": notebook is not None, "content": record.content(data)}
         return self.from_notebook_node(notebook or nbformat.v4.new_notebook(), resources=resources, **kwargs)
 
 
-_dropped = {}       # what the hook below removed: folder -> notes
+_odd = {}       # what the hook below found: folder -> notes
 
 
 def before_autograde(assignment, student, notebooks):
-    """nbgrader's pre-convert hook: drop links and the like before nbgrader copies what they point at."""
-    for notebook in map(Path, notebooks):
-        _dropped[str(notebook.parent)] = submission.tidy(notebook.parent, notebook.stem)
+    """nbgrader's pre-convert hook: make the folder safe before nbgrader copies what lies in it, or what its links point at."""
+    for folder in {os.path.dirname(notebook) for notebook in notebooks}:
+        _odd[str(Path(folder))] = submission.tidy(folder, assignment)
 
 
 class Rebuild(NbGraderPreprocessor):
-    """Sanitising preprocessor: the course's notebook with the learner's answers in it."""
+    """Sanitising preprocessor: the course's notebook with the learner's answers in it, and nothing beside it but the time."""
 
     def preprocess(self, nb, resources):
-        found = resources.get("grader", {"notes": [], "submitted": True})
+        found = resources.get("grader", {"notes": [], "submitted": True, "content": ""})
         result, notes = rebuild(loads(released(resources["nbgrader"]["assignment"])), nb if found["submitted"] else None)
-        result.metadata["grader"] = {"notes": found["notes"] + notes}
+        result.metadata["grader"] = {"notes": found["notes"] + notes, "content": found["content"]}
+        _alone(self.parent.parent.coursedir, resources)
         return result, resources
+
+
+def _folder(coursedir, resources):
+    about = resources["nbgrader"]
+    return Path(coursedir.root, coursedir.format_path(coursedir.autograded_directory, about["student"], about["assignment"]))
+
+
+def _alone(coursedir, resources):
+    """Files that a learner put beside the notebook stay in `submitted`: formgrader would serve a copy under the teacher's own address."""
+    folder = _folder(coursedir, resources)
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name != "timestamp.txt":
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 class Examine(NbGraderPreprocessor):
@@ -57,8 +75,13 @@ class Examine(NbGraderPreprocessor):
     trust_submissions = Bool(False, help="Run submissions without walls: they can then read, write and send what this user can.").tag(config=True)
 
     def preprocess(self, nb, resources):
-        notes = nb.metadata.get("grader", {}).get("notes", [])
-        return examine(nb, shared_jail(self.trust_submissions), new_seed(), notes).notebook, resources
+        about = nb.metadata.get("grader", {})
+        examined = examine(nb, shared_jail(self.trust_submissions), new_seed(), about.get("notes", ()))
+        coursedir = self.parent.parent.coursedir
+        lesson, folder = resources["nbgrader"]["assignment"], _folder(coursedir, resources)
+        stamp = submission.timestamp(folder)
+        record.save(folder, record.make(lesson, about.get("content", ""), examined) | {"timestamp": stamp and stamp.isoformat()})
+        return examined.notebook, resources
 
 
 _jails = {}
@@ -77,11 +100,14 @@ class Collect(ExchangeCollect):
     """Collects without following links, and puts a placeholder where the notebook is missing, so that it is seen and counts zero."""
 
     def do_copy(self, src, dest, log=None):
-        lesson = self.coursedir.assignment_id
+        student, lesson = Path(dest).parent.name, self.coursedir.assignment_id
+        if not STUDENT.fullmatch(student):
+            self.log.warning("%s: not collected. %r is no id of a learner.", src, student)
+            return
         with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder, "submission")
-            shutil.copytree(src, copy, symlinks=True)
-            for note in submission.tidy(copy, lesson):
-                self.log.warning("%s: %s", src, note)
-            submission.placeholder(copy, lesson)
-            super().do_copy(str(copy), dest, log)
+            copied = Path(folder, "submission")
+            submission.copy(src, copied)
+            for note in submission.tidy(copied, lesson):
+                self.log.warning("%s: %s", student, note)
+            submission.placeholder(copied, lesson)
+            super().do_copy(str(copied), dest, log)

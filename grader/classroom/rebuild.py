@@ -3,19 +3,21 @@
 From the course: order, graded and locked cells, ids, tags, metadata. From the submission: the source of solution cells, ordinary
 cells as edited, the learner's own extra cells where they stood. Nothing of the learner's outputs or metadata.
 """
-import ast
 import base64
 import re
 
 import nbformat
 
+from grader.jail.wire import is_picture
+
 SOURCE = 200_000        # characters of a cell that are taken
 EXTRA = 300             # cells of the learner's own that are taken
+PICTURES = 8            # attachments of a cell that are taken
 CUT = "\n# … cut: the cell is longer than what is taken"
 
 
 def rebuild(course, submitted):
-    """(notebook, notes): `course` is the release, `submitted` what `submission.read` gave, None for nothing."""
+    """(notebook, notes): `course` is the release, `submitted` what `submission.parse` gave, None for nothing."""
     notes = []
     cells = list(submitted.cells) if submitted is not None else []
     match = _match(course, cells, notes)
@@ -32,7 +34,7 @@ def rebuild(course, submitted):
             if cell.source.strip() != course_cell.source.strip() or cell.cell_type != course_cell.cell_type:
                 notes.append(f"The graded cell `{course_cell.metadata.nbgrader.grade_id}` was changed; the course's own was used.")
             after = course_cell.id
-        elif cell.source.strip():
+        elif cell.source.strip() and not _is_stub(cell, course):
             extra.setdefault(after, []).append(cell)
     result, count = [], 0
     for cell in [None, *course.cells]:
@@ -55,6 +57,11 @@ def _is_locked(cell):
 
 def _is_solution(cell):
     return bool(cell.metadata.get("nbgrader", {}).get("solution"))
+
+
+def _is_stub(cell, course):
+    """Is this one more copy of an exercise's cell as it was released? Behind the answer it would undo it."""
+    return any(_is_solution(c) and c.metadata.nbgrader.grade_id == _grade_id(cell) and c.source.strip() == cell.source.strip() for c in course.cells)
 
 
 def _grade_id(cell):
@@ -100,12 +107,8 @@ def _match(course, cells, notes):
 
 
 def _defines(source, name):
-    try:
-        body = ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return any(isinstance(n, (ast.FunctionDef, ast.ClassDef)) and n.name == name
-               or isinstance(n, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in n.targets) for n in body)
+    """Does this text bind the name at its top level? Also where it does not parse: then its author is told why."""
+    return bool(re.search(rf"^(?:(?:async\s+)?def|class)\s+{name}\b|^{name}\s*(?::[^=\n]+)?=(?!=)", source, re.M))
 
 
 def _filled(course_cell, cell, notes):
@@ -117,22 +120,24 @@ def _filled(course_cell, cell, notes):
         return result
     result.source = _source(cell, notes)
     if result.cell_type != "code":
-        result.source = harmless(result.source) if result.source.strip() != course_cell.source.strip() else course_cell.source
-        if pictures := _pictures(cell):
-            result["attachments"] = pictures
+        _fill_markdown(result, cell, course_cell.source)
     return result
 
 
 def _own(cell, number, notes):
-    source = _source(cell, notes)
-    if cell.cell_type == "code":
-        made = nbformat.v4.new_code_cell(source)
-    else:
-        made = nbformat.v4.new_markdown_cell(harmless(source))
-        if pictures := _pictures(cell):
-            made["attachments"] = pictures
+    made = (nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell)(_source(cell, notes))
+    if cell.cell_type != "code":
+        _fill_markdown(made, cell)
     made.id = f"extra-{number:03d}"
     return made
+
+
+def _fill_markdown(made, cell, untouched=None):
+    pictures = _pictures(cell)
+    made.pop("attachments", None)
+    if pictures:
+        made["attachments"] = pictures
+    made.source = untouched if untouched is not None and made.source.strip() == untouched.strip() else harmless(made.source, pictures)
 
 
 def _source(cell, notes):
@@ -147,28 +152,32 @@ def _pictures(cell):
     kept = {}
     for name, bundle in cell.get("attachments", {}).items():
         data = bundle.get("image/png") if isinstance(bundle, dict) else None
-        if re.fullmatch(r"[\w.-]{1,80}", name) and isinstance(data, str) and len(data) < 2 << 20:
+        data = "".join(data) if isinstance(data, list) and all(isinstance(d, str) for d in data) else data
+        if len(kept) < PICTURES and re.fullmatch(r"[\w.-]{1,80}", name, re.A) and isinstance(data, str):
             try:
-                picture = base64.b64decode(data, validate=True)
+                picture = base64.b64decode(re.sub(r"\s", "", data), validate=True)
             except ValueError:
                 continue
-            if picture.startswith(b"\x89PNG\r\n\x1a\n"):
-                kept[name] = {"image/png": data}
+            if is_picture(picture):
+                kept[name] = {"image/png": base64.b64encode(picture).decode()}
     return kept
 
 
 # what MathJax turns into links, styles, or new commands that could
-TEX = re.compile(r"\\(?=(href|url|style|class|cssId|data|require|html\w*|unicode|texttip|tooltip|mathtip|toggle|csname|bbox|include\w*|"
-                 r"newcommand|renewcommand|newenvironment|def|let|mmlToken)\b)", re.I)
+TEX = re.compile(r"\\(?=(href|url|style|class|cssId|data|require|html[a-z]*|unicode|texttip|tooltip|mathtip|toggle|csname|bbox|include[a-z]*|"
+                 r"newcommand|renewcommand|providecommand|newenvironment|renewenvironment|def|gdef|edef|xdef|let|futurelet|DeclareMathOperator|"
+                 r"mmlToken|action|script)(?![a-z]))", re.I)
 
 
-def harmless(markdown):
-    """Markdown that reads the same and cannot act: a space breaks every tag, link and active TeX command apart.
+def harmless(markdown, pictures=()):
+    """Markdown that reads the same and cannot act: a space breaks every tag, link, diagram and active TeX command apart.
 
-    A space after `<` works wherever it stands (text, formula, code), which no escape sequence does. Attachments stay pictures.
+    A space after `<` works wherever it stands (text, formula, code), which no escape sequence does. `pictures`: names of attachments; those stay.
     """
     text = re.sub(r"<(?=[A-Za-z/!?])", "< ", markdown)
-    text = re.sub(r"\](?=[(\[])(?!\(attachment:[\w.-]{1,80}\))", "] ", text)
+    kept = "|".join(map(re.escape, pictures)) or "(?!)"
+    text = re.sub(rf"\](?=[(\[])(?!\(attachment:(?:{kept})\))", "] ", text)
     text = re.sub(r"\]:", "] :", text)
+    text = re.sub(r"(`{3,}|~{3,})(?=[^\n]*mermaid)", r"\1diagram ", text, flags=re.I)
     text = re.sub(r"(?i)\b(javascript|vbscript|data)\s*:", r"\1 :", text)
     return TEX.sub(lambda m: "\\ ", text)

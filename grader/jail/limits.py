@@ -13,6 +13,9 @@ class Limits:
     ready_seconds: float = 15        # until a forked child answers
     cell_seconds: float = 30
     question_seconds: float = 5
+    exercise_seconds: float = 30     # all questions of an exercise together
+    notebook_seconds: float = 900    # a whole submission
+    deaths: int = 12                 # of the interpreter, in a submission
     child_seconds: float = 900       # a child's whole life, however short its single answers are
     end_seconds: float = 5           # until nothing is left of a child; after that the whole jail is started again
     output_kb: int = 100             # text that a cell prints or displays
