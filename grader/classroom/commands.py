@@ -1,0 +1,131 @@
+"""The teacher's commands after grading: report, export, feedback, release, collect, regrade. Each says in a sentence what went wrong, and exits with 1."""
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+
+app = typer.Typer()
+out, err = Console(), Console(stderr=True)
+LESSONS = typer.Argument(help="Lessons, as 02_bce, bce or 2.")
+
+
+def say(text):
+    out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def stop(sentence):
+    err.print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(1)
+
+
+@contextmanager
+def _course():
+    """The course of this folder; what can go wrong with it becomes a sentence."""
+    from grader.classroom.export import ExportError
+    from grader.classroom.grade import GradingError, course
+    from grader.classroom.gradebook import GradebookError
+    from grader.classroom.report import ReportError
+    from grader.classroom.rounds import RoundError
+
+    try:
+        yield course()
+    except (GradingError, GradebookError, ReportError, ExportError, RoundError) as error:
+        stop(str(error))
+    except OSError as error:
+        stop(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}. Nothing was half-written; make room or set the permissions, and run it again.")
+
+
+def _find(names):
+    from grader.lessons import find
+
+    try:
+        return [find(n) for n in names]
+    except ValueError as error:
+        stop(str(error))
+
+
+@app.command()
+def report(lesson: list[str] = typer.Argument(None, help="Lessons, as 02_bce, bce or 2; all that are graded, and the course, by default.")):
+    """Write reports/LESSON.html and .csv: scores, mistakes, who is stuck where, what to say in the next lecture, equal answers."""
+    from grader.classroom import report as pages
+    from grader.lessons import lessons
+
+    names = _find(lesson or [])
+    with _course() as of:
+        for path in pages.write(of, names or lessons(), own=pages.course_answers, whole=not names):
+            say(f"{path.relative_to(of.root)}")
+
+
+@app.command()
+def export(format: str = typer.Argument(help="canvas, moodle or csv."),
+           to: str = typer.Option(None, help="The file to write; canvas.csv, moodle.csv or grades.csv by default.")):
+    """Write the gradebook's scores as a CSV file that Canvas or Moodle imports."""
+    from grader.classroom import export as formats
+
+    with _course() as of:
+        path, count, waiting = formats.export(of, format, to)
+    say(f"{path}: {count} students")
+    if waiting:
+        say(f"{waiting} submissions have answers that a person has still to grade; their scores go without them.")
+
+
+@app.command()
+def feedback(lesson: list[str] = LESSONS):
+    """Make each learner's feedback page, where a grade, comment or score has changed. `nbgrader release_feedback` hands them out."""
+    from grader.classroom import rounds
+
+    names = _find(lesson)
+    with _course() as of:
+        for name in names:
+            made, unchanged = rounds.feedback(of, name)
+            say(f"{name}: {made} pages made, {unchanged} unchanged")
+
+
+@app.command()
+def release(lesson: list[str] = LESSONS, again: bool = typer.Option(False, help="Replace what was released before.")):
+    """Put lessons where learners fetch them."""
+    from grader.classroom import rounds
+
+    names = _find(lesson)
+    with _course() as of:
+        for name in names:
+            say(f"{name}: released to {rounds.release(of, name, again)}")
+
+
+@app.command()
+def collect(lesson: list[str] = LESSONS):
+    """Take in the newest submission of everybody; a resubmission replaces the earlier one."""
+    from grader.classroom import rounds
+
+    names = _find(lesson)
+    with _course() as of:
+        for name in names:
+            found = rounds.collect(of, name)
+            for warning in found.warnings:
+                say(warning)
+            again = f" ({', '.join(found.replaced[:10])}{' …' if len(found.replaced) > 10 else ''})" if found.replaced else ""
+            say(f"{name}: {len(found.new)} new, {len(found.replaced)} replaced by a newer one{again}, {found.same} unchanged")
+
+
+@app.command()
+def regrade(student: str = typer.Argument(help="The learner's id."), lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2."),
+            trust_submissions: bool = typer.Option(False, help="Run the submission without walls: it can do what you can.")):
+    """Repeat a verdict exactly, with the inputs that were used, and say why. Changes nothing. Exit code 1 if it comes out differently."""
+    from grader.classroom import rounds
+    from grader.jail.doctor import walls
+
+    name, = _find([lesson])
+    if not trust_submissions and not (found := walls()).ok:
+        stop("\n".join([found.why, *found.advice]))
+    with _course() as of:
+        result = rounds.regrade(of, student, name, trust_submissions)
+    for message in result.messages:
+        say(message + "\n")
+    for change in result.changed:
+        say(change)
+    points = [f"{sum(v['points'] for v in verdicts.values()):g}" for verdicts in (result.before, result.now)]
+    if result.same:
+        say(f"The same as recorded: {points[1]} points, seed {result.seed}.")
+    else:
+        differ = [n for n in {**result.before, **result.now} if result.before.get(n) != result.now.get(n)]
+        stop(f"Not the same as recorded: {points[0]} points then, {points[1]} now, seed {result.seed}. It differs in {', '.join(differ)}.")

@@ -1,0 +1,143 @@
+"""Grades as CSV files that Canvas and Moodle import, as nbgrader's export plug-ins: `python -m grader export canvas`, or
+`nbgrader export --exporter=grader.classroom.export.Canvas --to grades.csv`.
+
+Names come from outside: every text is quoted, and one that a spreadsheet would read as a formula is defused.
+"""
+import csv
+import io
+from pathlib import Path
+
+from nbgrader.api import Gradebook
+from nbgrader.plugins import ExportPlugin
+from sqlalchemy.exc import SQLAlchemyError
+
+from grader.classroom.marks import exists, first, read, students
+
+
+class ExportError(RuntimeError):
+    """The grades cannot be exported; says why, and what to do."""
+
+
+def safe(value):
+    """A cell's text without control characters; with an apostrophe before what a spreadsheet would run as a formula."""
+    if value is None or isinstance(value, (int, float)):
+        return "" if value is None else value
+    text = "".join(c if c.isprintable() else " " for c in str(value)).strip()
+    return "'" + text if text[:1] in tuple("=+-@\uff1d\uff0b\uff0d\uff20") else text
+
+
+def table(rows):
+    """Rows as the text of a CSV file: every text quoted, numbers plain."""
+    file = io.StringIO()
+    csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n").writerows([safe(v) for v in row] for row in rows)
+    return file.getvalue()
+
+
+def save(path, text):
+    """Write a file whole, or not at all."""
+    path = Path(path)
+    part = path.with_name(path.name + ".part")
+    try:
+        with open(part, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def number(score):
+    """At most four decimals: 7, 7.5, 0.3333."""
+    score = round(float(score), 4)
+    return int(score) if score.is_integer() else score
+
+
+class _Csv(ExportPlugin):
+    """Rows of a table, written whole or not at all."""
+
+    default = "grades.csv"
+
+    def export(self, gradebook):
+        path = Path(self.to or self.default)
+        try:
+            lessons = {a.name: a.max_score for a in sorted(gradebook.assignments, key=lambda a: a.name)}
+            people = students(gradebook.db)
+            for wanted, known, what in ((self.assignment, lessons, "lesson"), (self.student, people, "student")):
+                if missing := [str(w) for w in wanted if str(w) not in known]:
+                    raise ExportError(f"The gradebook has no {what} {', '.join(map(repr, missing))}. It has: {', '.join(list(known)[:30]) or 'none'}.")
+            lessons = {n: m for n, m in lessons.items() if not self.assignment or n in map(str, self.assignment)}
+            people = {i: p for i, p in people.items() if not self.student or i in map(str, self.student)}
+            marks = {name: read(gradebook.db, name) for name in lessons}
+        except SQLAlchemyError as error:
+            raise ExportError(f"The gradebook cannot be read ({first(error)}).") from None
+        if not any(marks.values()):
+            raise ExportError("The gradebook holds no grades: run `python -m grader grade` first.")
+        save(path, table(self.rows(people, lessons, marks)))
+        waiting = sum(m.waiting for of in marks.values() for m in of.values())
+        if waiting:
+            self.log.warning("%d submissions have answers that a person has still to grade; their scores go without them.", waiting)
+        self.log.info("Exported %d students to %s", len(people), path)
+        return len(people), waiting
+
+
+class Canvas(_Csv):
+    """What Canvas' gradebook imports: https://community.canvaslms.com, "How do I import grades in the Gradebook?".
+
+    Students are found by `ID` (nbgrader's lms_user_id), or else by `SIS Login ID` (nbgrader's student id). No submission is an empty cell,
+    which Canvas leaves as it is.
+    """
+
+    default = "canvas.csv"
+
+    def rows(self, people, lessons, marks):
+        yield ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *lessons]
+        yield ["Points Possible", "", "", "", "", *map(number, lessons.values())]
+        for key, person in people.items():
+            name = ", ".join(filter(None, [person.last_name, person.first_name])) or key
+            yield [name, person.lms_user_id, "", key, "", *(number(marks[n][key].score) if key in marks[n] else "" for n in lessons)]
+
+
+class Moodle(_Csv):
+    """What Moodle's grade import takes: https://docs.moodle.org/en/Grade_import. Map `Username` or `Email address`, then one column a lesson."""
+
+    default = "moodle.csv"
+
+    def rows(self, people, lessons, marks):
+        yield ["Username", "Email address", "First name", "Last name", *lessons]
+        for key, person in people.items():
+            yield [key, person.email, person.first_name, person.last_name,
+                   *(number(marks[n][key].score) if key in marks[n] else "" for n in lessons)]
+
+
+class Table(_Csv):
+    """nbgrader's own columns: a row for each lesson and student, with the zero of who submitted nothing."""
+
+    def rows(self, people, lessons, marks):
+        yield ["assignment", "timestamp", "student_id", "last_name", "first_name", "email", "raw_score", "late_submission_penalty", "score", "max_score"]
+        for lesson, most in lessons.items():
+            for key, person in people.items():
+                mine = marks[lesson].get(key)
+                raw = sum(m.score for m in mine.cells.values()) if mine else 0
+                yield [lesson, mine and mine.timestamp and mine.timestamp.isoformat(), key, person.last_name, person.first_name, person.email,
+                       number(raw), number(mine.penalty if mine else 0), number(mine.score if mine else 0), number(most)]
+
+
+FORMATS = {"canvas": Canvas, "moodle": Moodle, "csv": Table}
+
+
+def export(of, kind, to=None):
+    """(path, students, waiting): write the course's grades in one of FORMATS."""
+    if kind not in FORMATS:
+        raise ExportError(f"There is no format {kind!r}. There are: {', '.join(FORMATS)}.")
+    if not exists(of):
+        raise ExportError("There is no gradebook here: run `python -m grader grade` first.")
+    plugin = FORMATS[kind](config=of.config)
+    plugin.log.setLevel("ERROR")
+    if to:
+        plugin.to = str(to)
+    try:
+        with Gradebook(of.coursedir.db_url, of.coursedir.course_id) as gradebook:
+            count, waiting = plugin.export(gradebook)
+    except (SQLAlchemyError, ModuleNotFoundError) as error:
+        raise ExportError(f"The gradebook cannot be opened: {first(error)}.") from None
+    return Path(plugin.to or plugin.default), count, waiting

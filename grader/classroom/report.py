@@ -1,0 +1,271 @@
+"""The class report: a page for each lesson and one for the course, from the records of grading and the gradebook's manual scores.
+
+Reading (files) is apart from counting (pure) and from writing (a template that escapes all it is given).
+"""
+import base64
+import io
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from grader.classroom import similar
+from grader.classroom.export import number, save, table
+from grader.classroom.marks import Marks, marks
+
+TEMPLATES = Path(__file__).parent / "templates"
+MOST = 5            # mistakes that are proposed for the next lecture
+WORDS = {"passed": "✔ passed", "not yet": "✘ not yet", "error": "⚠ error", "not attempted": "○ not attempted"}
+
+
+class ReportError(RuntimeError):
+    """There is nothing to report; says why, and what to do."""
+
+
+# ---------------------------------------------------------------- reading
+
+@dataclass
+class Graded:
+    """What was read of one lesson: student -> record, student -> Marks, and who has submitted without being graded."""
+
+    lesson: str
+    records: dict
+    marks: dict = field(default_factory=dict)
+    waiting: list = field(default_factory=list)
+    damaged: list = field(default_factory=list)
+
+
+def read(of, lesson):
+    """The records of a lesson, and what the gradebook adds. A record that cannot be read is named, not fatal."""
+    found = Graded(lesson, {})
+    for path in _folders(of, "autograded", lesson):
+        try:
+            record = json.loads((path / "graded.json").read_bytes())
+            if not all(isinstance(v["points"] + v["max_points"], (int, float)) and v["status"] in WORDS for v in record["verdicts"].values()):
+                raise ValueError
+            found.records[path.parent.name] = record
+        except FileNotFoundError:
+            found.waiting.append(path.parent.name)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            found.damaged.append(path.parent.name)
+    known = {*found.records, *found.waiting, *found.damaged}
+    found.waiting += [p.parent.name for p in _folders(of, "submitted", lesson) if p.parent.name not in known]
+    if found.records:
+        found.marks = marks(of, lesson)
+    return found
+
+
+def _folders(of, step, lesson):
+    pattern = Path(of.folder(step, "*", lesson))
+    return sorted(p for p in pattern.parents[1].glob(f"*/{lesson}") if p.is_dir() and not p.parent.name.startswith("."))
+
+
+# ---------------------------------------------------------------- counting
+
+def mistake_of(verdict):
+    """What went wrong, in a sentence that is the same for everybody with the same mistake."""
+    if verdict.get("called"):
+        return "Something out of bounds was called: " + ", ".join(f"`{n}`" for n in verdict["called"]) + "."
+    if verdict.get("mistake"):
+        return verdict["mistake"]
+    if verdict["status"] == "error":
+        raised = re.match(r"Your code raised (\w+)", verdict.get("finding", ""))
+        return f"The code stopped with {raised[1]}." if raised else verdict.get("finding", "").split(" (line ")[0]
+    return "Another difference: no mistake that is known."
+
+
+def summarise(graded, own=None, stubs=()):
+    """Everything that a lesson's page says, as plain data. own: name -> the course's answer; stubs: sources that say nothing."""
+    records, own = graded.records, own or {}
+    names = list(dict.fromkeys(n for r in records.values() for n in r["verdicts"]))
+    rows = {student: _row(record, graded.marks.get(student)) for student, record in records.items()}
+    exercises = [_exercise(name, {s: r["verdicts"][name] for s, r in records.items() if name in r["verdicts"]}) for name in names]
+    questions = sorted({q for r in rows.values() for q in r["questions"]})
+    equal = []
+    for name in names:
+        answers = {s: r["answers"][name] for s, r in records.items() if isinstance(r.get("answers", {}).get(name), str)}
+        course = {"the course's own": own[name]} if name in own else {}
+        for keys in similar.groups(answers, course, stubs):
+            learners = [k for k in keys if k not in course]
+            equal.append({"exercise": name, "learners": learners, "course": len(learners) < len(keys), "source": answers[learners[0]]})
+    return {
+        "lesson": graded.lesson, "rows": rows, "names": names, "exercises": exercises, "waiting": graded.waiting, "damaged": graded.damaged,
+        "questions": [_question(q, [r["questions"][q] for r in rows.values() if q in r["questions"]]) for q in questions],
+        "scores": _spread([(r["score"], r["most"]) for r in rows.values()]),
+        "lecture": lecture(exercises), "equal": equal,
+        "notes": {s: r["notes"] for s, r in records.items() if r.get("notes")},
+        "ungraded": sum(r["waiting"] for r in rows.values()),
+    }
+
+
+def _row(record, given):
+    """One learner's line: points by exercise, as a person may have changed them, and open questions."""
+    given = given or Marks()
+    points, questions = {n: v["points"] for n, v in record["verdicts"].items()}, {}
+    most = sum(v["max_points"] for v in record["verdicts"].values())
+    for cell, mark in given.cells.items():
+        name = cell.removeprefix("test_")
+        if name in points:
+            points[name] = mark.score if mark.manual is not None or mark.extra else points[name]
+        else:
+            questions[cell] = mark
+            most += mark.most
+    score = max(0.0, sum(points.values()) + sum(m.score for m in questions.values()) - given.penalty)
+    return {"points": points, "questions": questions, "score": number(score), "most": number(most), "penalty": number(given.penalty),
+            "waiting": any(m.waiting for m in questions.values()), "verdicts": record["verdicts"], "notes": record.get("notes", [])}
+
+
+def _exercise(name, verdicts):
+    """How an exercise went: counts, the mistakes and who made them, who has not tried it."""
+    by = {status: [s for s, v in verdicts.items() if v["status"] == status] for status in WORDS}
+    mistakes = {}
+    for student in [*by["not yet"], *by["error"]]:
+        verdict = verdicts[student]
+        found = mistakes.setdefault(mistake_of(verdict), {"says": mistake_of(verdict), "hint": "", "learners": []})
+        found["hint"] = found["hint"] or verdict.get("hint", "")
+        found["learners"].append(student)
+    return {"name": name, "total": len(verdicts), "passed": len(by["passed"]), "tried": len(verdicts) - len(by["not attempted"]),
+            "absent": by["not attempted"], "mistakes": sorted(mistakes.values(), key=lambda m: (-len(m["learners"]), m["says"])),
+            "points": number(sum(v["points"] for v in verdicts.values()) / max(1, len(verdicts))),
+            "most": max((v["max_points"] for v in verdicts.values()), default=0)}
+
+
+def _question(name, given):
+    done = [m.score for m in given if not m.waiting]
+    return {"name": name, "most": max(m.most for m in given), "waiting": sum(m.waiting for m in given),
+            "mean": number(round(sum(done) / len(done), 2)) if done else None}
+
+
+def _spread(scores):
+    """Of scores and the most that each could be: count, mean, median, quarters, and shares for the picture."""
+    values = sorted(s for s, _ in scores)
+    if not values:
+        return None
+    half = len(values) // 2
+    return {"count": len(values), "most": max(m for _, m in scores), "mean": number(round(sum(values) / len(values), 2)), "median": number(median(values)),
+            "low": number(median(values[:half] or values)), "high": number(median(values[-half:] or values)),
+            "full": sum(s >= m for s, m in scores), "none": sum(s == 0 for s, _ in scores), "values": values}
+
+
+def lecture(exercises, most=MOST):
+    """What to speak about: the mistakes made most often, those that have a name."""
+    named = [m | {"exercise": e["name"], "tried": e["tried"]} for e in exercises for m in e["mistakes"] if not m["says"].startswith("Another difference")]
+    return sorted(named, key=lambda m: -len(m["learners"]))[:most]
+
+
+# ---------------------------------------------------------------- writing
+
+def alternative(spread, unit):
+    """The picture of the scores in words."""
+    return (f"Histogram of the scores of {spread['count']} {unit}s, of at most {spread['most']} points. The median is {spread['median']}, "
+            f"the middle half lies from {spread['low']} to {spread['high']}. {spread['full']} have full marks, {spread['none']} have none.")
+
+
+def picture(spread, unit):
+    """The distribution of scores as a PNG, base64: bars in one colour, the median as a dashed line with its number."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 2.6), dpi=110, layout="constrained", facecolor="white")
+    axes = figure.subplots()
+    most = max(spread["most"], 1)
+    steps = int(most) if most <= 30 else 20
+    axes.hist(spread["values"], bins=[most * (i - 0.5) / steps for i in range(steps + 2)], color="#0072b2", edgecolor="white", linewidth=0.8)
+    axes.axvline(spread["median"], color="#d55e00", linestyle="--", linewidth=2)
+    axes.set_xlabel(f"points, of {spread['most']}; dashed: the median, {spread['median']}")
+    axes.set_ylabel(f"{unit}s")
+    axes.set_xlim(-most / steps, most + most / steps)
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.spines[["top", "right"]].set_visible(False)
+    file = io.BytesIO()
+    figure.savefig(file, format="png", metadata={"Software": None})
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def environment():
+    """Templates that escape whatever they are given; the filter `words` turns backticks into code, after escaping."""
+    from jinja2 import Environment, FileSystemLoader
+    from markupsafe import Markup, escape
+
+    made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    made.filters["words"] = lambda text: Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
+    made.filters["percent"] = lambda part, whole: f"{100 * part / whole:.0f} %" if whole else "–"
+    made.globals |= {"WORDS": WORDS, "alternative": alternative, "picture": picture}
+    return made
+
+
+def csv_of(summary):
+    """A row for each learner: score, then points and mistake of each exercise, then open questions and notes."""
+    names, questions = summary["names"], [q["name"] for q in summary["questions"]]
+    yield ["student", "score", "max_score", *(f"{n}{what}" for n in names for what in (" points", " status", " mistake")), *questions, "late penalty", "notes"]
+    for student, row in summary["rows"].items():
+        cells = []
+        for name in names:
+            verdict = row["verdicts"].get(name)
+            cells += [number(row["points"][name]), verdict["status"], "" if verdict["status"] in ("passed", "not attempted") else mistake_of(verdict)] \
+                if verdict else ["", "", ""]
+        yield [student, row["score"], row["most"], *cells,
+               *("" if q not in row["questions"] or row["questions"][q].waiting else number(row["questions"][q].score) for q in questions),
+               row["penalty"], " ".join(row["notes"])]
+
+
+def course_summary(summaries):
+    """The lessons beside each other: totals of each learner, where people stand still, the most frequent mistakes of all."""
+    rows, open_ = {}, Counter()
+    for s in summaries:
+        for student, row in s["rows"].items():
+            rows.setdefault(student, {})[s["lesson"]] = row
+            open_[student] += sum(v["status"] in ("not yet", "error") for v in row["verdicts"].values())
+    mistakes = sorted((m | {"lesson": s["lesson"]} for s in summaries for m in s["lecture"]), key=lambda m: -len(m["learners"]))[:2 * MOST]
+    totals = {student: (sum(r["score"] for r in mine.values()), sum(r["most"] for r in mine.values())) for student, mine in rows.items()}
+    whole = sum(max(r["most"] for r in s["rows"].values()) for s in summaries)
+    return {"lessons": summaries, "rows": dict(sorted(rows.items())), "totals": totals, "lecture": mistakes,
+            "scores": _spread([(total, whole) for total, _ in totals.values()]),
+            "stuck": [(s, n) for s, n in sorted(open_.items(), key=lambda x: (-x[1], x[0])) if n][:30]}
+
+
+def course_csv(summary):
+    lessons = [s["lesson"] for s in summary["lessons"]]
+    yield ["student", *lessons, "total"]
+    for student, mine in summary["rows"].items():
+        yield [student, *(mine[n]["score"] if n in mine else "" for n in lessons), number(summary["totals"][student][0])]
+
+
+def write(of, lessons, own=lambda lesson: ({}, ()), whole=False):
+    """Write the reports of some lessons, and of the course; returns the paths of the pages.
+
+    own: lesson -> (the course's answers by name, the sources of its stubs).
+    """
+    summaries = []
+    for lesson in lessons:
+        graded = read(of, lesson)
+        if graded.records:
+            summaries.append(summarise(graded, *own(lesson)))
+        elif not whole:
+            raise ReportError(f"No submission of {lesson} is graded: run `python -m grader grade {lesson}` first.")
+    if not summaries:
+        raise ReportError("No submission is graded: run `python -m grader grade` first.")
+    folder, templates, pages = of.root / "reports", environment(), []
+    files = {}
+    for s in summaries:
+        files[f"{s['lesson']}.html"] = templates.get_template("lesson.html.j2").render(s)
+        files[f"{s['lesson']}.csv"] = table(csv_of(s))
+    if whole:
+        course = course_summary(summaries)
+        files["course.html"] = templates.get_template("course.html.j2").render(course)
+        files["course.csv"] = table(course_csv(course))
+    folder.mkdir(exist_ok=True)
+    for name, text in files.items():
+        save(folder / name, text)
+        if name.endswith(".html"):
+            pages.append(folder / name)
+    return pages
+
+
+def course_answers(lesson):
+    """(the course's answers by name, the sources of the empty exercises) of a lesson."""
+    from grader.author import loads, released, solution_cells
+
+    stubs = [c.source for c in loads(released(lesson)).cells if c.cell_type == "code" and c.metadata.get("nbgrader", {}).get("solution")]
+    return solution_cells(lesson), stubs

@@ -1,0 +1,117 @@
+"""A round with a class, through nbgrader's own API: release a lesson, collect what was submitted, make feedback; and repeat one verdict."""
+import re
+from collections import namedtuple
+from pathlib import Path
+
+import nbformat
+from nbgrader.apps import NbGraderAPI
+from nbgrader.utils import temp_attrs
+from traitlets.config import Config
+
+from grader.classroom import record, submission
+from grader.classroom.feedback import is_current, made_of
+from grader.classroom.grade import Task, grade_one
+from grader.classroom.marks import marks
+
+Collected = namedtuple("Collected", "new replaced same warnings")
+
+
+class RoundError(RuntimeError):
+    """A step of the round failed; says why, and what to do."""
+
+
+def _api(of, **sections):
+    config = Config(of.config.copy())
+    for section, values in sections.items():
+        config[section].update(values)
+    return NbGraderAPI(coursedir=of.coursedir, config=config)
+
+
+def _fail(lesson, result):
+    """nbgrader's last words as one sentence."""
+    log, error = result.get("log") or "", (result.get("error") or "").strip()
+    said = next((re.sub(r"^[\w.]*(Error|Exception): ", "", line) for line in reversed(error.splitlines()) if line.strip()), "") or log.strip().splitlines()[-1]
+    raise RoundError(f"{lesson}: {said}")
+
+
+def release(of, lesson, again=False):
+    """Put a lesson's release where learners fetch it."""
+    api = _api(of, ExchangeReleaseAssignment={"force": again})
+    target = Path(api.exchange_root, of.coursedir.course_id, "outbound", lesson)
+    if target.exists() and not again:
+        raise RoundError(f"{lesson} is released already ({target}). `--again` puts the present release in its place; what learners have fetched stays as it is.")
+    result = api.release_assignment(lesson)
+    if not result["success"]:
+        _fail(lesson, result)
+    return target
+
+
+def collect(of, lesson):
+    """Take in the newest submission of everybody: a resubmission replaces the earlier one."""
+    api = _api(of)
+    if not Path(api.exchange_root, of.coursedir.course_id, "inbound").is_dir():
+        raise RoundError(f"There is no exchange with submissions at {api.exchange_root}: release a lesson first, or name the right folder as "
+                         "c.Exchange.root in nbgrader_config.py.")
+    before = _stamps(of, lesson)
+    result = api.collect(lesson, update=True)
+    if not result["success"]:
+        _fail(lesson, result)
+    after = _stamps(of, lesson)
+    warnings = [line.partition("] ")[2] for line in (result.get("log") or "").splitlines() if line.startswith("[WARNING]")]
+    return Collected(sorted(after.keys() - before.keys()), sorted(s for s in before if after.get(s) != before[s]),
+                     sum(after.get(s) == before[s] for s in before), [w for w in warnings if not w.startswith("No submissions of")])
+
+
+def _stamps(of, lesson):
+    pattern = Path(of.folder("submitted", "*", lesson))
+    return {p.parent.name: submission.timestamp(p) for p in pattern.parents[1].glob(f"*/{lesson}")}
+
+
+def feedback(of, lesson):
+    """(made, unchanged): make the pages of those whose grade, comments or points have changed. RoundError names those without a page."""
+    pattern = Path(of.folder("autograded", "*", lesson))
+    graded = {p.parent.name: p / f"{lesson}.ipynb" for p in sorted(pattern.parents[1].glob(f"*/{lesson}")) if (p / f"{lesson}.ipynb").is_file()}
+    if not graded:
+        raise RoundError(f"No submission of {lesson} is graded: run `python -m grader grade {lesson}` first.")
+    known = marks(of, lesson)
+
+    def stale():
+        return [s for s, path in graded.items() if s in known and not is_current(of.folder("feedback", s, lesson) / f"{lesson}.html", made_of(path, known[s]))]
+
+    todo, result = stale(), {}
+    if todo:
+        with temp_attrs(of.coursedir, student_id_exclude=",".join(graded.keys() - set(todo))):
+            result = _api(of).generate_feedback(lesson, force=True)
+    if left := stale():
+        if not result["success"]:
+            why = re.search(r"([^\n]*)\s*\[ERROR\] There was an error processing assignment", result.get("log") or "") or re.search(r"([^\n]*)\s*$", result["error"])
+            raise RoundError(f"{lesson}: {len(left)} of {len(graded)} have no feedback ({_few(left)}). {why[1].strip()[:300]}")
+        raise RoundError(f"{lesson}: {len(left)} pages are not as they should be ({_few(left)}). Is another program grading? Run the same command again.")
+    if strangers := [s for s in graded if s not in known]:
+        raise RoundError(f"{lesson}: {len(strangers)} graded submissions are not in the gradebook ({_few(strangers)}): run `python -m grader grade {lesson}`. "
+                         f"The other {len(graded) - len(strangers)} have their feedback.")
+    return len(todo), len(graded) - len(todo)
+
+
+def _few(names):
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+Regraded = namedtuple("Regraded", "same messages before now changed seed")
+
+
+def regrade(of, student, lesson, trust=False):
+    """Repeat a verdict with its recorded seed. Writes nothing; says what the submission gets now, and whether that is the same."""
+    before = record.load(of.folder("autograded", student, lesson))
+    if before is None:
+        raise RoundError(f"There is no grading of {lesson} by {student}: run `python -m grader grade {lesson}`. "
+                         f"Graded are: {_few(sorted(p.parent.parent.name for p in of.root.glob(f'autograded/*/{lesson}/{record.FILE}'))) or 'none'}.")
+    path = of.folder("submitted", student, lesson) / f"{lesson}.ipynb"
+    usable = path.is_file() and not path.is_symlink() and path.stat().st_size <= submission.LARGEST
+    data = path.read_bytes() if usable else None
+    changed = [text for text, true in (("The submission is another one than was graded.", before["content"] != record.content(data)),
+                                       ("The exercises, the judge or torch have changed since.", before["definitions"] != record.definitions(lesson))) if true]
+    graded = grade_one(Task(lesson, student, data, (), before["seed"]), trust)
+    notebook = nbformat.reads(graded.text, as_version=4)
+    messages = [o.data["text/plain"] for c in notebook.cells for o in c.get("outputs", ()) if o.output_type == "display_data" and "grader" in o.metadata]
+    return Regraded(graded.record["verdicts"] == before["verdicts"], messages, before["verdicts"], graded.record["verdicts"], changed, before["seed"])
