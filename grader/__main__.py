@@ -67,7 +67,7 @@ def check(lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2."),
 
 @app.command()
 def grade(lesson: list[str] = typer.Argument(None, help="Lessons, as 02_bce, bce or 2; all of them by default."),
-          jobs: int = typer.Option(None, help="Processes on this machine; one a core by default."),
+          jobs: int = typer.Option(None, min=1, help="Processes on this machine; one a core by default."),
           scheduler: str = typer.Option(None, help="A Dask cluster's scheduler, as tcp://host:8786."),
           json: bool = typer.Option(False, "--json", help="One JSON object a line."),
           trust_submissions: bool = typer.Option(False, help="Run submissions without walls: they can do what you can."),
@@ -89,18 +89,22 @@ def grade(lesson: list[str] = typer.Argument(None, help="Lessons, as 02_bce, bce
                 if json:
                     verdicts = graded.record.get("verdicts", {})
                     print(dumps({"lesson": graded.lesson, "student": graded.student, "error": graded.error or None,
+                                 "why": graded.why,
                                  "points": sum(v["points"] for v in verdicts.values()), "max_points": sum(v["max_points"] for v in verdicts.values()),
                                  "notes": graded.record.get("notes", [])}, ensure_ascii=False), flush=True)
                 elif graded.error:
                     err.print(f"{graded.student}, {graded.lesson}: not graded. {graded.error}", style="red", markup=False, highlight=False)
-            done, unchanged, failed = classroom.grade_class(classroom.course(), names, jobs=jobs, scheduler=scheduler, trust=trust_submissions,
-                                                            again=again, seen=seen)
+            counts = classroom.grade_class(classroom.course(), names, jobs=jobs, scheduler=scheduler, trust=trust_submissions, again=again, seen=seen)
     except (classroom.GradingError, GradebookError, OSError) as error:
         _stop(str(error))
-    if not json:
-        out.print(f"{done} graded, {unchanged} unchanged, {failed} failed.", highlight=False)
-    if not done and not unchanged:
+    if not counts.total():
         _stop("There are no submissions of " + ", ".join(names) + " under submitted/: collect some first.")
+    unchanged, failed = counts.pop("unchanged", 0), counts.pop("failed", 0)
+    if json:
+        print(dumps({"graded": counts.total(), "why": dict(counts), "unchanged": unchanged, "failed": failed}), flush=True)
+    else:
+        whys = ", ".join(f"{n} {why}" for why, n in counts.most_common())
+        out.print(f"{counts.total()} graded{f' ({whys})' if whys else ''}, {unchanged} unchanged, {failed} failed.", highlight=False, soft_wrap=True)
     raise typer.Exit(int(bool(failed)))
 
 

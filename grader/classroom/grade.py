@@ -5,19 +5,28 @@ A submission whose content and definitions are unchanged is not graded again; a 
 """
 import contextlib
 import os
+import queue
 import shutil
-from dataclasses import dataclass, field
+import tempfile
+import threading
+import time
+import warnings
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 import nbformat
 from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution
 
-from grader.author import loads, release, released
+from grader.author import ROOT, LessonError, loads, release, released
 from grader.classroom import record, submission
-from grader.classroom.gradebook import Book
+from grader.classroom.gradebook import Book, GradebookError
+from grader.exercise import exercises
 
-BATCH = 50          # submissions a transaction
+BATCH, SECONDS = 50, 2      # submissions a transaction, at the most; seconds after which what came back is written
+IN_FLIGHT = 3               # submissions on their way to or from each worker: memory stays flat, and no worker waits
+LONELY = 60                 # seconds without any worker until a run gives up
 
 
 class GradingError(RuntimeError):
@@ -25,14 +34,27 @@ class GradingError(RuntimeError):
 
 
 @dataclass(frozen=True)
+class Due:
+    """A submission that is to be graded. Its bytes are read when its turn comes. `why`: new, resubmitted, exercises changed, asked for."""
+
+    lesson: str
+    student: str
+    folder: Path
+    notes: tuple
+    why: str
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
 class Task:
-    """One submission on its way to a worker."""
+    """One submission on its way to a worker. `definitions`: of the exercises as the coordinator has them; a worker must have the same."""
 
     lesson: str
     student: str
     data: bytes | None
     notes: tuple
     seed: int | None = None
+    definitions: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +69,7 @@ class Graded:
     unanswered: frozenset = frozenset()
     timestamp: datetime | None = None
     error: str = ""
+    why: str = ""
 
 
 @dataclass
@@ -78,15 +101,21 @@ def course():
 
 # ---------------------------------------------------------------- in a worker
 
-def grade_one(task, trust=False, jail=None):
-    """Rebuild, examine and score one submission. Runs in a worker; never raises on what the submission holds. jail: this process's by default."""
+_one_at_a_time = threading.Lock()       # a worker with several threads has one jail, and one standard output to catch
+
+
+def grade_one(task, trust=False):
+    """Rebuild, examine and score one submission. Runs in a worker; never raises on what the submission holds."""
     from grader.classroom.examine import examine, new_seed
     from grader.classroom.plugins import shared_jail
     from grader.classroom.rebuild import rebuild
 
+    if task.definitions not in (None, record.definitions(task.lesson)):
+        raise GradingError(OTHER_COURSE)
     found, notes = (None, []) if task.data is None else submission.parse(task.data)
     notebook, more = rebuild(loads(released(task.lesson)), found)
-    examined = examine(notebook, jail or shared_jail(trust), new_seed() if task.seed is None else task.seed, [*task.notes, *notes, *more])
+    with _one_at_a_time:
+        examined = examine(notebook, shared_jail(trust), new_seed() if task.seed is None else task.seed, [*task.notes, *notes, *more])
     cells = [c for c in examined.notebook.cells if "nbgrader" in c.metadata]
     return Graded(
         task.lesson, task.student, nbformat.writes(examined.notebook, version=nbformat.NO_CONVERT) + "\n",
@@ -95,94 +124,178 @@ def grade_one(task, trust=False, jail=None):
         frozenset(c.metadata.nbgrader.grade_id for c in cells if is_solution(c) and c.metadata.nbgrader.get("checksum") == compute_checksum(c)))
 
 
+OTHER_COURSE = "it has another version of the course, or of torch. Install the same there, and start the worker again"
+
+
+def get_ready(definitions, trust):
+    """Warm a worker up: "", or what keeps it from grading. Runs in a worker."""
+    from grader.classroom.plugins import shared_jail
+    from grader.jail import JailError
+
+    if any(record.definitions(lesson) != digest for lesson, digest in definitions.items()):
+        return OTHER_COURSE
+    try:
+        shared_jail(trust)
+    except JailError as error:
+        return str(error)
+    return ""
+
+
 # ---------------------------------------------------------------- the coordinator
 
 def pending(of, lesson, book, again=False):
-    """(tasks, unchanged): the submissions of a lesson that are to be graded, and how many need not be."""
-    base = Path(of.coursedir.format_path(of.coursedir.submitted_directory, "*", lesson))
-    folders = sorted(p for p in base.parents[1].glob(f"*/{lesson}") if (p.is_dir() or p.is_symlink()) and not p.parent.name.startswith("."))
-    known, tasks, unchanged = book.submitted(lesson), [], 0
+    """(due, unchanged): the submissions of a lesson that are to be graded, and the students whose need not be."""
+    base = Path(of.folder("submitted", "*", lesson))
+    folders = sorted(p for p in base.parents[1].glob(f"*/{lesson}") if p.is_dir() and not p.parent.name.startswith("."))
+    known, definitions, due, unchanged = book.submitted(lesson), record.definitions(lesson), [], []
     for folder in folders:
         student = folder.parent.name
-        try:
-            notes = submission.tidy(folder, lesson)
-        except OSError as error:        # the rest of the class is graded all the same
-            notes = [f"The submission's folder cannot be put in order: {error.strerror}."]
+        notes = submission.tidy(folder, lesson)
         data, more = submission.load(folder / f"{lesson}.ipynb")
-        notes += more
-        before = record.load(of.folder("autograded", student, lesson))
-        if not again and before and student in known and before["content"] == record.content(data) \
-                and before["definitions"] == record.definitions(lesson) and before.get("timestamp") == _stamp(submission.timestamp(folder)):
-            unchanged += 1
-        else:
-            tasks.append(Task(lesson, student, data, tuple(notes)))
-    return tasks, unchanged
+        before, seed, why = record.load(of.folder("autograded", student, lesson)) if student in known else None, None, "new"
+        if before:
+            same = before["content"] == record.content(data) and before.get("timestamp", "?") == _stamp(submission.timestamp(folder))
+            kept = before.get("size") == _size(of.folder("autograded", student, lesson) / f"{lesson}.ipynb")
+            if same and kept and not again and before["definitions"] == definitions:
+                unchanged.append(student)
+                continue
+            why = "resubmitted" if not same else "asked for" if again else "exercises changed" if before["definitions"] != definitions else "new"
+            seed = before["seed"] if same else None     # the same answer meets the same inputs: only what was changed changes its grade
+        due.append(Due(lesson, student, folder, (*notes, *more), why, seed))
+    return due, unchanged
 
 
 def _stamp(time):
     return time and time.isoformat()
 
 
+def _size(path):
+    return path.stat().st_size if path.is_file() else None
+
+
 def ensure_lesson(of, lesson, book):
     """The lesson in the gradebook, as the release has it: by nbgrader's own generate_assignment."""
+    if not released(lesson).exists():
+        raise GradingError(f"{lesson} has no release ({released(lesson).relative_to(ROOT)}): run `python -m grader build {lesson}`.")
+    stated = {c.metadata.nbgrader.grade_id.removeprefix("test_"): c.metadata.nbgrader.points for c in loads(released(lesson)).cells
+              if c.metadata.get("nbgrader", {}).get("grade")}
+    for name, found in exercises().items():
+        if name in stated and stated[name] != found.points:
+            raise GradingError(f"{name} gives {found.points:g} points, in the release of {lesson} {stated[name]:g}: run `python -m grader build {lesson}`.")
     if not book.is_current(lesson):
-        release(lesson, database=of.coursedir.db_url)
+        with tempfile.TemporaryDirectory(prefix="grader-") as folder:
+            try:
+                release(lesson, target=folder, database=of.coursedir.db_url)
+            except LessonError as error:
+                raise GradebookError(f"nbgrader could not put {lesson} into the gradebook: {_last_words(error)}") from None
+
+
+def _last_words(error):
+    """The line of nbgrader's log that says why."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return next((line for line in reversed(lines) if "Error" in line), lines[-1] if lines else "no reason given")[:300]
 
 
 def grade_class(of, lessons, *, jobs=None, scheduler=None, trust=False, again=False, seen=lambda graded, total: None):
-    """Grade all submissions of some lessons. `seen(graded, total)` is called as each is written; returns (graded, unchanged, failed) counts."""
-    with Book(of.coursedir, of.config) as book:
-        tasks, unchanged = [], 0
+    """Grade all submissions of some lessons. `seen(graded, total)` is called for each that is written, or failed.
+
+    Returns a Counter: of the reasons why submissions were graded (see Due), and of "unchanged" and "failed".
+    """
+    with _only_run(of.root), Book(of.coursedir, of.config) as book:
+        due, counts = [], Counter()
         for lesson in lessons:
             ensure_lesson(of, lesson, book)
-            more, same = pending(of, lesson, book, again)
-            tasks, unchanged = tasks + more, unchanged + same
-        if not tasks:
-            return 0, unchanged, 0
-        done = failed = 0
-        waiting = {}
-        with _client(jobs or os.cpu_count(), scheduler, len(tasks)) as client:
-            for graded in _results(client, tasks, trust):
-                failed += bool(graded.error)
-                if not graded.error:
-                    graded = _stamped(of, graded)
-                    waiting.setdefault(graded.lesson, []).append(graded)
-                    done += 1
-                    if len(waiting[graded.lesson]) >= BATCH:
-                        _write(of, book, graded.lesson, waiting.pop(graded.lesson))
-                seen(graded, len(tasks))
-            for lesson, batch in waiting.items():
-                _write(of, book, lesson, batch)
-        return done, unchanged, failed
+            with _disk():
+                more, unchanged = pending(of, lesson, book, again)
+            book.refresh_penalties(lesson, unchanged)       # due dates and extensions may have changed since
+            due, counts = due + more, counts + Counter(unchanged=len(unchanged))
+        if not due:
+            return counts
+        waiting, written = [], time.monotonic()
+
+        def write():
+            nonlocal waiting, written
+            batch, waiting, written = waiting, [], time.monotonic()
+            for lesson in lessons:
+                if mine := [g for g in batch if g.lesson == lesson]:
+                    _write(of, book, lesson, mine)
+                    for graded in mine:
+                        counts[graded.why] += 1
+                        seen(graded, len(due))
+
+        with _client(jobs or os.cpu_count(), scheduler, len(due)) as client:
+            prepare(client, lessons, trust, scheduler)
+            try:
+                for graded in _results(client, due, trust):
+                    if graded and graded.error:
+                        counts["failed"] += 1
+                        seen(graded, len(due))
+                    elif graded:
+                        waiting.append(graded)
+                    if len(waiting) >= BATCH or time.monotonic() - written > SECONDS:
+                        write()
+            except (KeyboardInterrupt, GradingError) as stop:
+                write()
+                if isinstance(stop, GradingError):
+                    raise
+                raise GradingError(f"Stopped. {counts.total() - counts['unchanged'] - counts['failed']} of {len(due)} are graded and written; "
+                                   "the same command goes on from here.") from None
+            write()
+        return counts
 
 
-def _stamped(of, graded):
-    from dataclasses import replace
+@contextlib.contextmanager
+def _only_run(root):
+    """One coordinator at a time in a course's folder: a lock that ends with its process, however that ends."""
+    try:
+        import fcntl
+    except ImportError:     # Windows
+        yield
+        return
+    path = root / "autograded" / ".grading"
+    with _disk():
+        path.parent.mkdir(exist_ok=True)
+        file = open(path, "w")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise GradingError("Another `grade` is running in this folder. Wait for its end, or end it, and run this again.") from None
+        yield
 
-    stamp = submission.timestamp(of.folder("submitted", graded.student, graded.lesson))
-    return replace(graded, timestamp=stamp, record=graded.record | {"timestamp": _stamp(stamp)})
+
+@contextlib.contextmanager
+def _disk():
+    """What the disk refuses becomes a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise GradingError(f"{error.strerror}: {error.filename}. What was graded before is written, nothing is half-written. Make room or set the "
+                           "permissions, and run the same command again: it goes on from here.") from None
 
 
 def _write(of, book, lesson, batch):
     """Notebooks first, then the gradebook, then the records that say it is done: a kill in between repeats the batch and loses nothing."""
-    for graded in batch:
-        folder = of.folder("autograded", graded.student, lesson)
-        _copy_beside(of.folder("submitted", graded.student, lesson), folder)
-        part = folder / f"{lesson}.ipynb.part"
-        part.write_text(graded.text, encoding="utf-8")
-        part.replace(folder / f"{lesson}.ipynb")
-    book.write(lesson, batch)
-    for graded in batch:
-        record.save(of.folder("autograded", graded.student, lesson), graded.record)
+    with _disk():
+        for graded in batch:
+            folder = of.folder("autograded", graded.student, lesson)
+            _copy_beside(of.folder("submitted", graded.student, lesson), folder, lesson)
+            record.write(folder / f"{lesson}.ipynb", graded.text)
+        book.write(lesson, batch)
+        for graded in batch:
+            record.save(of.folder("autograded", graded.student, lesson), graded.record)
 
 
-def _copy_beside(source, target):
-    """The time goes along. Other files that a learner submitted stay where they are: formgrader would serve a copy under the teacher's own address."""
+def _copy_beside(source, target, lesson):
+    """What lies beside the notebook (timestamp.txt, a learner's files) goes along, as nbgrader does it; what lay there before goes."""
     target.mkdir(parents=True, exist_ok=True)
-    stamp, copied = source / "timestamp.txt", target / "timestamp.txt"
-    copied.unlink(missing_ok=True)
-    if stamp.is_file():
-        shutil.copyfile(stamp, copied)
+    own = (f"{lesson}.ipynb", record.FILE)
+    beside = {p.name: p for p in source.iterdir() if p.is_file() and not p.is_symlink() and p.name not in own} if source.is_dir() else {}
+    for path in target.iterdir():
+        if path.name not in own and path.is_file():
+            path.unlink()
+    for name, path in beside.items():
+        shutil.copyfile(path, target / name)
 
 
 @contextlib.contextmanager
@@ -190,47 +303,70 @@ def _client(jobs, scheduler, count):
     from dask import config
     from distributed import Client, LocalCluster
 
+    warnings.filterwarnings("ignore", message="Sending large graph")        # a notebook may be large; it is sent once
     if scheduler:
         try:
             client = Client(scheduler, timeout=10)
-        except (OSError, ValueError) as error:
-            raise GradingError(f"There is no Dask scheduler at {scheduler} ({error}). Start one with `dask scheduler`.") from None
+        except (OSError, ValueError, TypeError, ImportError) as error:
+            raise GradingError(f"There is no Dask scheduler at {scheduler} ({str(error).splitlines()[0] if str(error) else type(error).__name__}). "
+                               "Start one with `dask scheduler`, and give its address as tcp://host:8786.") from None
         with client:
-            if not client.scheduler_info()["workers"]:
-                raise GradingError(f"The scheduler at {scheduler} has no workers. Start some with `dask worker {scheduler} --nthreads 1`.")
             yield client
         return
-    with config.set({"distributed.worker.daemon": False, "distributed.comm.timeouts.connect": "60s"}), \
+    with config.set({"distributed.comm.timeouts.connect": "60s", "distributed.worker.daemon": False}), \
             LocalCluster(n_workers=max(1, min(jobs, count)), threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50) as cluster, \
             Client(cluster) as client:
         yield client
 
 
-def _results(client, tasks, trust):
-    """The Graded of every task, as they come. At most a few are in flight for each worker, so that memory stays flat."""
-    from distributed import as_completed
+def prepare(client, lessons, trust, scheduler):
+    """Warm all workers up, and find out whether they can grade."""
+    if not client.nthreads():
+        raise GradingError(f"The scheduler at {scheduler} has no workers. Start some with `dask worker {scheduler} --nthreads 1 --nworkers auto`.")
+    found = client.run(get_ready, {lesson: record.definitions(lesson) for lesson in lessons}, trust, on_error="return")
+    broken = {worker: str(said) or type(said).__name__ for worker, said in found.items() if said != ""}
+    if broken:
+        worker, said = next(iter(broken.items()))
+        raise GradingError(f"{len(broken)} of {len(found)} workers cannot grade. The first, {worker}: {said}")
 
-    queue = iter(tasks)
-    width = 4 * max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
-    flying = as_completed()
-    by_key = {}
 
-    def launch():
-        for task in queue:
+def _results(client, due, trust):
+    """The Graded of every submission, as they come, and None from time to time when none comes."""
+    from distributed import CancelledError
+
+    definitions = {lesson: record.definitions(lesson) for lesson in {d.lesson for d in due}}
+    arrived, flying, todo = queue.SimpleQueue(), {}, iter(due)
+    width, last, alone = 0, 0.0, None
+    while True:
+        if time.monotonic() - last > SECONDS:       # workers may come and go
+            last, workers = time.monotonic(), len(client.nthreads())
+            width = IN_FLIGHT * workers
+            alone = None if workers else alone or last
+            if alone and last - alone > LONELY:
+                raise GradingError(f"There has been no worker for {LONELY} seconds. What came back is written; start workers, and run the same command "
+                                   "again: it goes on from here.")
+        while len(flying) < width and (next_one := next(todo, None)):
+            data, _ = submission.load(next_one.folder / f"{next_one.lesson}.ipynb")
+            task = Task(next_one.lesson, next_one.student, data, next_one.notes, next_one.seed, definitions[next_one.lesson])
+            stamp = submission.timestamp(next_one.folder)
             future = client.submit(grade_one, task, trust, pure=False, retries=2)
-            by_key[future.key] = task
-            flying.add(future)
+            flying[future.key] = (future, next_one, stamp)
+            future.add_done_callback(arrived.put)
+        if not flying and width:
             return
-
-    for _ in range(width):
-        launch()
-    for future in flying:
-        task = by_key.pop(future.key)
         try:
-            yield future.result()
+            future = arrived.get(timeout=SECONDS)
+        except queue.Empty:
+            yield None
+            continue
+        _, this, stamp = flying.pop(future.key)
+        try:
+            graded = future.result()
+            yield replace(graded, timestamp=stamp, why=this.why,
+                          record=graded.record | {"timestamp": _stamp(stamp), "size": len(graded.text.encode())})
+        except CancelledError:
+            raise GradingError("The connection to the scheduler is lost. What came back is written; run the same command again: it goes on from here.") from None
         except Exception as error:      # a worker lost too often, or a fault of the grader: this submission fails, the run goes on
-            yield Graded(task.lesson, task.student, error=f"{type(error).__name__}: {str(error).splitlines()[0][:300] if str(error) else ''}")
+            said = str(error).splitlines()[0][:300] if str(error) else ""
+            yield Graded(this.lesson, this.student, why=this.why, error=f"{type(error).__name__}: {said}")
         future.release()
-        launch()
-
-

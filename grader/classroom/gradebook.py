@@ -1,7 +1,10 @@
 """Write many grades at once, through nbgrader's own models: nbgrader's way costs a dozen commits a submission, this one a commit a batch."""
+from contextlib import contextmanager
+from datetime import timedelta
+
 from nbgrader.api import Comment, Grade, Gradebook, MissingEntry, Student, SubmittedAssignment, SubmittedNotebook
 from nbgrader.plugins import LateSubmissionPlugin
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import selectinload
 
 from grader.author import loads, released
@@ -26,8 +29,10 @@ class Book:
         self.db = self._gradebook.db
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, error, _):
         self._gradebook.close()
+        if isinstance(error, SQLAlchemyError):
+            raise GradebookError(f"The gradebook {_without_password(self.coursedir.db_url)} cannot be used: {_first(error)}") from None
 
     def is_current(self, lesson):
         """Does the gradebook have this lesson's cells as the release has them?"""
@@ -45,10 +50,26 @@ class Book:
 
     def write(self, lesson, batch):
         """Write a batch of Graded in one transaction."""
-        try:
+        with self._transaction():
             self._write(lesson, batch)
+
+    def refresh_penalties(self, lesson, students):
+        """Late penalties of submissions that are not graded again: due dates and extensions may have changed since."""
+        assignment, row = self._gradebook.find_assignment(lesson), self._gradebook.find_notebook(lesson, lesson)
+        late = self.db.query(SubmittedNotebook).filter(SubmittedNotebook.notebook_id == row.id, SubmittedNotebook.late_submission_penalty.is_not(None))
+        if assignment.duedate is None and not late.count():
+            return
+        with self._transaction():
+            for some in _pieces(students):
+                for notebook in self._notebooks(row, some).values():
+                    self._late(notebook, assignment)
+
+    @contextmanager
+    def _transaction(self):
+        try:
+            yield
             self.db.commit()
-        except OperationalError as error:
+        except SQLAlchemyError as error:
             self.db.rollback()
             raise GradebookError(f"The gradebook cannot be written ({_first(error)}). Is another program using it, or the disk full? "
                                  "Nothing was half-written; run the same command again.") from None
@@ -61,10 +82,7 @@ class Book:
             if name not in known:
                 self.db.add(Student(id=name))
         self.db.flush()
-        notebooks = {nb.assignment.student_id: nb for nb in self.db.query(SubmittedNotebook).join(SubmittedAssignment).filter(
-            SubmittedNotebook.notebook_id == row.id, SubmittedAssignment.student_id.in_(names)).options(
-                selectinload(SubmittedNotebook.grades).selectinload(Grade.cell),
-                selectinload(SubmittedNotebook.comments).selectinload(Comment.cell), selectinload(SubmittedNotebook.assignment))}
+        notebooks = self._notebooks(row, names)
         for graded in batch:
             notebook = notebooks.get(graded.student)
             if notebook is None:
@@ -73,7 +91,14 @@ class Book:
                 self.db.add(submission)
             notebook.assignment.timestamp = graded.timestamp
             self._grades(notebook, row, graded)
-            self._late(notebook, assignment, graded)
+            self._late(notebook, assignment)
+
+    def _notebooks(self, row, students):
+        """student -> SubmittedNotebook, with its grades and comments, of those that have one."""
+        return {nb.assignment.student_id: nb for nb in self.db.query(SubmittedNotebook).join(SubmittedAssignment).filter(
+            SubmittedNotebook.notebook_id == row.id, SubmittedAssignment.student_id.in_(students)).options(
+                selectinload(SubmittedNotebook.grades).selectinload(Grade.cell),
+                selectinload(SubmittedNotebook.comments).selectinload(Comment.cell), selectinload(SubmittedNotebook.assignment))}
 
     def _grades(self, notebook, row, graded):
         grades, comments = {g.cell_id: g for g in notebook.grades}, {c.cell_id: c for c in notebook.comments}
@@ -89,18 +114,20 @@ class Book:
         self.db.add(row)
         return row
 
-    def _late(self, notebook, assignment, graded):
+    def _late(self, notebook, assignment):
         """A late penalty, by the plug-in that nbgrader's configuration names."""
-        notebook.late_submission_penalty = None
-        if assignment.duedate is None or graded.timestamp is None:
-            return
-        extension = notebook.assignment.extension
-        late = (graded.timestamp - assignment.duedate - extension if extension else graded.timestamp - assignment.duedate).total_seconds()
+        submitted, extension, penalty = notebook.assignment.timestamp, notebook.assignment.extension or timedelta(), None
+        late = (submitted - assignment.duedate - extension).total_seconds() if assignment.duedate and submitted else 0
         if late > 0:
             score = sum((g.manual_score if g.manual_score is not None else g.auto_score or 0.0) + (g.extra_credit or 0.0) for g in notebook.grades)
             make = self.config.AssignLatePenalties.get("plugin_class") or LateSubmissionPlugin
-            penalty = make(config=self.config).late_submission_penalty(graded.student, score, late)
-            notebook.late_submission_penalty = None if penalty is None else min(max(penalty, 0.0), score)
+            penalty = make(config=self.config).late_submission_penalty(notebook.assignment.student_id, score, late)
+        notebook.late_submission_penalty = None if penalty is None else min(max(penalty, 0.0), score)
+
+
+def _pieces(items, size=200):
+    """A list in pieces: databases take so many parameters and no more."""
+    return (items[i:i + size] for i in range(0, len(items), size))
 
 
 def _first(error):

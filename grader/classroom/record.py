@@ -1,25 +1,37 @@
 """What is kept of a grading beside the autograded notebook: `graded.json`, small, for resuming, repeating and reporting."""
+import contextlib
 import functools
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import torch
 
 import grader
-from grader.author import released
-from grader.lessons import slug
+from grader.author import released, text_of
+from grader.lessons import lessons, slug
 
 FILE = "graded.json"
 READ_BY_ALL = ("answer.py", "exercise.py", "judge.py", "diagnose.py", "verdict.py", "classroom/rebuild.py", "classroom/examine.py")
 
 
-@functools.cache
 def definitions(lesson):
-    """A digest of all that a grade of this lesson depends on, but for the submission: exercises, judge, release, version of torch."""
-    home = Path(grader.__file__).parent
-    files = [home / "lessons" / f"{slug(lesson)}.py", *(home / name for name in READ_BY_ALL), released(lesson)]
-    return hashlib.sha256(b"".join(f.read_bytes() for f in files) + torch.__version__.encode()).hexdigest()[:16]
+    """A digest of all that a grade of this lesson depends on, but for the submission: exercises, judge, release, text, version of torch."""
+    return _definitions()[lesson]
+
+
+@functools.cache
+def _definitions():
+    """Of all lessons at once, and once a process: a file that changes later is not what this process has imported."""
+    home, version = Path(grader.__file__).parent, torch.__version__.partition("+")[0].encode()
+    common = b"".join((home / name).read_bytes() for name in READ_BY_ALL)
+    digests = {}
+    for lesson in lessons():
+        files = [home / "lessons" / f"{slug(lesson)}.py", text_of(lesson), released(lesson)]
+        parts = [f.read_bytes() if f.exists() else b"" for f in files]
+        digests[lesson] = hashlib.sha256(b"\0".join([common, version, *parts])).hexdigest()[:16]
+    return digests
 
 
 def content(data):
@@ -27,12 +39,26 @@ def content(data):
     return hashlib.sha256(b"none" if data is None else b"some" + data).hexdigest()[:16]
 
 
+def write(path, text):
+    """Write a file whole, or not at all, and onto the disk before this returns: a machine may lose its power."""
+    part = path.with_name(path.name + ".part")
+    try:
+        part.unlink(missing_ok=True)
+        with open(part, "x", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise type(error)(error.errno, error.strerror, str(path)) from None
+
+
 def save(folder, record):
-    """Write the record of a grading, whole or not at all."""
+    """Write the record of a grading."""
     Path(folder).mkdir(parents=True, exist_ok=True)
-    part = Path(folder, FILE + ".part")
-    part.write_text(json.dumps(record, ensure_ascii=False) + "\n", encoding="utf-8")
-    part.replace(Path(folder, FILE))
+    write(Path(folder, FILE), json.dumps(record, ensure_ascii=False) + "\n")
 
 
 def load(folder):
