@@ -3,6 +3,7 @@
 The cell's outputs are written here, too: the panel, and one result that holds the points, which nbgrader reads as partial credit.
 """
 import base64
+import functools
 import logging
 import secrets
 import time
@@ -104,6 +105,12 @@ def _judge(exercise, session, seed, source):
         return Verdict(exercise.name, ERROR, exercise.points, "This answer could not be judged. It counts as none until a person has looked at it.", seed=seed)
 
 
+@functools.cache
+def _course_answers(module):
+    """The course's answers in a lesson, by name, read once a process."""
+    return solution_cells(next(n for n in lessons() if slug(n) == module))
+
+
 class _NoAnswer(Exception):
     """The name is not bound to anything that can be called."""
 
@@ -114,9 +121,9 @@ def _write(cell, verdict):
     cell.execution_count = None
     text = verdict.message + (f"\n({_who_spoke(verdict)})" if verdict.called else "")
     cell.outputs = [
-        nbformat.v4.new_output("display_data", data={"text/plain": text, "text/html": f'<div class="{NO_MATH}">{verdict.html()}</div>'},
+        _made("display_data", data={"text/plain": text, "text/html": f'<div class="{NO_MATH}">{verdict.html()}</div>'},
                                metadata={"grader": {"seed": verdict.seed, "verdict": verdict.summary()}}),
-        nbformat.v4.new_output("execute_result", data={"text/plain": repr(points)}, execution_count=None),
+        _made("execute_result", data={"text/plain": repr(points)}, execution_count=None),
     ]
 
 
@@ -146,15 +153,15 @@ class _Session:
             outcome = self._run(self._alive(), cell.source)
         except ChildDied as death:
             self._died(death)
-            cell.outputs = [nbformat.v4.new_output("error", ename="InterpreterDied", evalue=death.says, traceback=[death.says])]
+            cell.outputs = [_made("error", ename="InterpreterDied", evalue=death.says, traceback=[death.says])]
             return
         cell.outputs = [_output(o) for o in outcome.outputs if self._fits(o)]
         if len(cell.outputs) < len(outcome.outputs):
-            cell.outputs.append(nbformat.v4.new_output("stream", name="stdout", text=UNSHOWN))
+            cell.outputs.append(_made("stream", name="stdout", text=UNSHOWN))
         if outcome.dropped:
-            cell.outputs.append(nbformat.v4.new_output("stream", name="stdout", text=f"… {outcome.dropped} more outputs were cut.\n"))
+            cell.outputs.append(_made("stream", name="stdout", text=f"… {outcome.dropped} more outputs were cut.\n"))
         if outcome.error:
-            cell.outputs.append(nbformat.v4.new_output("error", ename=outcome.error.type, evalue=outcome.error.text,
+            cell.outputs.append(_made("error", ename=outcome.error.type, evalue=outcome.error.text,
                                                        traceback=outcome.error.traceback.splitlines() or [outcome.error.one_line]))
         self.done.append(cell.source)       # also where it failed: what it did before it failed stays done
 
@@ -167,10 +174,8 @@ class _Session:
 
     def lend(self, exercise):
         """Give `ready` the course's answer to an exercise that is judged and not passed, as it does at home. Never one that is still open."""
-        lesson = next(n for n in lessons() if slug(n) == exercise.lesson)
-        sources = solution_cells(lesson)
-        before = list(sources)[:list(sources).index(exercise.name) + 1]
-        answers = {n: sources[n] for n in before}
+        sources = _course_answers(exercise.lesson)
+        answers = {n: sources[n] for n in list(sources)[:list(sources).index(exercise.name) + 1]}
         source = f"__import__('grader').lend({answers!r})"
         try:
             self._run(self._alive(), source)
@@ -204,12 +209,17 @@ class _Session:
         return self.child
 
 
+def _made(kind, **fields):
+    """An output, not yet validated: the notebook is, once, when it is written. Validating each alone costs more than judging."""
+    return nbformat.from_dict({"output_type": kind} | ({"metadata": {}} if kind in ("display_data", "execute_result") else {}) | fields)
+
+
 def _output(output):
     if output.kind in ("stdout", "stderr"):
-        return nbformat.v4.new_output("stream", name=output.kind, text=output.text)
+        return _made("stream", name=output.kind, text=output.text)
     data = {"text/plain": output.text}
     if output.png:
         data["image/png"] = base64.b64encode(output.png).decode()
     if output.kind == "result":
-        return nbformat.v4.new_output("execute_result", data=data, execution_count=None)
-    return nbformat.v4.new_output("display_data", data=data)
+        return _made("execute_result", data=data, execution_count=None)
+    return _made("display_data", data=data)

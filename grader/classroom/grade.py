@@ -4,6 +4,7 @@ Everything goes through Dask, on this machine by default, on a cluster when its 
 A submission whose content and definitions are unchanged is not graded again; a killed run goes on where it stopped.
 """
 import contextlib
+import functools
 import os
 import queue
 import shutil
@@ -113,7 +114,7 @@ def grade_one(task, trust=False):
     if task.definitions not in (None, record.definitions(task.lesson)):
         raise GradingError(OTHER_COURSE)
     found, notes = (None, []) if task.data is None else submission.parse(task.data)
-    notebook, more = rebuild(loads(released(task.lesson)), found)
+    notebook, more = rebuild(_release(task.lesson), found)
     with _one_at_a_time:
         examined = examine(notebook, shared_jail(trust), new_seed() if task.seed is None else task.seed, [*task.notes, *notes, *more])
     cells = [c for c in examined.notebook.cells if "nbgrader" in c.metadata]
@@ -122,6 +123,12 @@ def grade_one(task, trust=False):
         record.make(task.lesson, record.content(task.data), examined),
         {c.metadata.nbgrader.grade_id: determine_grade(c)[0] for c in cells if is_grade(c)},
         frozenset(c.metadata.nbgrader.grade_id for c in cells if is_solution(c) and c.metadata.nbgrader.get("checksum") == compute_checksum(c)))
+
+
+@functools.cache
+def _release(lesson):
+    """A lesson's release, read once a process. Rebuild copies what it takes from it."""
+    return loads(released(lesson))
 
 
 OTHER_COURSE = "it has another version of the course, or of torch. Install the same there, and start the worker again"

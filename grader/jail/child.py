@@ -145,7 +145,7 @@ def make_shell():
     """The one shell, as it is before a learner's first cell."""
     config = Config()
     config.HistoryManager.enabled = False
-    shell = Shell.instance(config=config, colors="nocolor")
+    shell = Shell.instance(config=config, colors="nocolor", xmode="Plain")      # Python's own tracebacks: IPython's take 50 times as long
     sys.stdout, sys.stderr = _Stream("stdout"), _Stream("stderr")
     shell.enable_matplotlib("inline")
     return shell
