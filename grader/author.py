@@ -8,7 +8,9 @@ Behind every exercise the build adds the graded cell `check("bce")`.
 import ast
 import functools
 import math
+import os
 import re
+import sys
 import tempfile
 from pathlib import Path
 
@@ -130,11 +132,19 @@ def build(lesson):
     return path
 
 
+def programs_on_path():
+    """Put this Python's own programs on PATH: nbgrader calls `alembic` by its name."""
+    here = str(Path(sys.executable).parent)
+    if here not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PATH", "")]))
+
+
 def release(lesson, target=RELEASE, database=None):
     """Write the release of a lesson from its instructor's notebook, through nbgrader. database: of the gradebook that is to know the lesson."""
     from nbgrader.apps import NbGraderAPI
     from traitlets.config import Config
 
+    programs_on_path()
     config = Config()
     config.CourseDirectory.root = str(ROOT)
     config.CourseDirectory.source_directory = "solutions"

@@ -94,6 +94,7 @@ def course():
 
     if not Path("nbgrader_config.py").exists():
         raise GradingError(f"There is no nbgrader_config.py in {Path.cwd()}: run this in the course's folder.")
+    programs_on_path()
     app = NbGrader()
     app.initialize([])
     app.coursedir.root = str(Path.cwd())

@@ -3,6 +3,9 @@ import os
 
 import pytest
 
+from grader.author import programs_on_path
+
+programs_on_path()
 
 def _no_skip(report):
     if os.environ.get("NO_SKIPS") and report.skipped and not hasattr(report, "wasxfail"):
