@@ -242,11 +242,11 @@ print(F.binary_cross_entropy_with_logits(table, answers, weight=per_patient[:, N
 #
 # $$ \ell(z, y) = -\bigl( w\, y \log \sigma(z) + (1 - y) \log (1 - \sigma(z)) \bigr) $$
 #
-# By hand, with $w = 3$, for the second patient (label 1, probability 0.8808) and the fourth (label 0, probability 0.6225):
+# By hand, with $w = 3$, for the second patient (label 1, probability 0.8808) and the fourth (label 0, probability 0.62246):
 
 # %%
 print(f"patient 2: {-3 * math.log(0.8808):.4f}")
-print(f"patient 4: {-math.log(1 - 0.6225):.4f}")
+print(f"patient 4: {-math.log(1 - 0.62246):.4f}")
 
 # %% [markdown]
 # The formula as it stands breaks for a sure model. At a logit of 1000, right for label 1 and wrong for label 0, as value and as gradient:
@@ -311,8 +311,8 @@ print(f"the benign together    {z.grad[y == 0].sum():8.1f}")
 z_weighted = fit(lambda z, y: F.binary_cross_entropy_with_logits(z, y, pos_weight=fair))
 for name, z in [("plain", z_plain), ("pos_weight", z_weighted)]:
     precision, recall = measure(z, y)
-    hit_rate = ((z > 0) == (y == 1)).double().mean()
-    print(f"{name:10}  accuracy {hit_rate:.2f}  precision {precision:.2f}  recall {recall:.2f}  {(z[y == 1] > 0).sum():2} found, {(z > 0).sum():3} alarms")
+    accuracy = ((z > 0) == (y == 1)).double().mean()
+    print(f"{name:10}  accuracy {accuracy:.2f}  precision {precision:.2f}  recall {recall:.2f}  {(z[y == 1] > 0).sum():2} found, {(z > 0).sum():3} alarms")
 
 # %% [markdown]
 # Accuracy *falls* by 19 points, and the model has become useful: it finds 15 of the 19 instead of 2. The price is in the last column. Of about a hundred
@@ -420,12 +420,27 @@ for label in (1.0, 0.0):
 # With $\gamma = 0$ and $\alpha = 0.5$ it is half the cross-entropy: a check that every generalisation should pass. `torch.nn` has no focal loss;
 # torchvision calls it `torchvision.ops.sigmoid_focal_loss`.
 #
+# Two slips of the pen are common: $p_t$ stands where $1 - p_t$ belongs, or $\gamma$ is a factor instead of the exponent. Four samples, from settled to badly wrong. Predict
+# for which of them each slip does the most harm.
+
+# %%
+p_t = torch.tensor([0.99, 0.9, 0.5, 0.1], dtype=torch.float64, requires_grad=True)
+factors = {"focal, gamma 2 ": (1 - p_t) ** 2, "p_t, swapped   ": p_t ** 2, "gamma times    ": 2 * (1 - p_t)}
+print("p_t                   ", *(f"{value:7.4f}" for value in p_t))
+for name, factor in factors.items():
+    (slope,) = torch.autograd.grad((-factor * torch.log(p_t)).sum(), p_t)
+    print(name, "factor", *(f"{value:7.4f}" for value in factor), "  slope", *(f"{value:8.4f}" for value in slope))
+
+# %% [markdown]
+# Swapped, the settled samples keep their loss and the worst one nearly nothing; its slope is even positive, so that training makes it *worse*. As a factor, $\gamma$ leaves a sample
+# with $p_t = 0.9$ a fifth of its loss where the focal loss leaves a hundredth.
+#
 # The picture, for a patient with label 1 and without $\alpha$:
 
 # %%
 z = torch.linspace(-4, 5, 300, dtype=torch.float64, requires_grad=True)
 fig, (left, right) = plt.subplots(1, 2)
-for gamma, style in [(0, LINE["cross-entropy"]), (2, LINE["focal"]), (5, LINE["weighted"])]:
+for gamma, style in [(0, LINE["cross-entropy"]), (2, LINE["focal"]), (5, LINE["focal"] | {"linestyle": ":"})]:
     loss = torch.stack([2 * focal_ready(zi, torch.ones_like(zi), alpha=0.5, gamma=float(gamma)) for zi in z])
     (slope,) = torch.autograd.grad(loss.sum(), z)
     left.plot(z.detach(), loss.detach(), **style, label=f"gamma {gamma}")
@@ -527,7 +542,7 @@ print(f"pos_weight, threshold 0.50: precision {precision:.2f}  recall {recall:.2
 # - Three mistakes people make with them: they report accuracy where silence is nearly always right; they write
 #   `pos_weight=[negative, positive]`; they read the outputs of a weighted model as probabilities.
 #
-# **Before:** `04_logistic_regression`. **Next:** `06_softmax`, where there are more than two classes.
+# **Before:** `04_logistic_regression`, a classifier trained with your own loss. **Next:** `06_softmax`, where there are more than two classes.
 #
 # **Read on:** PyTorch's page of
 # [`BCEWithLogitsLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html); Lin et al.,
