@@ -223,7 +223,8 @@ show("Left, contour lines of the loss over weight and bias, a valley with its lo
 # ## How large is too large?
 #
 # A step is safe as long as the surface does not curve up faster than the step assumes. For this loss no direction curves more than a quarter of
-# the largest eigenvalue of $A^\top A / N$, where $A$ is $X$ with a column of ones for the bias. Below 2 divided by that, every step goes down. The same
+# the largest eigenvalue of $A^\top A / N$, where $A$ is $X$ with a column of ones for the bias. (If eigenvalues are new to you: read it
+# as one number, computed from the data, that says how strongly the surface can curve.) Below 2 divided by that, every step goes down. The same
 # patients, three times:
 
 # %%

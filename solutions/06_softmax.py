@@ -223,7 +223,7 @@ for panel, dim in zip(panels, (1, 0)):
     panel.imshow(p, vmin=0, vmax=1, aspect="auto")
     for (i, j), value in [((i, j), p[i, j].item()) for i in range(4) for j in range(5)]:
         panel.text(j, i, f"{value:.2f}", ha="center", va="center", color="black" if value > 0.5 else "white")
-    rows = [f"{i}   (sum {total:.2f})" for i, total in enumerate(p.sum(1).tolist())]
+    rows = [f"{i}   (sum {total:.2f})" for i, total in enumerate(p.sum(1).tolist(), start=1)]
     panel.set(title=f"dim={dim}", xlabel="class", ylabel="sample", xticks=range(5), yticks=range(4), yticklabels=rows)
     panel.grid(False)
 show("Two tables of softmax results for 4 samples and 5 classes, bright where large. Left, dim=1: each row sums to 1. "
@@ -244,7 +244,7 @@ for dim in (1, 0):                                   # and the slope of log p fo
     print("      slope", [f"{entry + 0.0:.4f}" for entry in slope[0]])
 
 # %% [markdown]
-# With nobody to compete with, each class gets 1. And all slopes are 0: nothing would be learnt. What a model says about a sample must not
+# With nobody to compete with, each class gets 1. And all slopes are 0: nothing would be learned. What a model says about a sample must not
 # depend on the other samples in the batch.
 #
 # And without any `dim`? PyTorch chooses one, and the choice is old. Here is a tensor of 2 sentences, 3 words each, 4 classes for every
@@ -328,7 +328,7 @@ print("flower 100", iris_probabilities[100])
 print(f"right   {(ready('predict_class')(iris_logits) == species).double().mean():.2f}")
 
 # %% [markdown]
-# Flower 0 is a clear case; flower 100 has a little doubt about it. With no training at all, 96 per cent are right.
+# Flower 0 is a clear case; about flower 100 the model has a little doubt. With no training at all, 96 per cent are right.
 #
 # ## How sure? The temperature
 #

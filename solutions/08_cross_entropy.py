@@ -142,7 +142,7 @@ print(f"labels as one-hot rows  {words * vocabulary * bytes_each / 1e6:8.3f} MB"
 # %% [markdown]
 # ## Exercise: `cross_entropy_indices`
 #
-# Write the mean loss from probabilities and class numbers, without making a one-hot matrix. You have seen what the row and column numbers
+# Write the mean loss from probabilities and class numbers (PyTorch says *class indices*), without making a one-hot matrix. You have seen what the row and column numbers
 # are; the decision is how to get both from `y` alone, for any batch.
 
 # %% exercise="cross_entropy_indices"

@@ -42,7 +42,7 @@ for name, p in zip(weather, town.tolist()):
 #
 # $$ H(p) = -\sum_c p_c \log p_c $$
 #
-# This is the **entropy** of $p$. By hand, outcome by outcome:
+# This is the **entropy** of $p$; with the natural logarithm its unit is called the nat. By hand, outcome by outcome:
 
 # %%
 parts = [0.5 * 0.6931, 0.25 * 1.3863, 0.125 * 2.0794, 0.125 * 2.0794]

@@ -154,8 +154,8 @@ print("gradient", z.grad)
 
 # %%
 nothing = torch.zeros_like(logits)
-print(f"yours                            {ready('hinge')(logits, y_signs):.4f}")
-print(f"modular, nn.MarginRankingLoss    {nn.MarginRankingLoss(margin=1.0)(logits, nothing, y_signs):.4f}")
+print(f"yours                             {ready('hinge')(logits, y_signs):.4f}")
+print(f"modular, nn.MarginRankingLoss     {nn.MarginRankingLoss(margin=1.0)(logits, nothing, y_signs):.4f}")
 print(f"functional, F.margin_ranking_loss {F.margin_ranking_loss(logits, nothing, y_signs, margin=1.0):.4f}")
 assert torch.isclose(ready("hinge")(logits, y_signs), nn.MarginRankingLoss(margin=1.0)(logits, nothing, y_signs))
 

@@ -98,7 +98,7 @@ def _(z, y): return -torch.sigmoid(y * z).clamp(min=1e-12).log().mean()
 @exercise(points=2, without=[F.hinge_embedding_loss, nn.HingeEmbeddingLoss, F.margin_ranking_loss, nn.MarginRankingLoss, F.multi_margin_loss, nn.MultiMarginLoss], hints=[
     "How much is missing until the margin y·z is 1? If nothing is missing, the sample costs nothing.",
     "max(0, 1 − y·z) for each sample: `clamp(min=0)`, or relu. Then the mean."],
-    built="The hinge loss of support vector machines. `torch.nn` has no loss for exactly this; with two classes `nn.MultiMarginLoss` is its nearest relative.")
+    built="The hinge loss of support vector machines. `torch.nn` has no loss of that name; `nn.MarginRankingLoss(margin=1)` of the scores against 0 computes it.")
 def hinge(z, y):
     return torch.relu(1 - y * z).mean()
 
