@@ -20,7 +20,7 @@ from pathlib import Path
 import nbformat
 from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution
 
-from grader.author import ROOT, LessonError, loads, release, released
+from grader.author import ROOT, LessonError, loads, programs_on_path, release, released
 from grader.classroom import record, submission
 from grader.classroom.gradebook import Book, GradebookError
 from grader.exercise import exercises
@@ -322,7 +322,7 @@ def _client(jobs, scheduler, count):
             yield client
         return
     with config.set({"distributed.comm.timeouts.connect": "60s", "distributed.worker.daemon": False}), \
-            LocalCluster(n_workers=max(1, min(jobs, count)), threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50) as cluster, \
+            LocalCluster(n_workers=max(1, min(jobs, count)), threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", silence_logs=50) as cluster, \
             Client(cluster) as client:
         yield client
 
