@@ -151,8 +151,7 @@ def _pictures(cell):
     """PNG attachments under harmless names."""
     kept = {}
     for name, bundle in cell.get("attachments", {}).items():
-        data = bundle.get("image/png") if isinstance(bundle, dict) else None
-        data = "".join(data) if isinstance(data, list) and all(isinstance(d, str) for d in data) else data
+        data = bundle.get("image/png")
         if len(kept) < PICTURES and re.fullmatch(r"[\w.-]{1,80}", name, re.A) and isinstance(data, str):
             try:
                 picture = base64.b64decode(re.sub(r"\s", "", data), validate=True)
@@ -180,4 +179,5 @@ def harmless(markdown, pictures=()):
     text = re.sub(r"\]:", "] :", text)
     text = re.sub(r"(`{3,}|~{3,})(?=[^\n]*mermaid)", r"\1diagram ", text, flags=re.I)
     text = re.sub(r"(?i)\b(javascript|vbscript|data)\s*:", r"\1 :", text)
+    text = re.sub(r"(?i)\b(https?|ftp):(?=/)", r"\1: ", text)      # a bare address would become a link
     return TEX.sub(lambda m: "\\ ", text)

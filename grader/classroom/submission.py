@@ -103,8 +103,16 @@ def _cell(raw):
     if isinstance(grade_id, str):
         cell.metadata["nbgrader"] = {"grade_id": grade_id}
     if isinstance(raw.get("attachments"), dict):
-        cell["attachments"] = raw["attachments"]
+        cell["attachments"] = {name: {"image/png": found} for name, bundle in raw["attachments"].items() if (found := _png(bundle))}
     return cell
+
+
+def _png(bundle):
+    """The text of an attached PNG, as notebooks hold it, or None."""
+    data = bundle.get("image/png") if isinstance(bundle, dict) else None
+    if isinstance(data, list) and all(isinstance(d, str) for d in data):
+        data = "".join(data)
+    return data if isinstance(data, str) else None
 
 
 def shown(name, most=80):

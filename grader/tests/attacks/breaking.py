@@ -1,0 +1,74 @@
+"""Submissions that end, hang, flood or starve what runs them. A death or a hang costs its own question, and nothing else."""
+import textwrap
+
+from grader.tests.attacks import ALL, RIGHT, WRONG, Attack
+
+
+def answer(name, body, **expected):
+    """`bce` does something else than answer."""
+    lines = "\n".join("    " + line for line in body.splitlines())
+    return Attack(name, {"bce": f'def bce(p, y, reduction="mean"):\n{lines}\n    return torch.zeros(3)[0]'}, **{"lost": ("bce",)} | expected)
+
+
+def cell(name, code, **expected):
+    """A cell of the learner's own does it; all answers are right."""
+    return Attack(name, cell=code, **expected)
+
+
+DEAF = "import signal\nfor n in range(1, 65):\n    try: signal.signal(n, signal.SIG_IGN)\n    except (OSError, ValueError): pass\n"
+
+ATTACKS = [
+    answer("a loop without end", "while True: pass", says=("nothing came back",)),
+    answer("a loop that catches everything", "while True:\n    try:\n        while True: pass\n    except BaseException: pass"),
+    answer("a loop deaf to signals", DEAF + "while True: pass"),
+    answer("a sleep", "import time; time.sleep(10**6)"),
+    answer("a loop in compiled code", "import re; re.match(r'(a+)+$', 'a' * 60 + 'b')"),
+    answer("a lock that nobody opens", "import threading; lock = threading.Lock(); lock.acquire(); lock.acquire()"),
+    answer("an end by os._exit", "import os; os._exit(0)"),
+    answer("an end by sys.exit", "import sys; sys.exit(0)"),
+    answer("an end by a signal", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"),
+    answer("a crash in compiled code", "import ctypes; ctypes.string_at(0)"),
+    answer("an abort", "import os; os.abort()"),
+    answer("a stack that overflows", "import sys; sys.setrecursionlimit(10**9)\nclass A:\n    def __repr__(self): return repr([self])\nrepr(A())"),
+    answer("a recursion without end", "return bce(p, y)"),
+    answer("KeyboardInterrupt", "raise KeyboardInterrupt"),
+    answer("an exception that cannot be shown", "class Odd(Exception):\n    def __str__(self): raise SystemExit\n    __repr__ = __str__\nraise Odd"),
+    answer("an exception of a million characters", "raise ValueError('x' * 10**6)"),
+    answer("memory without end", "kept = []\nwhile True: kept.append(bytearray(1 << 26))"),
+    answer("a tensor larger than the machine", "torch.zeros(10**13)"),
+    answer("a result of 800 MB", "return torch.zeros(10**8, dtype=torch.float64)"),
+    answer("a result of a million tensors", "return [p] * 10**6"),
+    answer("a result nested without end", "a = []\nfor _ in range(10**5): a = [a]\nreturn a"),
+    answer("a result that contains itself", "a = []; a.append(a); return a"),
+    answer("forks without end", "import os\nfor _ in range(200):\n    if os.fork() == 0:\n        while True: pass"),
+    answer("a fork that answers too", "import os\nif os.fork() == 0: return torch.zeros(3)[0]"),
+    answer("threads without end", "import threading, time\nfor _ in range(5000): threading.Thread(target=time.sleep, args=(100,), daemon=True).start()"),
+    answer("text without end", "for _ in range(10**9): print('x' * 10**5)"),
+    answer("a frame of one's own on the wire", "import os, socket\nfor n in map(int, os.listdir('/proc/self/fd')):\n    try: socket.socket(fileno=os.dup(n)).send(b'GRD1' + bytes(200))\n    except OSError: pass",
+           notes=("It interfered with the way",)),
+    answer("a right answer twice on the wire", "from grader.jail import wire\nkeep = wire.send\nwire.send = lambda s, *a: (keep(s, *a), keep(s, *a))", notes=("It interfered with the way",)),
+    answer("the wire is closed", "import os; os.closerange(3, 100)"),
+    answer("the wire drips", "from grader.jail import wire\nimport time\ndef drip(s, *a):\n    s.settimeout(None)\n    while True: s.send(b'G'); time.sleep(0.05)\nwire.send = drip"),
+    answer("a header of a terabyte", "from grader.jail import wire\nwire.send = lambda s, *a: s.sendall(wire.PREFIX.pack(wire.MAGIC, 1 << 31, 1 << 40) + b'x' * 999)", notes=("It interfered with the way",)),
+    answer("a pickle on the wire", "from grader.jail import wire\nimport pickle, os\nclass P:\n    def __reduce__(self): return os.system, ('touch /tmp/OVER',)\nwire.send = lambda s, *a: s.sendall(pickle.dumps(P()) * 99)",
+           notes=("It interfered with the way",)),
+    answer("one case in three hangs", "if reduction == 'none':\n    while True: pass\n" + textwrap.dedent(RIGHT.partition("\n")[2]), lost=(), part=("bce",)),
+    Attack("every answer hangs", {n: f"def {n}(*a, **k):\n    while True: pass" for n in ALL}, lost=ALL),
+    Attack("every answer ends the interpreter", {n: f"import os\ndef {n}(*a, **k): os._exit(1)" for n in ALL}, lost=ALL),
+    cell("a cell that loops", "while True: pass", notes=("It did not come to an end",)),
+    cell("a cell that ends the interpreter", "import os; os._exit(0)", notes=("The interpreter ended",)),
+    cell("a cell that exits", "import sys; sys.exit(1)"),
+    cell("a cell that does not parse", "def f(:\n  '''"),
+    cell("a cell with a zero byte", "x = 1\0"),
+    cell("a cell that warns", "import warnings, sys\nwarnings.warn('careful'); print('no harm', file=sys.stderr)"),
+    cell("a cell that prints 100 MB", "for _ in range(1000): print('x' * 100_000)", shows=("were cut",)),
+    cell("a cell that shows 1000 pictures", "import base64, os, zlib, struct\nfrom IPython.display import display, Image\ndef chunk(k, d): return struct.pack('>I', len(d)) + k + d + struct.pack('>I', zlib.crc32(k + d))\n"
+         "png = b'\\x89PNG\\r\\n\\x1a\\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', 500, 500, 8, 0, 0, 0, 0)) + chunk(b'IDAT', zlib.compress(os.urandom(500 * 501), 0)) + chunk(b'IEND', b'')\n"
+         "for _ in range(1000): display(Image(png))", shows=("more outputs were cut",)),
+    cell("a cell that leaves daemons", "import os\nfor _ in range(5):\n    if os.fork() == 0:\n        os.setsid()\n        while True: pass"),
+    cell("a cell that fills the disk", "try:\n    f = open('full', 'wb')\n    while True: f.write(bytes(1 << 20))\nexcept OSError as error: print('held', type(error).__name__)", shows=("held",)),
+    cell("a cell that makes a million files", "import os, itertools\ntry:\n    for i in itertools.count(): open(f'f{i}', 'w').close()\nexcept OSError: pass", notes=("It did not come to an end",)),
+    cell("a folder in a folder, a thousand times", "import os\nfor _ in range(1200): os.mkdir('d'); os.chdir('d')\nos.chdir('/box/work')"),
+    cell("a torch that has no tensors", "import torch\ntorch.log = torch.Tensor.log = None", lost=("bce_per_sample", "bce", "bce_clamped")),
+    Attack("what one answer leaves does not break the next", {"bce": WRONG["bce"] + "\nimport builtins\nbuiltins.len = None"}, lost=("bce",)),
+]

@@ -1,0 +1,132 @@
+"""Grading cannot be forged, robbed or broken: every attack and every damage, graded for real, in one jail that survives them all."""
+import contextlib
+import json
+import os
+import secrets
+import socket
+
+import nbformat
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from grader.author import SOLUTIONS
+from grader.classroom import plugins, submission
+from grader.classroom.grade import Task, grade_one
+from grader.jail import Jail, Limits, doctor
+from grader.lessons import exercises_of
+from grader.tests import course
+from grader.tests.attacks import LESSON, Attack, attacks
+
+WALLS = doctor.walls()
+needs_walls = pytest.mark.skipif(not WALLS.ok, reason=f"no walls on this machine: {WALLS.why}")
+LIMITS = Limits(memory_mb=512, cpu_seconds=60, cell_seconds=4, question_seconds=1.5, exercise_seconds=6, notebook_seconds=60, disk_mb=32)
+CASES = [(kind, attack) for kind, several in attacks().items() for attack in several]
+MOST = 2 << 20      # bytes of a record and a notebook's text that a submission may grow to, without its pictures
+
+
+@pytest.fixture(scope="module")
+def facts(tmp_path_factory):
+    """Things of this machine that are really there, and must be out of reach."""
+    folder = tmp_path_factory.mktemp("teacher")
+    (folder / "secret").write_text("OVER: the secret was read")
+    (folder / "gradebook.db").write_text("OVER")
+    (folder / "submitted").mkdir()
+    marker = secrets.token_hex(8)
+    os.environ["GRADER_TEST_MARKER"] = marker
+    facts = {"secret": str(folder / "secret"), "gradebook": str(folder / "gradebook.db"), "submitted": str(folder / "submitted"),
+             "socket": str(folder / "socket"), "abstract": f"grader-{marker}", "solutions": str(SOLUTIONS), "marker": marker}
+    with contextlib.ExitStack() as stack:
+        for family, address in ((socket.AF_INET, ("127.0.0.1", 0)), (socket.AF_UNIX, facts["socket"]), (socket.AF_UNIX, "\0" + facts["abstract"])):
+            server = stack.enter_context(socket.socket(family))
+            server.bind(address)
+            server.listen()
+            if family == socket.AF_INET:
+                facts["port"] = server.getsockname()[1]
+        yield facts
+    del os.environ["GRADER_TEST_MARKER"]
+
+
+@pytest.fixture(scope="module")
+def jail(facts):
+    with Jail(LIMITS) as jail, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plugins, "shared_jail", lambda trust=False: jail)
+        yield jail
+        assert not jail.notes, f"the jail itself broke: {jail.notes}"
+
+
+ROWS = []
+
+
+def submitted(folder, attack, facts):
+    """The folder of a submission, as a teacher finds it under submitted/."""
+    nb = json.loads(nbformat.writes(course.answered(LESSON, course.solution_cells(LESSON) | attack.answers)))
+    if attack.change:
+        attack.change(nb)
+    if attack.cell:
+        source = (f"FACTS = {facts!r}\n" if "FACTS" in attack.cell else "") + attack.cell
+        nb["cells"].insert(0, {"cell_type": "code", "source": source, "metadata": {}, "outputs": [], "execution_count": None, "id": "own"})
+    (folder / f"{LESSON}.ipynb").write_text(json.dumps(nb), encoding="utf-8")
+    if attack.submit:
+        attack.submit(folder)
+
+
+def graded(folder):
+    """What `python -m grader grade` does with one submission."""
+    notes = submission.tidy(folder, LESSON)
+    data, more = submission.load(folder / f"{LESSON}.ipynb")
+    return grade_one(Task(LESSON, "eve", data, (*notes, *more)))
+
+
+@needs_walls
+@pytest.mark.parametrize("kind, attack", CASES, ids=[f"{kind}-{attack.name}" for kind, attack in CASES])
+def test_contained(kind, attack, tmp_path, jail, facts):
+    before = sum(len(names) for _, _, names in os.walk(tmp_path))
+    submitted(tmp_path, attack, facts)
+    found = graded(tmp_path)
+    verdicts, record = found.record["verdicts"], json.dumps(found.record, ensure_ascii=False)
+    got = {n: v["points"] for n, v in verdicts.items()}
+    ROWS.append((kind, attack.name, got, found.record["notes"], verdicts))
+    for name, exercise in exercises_of(LESSON).items():
+        if name in attack.lost:
+            assert got[name] == 0, verdicts[name]
+        elif name in attack.part:
+            assert 0 < got[name] < exercise.points, verdicts[name]
+        else:
+            assert got[name] == exercise.points, (verdicts[name], found.record["notes"])
+        assert found.scores[f"test_{name}"] == got[name]
+    notebook = nbformat.reads(found.text, as_version=4)
+    nbformat.validate(notebook)
+    outputs = "".join(str(o.get("text") or o.get("data", {}).get("text/plain") or o.get("traceback")) for c in notebook.cells for o in c.get("outputs", ()))
+    head = notebook.cells[0].source if notebook.cells[0].id == "submission-notes" else ""
+    assert bool(head) == bool(found.record["notes"])
+    for word in attack.notes:
+        assert word in " ".join(found.record["notes"]) and word in head
+    findings = json.dumps(verdicts, ensure_ascii=False) + outputs
+    for word in attack.says:
+        assert word in findings, findings
+    for word in attack.shows:
+        assert word in outputs, outputs[:2000]
+    for word in ("OVER:", *attack.hides):
+        assert word not in record.replace(json.dumps(found.record["answers"], ensure_ascii=False), "") and word not in outputs + head
+    found.text.encode("utf-8"), record.encode("utf-8")
+    assert len(record) < MOST and len(outputs) < MOST
+    assert sum(len(names) for _, _, names in os.walk(tmp_path)) >= before      # nothing of a submission is thrown away
+
+
+@needs_walls
+def test_the_table(jail, facts, tmp_path):
+    """Printed by `pytest -s -k 'contained or table'`: what was submitted, what it got, what is said."""
+    assert len(CASES) >= 60 and len({a.name for _, a in CASES}) == len(CASES)
+    table = Table("kind", "submitted", "points", "said")
+    total = sum(e.points for e in exercises_of(LESSON).values())
+    for kind, name, got, notes, verdicts in ROWS:
+        said = notes[0] if notes else next((f"{n}: {v['finding']}" for n, v in verdicts.items() if v["points"] < v["max_points"]), "")
+        table.add_row(kind, name, f"{sum(got.values()):g} of {total:g}", said[:90])
+    Console(width=170).print(table)
+    right = tmp_path / "right"
+    right.mkdir()
+    submitted(right, Attack("a right one"), facts)
+    assert sum(graded(right).scores[f"test_{n}"] for n in exercises_of(LESSON)) == total, "after all that, a right answer has its points"
+
+
