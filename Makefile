@@ -6,7 +6,7 @@ READY := $(VENV)/ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab build test
+.PHONY: help setup lab build test demo bench
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -30,3 +30,9 @@ test: setup  ## run every test, and every cell of every notebook
 	$(BIN)/ruff check
 	$(BIN)/pytest -n 2 --dist loadscope
 	$(BIN)/pytest -n 2 --dist loadscope --nbval solutions notebooks
+
+demo: setup  ## a class of learners who do not exist: graded, with feedback and report, in demo/
+	$(BIN)/python -m grader.demo
+
+bench: setup  ## how fast a class is graded, against nbgrader as it comes and against the bare cells (BENCH=1000: a large class)
+	$(BIN)/python -m grader.bench
