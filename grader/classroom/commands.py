@@ -26,10 +26,11 @@ def _course():
     from grader.classroom.gradebook import GradebookError
     from grader.classroom.report import ReportError
     from grader.classroom.rounds import RoundError
+    from grader.jail import JailError
 
     try:
         yield course()
-    except (GradingError, GradebookError, ReportError, ExportError, RoundError) as error:
+    except (GradingError, GradebookError, ReportError, ExportError, RoundError, JailError) as error:
         stop(str(error))
     except OSError as error:
         stop(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}. Nothing was half-written; make room or set the permissions, and run it again.")

@@ -84,8 +84,9 @@ def feedback(of, lesson):
             result = _api(of).generate_feedback(lesson, force=True)
     if left := stale():
         if not result["success"]:
-            why = re.search(r"([^\n]*)\s*\[ERROR\] There was an error processing assignment", result.get("log") or "") or re.search(r"([^\n]*)\s*$", result["error"])
-            raise RoundError(f"{lesson}: {len(left)} of {len(graded)} have no feedback ({_few(left)}). {why[1].strip()[:300]}")
+            raised = re.findall(r"^(?:\[ERROR\])?\s*([\w.]+(?:Error|Exception|NotFound)\b.*)$", result.get("log") or "", re.M)
+            why = raised[-1] if raised else result["error"].strip().splitlines()[-1]
+            raise RoundError(f"{lesson}: {len(left)} of {len(graded)} have no feedback ({_few(left)}). {why[:300]}")
         raise RoundError(f"{lesson}: {len(left)} pages are not as they should be ({_few(left)}). Is another program grading? Run the same command again.")
     if strangers := [s for s in graded if s not in known]:
         raise RoundError(f"{lesson}: {len(strangers)} graded submissions are not in the gradebook ({_few(strangers)}): run `python -m grader grade {lesson}`. "

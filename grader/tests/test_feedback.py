@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 
@@ -112,7 +113,7 @@ def test_a_page_has_no_reference_no_further_inputs_and_no_path_of_this_machine(h
 @pytest.mark.parametrize("text, clean", [
     ("at /work/x/lib/torch/nn.py line 3", "at …/nn.py line 3"), ("File \"/a/b c.py\"", "File \"…/b c.py\""), ("file:///home/me/x.py", "file://…/x.py"),
     (r"C:\Users\me\x.py", "…/x.py"), ("(p - y) / (p(1 - p))", "(p - y) / (p(1 - p))"), ("1/2/3", "1/2/3"), ("</td></tr>", "</td></tr>"),
-    ("https://pytorch.org/docs/stable", "https://pytorch.org/docs/stable"), ("~/course/x.py", "…/x.py"), ("&#x27;/a/b/c.py&#x27;", "&#x27;…/c.py&#x27;")])
+    ("https://pytorch.org/docs/stable", "https://pytorch.org/docs/stable"), ("~/course/x.py", "…/x.py"), ('<img src="data:image/png;base64,iV+/ab/cd==">', '<img src="data:image/png;base64,iV+/ab/cd==">'), ("&#x27;/a/b/c.py&#x27;", "&#x27;…/c.py&#x27;")])
 def test_paths_are_cut_down_to_the_files_name(text, clean):
     assert without_paths(text) == clean
 
@@ -180,6 +181,14 @@ def test_a_locked_gradebook_is_a_sentence_and_leaves_the_pages_of_before(home):
     finally:
         lock.close()
     assert done.exit_code == 1 and "database is locked" in done.output and page(home, "wrong") == before, done.output
+
+
+def test_a_full_disk_leaves_no_half_page(home):
+    small = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)); from grader.__main__ import app; app(['feedback', 'bce'])"
+    done = subprocess.run([sys.executable, "-c", small], cwd=home, text=True, capture_output=True)
+    assert done.returncode == 1 and re.search(r"3 of 4 have no feedback \(right, where, wrong\)\. OSError: .*too large", done.stderr), done.stderr
+    assert [p.parts[-3] for p in home.glob("feedback/*/*/*.html")] == ["torn"]        # the only one that fits
+    assert "3 pages made, 1 unchanged" in run("feedback", "bce").output
 
 
 # ---------------------------------------------------------------- a verdict repeated
