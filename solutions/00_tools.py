@@ -216,8 +216,12 @@ print(f"pencil, paper   {torch.cos(x) + 2 * x}")
 #
 # $$ \frac{f(x + \varepsilon) - f(x - \varepsilon)}{2 \varepsilon} $$
 #
-# By hand for $x^2$ at 3, with $\varepsilon = 0.1$: $(9.61 - 8.41) / 0.2 = 6$, and $2x$ is 6.
-#
+# By hand for $x^2$ at 3, where $2x$ says 6, with $\varepsilon = 0.1$:
+
+# %%
+print(f"({3.1**2:.2f} - {2.9**2:.2f}) / 0.2 = {(3.1**2 - 2.9**2) / 0.2:.4f}")
+
+# %% [markdown]
 # ## Exercise: `numerical_gradient`
 #
 # Write it for functions of *many* numbers, in a tensor of any shape. The formula has one $x$; your tensor has many entries. Decide what moves and what stands still.

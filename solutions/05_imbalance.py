@@ -327,6 +327,7 @@ def boundary(weight):
     for c, name in enumerate(("benign", "malignant")):
         panel.scatter(*X[y == c].T, s=14 + 20 * c, alpha=0.8, label=name, **CLASS[c])
     panel.tricontour(*X.T, z, levels=[0.0], colors="black")
+    panel.set(xlim=(-2.3, 4.1), ylim=(-3.3, 5.4))
     found, alarms = (z[y == 1] > 0).sum(), (z > 0).sum()
     panel.set(title=f"pos_weight {weight:.0f}: {found} of 19 found, {alarms} alarms", xlabel="texture", ylabel="smoothness"), panel.legend()
     return f"376 patients by texture and smoothness, cut by a straight line, the boundary for pos_weight {weight:.0f}: {alarms} lie beyond, {found} of them malignant."

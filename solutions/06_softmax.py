@@ -337,11 +337,12 @@ print(f"right   {(ready('predict_class')(iris_logits) == species).double().mean(
 #
 # $$ p_i = \frac{e^{z_i / T}}{\sum_j e^{z_j / T}} $$
 #
-# By hand with two scores, 0 and 2: at $T = 1$ the exponentials are 1 and 7.39, at $T = 2$ they are 1 and 2.72.
+# By hand with two scores, 0 and 2. The exponential of the first is 1 at any temperature; the second's, and its probability:
 
 # %%
-print("T = 1:", round(2.718281828**2 / (1 + 2.718281828**2), 4))
-print("T = 2:", round(2.718281828**1 / (1 + 2.718281828**1), 4))
+for T in (1, 2):
+    term = 2.718281828 ** (2 / T)
+    print(f"T = {T}: exponential {term:.2f}, probability {term / (1 + term):.4f}")
 
 # %% [markdown]
 # ## Exercise: `softmax_temperature`

@@ -327,7 +327,7 @@ def script_5(heart):
 report(script_5(broken_5)[0])
 
 # %% [markdown]
-# "0.03! Our best loss yet", says the author. It started at 0.04, though, and not at ln 10. The question here: **what happens when all weights are
+# "0.03! Our best loss yet", says the author. It started at 0.036, though, and not at ln 10. The question here: **what happens when all weights are
 # doubled?** No class gains on another, so nothing should change.
 
 # %%
