@@ -295,15 +295,14 @@ def _write(of, book, lesson, batch):
 
 
 def _copy_beside(source, target, lesson):
-    """What lies beside the notebook (timestamp.txt, a learner's files) goes along, as nbgrader does it; what lay there before goes."""
+    """The time goes along. Other files of a learner's stay in `submitted`: formgrader would serve a copy from the teacher's own address, and
+    nbgrader would make feedback of another notebook. What lay there before goes."""
     target.mkdir(parents=True, exist_ok=True)
-    own = (f"{lesson}.ipynb", record.FILE)
-    beside = {p.name: p for p in source.iterdir() if p.is_file() and not p.is_symlink() and p.name not in own} if source.is_dir() else {}
     for path in target.iterdir():
-        if path.name not in own and path.is_file():
+        if path.name not in (f"{lesson}.ipynb", record.FILE) and path.is_file():
             path.unlink()
-    for name, path in beside.items():
-        shutil.copyfile(path, target / name)
+    if (source / "timestamp.txt").is_file():
+        shutil.copyfile(source / "timestamp.txt", target / "timestamp.txt")
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """What nbgrader plugs in, named in nbgrader_config.py: an exporter that reads anything, Rebuild, Examine, and a collector."""
 import atexit
+import contextlib
 import os
 import re
 import shutil
@@ -103,6 +104,8 @@ class Collect(ExchangeCollect):
         student, lesson = Path(dest).parent.name, self.coursedir.assignment_id
         if not STUDENT.fullmatch(student):
             self.log.warning("%s: not collected. %r is no id of a learner.", src, student)
+            with contextlib.suppress(OSError):
+                Path(dest).parent.rmdir()       # nbgrader has made it already
             return
         with tempfile.TemporaryDirectory() as folder:
             copied = Path(folder, "submission")
