@@ -49,11 +49,11 @@ def write_start(work, changed=()):
     lines = ["# Classification losses, from their definitions to PyTorch", "",
              f"**{done} of {total} exercises pass.** " + (f"Next: [{ahead[0]}]({ahead[0]}/{ahead[0]}.ipynb), exercise `{ahead[1]}`." if ahead
                                                         else "The course is done."), "",
-             "| lesson | exercises passed | |", "|---|---|---|"]
+             "| lesson | exercises passed | where you are |", "|---|---|---|"]
     for lesson, passed, open_ in summary:
         state = "done" if not open_ else f"next: `{open_[0]}`" if passed else ""
         lines.append(f"| [{lesson}]({lesson}/{lesson}.ipynb) | {len(passed)} of {len(passed) + len(open_)} | {state} |")
-    lines += ["", "Open a lesson, run its cells from the top (Shift+Enter), write your answers where it says `YOUR CODE HERE`, and run the `check` below each. "
+    lines += ["", "Open a lesson, run its cells from the top (Shift+Enter, or the button *Run all*), write your answers where it says `YOUR CODE HERE`, and run the `check` below each. "
               "`hint(\"name\")` helps; `progress()` shows this table with what you have done since."]
     for lesson in changed:
         lines.append(f"\nThe course has changed **{lesson}** since you began it. Your copy stays as it is; "
@@ -71,7 +71,7 @@ def serve(port, browser=True, work=WORK):
     options = [] if browser else ["--no-browser"]
     if hasattr(os, "getuid") and os.getuid() == 0:
         options.append("--allow-root")
-    return subprocess.call([sys.executable, "-m", "jupyter", "lab", f"--ServerApp.root_dir={work}", f"--ServerApp.port={port}",
+    return subprocess.call([sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={work}", f"--ServerApp.port={port}",
                             f"--LabApp.default_url=/lab/tree/{START}", *options], cwd=ROOT, env=environment)
 
 
