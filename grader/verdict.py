@@ -111,7 +111,8 @@ class Verdict:
     def summary(self):
         """What a grade's record keeps, as a plain dict: enough for the report, and to repeat the verdict."""
         return {"exercise": self.exercise, "status": self.status, "points": self.points, "max_points": self.max_points,
-                "mistake": self.mistake, "finding": self.finding, "hint": self.hint, "called": list(self.called), "seed": self.seed,
+                "mistake": self.mistake, "finding": self.finding, "hint": self.hint, "called": list(self.called),
+                "seen_by": [watcher for watcher in ("trace", "scan") if self.details.get(watcher)], "seed": self.seed,
                 "failed_cases": [c.name for c in self.cases if not c.passed]}
 
 

@@ -7,13 +7,16 @@ import socket
 
 import nbformat
 import pytest
+import torch
 from rich.console import Console
 from rich.table import Table
 
+from grader.answer import Array, Foreign, Raised, Result
 from grader.author import SOLUTIONS
-from grader.classroom import plugins, submission
+from grader.classroom import examine, plugins, submission
 from grader.classroom.grade import Task, grade_one
 from grader.jail import Jail, Limits, doctor
+from grader.judge import judge
 from grader.lessons import exercises_of
 from grader.tests import course
 from grader.tests.attacks import LESSON, Attack, attacks
@@ -60,22 +63,22 @@ ROWS = []
 
 def submitted(folder, attack, facts):
     """The folder of a submission, as a teacher finds it under submitted/."""
-    nb = json.loads(nbformat.writes(course.answered(LESSON, course.solution_cells(LESSON) | attack.answers)))
+    nb = json.loads(nbformat.writes(course.answered(attack.lesson, course.solution_cells(attack.lesson) | attack.answers)))
     if attack.change:
         attack.change(nb)
     if attack.cell:
         source = (f"FACTS = {facts!r}\n" if "FACTS" in attack.cell else "") + attack.cell
         nb["cells"].insert(0, {"cell_type": "code", "source": source, "metadata": {}, "outputs": [], "execution_count": None, "id": "own"})
-    (folder / f"{LESSON}.ipynb").write_text(json.dumps(nb), encoding="utf-8")
+    (folder / f"{attack.lesson}.ipynb").write_text(json.dumps(nb), encoding="utf-8")
     if attack.submit:
         attack.submit(folder)
 
 
-def graded(folder):
+def graded(folder, lesson=LESSON):
     """What `python -m grader grade` does with one submission."""
-    notes = submission.tidy(folder, LESSON)
-    data, more = submission.load(folder / f"{LESSON}.ipynb")
-    return grade_one(Task(LESSON, "eve", data, (*notes, *more)))
+    notes = submission.tidy(folder, lesson)
+    data, more = submission.load(folder / f"{lesson}.ipynb")
+    return grade_one(Task(lesson, "eve", data, (*notes, *more)))
 
 
 @needs_walls
@@ -83,11 +86,11 @@ def graded(folder):
 def test_contained(kind, attack, tmp_path, jail, facts):
     before = sum(len(names) for _, _, names in os.walk(tmp_path))
     submitted(tmp_path, attack, facts)
-    found = graded(tmp_path)
+    found = graded(tmp_path, attack.lesson)
     verdicts, record = found.record["verdicts"], json.dumps(found.record, ensure_ascii=False)
     got = {n: v["points"] for n, v in verdicts.items()}
-    ROWS.append((kind, attack.name, got, found.record["notes"], verdicts))
-    for name, exercise in exercises_of(LESSON).items():
+    ROWS.append((kind, attack.name, got, sum(e.points for e in exercises_of(attack.lesson).values()), found.record["notes"], verdicts))
+    for name, exercise in exercises_of(attack.lesson).items():
         if name in attack.lost:
             assert got[name] == 0, verdicts[name]
         elif name in attack.part:
@@ -119,14 +122,46 @@ def test_the_table(jail, facts, tmp_path):
     """Printed by `pytest -s -k 'contained or table'`: what was submitted, what it got, what is said."""
     assert len(CASES) >= 60 and len({a.name for _, a in CASES}) == len(CASES)
     table = Table("kind", "submitted", "points", "said")
-    total = sum(e.points for e in exercises_of(LESSON).values())
-    for kind, name, got, notes, verdicts in ROWS:
+    for kind, name, got, most, notes, verdicts in ROWS:
         said = notes[0] if notes else next((f"{n}: {v['finding']}" for n, v in verdicts.items() if v["points"] < v["max_points"]), "")
-        table.add_row(kind, name, f"{sum(got.values()):g} of {total:g}", said[:90])
+        table.add_row(kind, name, f"{sum(got.values()):g} of {most:g}", said[:90])
     Console(width=170).print(table)
-    right = tmp_path / "right"
+    total, right = sum(e.points for e in exercises_of(LESSON).values()), tmp_path / "right"
     right.mkdir()
     submitted(right, Attack("a right one"), facts)
     assert sum(graded(right).scores[f"test_{n}"] for n in exercises_of(LESSON)) == total, "after all that, a right answer has its points"
 
 
+
+
+INF, NAN = float("inf"), float("nan")
+ODD = [None, True, 2**62, INF, NAN, (), (None,), (1,) * 5, ((((),),),), Foreign("x"), (Foreign("x"), Array(torch.zeros(2))), Array(torch.ones(3, dtype=torch.bool)), torch.zeros(0),
+       torch.zeros(0, 3), torch.zeros(()), torch.zeros(1, 1, 1, 1, 1), torch.tensor(1j), torch.zeros(100, dtype=torch.complex128), torch.tensor(True), torch.full((3,), INF),
+       torch.full((200,), NAN), torch.zeros(100, dtype=torch.uint8), torch.zeros(3, dtype=torch.bfloat16), torch.full((4,), 6e4, dtype=torch.float16), torch.tensor([2**63 - 1])]
+GRADIENTS = [None, torch.zeros(0), torch.zeros(()), torch.zeros(3, dtype=torch.complex64), torch.full((8,), NAN), torch.zeros(3, dtype=torch.int64)]
+
+
+@pytest.mark.parametrize("lesson", ["00_tools", "03_bce_with_logits", "06_softmax"])
+def test_whatever_comes_over_the_wire_is_judged(lesson):
+    """Neither an exception of the judge's, nor a point."""
+    for exercise in exercises_of(lesson).values():
+        for i, value in enumerate(ODD):
+            found = judge(exercise, lambda q, names: Result(value, dict.fromkeys(names, GRADIENTS[i % 6]), changed=("no name",) if i % 5 == 0 else (), called=frozenset({"x"})), source="\0")
+            assert not found.passed and found.message and found.html(), (exercise.name, value)
+        for kind in ("NotImplementedError", "DeadlineExceeded", "SyntaxError", "IndexError", "RuntimeError", ""):
+            found = judge(exercise, lambda q, names: Result(raised=Raised(kind, "<b>size of tensor a (3)" * 20, 10**8, "x" * 300)))
+            assert not found.points and found.message and "<b>size" not in found.html()
+
+
+@needs_walls
+def test_a_fault_of_the_judges_is_said_and_costs_nobody_else(jail, facts, tmp_path, monkeypatch):
+    def falls(exercise, *args, **kwargs):
+        if exercise.name == "bce":
+            raise ZeroDivisionError
+        return judge(exercise, *args, **kwargs)
+
+    monkeypatch.setattr(examine, "judge", falls)
+    submitted(tmp_path, Attack("a right one"), facts)
+    found = graded(tmp_path)
+    assert "`bce` could not be judged (ZeroDivisionError). A person has to look at it." in found.record["notes"]
+    assert found.scores["test_bce"] == 0 and found.scores["test_bce_grad"] > 0

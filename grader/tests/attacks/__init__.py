@@ -19,7 +19,7 @@ class Attack:
     answers: exercise -> source of its cell; cell: one of the learner's own, which runs first; change: done to the notebook as it lies in its
     file (a dict); submit: puts something into the submission's folder instead, or beside it; lost: exercises without a point; part: exercises
     with some of their points; all others have all of theirs. notes, says: words of the record and of the verdicts. shows: words of the graded
-    notebook. No submission's record or notebook may hold `OVER`, what succeeds prints.
+    notebook; hides: what must be in none of it. No submission's record or notebook may hold `OVER`, what succeeds prints.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Attack:
     says: tuple = ()
     shows: tuple = ()
     hides: tuple = ()
+    lesson: str = LESSON
 
 
 def attacks():

@@ -70,5 +70,16 @@ ATTACKS = [
     cell("a cell that makes a million files", "import os, itertools\ntry:\n    for i in itertools.count(): open(f'f{i}', 'w').close()\nexcept OSError: pass", notes=("It did not come to an end",)),
     cell("a folder in a folder, a thousand times", "import os\nfor _ in range(1200): os.mkdir('d'); os.chdir('d')\nos.chdir('/box/work')"),
     cell("a torch that has no tensors", "import torch\ntorch.log = torch.Tensor.log = None", lost=("bce_per_sample", "bce", "bce_clamped")),
+    *(Attack(f"a class {what}", {"BCEWithLogits": f"import os\nclass BCEWithLogits(nn.Module):\n    def __init__(self, reduction='mean'):\n        super().__init__()\n        {init}\n"
+             f"    def forward(self, z, y): {forward}"}, lost=("BCEWithLogits",), lesson="03_bce_with_logits") for what, init, forward in (
+                 ("that ends the interpreter when it is made", "os._exit(0)", "return z.sum()"), ("that hangs when it is called", "pass", "\n        while True: pass"),
+                 ("that replaces itself", "self.__class__ = dict", "return z"))),
+    Attack("a class where a function is asked for", {"bce_with_logits": "class bce_with_logits(float):\n    def __new__(cls, *a, **k): return float.__new__(cls, 0)\n    def __call__(self, *a, **k): return self"},
+           lost=("bce_with_logits", "BCEWithLogits"), lesson="03_bce_with_logits"),
+    Attack("a metaclass that answers for its class", {"BCEWithLogits": "class Meta(type):\n    def __call__(cls, *a, **k): return lambda *a, **k: torch.zeros(3)[0]\nclass BCEWithLogits(metaclass=Meta): pass"},
+           lost=("BCEWithLogits",), lesson="03_bce_with_logits"),
+    *(Attack(f"an answer that takes a function, and {what}", {"numerical_gradient": f"def numerical_gradient(f, x, eps=1e-6):\n    {body}"}, lost=("numerical_gradient",), lesson="00_tools") for what, body in (
+        ("calls it for ever", "while True: f(x)"), ("returns it", "return f"), ("ends the interpreter in it", "import os; f.__class__.__call__ = lambda *a: os._exit(0); return f(x)"),
+        ("makes it agree", "f.__class__.__call__ = lambda self, x: (x * 0).sum(); object.__setattr__(f, 'a', f.a * 0); return x * 0"))),
     Attack("what one answer leaves does not break the next", {"bce": WRONG["bce"] + "\nimport builtins\nbuiltins.len = None"}, lost=("bce",)),
 ]

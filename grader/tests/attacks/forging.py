@@ -104,11 +104,11 @@ def bce(p, y, reduction="mean"): return torch.zeros(3)[0].as_subclass(Always)"""
 
     # what is out of bounds
     Attack("PyTorch's own loss", {"bce": "def bce(p, y, reduction='mean'): return F.binary_cross_entropy(p, y, reduction=reduction)"}, lost=("bce",),
-           says=("You called",), shows=("seen while it ran", "seen in the cell's text")),
+           says=("You called", '"seen_by": ["trace", "scan"]'), shows=("seen while it ran", "seen in the cell's text")),
     Attack("PyTorch's own loss, its name in pieces", {"bce": "def bce(p, y, reduction='mean'): return getattr(F, 'binary_' + 'cross_entropy')(p, y, reduction=reduction)"},
-           lost=("bce",), says=("You called",), shows=("seen while it ran",)),
+           lost=("bce",), says=("You called", '"seen_by": ["trace"]'), shows=("seen while it ran",)),
     Attack("PyTorch's own loss, the trace taken away", {"bce": "import grader.answer\ngrader.answer.Trace.__torch_function__ = lambda self, f, t, a=(), k=None: f(*a, **(k or {}))\n"
-           "def bce(p, y, reduction='mean'): return F.binary_cross_entropy(p, y, reduction=reduction)"}, lost=("bce",), says=("You called",), shows=("seen in the cell's text",)),
+           "def bce(p, y, reduction='mean'): return F.binary_cross_entropy(p, y, reduction=reduction)"}, lost=("bce",), says=("You called", '"seen_by": ["scan"]'), shows=("seen in the cell's text",)),
     Attack("PyTorch's own loss behind a magic", {"bce": "%matplotlib inline\ndef bce(p, y, reduction='mean'): return F.binary_cross_entropy(p, y, reduction=reduction)\n"
            "import grader.answer\ngrader.answer.Trace.__torch_function__ = lambda self, f, t, a=(), k=None: f(*a, **(k or {}))"}, lost=("bce",), says=("You called",)),
     Attack("PyTorch's own loss from a cell of one's own", {"bce": "bce = borrowed"}, "from torch.nn import functional as G\n"
