@@ -23,7 +23,7 @@ def _lessons(names):
     try:
         return [find(n) for n in names] or lessons()
     except ValueError as error:
-        err.print(str(error), style="red", highlight=False)
+        err.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(2) from None
 
 

@@ -221,12 +221,12 @@ def grade_class(of, lessons, *, jobs=None, scheduler=None, trust=False, again=Fa
             return counts
         waiting, written = [], time.monotonic()
 
-        def write():
+        def flush():
             nonlocal waiting, written
             batch, waiting, written = waiting, [], time.monotonic()
             for lesson in lessons:
                 if mine := [g for g in batch if g.lesson == lesson]:
-                    _write(of, book, lesson, mine)
+                    write(of, book, lesson, mine)
                     for graded in mine:
                         counts[graded.why] += 1
                         seen(graded, len(due))
@@ -241,14 +241,14 @@ def grade_class(of, lessons, *, jobs=None, scheduler=None, trust=False, again=Fa
                     elif graded:
                         waiting.append(graded)
                     if len(waiting) >= BATCH or time.monotonic() - written > SECONDS:
-                        write()
+                        flush()
             except (KeyboardInterrupt, GradingError) as stop:
-                write()
+                flush()
                 if isinstance(stop, GradingError):
                     raise
                 raise GradingError(f"Stopped. {counts.total() - counts['unchanged'] - counts['failed']} of {len(due)} are graded and written; "
                                    "the same command goes on from here.") from None
-            write()
+            flush()
         return counts
 
 
@@ -282,7 +282,7 @@ def _disk():
                            "permissions, and run the same command again: it goes on from here.") from None
 
 
-def _write(of, book, lesson, batch):
+def write(of, book, lesson, batch):
     """Notebooks first, then the gradebook, then the records that say it is done: a kill in between repeats the batch and loses nothing."""
     with _disk():
         for graded in batch:

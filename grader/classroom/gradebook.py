@@ -25,7 +25,8 @@ class Book:
             self._gradebook = Gradebook(self.coursedir.db_url, self.coursedir.course_id)
             self._gradebook.db.query(Student).count()
         except (SQLAlchemyError, ModuleNotFoundError, ValueError) as error:
-            raise GradebookError(f"The gradebook {_without_password(self.coursedir.db_url)} cannot be opened: {_first(error)}") from None
+            raise GradebookError(f"The gradebook {_without_password(self.coursedir.db_url)} cannot be opened: {_first(error)}. "
+                                 "Is another program using it, or the address wrong (c.CourseDirectory.db_url)?") from None
         self.db = self._gradebook.db
         return self
 
