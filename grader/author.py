@@ -148,14 +148,19 @@ def release(lesson, target=RELEASE, database=None):
     config = Config()
     config.CourseDirectory.root = str(ROOT)
     config.CourseDirectory.source_directory = "solutions"
-    config.CourseDirectory.release_directory = str(target)
     config.Application.log_level = 40
+    path = Path(target, lesson, f"{lesson}.ipynb")
     with tempfile.TemporaryDirectory() as folder:
+        config.CourseDirectory.release_directory = folder
         config.CourseDirectory.db_url = database or f"sqlite:///{folder}/gradebook.db"
         result = NbGraderAPI(config=config).generate_assignment(lesson, force=True, create=True)
-    if not result["success"]:
-        raise LessonError(f"{lesson}: nbgrader could not make the release:\n{result.get('log') or ''}{result.get('error') or ''}")
-    return Path(target) / lesson / f"{lesson}.ipynb"
+        if not result["success"]:
+            raise LessonError(f"{lesson}: nbgrader could not make the release:\n{result.get('log') or ''}{result.get('error') or ''}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")        # nbgrader deletes the old release first: whoever reads it now still finds one
+        part.write_bytes(Path(folder, lesson, path.name).read_bytes())
+        part.replace(path)
+    return path
 
 
 @functools.cache
