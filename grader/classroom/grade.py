@@ -154,7 +154,7 @@ def get_ready(definitions, trust):
 def pending(of, lesson, book, again=False):
     """(due, unchanged): the submissions of a lesson that are to be graded, and the students whose need not be."""
     base = Path(of.folder("submitted", "*", lesson))
-    folders = sorted(p for p in base.parents[1].glob(f"*/{lesson}") if p.is_dir() and not p.parent.name.startswith("."))
+    folders = sorted(p for p in base.parents[1].glob(f"*/{lesson}") if (p.is_dir() or p.is_symlink()) and not p.parent.name.startswith("."))
     known, definitions, due, unchanged = book.submitted(lesson), record.definitions(lesson), [], []
     for folder in folders:
         student = folder.parent.name

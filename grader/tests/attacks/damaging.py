@@ -119,6 +119,12 @@ def _beside(folder):
     (folder / os.fsdecode(b"name-\xff-<img src=x>$\\href{x}$`[a](b)`\n")).symlink_to("/")
 
 
+def _elsewhere(folder):
+    """The whole folder of the submission is a link to somebody else's, with a notebook in it."""
+    folder.rename(folder.parent.parent / "ann")
+    folder.symlink_to(folder.parent.parent / "ann")
+
+
 def _stamps(text):
     return lambda folder: (folder / "timestamp.txt").write_bytes(text)
 
@@ -196,6 +202,7 @@ ATTACKS = [
 
     # beside it
     Attack("links, pipes, pages and odd names beside it", submit=_beside, notes=("`secret` was a link", "`data/loop` was a link", "`pipe` was neither"), hides=("root:", "<img", "\\href")),
+    Attack("a link to somebody else's folder in the folder's place", submit=_elsewhere, notes=("`submission` was a link", MISSING), **WORTH_NOTHING),
     Attack("a time that is none", submit=_stamps(b"yesterday \xff"), notes=("`timestamp.txt` holds no time",)),
     Attack("a time of a megabyte", submit=_stamps(b"2026-01-01 " * 10**5), notes=("`timestamp.txt` holds no time",)),
     Attack("a folder in the time's place", submit=lambda folder: (folder / "timestamp.txt").mkdir(), notes=("`timestamp.txt` holds no time",)),
