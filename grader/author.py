@@ -139,7 +139,7 @@ def programs_on_path():
         os.environ["PATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PATH", "")]))
 
 
-def release(lesson, target=RELEASE, database=None):
+def release(lesson, target=RELEASE, database=None, course_id=""):
     """Write the release of a lesson from its instructor's notebook, through nbgrader. database: of the gradebook that is to know the lesson."""
     from nbgrader.apps import NbGraderAPI
     from traitlets.config import Config
@@ -147,6 +147,7 @@ def release(lesson, target=RELEASE, database=None):
     programs_on_path()
     config = Config()
     config.CourseDirectory.root = str(ROOT)
+    config.CourseDirectory.course_id = course_id
     config.CourseDirectory.source_directory = "solutions"
     config.Application.log_level = 40
     path = Path(target, lesson, f"{lesson}.ipynb")

@@ -193,7 +193,7 @@ def ensure_lesson(of, lesson, book):
     if not book.is_current(lesson):
         with tempfile.TemporaryDirectory(prefix="grader-") as folder:
             try:
-                release(lesson, target=folder, database=of.coursedir.db_url)
+                release(lesson, target=folder, database=of.coursedir.db_url, course_id=of.coursedir.course_id)
             except LessonError as error:
                 raise GradebookError(f"nbgrader could not put {lesson} into the gradebook: {_last_words(error)}") from None
 

@@ -246,7 +246,8 @@ def cluster(folder, *workers):
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
     dask, started = Path(sys.executable).with_name("dask"), []
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder, "start_new_session": True}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder, "start_new_session": True,
+             "env": os.environ | {"PYTHONPATH": str(folder)}}       # where there is a course in that folder, it is the one that they have
     try:
         started.append(subprocess.Popen([dask, "scheduler", "--host", address, "--no-dashboard"], **quiet))
         for options in workers:
@@ -288,7 +289,7 @@ def test_a_worker_with_another_version_of_the_course_is_refused(tmp_path, own_co
     with cluster(own_copy, ["--nthreads", "1"]) as (address, _):
         joined(address, 1)
         out, errors = grader(folder, "grade", LESSON, "--scheduler", address, code=1)
-    assert "another version of the course" in errors or "dask worker" in errors
+    assert "another version of the course" in errors
 
 
 # ---------------------------------------------------------------- PostgreSQL
@@ -378,7 +379,7 @@ def test_a_full_disk_is_one_sentence_and_the_same_command_goes_on(tmp_path):
     big = (folder / "gradebook.db").stat().st_size
     shutil.rmtree(folder / "autograded")
     before = scores(folder)
-    out, errors = grader(folder, "grade", LESSON, code=1, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000)))
+    out, errors = grader(folder, "grade", LESSON, code=1, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY)))
     assert "run the same command again" in errors and "Traceback" not in errors
     assert big > 10_000 and scores(folder) == before and not list(folder.rglob("*.part"))
     whole(folder)
