@@ -100,13 +100,13 @@ climb(processor=lambda: resource.prlimit(1, resource.RLIMIT_CPU, (1, 1)), files=
 time.sleep(0.3)
 print("held: still here")"""),
     Attempt("see what another child left: files, processes, shared memory, keys", """
-left = [f"{d}/{n}" for d in ("/tmp", "/box/work", "/box/tmp", "/dev/shm", "/var/tmp") if os.path.isdir(d) for n in os.listdir(d)]
+left = [f"{d}/{n}" for d in ("/box/work", "/box/tmp", "/dev/shm", "/var/tmp") if os.path.isdir(d) for n in os.listdir(d)]
 pids = [p for p in os.listdir("/proc") if p.isdigit() and int(p) not in (1, os.getpid())]
 print("OVER:", left, pids) if left or pids else print("held: nothing there")
 climb(memory=lambda: system_call({"x86_64": 29, "aarch64": 194}, 4242, 0, 0),
       queue=lambda: system_call({"x86_64": 68, "aarch64": 186}, 4242, 0),
       key=lambda: system_call({"x86_64": 249, "aarch64": 218}, b"user", b"note", None, -4))""", before="""
-for d in ("/tmp", "/box/work", "/dev/shm"):
+for d in ("/box/tmp", "/box/work", "/dev/shm"):
     try: open(f"{d}/note", "w").write("from a child")
     except OSError: pass
 os.makedirs("deep/" * 500); os.chmod("deep", 0)
@@ -172,7 +172,7 @@ time.sleep(5)
 print("OVER: 1.5 GB")""", ends=("memory",)),
     Attempt("fill the disk", """
 sizes = 0
-for folder in (".", "/tmp"):
+for folder in (".", "/box/tmp"):
     for i in range(12):
         try:
             with open(f"{folder}/{i}", "wb", buffering=0) as f:

@@ -66,7 +66,7 @@ def command(mode, limits, filter_fd, program=("-I", f"{COURSE}/grader/jail/zygot
             *(a for k, v in ENVIRONMENT.items() for a in ("--setenv", k, v)),
             *mounts(),
             "--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev", "--remount-ro", "/dev",
-            "--perms", "0755", "--size", size, "--tmpfs", BOX, "--symlink", "box/tmp", "/tmp",
+            "--perms", "0755", "--size", size, "--tmpfs", BOX, *temporary(),
             *course(), "--remount-ro", "/",
             "--seccomp", str(filter_fd), "--chdir", BOX, sys.executable, *program]
 
@@ -86,6 +86,11 @@ def hidden():
     """What must not be seen even where it lies in something visible: the grader, the course, nbgrader's exchange."""
     course = PACKAGE.parent
     return {str(PACKAGE), *([str(course)] if (course / "solutions").is_dir() else []), "/usr/local/share/nbgrader"}
+
+
+def temporary():
+    """/tmp leads into the box; where Python itself lies below /tmp, it stays a folder that nobody writes to, and TMPDIR alone leads there."""
+    return [] if any(p.startswith("/tmp/") for p in visible()) else ["--symlink", "box/tmp", "/tmp"]
 
 
 def mounts():

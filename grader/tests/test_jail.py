@@ -304,10 +304,10 @@ def test_every_attempt_to_climb_is_held(who):
 def test_nothing_that_a_child_leaves_survives_it(jail):
     with jail.child() as child:
         child.run_cell("import os\nfor i in range(1500):\n    os.mkdir('d'); os.chdir('d')\n"
-                       "os.chmod('/box/work/d', 0); os.symlink('/', '/tmp/link'); open('/tmp/note', 'w').write('x')\n"
+                       "os.chmod('/box/work/d', 0); os.symlink('/', '/box/tmp/link'); open('/box/tmp/note', 'w').write('x')\n"
                        "if os.fork() == 0:\n    os.setsid(); import time; time.sleep(60); os._exit(0)")
     with jail.child() as child:
-        seen = child.run_cell("import os\nos.listdir('/box/work'), os.listdir('/tmp'), [p for p in os.listdir('/proc') if p.isdigit()].__len__()")
+        seen = child.run_cell("import os\nos.listdir('/box/work'), os.listdir('/box/tmp'), [p for p in os.listdir('/proc') if p.isdigit()].__len__()")
         assert text(seen) == "([], [], 2)" and not jail.notes
 
 
