@@ -60,7 +60,7 @@ print("column - labels     ", tuple((column - y_true).shape))
 
 # %%
 pairs = (column - y_true) ** 2
-fig, panels = plt.subplots(1, 2)
+fig, panels = plt.subplots(1, 2, layout="constrained")
 for axis, title, keep in [(panels[0], "(4,) and (4,): 4 pairs", torch.eye(4, dtype=torch.bool)),
                           (panels[1], "(4, 1) and (4,): 16 pairs", torch.ones(4, 4, dtype=torch.bool))]:
     axis.imshow(torch.where(keep, pairs, torch.nan), cmap="Greys", vmin=-0.4, vmax=1.8, aspect="auto")

@@ -134,7 +134,7 @@ shake = torch.linspace(-0.35, 0.35, len(y))[torch.randperm(len(y), generator=tor
 
 def cut_at(threshold):
     precision, recall = measure(z_plain, y, threshold=threshold)
-    left, right = plt.subplots(1, 2, width_ratios=(2, 1))[1]
+    left, right = plt.subplots(1, 2, width_ratios=(2, 1), layout="constrained")[1]
     for c in (0, 1):
         left.scatter(torch.sigmoid(z_plain)[y == c], (y + shake)[y == c], s=14, **CLASS[c])
     left.axvline(threshold, **LINE["slope"])

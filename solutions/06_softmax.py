@@ -217,7 +217,7 @@ for name, keep in (("without keepdim", False), ("with keepdim   ", True)):
 # `dim=0` is the other silent mistake. Then the columns sum to 1: the *samples* compete for a class. A picture of both:
 
 # %%
-fig, panels = plt.subplots(1, 2, figsize=(9, 3.4))
+fig, panels = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
 for panel, dim in zip(panels, (1, 0)):
     p = torch.softmax(logits, dim=dim)
     panel.imshow(p, vmin=0, vmax=1, aspect="auto")
