@@ -46,7 +46,7 @@ def rebuild(course, submitted):
                 result.append(_own(own, count, notes))
     if count > EXTRA:
         notes.append(f"{count} cells of your own: the first {EXTRA} were taken.")
-    nb = nbformat.v4.new_notebook(cells=result, metadata=course.metadata.copy())
+    nb = nbformat.NotebookNode(course, cells=result, metadata=course.metadata.copy())    # whoever writes it validates it
     return nb, list(dict.fromkeys(notes))
 
 
@@ -73,8 +73,9 @@ def _match(course, cells, notes):
     match, free = {}, list(cells)
 
     def take(course_cell, cell):
+        nonlocal free
         match[course_cell.id] = cell
-        free[:] = [c for c in free if c is not cell]
+        free = [c for c in free if c is not cell]
 
     for own in filter(_is_solution, course.cells):
         name = own.metadata.nbgrader.grade_id
@@ -93,16 +94,11 @@ def _match(course, cells, notes):
             take(own, chosen[0])
         elif cells:
             notes.append(f"The cell of `{name}` is missing; the empty one was used.")
-    ordinary = [c for c in course.cells if "nbgrader" not in c.metadata]
-    for own in ordinary:
-        found = [c for c in free if _grade_id(c) is None and c.cell_type == own.cell_type and c.id == own.id]
-        if found:
-            take(own, found[0])
-    for own in ordinary:
-        if own.id not in match:
-            found = [c for c in free if _grade_id(c) is None and c.cell_type == own.cell_type and c.source.strip() == own.source.strip()]
-            if found:
-                take(own, found[0])
+    ordinary, free = [c for c in course.cells if "nbgrader" not in c.metadata], [c for c in free if _grade_id(c) is None]
+    for same in (lambda own, c: c.id == own.id, lambda own, c: c.source.strip() == own.source.strip()):
+        for own in ordinary:
+            if own.id not in match and (found := next((c for c in free if same(own, c) and c.cell_type == own.cell_type), None)):
+                take(own, found)
     return match
 
 
