@@ -2,14 +2,12 @@
 from contextlib import contextmanager
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from grader.classroom.commands import app as teacher
+from grader.classroom.commands import err, find_lessons, out, stop
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-out = Console()
-err = Console(stderr=True)
 
 
 @app.callback()
@@ -18,13 +16,9 @@ def main():
 
 
 def _lessons(names):
-    from grader.lessons import find, lessons
+    from grader.lessons import lessons
 
-    try:
-        return [find(n) for n in names] or lessons()
-    except ValueError as error:
-        err.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from None
+    return find_lessons(names) or lessons()
 
 
 @app.command()
@@ -37,8 +31,7 @@ def build(lesson: list[str] = typer.Argument(None, help="Lessons, as 02_bce, bce
             author.build(name)
             author.release(name)
         except author.LessonError as error:
-            err.print(str(error), style="red", markup=False, highlight=False)
-            raise typer.Exit(1) from None
+            stop(str(error))
         out.print(f"{name}: built", highlight=False)
 
 
@@ -81,7 +74,7 @@ def grade(lesson: list[str] = typer.Argument(None, help="Lessons, as 02_bce, bce
 
     names = _lessons(lesson or [])
     if not trust_submissions and not scheduler and not (found := walls()).ok:
-        _stop("\n".join([found.why, *found.advice]))
+        stop("\n".join([found.why, *found.advice]))
     try:
         with _progress(quiet=json) as advance:
             def seen(graded, total):
@@ -96,9 +89,9 @@ def grade(lesson: list[str] = typer.Argument(None, help="Lessons, as 02_bce, bce
                     err.print(f"{graded.student}, {graded.lesson}: not graded. {graded.error}", style="red", markup=False, highlight=False)
             counts = classroom.grade_class(classroom.course(), names, jobs=jobs, scheduler=scheduler, trust=trust_submissions, again=again, seen=seen)
     except (classroom.GradingError, GradebookError, OSError) as error:
-        _stop(str(error))
+        stop(str(error))
     if not counts.total():
-        _stop("There are no submissions of " + ", ".join(names) + " under submitted/: collect some first.")
+        stop("There are no submissions of " + ", ".join(names) + " under submitted/: collect some first.")
     unchanged, failed = counts.pop("unchanged", 0), counts.pop("failed", 0)
     if json:
         print(dumps({"graded": counts.total(), "why": dict(counts), "unchanged": unchanged, "failed": failed}), flush=True)
@@ -106,11 +99,6 @@ def grade(lesson: list[str] = typer.Argument(None, help="Lessons, as 02_bce, bce
         whys = ", ".join(f"{n} {why}" for why, n in counts.most_common())
         out.print(f"{counts.total()} graded{f' ({whys})' if whys else ''}, {unchanged} unchanged, {failed} failed.", highlight=False, soft_wrap=True)
     raise typer.Exit(int(bool(failed)))
-
-
-def _stop(sentence):
-    err.print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(1)
 
 
 @contextmanager
@@ -141,7 +129,7 @@ def doctor():
 
     found = doctor.walls()
     if not found.ok:
-        _stop("\n".join([found.why, *found.advice]))
+        stop("\n".join([found.why, *found.advice]))
     table = Table("attempt", "", "what was seen")
     with err.status("climbing the walls"):
         rows = list(doctor.climb())
@@ -150,7 +138,7 @@ def doctor():
     out.print(table)
     over = [row.attempt for row in rows if not row.held]
     if over:
-        _stop(f"{len(over)} of {len(rows)} attempts got over the walls: {', '.join(over)}. Do not grade strangers' submissions on this machine.")
+        stop(f"{len(over)} of {len(rows)} attempts got over the walls: {', '.join(over)}. Do not grade strangers' submissions on this machine.")
     out.print(f"All {len(rows)} attempts were held ({found.kind}'s walls).", highlight=False)
 
 
@@ -174,7 +162,7 @@ def watch(path: str = typer.Argument(help="A lesson's folder, as work/02_bce, or
     try:
         watch(path, out)
     except ValueError as error:
-        _stop(str(error))
+        stop(str(error), 2)
     except KeyboardInterrupt:
         out.print("")
 
@@ -196,8 +184,7 @@ def reset(lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2."),
     try:
         kept = workspace.reset(_lessons([lesson])[0], exercise)
     except (ValueError, FileNotFoundError) as error:
-        err.print(str(error), style="red", highlight=False)
-        raise typer.Exit(2) from None
+        stop(str(error), 2 if isinstance(error, ValueError) else 1)
     out.print(f"Done. The notebook as it was is kept in {kept}", highlight=False)
 
 

@@ -1,4 +1,5 @@
-"""The teacher's commands after grading: report, export, feedback, release, collect, regrade. Each says in a sentence what went wrong, and exits with 1."""
+"""The teacher's commands after grading: report, export, feedback, release, collect, regrade. Each says in a sentence what went wrong, and exits
+with 1; with 2, as Typer does, where the words of the command are wrong."""
 from contextlib import contextmanager
 
 import typer
@@ -13,9 +14,19 @@ def say(text):
     out.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def stop(sentence):
+def stop(sentence, code=1):
     err.print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(1)
+    raise typer.Exit(code)
+
+
+def find_lessons(names):
+    """The lessons that these words of a command name."""
+    from grader.lessons import find
+
+    try:
+        return [find(n) for n in names]
+    except ValueError as error:
+        stop(str(error), 2)
 
 
 @contextmanager
@@ -36,22 +47,13 @@ def _course():
         stop(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}. Nothing was half-written; make room or set the permissions, and run it again.")
 
 
-def _find(names):
-    from grader.lessons import find
-
-    try:
-        return [find(n) for n in names]
-    except ValueError as error:
-        stop(str(error))
-
-
 @app.command()
 def report(lesson: list[str] = typer.Argument(None, help="Lessons, as 02_bce, bce or 2; all that are graded, and the course, by default.")):
     """Write reports/LESSON.html and .csv: scores, mistakes, who is stuck where, what to say in the next lecture, equal answers."""
     from grader.classroom import report as pages
     from grader.lessons import lessons
 
-    names = _find(lesson or [])
+    names = find_lessons(lesson or [])
     with _course() as of:
         for path in pages.write(of, names or lessons(), own=pages.course_answers, whole=not names):
             say(f"{path.relative_to(of.root)}")
@@ -63,6 +65,8 @@ def export(format: str = typer.Argument(help="canvas, moodle or csv."),
     """Write the gradebook's scores as a CSV file that Canvas or Moodle imports."""
     from grader.classroom import export as formats
 
+    if format not in formats.FORMATS:
+        stop(f"There is no format {format!r}. There are: {', '.join(formats.FORMATS)}.", 2)
     with _course() as of:
         path, count, waiting = formats.export(of, format, to)
     say(f"{path}: {count} students")
@@ -75,7 +79,7 @@ def feedback(lesson: list[str] = LESSONS):
     """Make each learner's feedback page, where a grade, comment or score has changed. `nbgrader release_feedback` hands them out."""
     from grader.classroom import rounds
 
-    names = _find(lesson)
+    names = find_lessons(lesson)
     with _course() as of:
         for name in names:
             made, unchanged = rounds.feedback(of, name)
@@ -87,7 +91,7 @@ def release(lesson: list[str] = LESSONS, again: bool = typer.Option(False, help=
     """Put lessons where learners fetch them."""
     from grader.classroom import rounds
 
-    names = _find(lesson)
+    names = find_lessons(lesson)
     with _course() as of:
         for name in names:
             say(f"{name}: released to {rounds.release(of, name, again)}")
@@ -98,7 +102,7 @@ def collect(lesson: list[str] = LESSONS):
     """Take in the newest submission of everybody; a resubmission replaces the earlier one."""
     from grader.classroom import rounds
 
-    names = _find(lesson)
+    names = find_lessons(lesson)
     with _course() as of:
         for name in names:
             found = rounds.collect(of, name)
@@ -115,7 +119,7 @@ def regrade(student: str = typer.Argument(help="The learner's id."), lesson: str
     from grader.classroom import rounds
     from grader.jail.doctor import walls
 
-    name, = _find([lesson])
+    name, = find_lessons([lesson])
     if not trust_submissions and not (found := walls()).ok:
         stop("\n".join([found.why, *found.advice]))
     with _course() as of:

@@ -127,8 +127,6 @@ FORMATS = {"canvas": Canvas, "moodle": Moodle, "csv": Table}
 
 def export(of, kind, to=None):
     """(path, students, waiting): write the course's grades in one of FORMATS."""
-    if kind not in FORMATS:
-        raise ExportError(f"There is no format {kind!r}. There are: {', '.join(FORMATS)}.")
     if not exists(of):
         raise ExportError("There is no gradebook here: run `python -m grader grade` first.")
     plugin = FORMATS[kind](config=of.config)

@@ -28,6 +28,7 @@ from grader.exercise import exercises
 BATCH, SECONDS = 50, 2      # submissions a transaction, at the most; seconds after which what came back is written
 IN_FLIGHT = 3               # submissions on their way to or from each worker: memory stays flat, and no worker waits
 LONELY = 60                 # seconds without any worker until a run gives up
+IN_A_ROW = 5                # submissions that fail one after the other until a run gives up: it is not them
 
 
 class GradingError(RuntimeError):
@@ -342,7 +343,7 @@ def _results(client, due, trust):
     from distributed import CancelledError
 
     definitions = {lesson: record.definitions(lesson) for lesson in {d.lesson for d in due}}
-    arrived, flying, todo = queue.SimpleQueue(), {}, iter(due)
+    arrived, flying, todo, failed = queue.SimpleQueue(), {}, iter(due), []
     width, last, alone = 0, 0.0, None
     while True:
         if time.monotonic() - last > SECONDS:       # workers may come and go
@@ -360,6 +361,7 @@ def _results(client, due, trust):
             flying[future.key] = (future, next_one, stamp)
             future.add_done_callback(arrived.put)
         if not flying and width:
+            yield from failed
             return
         try:
             future = arrived.get(timeout=SECONDS)
@@ -369,11 +371,16 @@ def _results(client, due, trust):
         _, this, stamp = flying.pop(future.key)
         try:
             graded = future.result()
+            yield from failed
+            failed.clear()
             yield replace(graded, timestamp=stamp, why=this.why,
                           record=graded.record | {"timestamp": _stamp(stamp), "size": len(graded.text.encode())})
         except CancelledError:
             raise GradingError("The connection to the scheduler is lost. What came back is written; run the same command again: it goes on from here.") from None
         except Exception as error:      # a worker lost too often, or a fault of the grader: this submission fails, the run goes on
             said = str(error).splitlines()[0][:300] if str(error) else ""
-            yield Graded(this.lesson, this.student, why=this.why, error=f"{type(error).__name__}: {said}")
+            failed.append(Graded(this.lesson, this.student, why=this.why, error=f"{type(error).__name__}: {said}"))
+            if len(failed) == IN_A_ROW:
+                raise GradingError(f"{IN_A_ROW} submissions in a row were not graded, so it is not they that are wrong. The last, {this.student}: {said or type(error).__name__} "
+                                   "What came back is written. Mend that, and run the same command again: it goes on from here.") from None
         future.release()

@@ -102,7 +102,6 @@ def _rubbish(home):
 
 
 @pytest.mark.parametrize("words, damage, said", [
-    (["excel"], lambda home: None, "There is no format 'excel'. There are: canvas, moodle, csv."),
     (["canvas"], _nothing, "There is no gradebook here"),
     (["canvas"], _no_grades, "The gradebook holds no grades"),
     (["canvas"], _rubbish, "The gradebook cannot be"),

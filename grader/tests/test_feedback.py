@@ -157,12 +157,10 @@ def _no_place(home):
 
 
 @pytest.mark.parametrize("words, damage, said", [
-    (["feedback", "99"], lambda home: None, "There is no lesson '99'"),
     (["feedback", "bce"], _no_autograded, f"No submission of {LESSON} is graded: run `python -m grader grade {LESSON}` first."),
     (["feedback", "bce"], _not_in_the_gradebook, "1 graded submissions are not in the gradebook (stranger)"),
     (["feedback", "bce"], _no_place, f"{LESSON}: 4 of 4 have no feedback (right, torn, where, wrong)."),
     (["regrade", "nobody", "bce", "--trust-submissions"], lambda home: None, f"There is no grading of {LESSON} by nobody"),
-    (["release", "nothing"], lambda home: None, "There is no lesson 'nothing'"),
     (["collect", "bce"], lambda home: None, "There is no exchange with submissions at"),
 ])
 def test_what_cannot_be_done_is_a_sentence(home, words, damage, said):

@@ -199,6 +199,37 @@ def test_a_worker_that_is_killed_loses_nothing(tmp_path):
     assert {s for s, points in scores(folder).items() if points == POINTS} == {x.name for x in everybody.values() if x.full}
 
 
+def test_walls_that_break_in_the_middle_of_a_run_stop_it_in_a_sentence_and_it_goes_on_later(tmp_path):
+    import nbformat
+    import psutil
+
+    folder, everybody = make(tmp_path / "course", 8)
+    slow = course.answered(LESSON)
+    slow.cells.insert(0, nbformat.v4.new_code_cell("import time\ntime.sleep(25)"))
+    course.submit(folder, "learner2", LESSON, slow)
+    bwrap, broken = tmp_path / "bin" / "bwrap", tmp_path / "broken"
+    bwrap.parent.mkdir()
+    bwrap.write_text(f'#!/bin/sh\n[ -e {broken} ] && echo "No permissions" >&2 && exit 1\nexec {shutil.which("bwrap")} "$@"\n')
+    bwrap.chmod(0o755)
+    line, settings = command(folder, "grade", LESSON, "--jobs", "1")
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"PATH": f"{bwrap.parent}:{os.environ['PATH']}"}, **settings) as run:
+        wait_for(lambda: (folder / "autograded" / "learner1" / LESSON / record.FILE).exists(), run)
+        broken.touch()
+        for process in psutil.Process(run.pid).children(recursive=True):
+            if process.name() == "bwrap":
+                process.kill()
+        _, errors = run.communicate(timeout=300)
+    assert run.returncode == 1 and re.search(r"5 submissions in a row were not graded.*No permissions.*it goes on from here", errors), errors
+    assert "Traceback" not in errors and "not graded. " not in errors
+    assert list(scores(folder)) == ["learner1"]
+    whole(folder, 1)
+
+    demo.submit(folder, everybody["learner2"], LESSON)
+    assert grade(folder)[1] == {"graded": 7, "why": {"new": 7}, "unchanged": 1, "failed": 0}
+    assert {s for s, points in scores(folder).items() if points == POINTS} == {x.name for x in everybody.values() if x.full}
+    whole(folder, 8)
+
+
 def whole(folder, count=None):
     """Every record belongs to a whole notebook, and the gradebook knows it."""
     known = scores(folder)
@@ -351,7 +382,6 @@ def configured(line):
 
 
 @pytest.mark.parametrize(("words", "spoil", "says"), [
-    (["99"], None, "There is no lesson '99'. There are: "),
     ([LESSON], nobody, f"There are no submissions of {LESSON} under submitted/"),
     ([LESSON, "--scheduler", "tcp://127.0.0.1:9"], None, "There is no Dask scheduler at tcp://127.0.0.1:9"),
     ([LESSON, "--scheduler", "nonsense://x"], None, "There is no Dask scheduler at nonsense://x"),
@@ -364,7 +394,7 @@ def configured(line):
 def test_what_cannot_be_graded_is_one_sentence_and_nothing_is_written(tmp_path, words, spoil, says):
     folder, _ = make(tmp_path, 1)
     held = spoil(folder) if spoil else None
-    out, errors = grader(folder, "grade", *words, code=2 if words == ["99"] else 1)
+    out, errors = grader(folder, "grade", *words, code=1)
     assert says in errors and "secret" not in errors and len(errors.strip().splitlines()) <= 2, errors
     assert not list((folder / "autograded").rglob("*.*b*"))
     del held
