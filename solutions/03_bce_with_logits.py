@@ -17,7 +17,7 @@ from sklearn.datasets import load_breast_cancer
 from torch import nn
 from torch.nn import functional as F
 
-from grader import check, compare, ready
+from grader import check, compare, hint, progress, ready, solution
 from grader.figures import LINE, interact, show
 
 y_true = torch.tensor([0, 1, 1, 0], dtype=torch.float64)

@@ -17,7 +17,7 @@ from sklearn.datasets import load_breast_cancer, make_moons
 from torch import nn
 from torch.nn import functional as F
 
-from grader import check, compare, ready
+from grader import check, compare, hint, progress, ready, solution
 from grader.figures import CLASS, LINE, show
 
 X4 = torch.tensor([[1.0, 2.0], [0.5, -1.0], [-1.5, 0.0], [2.0, 1.0]], dtype=torch.float64)   # 4 samples, 2 features

@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional as F
 
-from grader import check, compare, ready
+from grader import check, compare, hint, progress, ready, solution
 from grader.figures import LINE, show
 
 example_logits = torch.tensor(

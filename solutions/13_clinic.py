@@ -14,7 +14,7 @@ from sklearn.datasets import load_breast_cancer, load_digits
 from torch import nn
 from torch.nn import functional as F
 
-from grader import check, ready
+from grader import check, compare, hint, progress, ready, solution
 from grader.figures import LINE, show
 
 digits = load_digits()
