@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from grader.answer import call
 from grader.exercise import exercise
 
-PYTORCH = [F.cross_entropy, F.nll_loss, nn.CrossEntropyLoss, nn.NLLLoss]
+PYTORCH = [F.cross_entropy, F.nll_loss, nn.CrossEntropyLoss, nn.NLLLoss, F.kl_div, nn.KLDivLoss]
 Y = [0, 2, 3, 1]
 Z = [[-5.0, 10.0, 1.2, 3.0, -4.0], [5.0, -4.0, 0.1, 1.0, 0.1], [1.0, 3.0, 2.5, -0.1, 2.5], [-7.0, 2.5, 0.1, 3.1, 0.2]]
 
@@ -34,9 +34,9 @@ def one_sample(rng):
 
 
 def extremes(rng):
-    """Logits of ±1000; the first sample is sure and wrong, the second sure and right."""
+    """Logits of ±1000; the first sample is sure and wrong, the second sure and right, the third all at −1000."""
     z = 1000 * rng.signs(6, 4)
-    z[0], z[1] = -1000, -1000
+    z[:3] = -1000
     z[0, 1], z[1, 2] = 1000, 1000
     y = rng.classes(6, num_classes=4)
     y[0], y[1] = 3, 2
@@ -124,6 +124,27 @@ def _(p, y_one_hot): return -(y_one_hot * p).sum(dim=1).mean()
 def _(p, y_one_hot): return -(y_one_hot * torch.log_softmax(p, dim=1)).sum(dim=1).mean()
 
 
+@cross_entropy_one_hot.mistake("You divided by the number of classes, C. The mean is over the samples: divide by N.")
+def _(p, y_one_hot): return -(y_one_hot * p.log()).sum() / p.shape[1]
+
+
+@cross_entropy_one_hot.mistake("A small number inside the logarithm hides the infinities, and every 0 that the product made now costs 18.42. Take the logarithm of p first.")
+def _(p, y_one_hot): return -(p * y_one_hot + 1e-8).log().sum(dim=1).mean()
+
+
+@cross_entropy_one_hot.mistake("You counted the classes that are not the label. The 1 of the one-hot row stands for the class that is asked for.")
+def _(p, y_one_hot): return -((1 - y_one_hot) * p.log()).sum(dim=1).mean()
+
+
+@cross_entropy_one_hot.mistake("Integers in brackets are row numbers: `p[y_one_hot]` fetches the rows 0 and 1, again and again. A mask is made of True and False: "
+                               "`p[y_one_hot == 1]`.")
+def _(p, y_one_hot): return -p[y_one_hot.long()].log().mean()
+
+
+@cross_entropy_one_hot.mistake("You averaged the probabilities and took one logarithm. Each sample has its own logarithm; the mean comes last.")
+def _(p, y_one_hot): return -(y_one_hot * p).sum(dim=1).mean().log()
+
+
 # ---------------------------------------------------------------- cross_entropy_indices
 
 @exercise(points=2, without=PYTORCH, hints=[
@@ -172,6 +193,26 @@ def _(p, y): return F.nll_loss(p.log(), y, reduction="sum")
 
 @cross_entropy_indices.mistake("The minus is missing: logarithms of probabilities are negative, a loss is not.")
 def _(p, y): return -F.nll_loss(p.log(), y)
+
+
+@cross_entropy_indices.mistake("The one-hot rows are inside the logarithm: log 0 is −inf for every class that is not the label. Pick first, then take the logarithm.")
+def _(p, y): return -(F.one_hot(y, p.shape[1]) * p).log().sum(dim=1).mean()
+
+
+@cross_entropy_indices.mistake("Rows and columns have changed places: `p[y, rows]`. The row number comes first: `p[rows, y]`.")
+def _(p, y): return -p[y, torch.arange(len(y))].log().mean()
+
+
+@cross_entropy_indices.mistake("You multiplied by the class numbers. They are names, no quantities: class 3 does not count three times. They say which column to take.")
+def _(p, y): return -(y[:, None] * p.log()).sum(dim=1).mean()
+
+
+@cross_entropy_indices.mistake("You divided by the number of classes, C. The mean is over the samples: divide by N.")
+def _(p, y): return F.nll_loss(p.log(), y, reduction="sum") / p.shape[1]
+
+
+@cross_entropy_indices.mistake("Only the first sample is counted: a `return` inside the loop ends it at once.")
+def _(p, y): return -p[0, y[0]].log()
 
 
 # ---------------------------------------------------------------- nll_loss
@@ -232,6 +273,30 @@ def _(log_p, y, reduction="mean"):
     return {"mean": losses.mean(), "sum": losses.sum(), "none": losses}[reduction]
 
 
+@nll_loss.mistake("`log_p[:, y]` pairs every row with every label, N·N entries. Row 0 goes with label 0, row 1 with label 1, and so on.",
+                  hint="Give both indices: the row numbers and y.")
+def _(log_p, y, reduction="mean"): return _reduced(-log_p[:, y], reduction)
+
+
+@nll_loss.mistake("You put log_p through a log_softmax. Its rows are log-probabilities already: the value stays, and the slope is no longer −1 at the label and 0 elsewhere.")
+def _(log_p, y, reduction="mean"): return F.cross_entropy(log_p, y, reduction=reduction)
+
+
+@nll_loss.mistake("With `reduction=\"none\"` you return the whole matrix. One loss for each sample is asked for: the picked entries, (N,).")
+def _(log_p, y, reduction="mean"):
+    losses = -F.one_hot(y, log_p.shape[1]) * log_p
+    return losses if reduction == "none" else _reduced(losses.sum(dim=1), reduction)
+
+
+@nll_loss.mistake("The mean divides by the number of classes, C. It is over the samples: divide by N.")
+def _(log_p, y, reduction="mean"):
+    return F.nll_loss(log_p, y, reduction="sum") / log_p.shape[1] if reduction == "mean" else F.nll_loss(log_p, y, reduction=reduction)
+
+
+@nll_loss.mistake("All rows were asked for the first sample's label. Each row has a label of its own.")
+def _(log_p, y, reduction="mean"): return _reduced(-log_p[:, y[0]], reduction)
+
+
 # ---------------------------------------------------------------- cross_entropy
 
 @exercise(points=3, without=PYTORCH, hints=[
@@ -249,6 +314,7 @@ cross_entropy.case("every reduction", gradient="z")(reductions(ordinary))
 cross_entropy.case("more classes than samples, one sample", gradient="z")(lambda rng: [many_classes(rng), one_sample(rng)])
 cross_entropy.case("float32", dtype=torch.float32, gradient="z")(ordinary)
 cross_entropy.case("logits of 1000, one by one", extreme=True, gradient="z")(sure_and_wrong)
+cross_entropy.case("logits of 1000 in one batch", extreme=True, gradient="z")(reductions(extremes))
 cross_entropy.case("logits of 1000 in float32", extreme=True, gradient="z", dtype=torch.float32, rtol=1e-3, atol=1e-4)(reductions(extremes))
 
 
@@ -306,9 +372,42 @@ def _(z, y, reduction="mean"):
 def _(z, y, reduction="mean"): return F.cross_entropy(z, z.argmax(dim=1), reduction=reduction)
 
 
+@cross_entropy.mistake("You took the largest logit of the whole matrix out. Each row needs its own: next to one at 1000, a row at −1000 underflows to 0, "
+                       "and log 0 is −inf.")
+def _(z, y, reduction="mean"):
+    shifted = z - z.max()
+    return _reduced(shifted.exp().sum(dim=1).log() - shifted[torch.arange(len(y)), y], reduction)
+
+
+@cross_entropy.mistake("The log-sum-exp is added to the label's logit. The loss is their difference: logsumexp(z) − z_y.")
+def _(z, y, reduction="mean"): return _reduced(torch.logsumexp(z, dim=1) + z[torch.arange(len(y)), y], reduction)
+
+
+@cross_entropy.mistake("You clamped the logits: nothing overflows, but a sample that is wrong by 1000 costs no more than your limit, and has no slope.")
+def _(z, y, reduction="mean"): return F.cross_entropy(z.clamp(-100, 100), y, reduction=reduction)
+
+
+@cross_entropy.mistake("You clamped the probabilities: no inf, but a sample that is wrong by 1000 costs no more than the logarithm of your limit, and has no slope.")
+def _(z, y, reduction="mean"): return F.nll_loss(torch.softmax(z, dim=1).clamp(min=1e-12).log(), y, reduction=reduction)
+
+
+@cross_entropy.mistake("This is a binary loss for each class on its own. The classes compete in one softmax, and only the label's log-probability counts.")
+def _(z, y, reduction="mean"):
+    return _reduced(F.binary_cross_entropy_with_logits(z, F.one_hot(y, z.shape[1]).to(z.dtype), reduction="none").sum(dim=1), reduction)
+
+
+@cross_entropy.mistake("The value is right, but the log-sum-exp is cut off (`detach`): its slope, the probabilities, is missing.")
+def _(z, y, reduction="mean"): return _reduced(torch.logsumexp(z, dim=1).detach() - z[torch.arange(len(y)), y], reduction)
+
+
+@cross_entropy.mistake("There is one log-sum-exp for the whole matrix in yours. Each row has its own: `dim=1`.")
+def _(z, y, reduction="mean"): return _reduced(torch.logsumexp(z.flatten(), dim=0) - z[torch.arange(len(y)), y], reduction)
+
+
 # ---------------------------------------------------------------- cross_entropy_grad
 
-@exercise(points=3, without=[*PYTORCH, torch.autograd.grad, torch.Tensor.backward, torch.autograd.backward], hints=[
+@exercise(points=3, without=[*PYTORCH, torch.autograd.grad, torch.Tensor.backward, torch.autograd.backward, torch.autograd.functional.jacobian,
+                             torch.autograd.functional.vjp, torch.autograd.functional.jvp, torch.func.jacrev, torch.func.jacfwd], hints=[
     "Differentiate logsumexp(z) − z_y by one logit z_c. The first part gives the same for every c; the second only where c is the label.",
     "d logsumexp(z) / d z_c is the softmax p_c.",
     "p − y, with y one-hot. Mind the dtype, and that no exp overflows: `torch.softmax` is safe."],
@@ -377,6 +476,39 @@ def _(z, y): return torch.softmax(z, dim=0) - F.one_hot(y, z.shape[1])
 
 @cross_entropy_grad.mistake("exp(1000) overflows: inf divided by inf is nan. The stable softmax from 07 subtracts the largest logit first.")
 def _(z, y): return z.exp() / z.exp().sum(dim=1, keepdim=True) - F.one_hot(y, z.shape[1])
+
+
+@cross_entropy_grad.mistake("The label's entry is 0 in yours. It is p − 1 there: the probability has a slope of its own, and the label takes 1 away.")
+def _(z, y): return torch.softmax(z, dim=1) * (1 - F.one_hot(y, z.shape[1]))
+
+
+@cross_entropy_grad.mistake("`p[:, y] -= 1` takes 1 away in the columns of all labels, in every row. Pair rows and labels: `p[torch.arange(len(y)), y] -= 1`.")
+def _(z, y):
+    p = torch.softmax(z, dim=1)
+    p[:, y] -= 1
+    return p
+
+
+@cross_entropy_grad.mistake("`p[y] -= 1` takes 1 away in whole rows. Pair rows and labels: `p[torch.arange(len(y)), y] -= 1`.")
+def _(z, y):
+    p = torch.softmax(z, dim=1).repeat(8, 1)        # y may be larger than the last row's number
+    p[y] -= 1
+    return p[:len(z)]
+
+
+@cross_entropy_grad.mistake("You used the sigmoid of each logit. The derivative of log-sum-exp is the softmax: the classes compete.")
+def _(z, y): return torch.sigmoid(z) - F.one_hot(y, z.shape[1])
+
+
+@cross_entropy_grad.mistake("You nudged the logits and took differences. That loses half the digits, in float32 nearly all: write p − y.")
+def _(z, y):
+    h, nudge = 1e-5, torch.eye(z.shape[1], dtype=z.dtype)
+    losses = lambda z: F.cross_entropy(z, y, reduction="none")      # noqa: E731
+    return torch.stack([(losses(z + h * e) - losses(z - h * e)) / (2 * h) for e in nudge], dim=1)
+
+
+@cross_entropy_grad.mistake("These are the slopes of the true classes alone, one for each sample. Every logit has one: the whole matrix p − y, (N, C).")
+def _(z, y): return torch.softmax(z, dim=1)[torch.arange(len(y)), y] - 1
 
 
 # ---------------------------------------------------------------- CrossEntropy
@@ -451,3 +583,13 @@ CrossEntropy.mistake("You take the logarithm of a softmax: far from the largest 
 
 CrossEntropy.mistake("The softmax runs down the columns, over the samples. The classes are dimension 1.")(
     wrong_module(lambda z, y, r: F.nll_loss(torch.log_softmax(z, dim=0), y, reduction=r)))
+
+
+CrossEntropy.mistake("You averaged over the whole matrix, zeros included: the mean divides by N, the number of samples, not by N·C.")(
+    wrong_module(lambda z, y, r: F.cross_entropy(z, y) / z.shape[1] if r == "mean" else F.cross_entropy(z, y, reduction=r)))
+
+CrossEntropy.mistake("The minus is missing: log-probabilities are negative, a loss is not.")(
+    wrong_module(lambda z, y, r: -F.cross_entropy(z, y, reduction=r)))
+
+CrossEntropy.mistake("`exp(z)` overflows at 1000, and the loss is inf. `torch.logsumexp` subtracts the largest logit first.")(
+    wrong_module(lambda z, y, r: _reduced(z.exp().sum(dim=1).log() - z[torch.arange(len(y)), y], r)))

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from grader.answer import call
 from grader.exercise import exercise
 
-PYTORCH = [F.cross_entropy, F.nll_loss, nn.CrossEntropyLoss, nn.NLLLoss]
+PYTORCH = [F.cross_entropy, F.nll_loss, nn.CrossEntropyLoss, nn.NLLLoss, F.kl_div, nn.KLDivLoss]
 Y = [0, 2, 3, 1]
 Z = [[-5.0, 10.0, 1.2, 3.0, -4.0], [5.0, -4.0, 0.1, 1.0, 0.1], [1.0, 3.0, 2.5, -0.1, 2.5], [-7.0, 2.5, 0.1, 3.1, 0.2]]
 WEIGHT = [1.0, 1.0, 5.0, 1.0, 2.0]
@@ -38,9 +38,9 @@ def one_sample(rng):
 
 
 def extremes(rng):
-    """Logits of ±1000; the first sample is sure and wrong, the second sure and right."""
+    """Logits of ±1000; the first sample is sure and wrong, the second sure and right, the third all at −1000."""
     z = 1000 * rng.signs(6, 4)
-    z[0], z[1] = -1000, -1000
+    z[:3] = -1000
     z[0, 1], z[1, 2] = 1000, 1000
     y = rng.classes(6, num_classes=4)
     y[0], y[1] = 3, 2
@@ -130,6 +130,35 @@ def _(z, y, weight): return F.cross_entropy(z, y, weight=1 / weight)
 def _(z, y, weight): return F.nll_loss(torch.softmax(z, dim=1).log(), y, weight=weight)
 
 
+@weighted_cross_entropy.mistake("You divided by the mean of the class weights. It is the weights of the samples at hand that count: the sum of weight[y].")
+def _(z, y, weight): return (weight[y] * _losses(z, y)).mean() / weight.mean()
+
+
+@weighted_cross_entropy.mistake("You return the weighted loss of each sample. Their sum, divided by the sum of their weights, is asked for.")
+def _(z, y, weight): return weight[y] * _losses(z, y)
+
+
+@weighted_cross_entropy.mistake("You multiplied all log-probabilities by the weights and added them up. Only the label's counts, with the label's weight.")
+def _(z, y, weight): return -(torch.log_softmax(z, dim=1) * weight).sum() / weight[y].sum()
+
+
+@weighted_cross_entropy.mistake("The weights are inside the logarithm. They multiply the losses, after the logarithm.")
+def _(z, y, weight): return -(torch.log_softmax(z, dim=1) + weight.log())[torch.arange(len(y)), y].mean()
+
+
+@weighted_cross_entropy.mistake("You took the largest logit of the whole matrix out. Each row needs its own: next to one at 1000, a row at −1000 underflows to 0.")
+def _(z, y, weight):
+    shifted = z - z.max()
+    losses = shifted.exp().sum(dim=1).log() - shifted[torch.arange(len(y)), y]
+    return (weight[y] * losses).sum() / weight[y].sum()
+
+
+@weighted_cross_entropy.mistake("The log-sum-exp is right in symbols, but exp(1000) is inf. `torch.logsumexp` subtracts the largest logit first.")
+def _(z, y, weight):
+    losses = z.exp().sum(dim=1).log() - z[torch.arange(len(y)), y]
+    return (weight[y] * losses).sum() / weight[y].sum()
+
+
 # ---------------------------------------------------------------- masked_cross_entropy
 
 def masked(make):
@@ -181,7 +210,9 @@ def _(z, y, ignore_index=-100): return _kept(z, y, ignore_index).mean()
 
 
 @masked_cross_entropy.mistake("You always ignore −100, whatever `ignore_index` says.")
-def _(z, y, ignore_index=-100): return F.cross_entropy(z, torch.where(y == ignore_index, y.clamp(min=0), y) if ignore_index != -100 else y)
+def _(z, y, ignore_index=-100):
+    z, y = z[y != -100], y[y != -100]
+    return -torch.log_softmax(z, dim=1)[torch.arange(len(y)), y].mean()
 
 
 @masked_cross_entropy.mistake("You ignore every negative label. `ignore_index` says which label is ignored, and it may be an ordinary class.")
@@ -214,6 +245,30 @@ def _(z, y, ignore_index=-100):
 def _(z, y, ignore_index=-100):
     kept = torch.where(torch.arange(z.shape[1]) == ignore_index, -torch.inf, z)
     return F.cross_entropy(kept, y, ignore_index=ignore_index)
+
+
+def _zeroed(z, y, ignore_index):
+    """The losses with the ignored samples' logits set to 0, and which samples are kept."""
+    keep = y != ignore_index
+    return F.cross_entropy(z * keep[:, None], torch.where(keep, y, 0), reduction="none"), keep
+
+
+@masked_cross_entropy.mistake("You set the logits of the ignored samples to 0. That is a guess that costs log C, not nothing; and the mean divides by those that are kept.")
+def _(z, y, ignore_index=-100): return _zeroed(z, y, ignore_index)[0].mean()
+
+
+@masked_cross_entropy.mistake("You set the logits of the ignored samples to 0. That is a guess that costs log C, not nothing: their losses have to drop out of the sum.")
+def _(z, y, ignore_index=-100):
+    losses, keep = _zeroed(z, y, ignore_index)
+    return losses.sum() / keep.sum()
+
+
+@masked_cross_entropy.mistake("`y > 0` drops class 0 as well, an ordinary class. Compare with `ignore_index`.")
+def _(z, y, ignore_index=-100): return F.cross_entropy(z[y > 0], y[y > 0])
+
+
+@masked_cross_entropy.mistake("You divided by how many are ignored. The mean divides by how many are kept.")
+def _(z, y, ignore_index=-100): return _kept(z, y, ignore_index).sum() / (y == ignore_index).sum()
 
 
 # ---------------------------------------------------------------- smoothed_cross_entropy
@@ -303,6 +358,26 @@ def _(z, y, label_smoothing=0.1):
     return -(q * torch.softmax(z, dim=1).log()).sum(dim=1).mean()
 
 
+@smoothed_cross_entropy.mistake("You spread s over the N samples, s/N. It is shared among the C classes: s/C each.")
+def _(z, y, label_smoothing=0.1): return _soft(z, (1 - label_smoothing) * _one_hot(z, y) + label_smoothing / len(y))
+
+
+@smoothed_cross_entropy.mistake("You smoothed the logits, a share of their mean in each. It is the labels that are smoothed.")
+def _(z, y, label_smoothing=0.1): return F.cross_entropy((1 - label_smoothing) * z + label_smoothing * z.mean(dim=1, keepdim=True), y)
+
+
+@smoothed_cross_entropy.mistake("You used the entropy of the model's own probabilities. The second part asks for all classes evenly: the mean of −log p over the classes.")
+def _(z, y, label_smoothing=0.1):
+    log_p = torch.log_softmax(z, dim=1)
+    return ((1 - label_smoothing) * F.nll_loss(log_p, y, reduction="none") - label_smoothing * (log_p.exp() * log_p).sum(dim=1)).mean()
+
+
+@smoothed_cross_entropy.mistake("Target and prediction have changed places: the logarithm is of the model's probabilities, and the smoothed labels weigh it.")
+def _(z, y, label_smoothing=0.1):
+    q = (1 - label_smoothing) * _one_hot(z, y) + label_smoothing / z.shape[1]
+    return -(torch.softmax(z, dim=1) * q.log()).sum(dim=1).mean()
+
+
 # ---------------------------------------------------------------- soft_cross_entropy
 
 def soft(make):
@@ -378,6 +453,23 @@ def _(z, q): return -(q * torch.log_softmax(z, dim=0)).sum(dim=1).mean()
 
 @soft_cross_entropy.mistake("The logarithm of a softmax is −inf far from the largest logit, and soft targets ask every class. log_softmax never makes that 0.")
 def _(z, q): return -(q * torch.softmax(z, dim=1).log()).sum(dim=1).mean()
+
+
+@soft_cross_entropy.mistake("The value is right, because each row of q sums to 1. But your log-sum-exp is not multiplied by q, so the slope by q lacks it: "
+                            "write q·(log-sum-exp − z), or q·log p.")
+def _(z, q): return (torch.logsumexp(z, dim=1) - (q * z).sum(dim=1)).mean()
+
+
+@soft_cross_entropy.mistake("You averaged over the classes and added up the samples. It is the other way round: the classes are summed, the mean is over the N samples.")
+def _(z, q): return F.cross_entropy(z, q, reduction="sum") / z.shape[1]
+
+
+@soft_cross_entropy.mistake("This is a binary loss for each class on its own. The classes compete in one softmax.")
+def _(z, q): return F.binary_cross_entropy_with_logits(z, q, reduction="none").sum(dim=1).mean()
+
+
+@soft_cross_entropy.mistake("Only the largest entry of each row of q is counted. All the others have their share, too.")
+def _(z, q): return (q.amax(dim=1) * F.cross_entropy(z, q.argmax(dim=1), reduction="none")).mean()
 
 
 # ---------------------------------------------------------------- sequence_cross_entropy
@@ -459,6 +551,28 @@ def _(z, y): return _picked(z, y).mean()
 
 @sequence_cross_entropy.mistake("The logarithm of a softmax is −inf far from the largest logit. log_softmax never makes that 0.")
 def _(z, y): return _picked(torch.softmax(z, dim=1).log(), y).mean()
+
+
+@sequence_cross_entropy.mistake("Logits and labels are flattened in different orders: position by position in one, sequence by sequence in the other.",
+                                hint="z in the order (N, L, C), then y as it is: `z.movedim(1, -1)`.")
+def _(z, y): return F.cross_entropy(z.movedim(1, -1).reshape(-1, z.shape[1]), y.T.flatten())
+
+
+@sequence_cross_entropy.mistake("`F.one_hot` puts the classes last, (N, L, C), and z has them in dimension 1. It stops with an error, or, when L = C, pairs the wrong ones.",
+                                hint="`F.one_hot(y, C).movedim(-1, 1)`.")
+def _(z, y): return -(F.one_hot(y, z.shape[1]) * torch.log_softmax(z, dim=1)).sum(dim=1).mean()
+
+
+@sequence_cross_entropy.mistake("You averaged over the classes as well, zeros included. The mean is over the N·L positions.")
+def _(z, y): return F.cross_entropy(z, y) / z.shape[1]
+
+
+@sequence_cross_entropy.mistake("Only the last position of each sequence is counted.")
+def _(z, y): return F.cross_entropy(z[:, :, -1], y[:, -1])
+
+
+@sequence_cross_entropy.mistake("You averaged the logits over the positions first. Each position has its own softmax; the mean comes last.")
+def _(z, y): return (torch.logsumexp(z.mean(dim=2), dim=1)[:, None] - z.mean(dim=2).gather(1, y)).mean()
 
 
 # ---------------------------------------------------------------- full_cross_entropy
@@ -607,3 +721,25 @@ def _(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.
 @full_cross_entropy.mistake("\"sum\" and \"mean\" have changed places.")
 def _(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
     return F.cross_entropy(z, y, weight, None, ignore_index, None, {"sum": "mean", "mean": "sum"}.get(reduction, reduction), label_smoothing)
+
+
+@full_cross_entropy.mistake("The label gets 1 − s and the others s/C each: the target no longer sums to 1. The label keeps its own share s/C as well.")
+def _(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+    return variant(z, y, weight, ignore_index, reduction, label_smoothing,
+                   spread_weight=lambda log_p, w, label: -(log_p * w).sum(dim=1) + w[label] * log_p.gather(1, label[:, None])[:, 0])
+
+
+@full_cross_entropy.mistake("You turned ignored labels into class 0, and they still count. Their losses have to drop out of the sum and of the count.")
+def _(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+    return F.cross_entropy(z, torch.where(y == ignore_index, 0, y), weight, None, -100, None, reduction, label_smoothing)
+
+
+@full_cross_entropy.mistake("With `reduction=\"none\"` an ignored sample is nan in yours. It costs nothing: 0.")
+def _(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+    result = F.cross_entropy(z, y, weight, None, ignore_index, None, reduction, label_smoothing)
+    return torch.where(y == ignore_index, torch.nan, result) if reduction == "none" else result
+
+
+@full_cross_entropy.mistake("Your weights are made to average 1 first. They count as they are: with \"sum\" and \"none\" that shows.")
+def _(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+    return F.cross_entropy(z, y, weight if weight is None else weight / weight.mean(), None, ignore_index, None, reduction, label_smoothing)

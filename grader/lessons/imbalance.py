@@ -10,7 +10,8 @@ from torch.nn import functional as F
 from grader.answer import call
 from grader.exercise import exercise
 
-PYTORCH = [F.binary_cross_entropy, F.binary_cross_entropy_with_logits, nn.BCELoss, nn.BCEWithLogitsLoss]
+PYTORCH = [F.binary_cross_entropy, F.binary_cross_entropy_with_logits, nn.BCELoss, nn.BCEWithLogitsLoss,
+           F.cross_entropy, nn.CrossEntropyLoss, F.multilabel_soft_margin_loss, nn.MultiLabelSoftMarginLoss]     # the same losses of other shapes
 Y = [0.0, 1.0, 1.0, 0.0]
 Z = [-0.1, 2.0, 3.0, 0.5]
 WEIGHT = [1.0, 3.0, 3.0, 1.0]
@@ -155,6 +156,30 @@ def _(z, y, threshold=0.5):
     return (tp / (tp + fp)).item(), (tp / (tp + fn)).item()
 
 
+@precision_recall.mistake("An alarm is raised where the probability lies above the threshold. Yours are the samples below it.")
+def _(z, y, threshold=0.5):
+    tp, fp, fn, tn = counts(z, y, threshold)
+    return fn / (fn + tn), fn / (tp + fn)
+
+
+@precision_recall.mistake("Your recall divides the hits by the number of negatives. It asks how many of the positives were found.")
+def _(z, y, threshold=0.5):
+    tp, fp, fn, tn = counts(z, y, threshold)
+    return tp / (tp + fp), tp / (fp + tn)
+
+
+@precision_recall.mistake("You counted every alarm as a hit. A hit is an alarm about a positive: the label has to be 1 as well.")
+def _(z, y, threshold=0.5):
+    tp, fp, fn, tn = counts(z, y, threshold)
+    return (tp + fp) / len(z), (tp + fp) / (tp + fn)
+
+
+@precision_recall.mistake("You divided with `//`, which rounds down to a whole number. A share wants `/`.")
+def _(z, y, threshold=0.5):
+    tp, fp, fn, tn = counts(z, y, threshold)
+    return tp // (tp + fp), tp // (tp + fn)
+
+
 # ---------------------------------------------------------------- weighted_bce
 
 @exercise(points=2, without=PYTORCH, hints=[
@@ -217,11 +242,27 @@ def _(z, y, weight):
 
 @weighted_bce.mistake("You went through the probability and a clamp: at |z| = 1000 a wrong sample costs 100 instead of 1000, and its gradient is 0.",
                       hint="Work on the logit: `F.softplus(z)` is the loss where y = 0.")
-def _(z, y, weight): return F.binary_cross_entropy(torch.sigmoid(z), y, weight=weight)
+def _(z, y, weight): return (weight * F.binary_cross_entropy(torch.sigmoid(z), y, reduction="none")).mean()     # its own `weight` imports sympy
 
 
 @weighted_bce.mistake("You return the sum of the weighted losses. It is still to be divided by N.")
 def _(z, y, weight): return F.binary_cross_entropy_with_logits(z, y, weight=weight, reduction="sum")
+
+
+@weighted_bce.mistake("You multiplied the labels by the weights. A label says what is true, 0 or 1; the weight belongs to the loss.")
+def _(z, y, weight): return (F.softplus(z) - weight * y * z).mean()
+
+
+@weighted_bce.mistake("`torch.log(1 + torch.exp(z))` is right in symbols, but exp(1000) is inf. `F.softplus(z)` is the same function, and holds.")
+def _(z, y, weight): return (weight * (torch.log(1 + torch.exp(z)) - y * z)).mean()
+
+
+@weighted_bce.mistake("The two halves have changed places: softplus(z) is the loss where y = 0, softplus(−z) where y = 1.")
+def _(z, y, weight): return (weight * F.softplus((2 * y - 1) * z)).mean()
+
+
+@weighted_bce.mistake("You made the largest weight 1 first. The weights count as they are: a weight of 3 triples the loss.")
+def _(z, y, weight): return F.binary_cross_entropy_with_logits(z, y, weight=weight / weight.max())
 
 
 # ---------------------------------------------------------------- pos_weight_bce
@@ -289,7 +330,7 @@ def _(z, y, pos_weight): return F.binary_cross_entropy_with_logits(torch.where(y
 def _(z, y, pos_weight): return pos_weight * (y * F.softplus(-z)).sum() / y.sum() + ((1 - y) * F.softplus(z)).sum() / (1 - y).sum()
 
 
-@pos_weight_bce.mistake("A sigmoid and then a logarithm: at |z| = 1000 the sigmoid is exactly 0 or 1, and the logarithm of 0 makes inf or nan.",
+@pos_weight_bce.mistake("The logarithm of a sigmoid, or `log(1 + exp(z))`, as it stands: at |z| = 1000 one of the halves is infinite, and 0 times inf is nan.",
                         hint="−log σ(z) is softplus(−z).")
 def _(z, y, pos_weight):
     p = torch.sigmoid(z)
@@ -298,7 +339,27 @@ def _(z, y, pos_weight):
 
 @pos_weight_bce.mistake("You went through the probability and a clamp: at |z| = 1000 a wrong sample's loss stops short, and its gradient is 0.",
                         hint="−log σ(z) is softplus(−z).")
-def _(z, y, pos_weight): return F.binary_cross_entropy(torch.sigmoid(z), y, weight=1 + (pos_weight - 1) * y)
+def _(z, y, pos_weight): return ((1 + (pos_weight - 1) * y) * F.binary_cross_entropy(torch.sigmoid(z), y, reduction="none")).mean()
+
+
+@pos_weight_bce.mistake("You computed a weight from the labels of the batch, negatives per positive. The weight is given: use `pos_weight`.")
+def _(z, y, pos_weight): return halves(z, y, (y == 0).sum() / (y == 1).sum(), 1)
+
+
+@pos_weight_bce.mistake("The two halves have changed places: −log σ(z), for the positives, is softplus(−z), and the negatives take softplus(z).")
+def _(z, y, pos_weight): return halves(-z, y, pos_weight, 1)
+
+
+@pos_weight_bce.mistake("You shared the weight out, w / (1 + w) and 1 / (1 + w). It is a factor: the positives count w times, the negatives once.")
+def _(z, y, pos_weight): return halves(z, y, pos_weight / (1 + pos_weight), 1 / (1 + pos_weight))
+
+
+@pos_weight_bce.mistake("You divided the positives' losses by `pos_weight`. A weight above 1 makes them count more: multiply.")
+def _(z, y, pos_weight): return halves(z, y, 1 / pos_weight, 1)
+
+
+@pos_weight_bce.mistake("A parenthesis: in softplus(z) − y·z the weight reached y·z alone. For y = 1 the whole loss, softplus(−z), takes it.")
+def _(z, y, pos_weight): return (F.softplus(z) - pos_weight * y * z).mean()
 
 
 # ---------------------------------------------------------------- focal_loss
@@ -405,3 +466,39 @@ def _(z, y, alpha=0.25, gamma=2.0):
 def _(z, y, alpha=0.25, gamma=2.0):
     p_t = torch.sigmoid(torch.where(y == 1, z, -z)).clamp(1e-12, 1 - 1e-12)
     return (shares(alpha)(y) * (1 - p_t)**gamma * -p_t.log()).mean()
+
+
+@focal_loss.mistake("You divided by the sum of the alphas. The mean over all samples is asked for, whatever they weigh.")
+def _(z, y, alpha=0.25, gamma=2.0): return focal(z, y, shares(alpha), lambda p: (1 - p)**gamma, torch.sum) / shares(alpha)(y).sum()
+
+
+@focal_loss.mistake("You took the mean of the losses first, and one factor for all. Each sample has its own p_t and its own factor; the mean comes last.")
+def _(z, y, alpha=0.25, gamma=2.0):
+    loss = F.binary_cross_entropy_with_logits(z, y)
+    return alpha * (1 - torch.exp(-loss))**gamma * loss
+
+
+@focal_loss.mistake("Only the positives cost something here. The negatives' losses are missing: for y = 0, p_t is 1 − p and the weight 1 − alpha.")
+def _(z, y, alpha=0.25, gamma=2.0): return focal(z, y, lambda y: alpha * y, lambda p: (1 - p)**gamma)
+
+
+@focal_loss.mistake("The factor (1 − p_t)^gamma is missing: this is cross-entropy, weighted by alpha.")
+def _(z, y, alpha=0.25, gamma=2.0): return focal(z, y, shares(alpha), lambda p: 1.0)
+
+
+@focal_loss.mistake("Alpha stands inside the power. It multiplies: alpha_t · (1 − p_t)^gamma.")
+def _(z, y, alpha=0.25, gamma=2.0):
+    p_t = torch.sigmoid(torch.where(y == 1, z, -z))
+    return ((shares(alpha)(y) * (1 - p_t))**gamma * F.binary_cross_entropy_with_logits(z, y, reduction="none")).mean()
+
+
+@focal_loss.mistake("The power gamma is taken of the whole product. It belongs to 1 − p_t alone; −log p_t stays as it is.")
+def _(z, y, alpha=0.25, gamma=2.0):
+    p_t = torch.sigmoid(torch.where(y == 1, z, -z))
+    return (shares(alpha)(y) * ((1 - p_t) * F.binary_cross_entropy_with_logits(z, y, reduction="none"))**gamma).mean()
+
+
+@focal_loss.mistake("Your p_t is the probability of the label that did not happen. It is p where y = 1, and 1 − p where y = 0.")
+def _(z, y, alpha=0.25, gamma=2.0):
+    wrong = torch.sigmoid(torch.where(y == 1, -z, z))
+    return -(shares(alpha)(y) * (1 - wrong)**gamma * wrong.log()).mean()

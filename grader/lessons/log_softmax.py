@@ -65,6 +65,7 @@ logsumexp.case("random scores", gradient="z")(lambda rng: (matrix(rng), 1))
 logsumexp.case("as many classes as samples, both dimensions", gradient="z")(square)
 logsumexp.case("a 3-D tensor, each of its dimensions", gradient="z")(cube)
 logsumexp.case("a single vector")(vector)
+logsumexp.case("other dimensions of size 1", gradient="z")(lambda rng: [(rng.logits(3, 1, 4), 2), (rng.logits(1, 3, 1), 1)])
 logsumexp.case("rows at 1000 and at -1000", extreme=True, gradient="z")(shifted)
 logsumexp.case("1000 and -1000 in one row", extreme=True, gradient="z")(apart)
 logsumexp.case("some scores -inf", extreme=True)(masked)
@@ -175,9 +176,49 @@ def _(z, dim):
     return m.squeeze(dim).detach() + (z - m).exp().sum(dim=dim).log()
 
 
+@logsumexp.mistake("You took a logarithm of another base. The natural one, `torch.log`, undoes the exponential.")
+def _(z, dim):
+    m = finite(largest(z, dim))
+    return m.squeeze(dim) + (z - m).exp().sum(dim=dim).log2()
+
+
+@logsumexp.mistake("`squeeze()` without a dimension removes every dimension of size 1. `m.squeeze(dim)` removes the one that was summed over.")
+def _(z, dim):
+    m = finite(largest(z, dim))
+    return m.squeeze() + (z - m).exp().sum(dim=dim).log()
+
+
+@logsumexp.mistake("The largest score stands inside the logarithm. It comes out of there: log(exp(m)·s) is m + log s.")
+def _(z, dim):
+    m = finite(largest(z, dim))
+    return ((z - m).exp() + m).sum(dim=dim).log()
+
+
+@logsumexp.mistake("You multiplied by the largest score at the end. A factor under the logarithm becomes a summand: m + log s.")
+def _(z, dim):
+    m = finite(largest(z, dim))
+    return m.squeeze(dim) * (z - m).exp().sum(dim=dim).log()
+
+
+@logsumexp.mistake("You subtracted a fixed number, not the largest score of the slice. Scores far above it overflow, and scores far below it vanish.")
+def _(z, dim): return 1000 + (z - 1000).exp().sum(dim=dim).log()
+
+
+@logsumexp.mistake("The lost dimension came back as dimension 1, whatever `dim` says. `keepdim=True`, or `unsqueeze(dim)`, puts it where it was.")
+def _(z, dim):
+    m = finite(z.amax(dim=dim))
+    return m + (z - m.unsqueeze(1)).exp().sum(dim=dim).log()
+
+
+@logsumexp.mistake("With a small number inside the logarithm, a slice of −inf gives the logarithm of that number. The sum is 0 there, and log 0 = −inf is right.")
+def _(z, dim):
+    m = finite(largest(z, dim))
+    return m.squeeze(dim) + ((z - m).exp().sum(dim=dim) + 1e-8).log()
+
+
 # ---------------------------------------------------------------- log_softmax
 
-@exercise(points=3, without=[F.log_softmax, nn.LogSoftmax], hints=[
+@exercise(points=3, without=[F.log_softmax, nn.LogSoftmax, F.cross_entropy, nn.CrossEntropyLoss], hints=[
     "Take the logarithm of the fraction on paper before you write any code: log(a / b) = log a − log b.",
     "log of exp(z) is z itself. What is left below is a log-sum-exp, of which you have a safe one.",
     "z minus the log-sum-exp along `dim`, kept as a dimension of size 1: `torch.logsumexp(z, dim=dim, keepdim=True)`, or yours with `.unsqueeze(dim)`."],
@@ -266,6 +307,34 @@ def _(z, dim): return z - z.sum(dim=dim, keepdim=True).log()
 def _(z, dim): return z - torch.logsumexp(z, dim=dim, keepdim=True).detach()
 
 
+@log_softmax.mistake("You always work along dimension 1, whatever `dim` says.")
+def _(z, dim): return torch.log_softmax(z, dim=1)
+
+
+@log_softmax.mistake("You added the log-sum-exp. The logarithm of a fraction is a difference: z minus the log-sum-exp.")
+def _(z, dim): return z + torch.logsumexp(z, dim=dim, keepdim=True)
+
+
+@log_softmax.mistake("A logarithm too many: the log-sum-exp is a logarithm already.")
+def _(z, dim): return z - torch.logsumexp(z, dim=dim, keepdim=True).log()
+
+
+@log_softmax.mistake("You subtracted the largest score twice. Where it was taken out of the exponentials and out of z, it has cancelled.")
+def _(z, dim):
+    m = largest(z, dim)
+    return z - m - m - (z - m).exp().sum(dim=dim, keepdim=True).log()
+
+
+@log_softmax.mistake("You clamped the scores: nothing overflows, but all scores beyond the limit become equal.")
+def _(z, dim): return torch.log_softmax(z.clamp(-80, 80), dim=dim)
+
+
+@log_softmax.mistake("You took a logarithm of another base. PyTorch's losses count in natural logarithms, `torch.log`.")
+def _(z, dim):
+    m = largest(z, dim)
+    return z - m - (z - m).exp().sum(dim=dim, keepdim=True).log2()
+
+
 # ---------------------------------------------------------------- stable_softmax
 
 @exercise(points=3, without=[F.softmax, nn.Softmax, F.gumbel_softmax], hints=[
@@ -283,7 +352,7 @@ stable_softmax.case("as many classes as samples, both dimensions", gradient="z")
 stable_softmax.case("a 3-D tensor, each of its dimensions", gradient="z")(cube)
 stable_softmax.case("a single vector", gradient="z")(vector)
 stable_softmax.case("rows at 1000 and at -1000", extreme=True, gradient="z")(shifted)
-stable_softmax.case("1000 and -1000 in one row", extreme=True, gradient="z")(apart)
+stable_softmax.case("1000 and -1000 in one row", extreme=True, gradient="z", atol=1e-12)(apart)        # a clamp at exp(-20) must show
 stable_softmax.case("some scores -inf", extreme=True)(masked)
 stable_softmax.case("float32", dtype=torch.float32, gradient="z")(lambda rng: (matrix(rng), 1))
 stable_softmax.case("float32 at 1000", dtype=torch.float32, extreme=True, gradient="z", rtol=2e-3, atol=1e-4)(shifted)
@@ -365,6 +434,45 @@ def _(z, dim): return shifted_by(z, z.amax(dim=0, keepdim=True), dim)
 def _(z, dim): return shifted_by(z, z.amax(dim=1, keepdim=True), dim)
 
 
+@stable_softmax.mistake("You always work along dimension 1, whatever `dim` says.")
+def _(z, dim): return torch.softmax(z, dim=1)
+
+
+@stable_softmax.mistake("You divided by the sum of all entries. Each slice along `dim` has a sum of its own.")
+def _(z, dim):
+    e = (z - largest(z, dim)).exp()
+    return e / e.sum()
+
+
+@stable_softmax.mistake("The sum lost its dimension: (N,) does not line up with the rows of (N, C). `keepdim=True` keeps it.")
+def _(z, dim):
+    e = (z - largest(z, dim)).exp()
+    return e / e.sum(dim=dim)
+
+
+@stable_softmax.mistake("An epsilon in the denominator has nothing to protect: the largest exponential is exp(0) = 1, so the sum is never near 0. It only spoils the sum of 1.")
+def _(z, dim):
+    e = (z - largest(z, dim)).exp()
+    return e / (e.sum(dim=dim, keepdim=True) + 1e-6)
+
+
+@stable_softmax.mistake("You subtracted a fixed number, not the largest score of the slice. Scores far above it overflow, and a slice far below it is 0 / 0.")
+def _(z, dim): return shifted_by(z, 1000.0, dim)
+
+
+@stable_softmax.mistake("You put the largest score back by a factor exp(m). It cancels in the fraction, and exp(1000) is inf: leave it out.")
+def _(z, dim):
+    m = largest(z, dim)
+    e = (z - m).exp() * m.exp()
+    return e / e.sum(dim=dim, keepdim=True)
+
+
+@stable_softmax.mistake("You cut the small exponents off. A score far below the largest has probability 0, not that of your limit.")
+def _(z, dim):
+    e = (z - largest(z, dim)).clamp(min=-20).exp()
+    return e / e.sum(dim=dim, keepdim=True)
+
+
 # ---------------------------------------------------------------- softmax_jacobian
 
 @exercise(points=3, without=[torch.autograd.functional.jacobian, torch.func.jacrev, torch.func.jacfwd, torch.autograd.grad, torch.autograd.backward,
@@ -437,3 +545,23 @@ def _(z): return torch.eye(len(z), dtype=z.dtype) - torch.outer(probabilities(z)
 
 @softmax_jacobian.mistake("You took the sigmoid of the scores. The probabilities are their softmax.")
 def _(z): return torch.diag(torch.sigmoid(z)) - torch.outer(torch.sigmoid(z), torch.sigmoid(z))
+
+
+@softmax_jacobian.mistake("`p - torch.outer(p, p)` adds p to every row. It belongs on the diagonal only: `torch.diag(p)`.")
+def _(z): return probabilities(z) - torch.outer(probabilities(z), probabilities(z))
+
+
+@softmax_jacobian.mistake("p_i(1 − p_j) stands in every entry. Off the diagonal it is −p_i·p_j: p itself is added on the diagonal only.")
+def _(z): return torch.outer(probabilities(z), 1 - probabilities(z))
+
+
+@softmax_jacobian.mistake("On the diagonal p·p is subtracted twice: `torch.diag(p)`, with p itself, is enough, since `torch.outer(p, p)` has p·p there.")
+def _(z):
+    p = probabilities(z)
+    return torch.diag(p * (1 - p)) - torch.outer(p, p)
+
+
+@softmax_jacobian.mistake("You nudged the scores and took differences. That loses half the digits, in float32 nearly all: write the two formulas.")
+def _(z):
+    h = 1e-6
+    return torch.stack([(probabilities(z + h * e) - probabilities(z - h * e)) / (2 * h) for e in torch.eye(len(z), dtype=z.dtype)], dim=1)

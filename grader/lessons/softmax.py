@@ -100,6 +100,22 @@ def _(y, num_classes): return torch.eye(len(y), dtype=torch.int64)[y]
 def _(y, num_classes): return 2 * F.one_hot(y, num_classes) - 1
 
 
+@one_hot.mistake("`result[y] = 1` fills whole rows, those whose numbers are in y. One entry of each row is 1: pair the rows with the labels.",
+                 hint="`result[torch.arange(len(y)), y] = 1`.")
+def _(y, num_classes):
+    result = torch.zeros(len(y), num_classes, dtype=torch.int64)
+    result[y] = 1
+    return result
+
+
+@one_hot.mistake("You set the entries [label, sample]. The row comes first: row i has its 1 in column y[i].",
+                 hint="`result[torch.arange(len(y)), y] = 1`.")
+def _(y, num_classes):
+    result = torch.zeros(len(y), num_classes, dtype=torch.int64)
+    result[y, torch.arange(len(y))] = 1
+    return result
+
+
 # ---------------------------------------------------------------- softmax
 
 @exercise(points=3, without=[F.softmax, nn.Softmax, F.log_softmax, nn.LogSoftmax, F.gumbel_softmax], hints=[
@@ -199,6 +215,30 @@ def _(z, dim): return z.exp() / (1 + z.exp().sum(dim=dim, keepdim=True))
 
 @softmax.mistake("The lost dimension came back as dimension 1, whatever `dim` says. `unsqueeze(dim)`, or `keepdim=True`, puts it where it was.")
 def _(z, dim): return z.exp() / z.exp().sum(dim=dim).unsqueeze(1)
+
+
+@softmax.mistake("You raised 2 to the power of the scores. Softmax takes e, `torch.exp`: with base 2 the probabilities are nearer to each other.")
+def _(z, dim): return 2**z / (2**z).sum(dim=dim, keepdim=True)
+
+
+@softmax.mistake("Below stands the exponential of the sum. It is the sum of the exponentials: exp first, then sum.")
+def _(z, dim): return z.exp() / z.sum(dim=dim, keepdim=True).exp()
+
+
+@softmax.mistake("You took a sigmoid of each score and shared those out. Softmax takes the exponential of the scores.")
+def _(z, dim): return torch.sigmoid(z) / torch.sigmoid(z).sum(dim=dim, keepdim=True)
+
+
+@softmax.mistake("You divided the scores by their sum before the exponential. It is the exponentials that are divided by their sum.")
+def _(z, dim): return torch.exp(z / z.sum(dim=dim, keepdim=True))
+
+
+@softmax.mistake("This is argmax as a one-hot label: the winner takes all. Softmax gives every score its share.")
+def _(z, dim): return (z == z.amax(dim=dim, keepdim=True)).to(z.dtype)
+
+
+@softmax.mistake("A negative `dim` counts from the end: −1 is the last dimension. Hand it on as it is, without its absolute value.")
+def _(z, dim): return z.exp() / z.exp().sum(dim=abs(dim), keepdim=True)
 
 
 # ---------------------------------------------------------------- predict_class
@@ -336,6 +376,30 @@ def _(z, temperature): return torch.sigmoid(z / temperature)
 def _(z, temperature): return torch.softmax(z / 2, dim=-1)
 
 
+@softmax_temperature.mistake("The sum lost its dimension: (N,) does not line up with the rows of (N, C). `keepdim=True` keeps it.")
+def _(z, temperature):
+    e = (z / temperature).exp()
+    return e / e.sum(dim=-1)
+
+
+@softmax_temperature.mistake("You divided by the sum of all entries. Each sample has a sum of its own, along the last dimension.")
+def _(z, temperature):
+    e = (z / temperature).exp()
+    return e / e.sum()
+
+
+@softmax_temperature.mistake("You took a softmax first, and divided its probabilities by T. The scores are divided by T, and then there is one softmax.")
+def _(z, temperature): return torch.softmax(torch.softmax(z, dim=-1) / temperature, dim=-1)
+
+
+@softmax_temperature.mistake("The temperature is in the denominator only. The numerator is exp(z / T), too.")
+def _(z, temperature): return z.exp() / (z / temperature).exp().sum(dim=-1, keepdim=True)
+
+
+@softmax_temperature.mistake("`//` rounds the quotient down to whole numbers. The scores are divided with `/`.")
+def _(z, temperature): return torch.softmax(z // temperature, dim=-1)
+
+
 # ---------------------------------------------------------------- sigmoid_as_softmax
 
 @exercise(points=2, without=[torch.sigmoid, nn.Sigmoid, F.logsigmoid, nn.LogSigmoid], hints=[
@@ -394,3 +458,15 @@ def _(z): return torch.softmax(torch.cat([torch.zeros_like(z), z]), dim=0)[len(z
 
 @sigmoid_as_softmax.mistake("`[1]` is the second row, a sample. The second column, class 1 of all samples, is `[:, 1]`.")
 def _(z): return pair(torch.zeros_like(z), z)[1]
+
+
+@sigmoid_as_softmax.mistake("You took the larger of the two probabilities. Class 1 is asked for, the second column, also where it is the smaller one.")
+def _(z): return pair(torch.zeros_like(z), z).amax(dim=1)
+
+
+@sigmoid_as_softmax.mistake("The other class got the score 0.5. That is the threshold of the probability; the score that stands for it is 0.")
+def _(z): return pair(torch.full_like(z, 0.5), z)[:, 1]
+
+
+@sigmoid_as_softmax.mistake("A single 0 was put before all the scores, so that N + 1 of them compete. Each sample has its own pair: 0 and its z.")
+def _(z): return torch.softmax(torch.cat([torch.zeros(1, dtype=z.dtype), z]), dim=0)[1:]
