@@ -16,6 +16,7 @@ c.Autograde.pre_convert_hook = plugins.before_autograde
 c.Autograde.sanitize_preprocessors = [plugins.Rebuild, CheckCellMetadata]
 c.Autograde.autograde_preprocessors = [plugins.Examine, SaveAutoGrades, AssignLatePenalties, CheckCellMetadata]
 c.ExchangeFactory.collect = plugins.Collect
+c.ExchangeFactory.release_assignment = plugins.Release
 
 # feedback is a page of the course's own; see grader/classroom/templates/feedback
 c.GenerateFeedback.exporter_class = feedback.Page

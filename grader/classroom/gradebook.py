@@ -9,6 +9,8 @@ from sqlalchemy.orm import selectinload
 
 from grader.author import loads, released
 
+SAME_ANSWERS = ("exercises changed", "asked for")       # why something is graded again that a person may have read
+
 
 class GradebookError(RuntimeError):
     """The gradebook cannot be opened or written; says which, and what to do."""
@@ -106,7 +108,8 @@ class Book:
         for cell in row.grade_cells:
             grade = grades.get(cell.id) or self._added(Grade(cell_id=cell.id, notebook=notebook))
             grade.auto_score = graded.scores.get(cell.name, 0.0)
-            grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
+            read = grade.manual_score is not None and grade.auto_score is None and graded.why in SAME_ANSWERS      # an open answer
+            grade.needs_manual_grade = (grade.manual_score is not None or grade.auto_score is None) and not read
         for cell in row.solution_cells:
             comment = comments.get(cell.id) or self._added(Comment(cell_id=cell.id, notebook=notebook))
             comment.auto_comment = "No response." if cell.name in graded.unanswered else None

@@ -1,6 +1,7 @@
-"""What nbgrader plugs in, named in nbgrader_config.py: an exporter that reads anything, Rebuild, Examine, and a collector."""
+"""What nbgrader plugs in, named in nbgrader_config.py: an exporter that reads anything, Rebuild, Examine, and what releases and collects."""
 import atexit
 import contextlib
+import glob
 import os
 import re
 import shutil
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import nbformat
 from nbconvert.exporters import NotebookExporter
-from nbgrader.exchange.default import ExchangeCollect
+from nbgrader.exchange.default import ExchangeCollect, ExchangeReleaseAssignment
 from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.utils import parse_utc, temp_attrs
 from traitlets import Bool
 
 from grader.author import loads, released
@@ -97,13 +99,50 @@ def shared_jail(trust=False):
     return _jails[os.getpid(), trust]
 
 
-class Collect(ExchangeCollect):
-    """Collects without following links, and puts a placeholder where the notebook is missing, so that it is seen and counts zero."""
+class _Whole:
+    """An exchange that copies a folder whole or not at all: half a submission would be graded, half a release be handed out."""
+
+    def do_copy(self, src, dest, log=None):
+        part = Path(dest).with_name(f".{Path(dest).name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        try:
+            super().do_copy(src, str(part), log)
+            part.replace(dest)
+        except BaseException as error:
+            shutil.rmtree(part, ignore_errors=True)
+            if isinstance(error, shutil.Error):     # a list of what was not copied
+                raise OSError(error.args[0][0][2]) from None
+            raise
+
+
+class Release(_Whole, ExchangeReleaseAssignment):
+    """Hands out whole lessons."""
+
+
+class Collect(_Whole, ExchangeCollect):
+    """Collects without following links, and puts a placeholder where the notebook is missing, so that it is seen and counts zero. What one learner
+    put there keeps nobody else's submission from being collected, and a submission arrives whole or not at all."""
+
+    def init_src(self):
+        names = [Path(name).name for name in glob.glob(f"{self.root}/{self.coursedir.course_id}/inbound/*+{self.coursedir.assignment_id}+*")]
+        odd = [name for name in names if not _dated(name)]
+        for name in odd:
+            self.log.warning("%r is not collected: its name does not say when it was submitted. It stays in the exchange; if it counts, rename it to "
+                             "LEARNER+%s+2026-01-31 12:00:00 UTC, and collect again.", submission.shown(name), self.coursedir.assignment_id)
+        if not odd:
+            return super().init_src()
+        with tempfile.TemporaryDirectory() as folder:       # nbgrader stops at the first such name: let it choose among the others
+            for name in set(names) - set(odd):
+                Path(folder, self.coursedir.course_id, "inbound", name).mkdir(parents=True)
+            Path(folder, self.coursedir.course_id, "inbound").mkdir(parents=True, exist_ok=True)
+            with temp_attrs(self, root=folder):
+                super().init_src()
+        self.inbound_path = str(Path(self.root, self.coursedir.course_id, "inbound"))
 
     def do_copy(self, src, dest, log=None):
         student, lesson = Path(dest).parent.name, self.coursedir.assignment_id
         if not STUDENT.fullmatch(student):
-            self.log.warning("%s: not collected. %r is no id of a learner.", src, student)
+            self.log.warning("%s: not collected. %r is no id of a learner: that has letters, digits, spaces and . @ + - _ only.", src, student)
             with contextlib.suppress(OSError):
                 Path(dest).parent.rmdir()       # nbgrader has made it already
             return
@@ -112,5 +151,20 @@ class Collect(ExchangeCollect):
             submission.copy(src, copied)
             for note in submission.tidy(copied, lesson):
                 self.log.warning("%s: %s", student, note)
-            submission.placeholder(copied, lesson)
+            if self.get_size(copied) > 1000 * self.coursedir.max_dir_size:
+                self.log.warning("%s: what was submitted has more than %d MB (c.CourseDirectory.max_dir_size): of it, only the notebook is collected.",
+                                 student, self.coursedir.max_dir_size // 1000)
+                for path in copied.iterdir():
+                    if path.name not in (f"{lesson}.ipynb", "timestamp.txt") or path.stat().st_size > 1000 * self.coursedir.max_dir_size:
+                        shutil.rmtree(path) if path.is_dir() else path.unlink()
             super().do_copy(str(copied), dest, log)
+            submission.placeholder(dest, lesson)
+
+
+def _dated(name):
+    """Can nbgrader read the time in the name of a folder in the exchange?"""
+    try:
+        parse_utc(name.rsplit("+", 3)[2])
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return False
+    return True

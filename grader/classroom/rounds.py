@@ -1,5 +1,6 @@
 """A round with a class, through nbgrader's own API: release a lesson, collect what was submitted, make feedback; and repeat one verdict."""
 import re
+import tempfile
 from collections import namedtuple
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def _fail(lesson, result):
     """nbgrader's last words as one sentence."""
     log, error = result.get("log") or "", (result.get("error") or "").strip()
     said = next((re.sub(r"^[\w.]*(Error|Exception): ", "", line) for line in reversed(error.splitlines()) if line.strip()), "") or log.strip().splitlines()[-1]
-    raise RoundError(f"{lesson}: {said}")
+    raise RoundError(f"{lesson}: {said.rstrip('.')}. What was done before stays, nothing is half-written; mend that, and run the same command again.")
 
 
 def release(of, lesson, again=False):
@@ -57,7 +58,8 @@ def collect(of, lesson):
     if not result["success"]:
         _fail(lesson, result)
     after = _stamps(of, lesson)
-    warnings = [line.partition("] ")[2] for line in (result.get("log") or "").splitlines() if line.startswith("[WARNING]")]
+    said = re.findall(r"^\[(\w+)\] (.*?)(?=^\[\w+\] |\Z)", result.get("log") or "", re.M | re.S)
+    warnings = [" ".join(text.split()) for level, text in said if level == "WARNING"]
     return Collected(sorted(after.keys() - before.keys()), sorted(s for s in before if after.get(s) != before[s]),
                      sum(after.get(s) == before[s] for s in before), [w for w in warnings if not w.startswith("No submissions of")])
 
@@ -81,17 +83,36 @@ def feedback(of, lesson):
     todo, result = stale(), {}
     if todo:
         with temp_attrs(of.coursedir, student_id_exclude=",".join(graded.keys() - set(todo))):
-            result = _api(of).generate_feedback(lesson, force=True)
+            result = _made_beside(of, lesson)
     if left := stale():
         if not result["success"]:
             raised = re.findall(r"^(?:\[ERROR\])?\s*([\w.]+(?:Error|Exception|NotFound)\b.*)$", result.get("log") or "", re.M)
             why = raised[-1] if raised else result["error"].strip().splitlines()[-1]
-            raise RoundError(f"{lesson}: {len(left)} of {len(graded)} have no feedback ({_few(left)}). {why[:300]}")
+            raise RoundError(f"{lesson}: {len(left)} of {len(graded)} have no new feedback ({_few(left)}). {why[:300]}")
         raise RoundError(f"{lesson}: {len(left)} pages are not as they should be ({_few(left)}). Is another program grading? Run the same command again.")
     if strangers := [s for s in graded if s not in known]:
         raise RoundError(f"{lesson}: {len(strangers)} graded submissions are not in the gradebook ({_few(strangers)}): run `python -m grader grade {lesson}`. "
                          f"The other {len(graded) - len(strangers)} have their feedback.")
     return len(todo), len(graded) - len(todo)
+
+
+def _made_beside(of, lesson):
+    """Make pages in a folder of their own first: nbgrader removes the earlier page before it begins the new one. What is whole takes its place."""
+    with tempfile.TemporaryDirectory(dir=of.root, prefix=".feedback-") as folder:
+        with temp_attrs(of.coursedir, feedback_directory=folder):
+            result = _api(of).generate_feedback(lesson, force=True)
+            pages = {p.parent.name: p for p in of.folder("feedback", "*", lesson).parents[1].glob(f"*/{lesson}")}
+        for student, made in pages.items():
+            target = of.folder("feedback", student, lesson)
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if not target.exists():
+                    made.replace(target)
+                for file in made.iterdir() if made.exists() else ():
+                    file.replace(target / file.name)
+            except OSError as error:
+                result = {"success": False, "error": f"{error.strerror}: {target}"}
+    return result
 
 
 def _few(names):

@@ -181,10 +181,12 @@ def copy(source, target):
             _instead(to, "-was-no-file")
         else:
             try:
-                shutil.copyfile(path, to, follow_symlinks=False)
+                found = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK))
             except OSError:
-                to.unlink(missing_ok=True)
                 _instead(to, "-was-unreadable")
+                continue
+            with found, open(to, "xb") as copied:       # where the disk is full, this raises: a submission is collected whole or not at all
+                shutil.copyfileobj(found, copied)
 
 
 def _below(folder, folders=False):

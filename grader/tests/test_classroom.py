@@ -19,6 +19,7 @@ WALLS = doctor.walls()
 pytestmark = pytest.mark.skipif(not WALLS.ok, reason=f"no walls on this machine: {WALLS.why}")
 TOTAL = sum(e.points for e in exercises_of(LESSON).values())
 SUMS = "def bce(p, y, reduction='mean'):\n    return -(y * torch.log(p) + (1 - y) * torch.log(1 - p)).sum()"
+DATELESS = [f"dateless+{LESSON}+yesterday at noon", f"right+{LESSON}+2026-99-99 00:00:00 UTC+0"]
 PASSED_ON = "the secret of somebody else"
 
 
@@ -47,13 +48,14 @@ CLASS = {
     "link": (_damage("a link in the notebook's place"), 0),
     "beside": (_damage("links, pipes, pages and odd names beside it"), TOTAL),
     "notime": (_damage("a time that is none"), TOTAL),
+    "huge": (lambda place: (place / "data.bin").write_bytes(bytes(3 << 20)), TOTAL),
 }
 
 
 @pytest.fixture(scope="module")
 def collected(tmp_path_factory):
     """A course whose class has submitted, collected by nbgrader."""
-    folder = course.make(tmp_path_factory.mktemp("course"), LESSON)
+    folder = course.make(tmp_path_factory.mktemp("course"), LESSON, config="c.CourseDirectory.max_dir_size = 2000\n")
     secret = tmp_path_factory.mktemp("teacher")
     (secret / f"{LESSON}.ipynb").write_text(PASSED_ON)
     course.nbgrader(folder, "generate_assignment", LESSON, "--create")
@@ -71,6 +73,8 @@ def collected(tmp_path_factory):
     (inbound / f"thief+{LESSON}+2026-01-01 00:00:00 UTC+0").symlink_to(secret)
     (inbound / f"..+{LESSON}+2026-01-01 00:00:00 UTC+0").mkdir()
     (inbound / f"<img src=x onerror=x>+{LESSON}+2026-01-01 00:00:00 UTC+0").mkdir()
+    for name in DATELESS:
+        (inbound / name).mkdir()
     said = course.nbgrader(folder, "collect", LESSON)
     return folder, said
 
@@ -100,6 +104,9 @@ def test_collect_takes_in_everybody_and_follows_nothing(collected):
     kept = [p for p in (folder / "submitted").rglob("*")]
     assert not any(p.is_symlink() for p in kept) and all(p.is_file() or p.is_dir() for p in kept)
     assert not any(PASSED_ON in p.read_text(errors="replace") or "root:" in p.read_text(errors="replace") for p in kept if p.is_file())
+    assert all(f"'{name}' is not collected: its name does not say when" in said for name in DATELESS)
+    assert all((folder / "exchange" / "losses" / "inbound" / name).is_dir() for name in DATELESS)
+    assert "huge: what was submitted has more than 2 MB" in said and not (folder / "submitted" / "huge" / LESSON / "data.bin").exists()
     assert (folder / "submitted" / "folder" / LESSON / f"{LESSON}.ipynb-was-a-folder" / "inside.txt").read_text() == "kept"
 
 

@@ -159,7 +159,7 @@ def _no_place(home):
 @pytest.mark.parametrize("words, damage, said", [
     (["feedback", "bce"], _no_autograded, f"No submission of {LESSON} is graded: run `python -m grader grade {LESSON}` first."),
     (["feedback", "bce"], _not_in_the_gradebook, "1 graded submissions are not in the gradebook (stranger)"),
-    (["feedback", "bce"], _no_place, f"{LESSON}: 4 of 4 have no feedback (right, torn, where, wrong)."),
+    (["feedback", "bce"], _no_place, f"{LESSON}: 4 of 4 have no new feedback (right, torn, where, wrong)."),
     (["regrade", "nobody", "bce", "--trust-submissions"], lambda home: None, f"There is no grading of {LESSON} by nobody"),
     (["collect", "bce"], lambda home: None, "There is no exchange with submissions at"),
 ])
@@ -184,9 +184,22 @@ def test_a_locked_gradebook_is_a_sentence_and_leaves_the_pages_of_before(home):
 def test_a_full_disk_leaves_no_half_page(home):
     small = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)); from grader.__main__ import app; app(['feedback', 'bce'])"
     done = subprocess.run([sys.executable, "-c", small], cwd=home, text=True, capture_output=True)
-    assert done.returncode == 1 and re.search(r"3 of 4 have no feedback \(right, where, wrong\)\. OSError: .*too large", done.stderr), done.stderr
+    assert done.returncode == 1 and re.search(r"3 of 4 have no new feedback \(right, where, wrong\)\. OSError: .*too large", done.stderr), done.stderr
     assert [p.parts[-3] for p in home.glob("feedback/*/*/*.html")] == ["torn"]        # the only one that fits
     assert "3 pages made, 1 unchanged" in run("feedback", "bce").output
+
+
+def test_a_disk_that_fills_up_leaves_the_pages_of_before_and_nothing_beside_them(home):
+    run("feedback", "bce")
+    before = {p: p.read_bytes() for p in home.glob("feedback/*/*/*.html")}
+    with Gradebook(f"sqlite:///{home}/gradebook.db", "losses") as book:
+        book.find_comment("bce", LESSON, LESSON, "wrong").manual_comment = "You have seen me."
+        book.db.commit()
+    small = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)); from grader.__main__ import app; app(['feedback', 'bce'])"
+    done = subprocess.run([sys.executable, "-c", small], cwd=home, text=True, capture_output=True)
+    assert done.returncode == 1 and re.search(r"1 of 4 have no new feedback \(wrong\)\. OSError: .*too large", done.stderr), done.stderr
+    assert len(before) == 4 and {p: p.read_bytes() for p in home.glob("feedback/*/*/*.html")} == before and not list(home.glob(".feedback*"))
+    assert "1 pages made, 3 unchanged" in run("feedback", "bce").output and "You have seen me." in page(home, "wrong")
 
 
 # ---------------------------------------------------------------- a verdict repeated
@@ -231,3 +244,32 @@ def test_a_resubmission_replaces_the_earlier_one_and_it_says_so(home, tmp_path):
     assert done.exit_code == 0 and "0 new, 1 replaced by a newer one" in done.output, done.output
     got, = (home / "submitted").glob(f"*/{LESSON}")
     assert "# <b>mine</b>" in (got / f"{LESSON}.ipynb").read_text() and not (got / "graded.json").exists()
+
+
+SMALL = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000)); from grader.__main__ import app; app(sys.argv[1:])"
+
+
+def test_a_full_disk_leaves_no_half_release_and_no_half_submission(home):
+    def on_a_full_disk(*words):
+        done = subprocess.run([sys.executable, "-c", SMALL, *words], cwd=home, text=True, capture_output=True)
+        assert done.returncode == 1 and re.fullmatch(rf"{LESSON}: .*File too large.* run the same command again\.\n", done.stderr), done.stderr
+
+    exchange = home / "exchange" / "losses"
+    on_a_full_disk("release", "bce")
+    assert not list(exchange.glob("outbound/*")) and run("release", "bce").exit_code == 0
+    place = exchange / "inbound" / f"ann+{LESSON}+2026-03-01 12:00:00 UTC+0"
+    place.mkdir()
+    nbformat.write(course.answered(LESSON), place / f"{LESSON}.ipynb")
+    on_a_full_disk("collect", "bce")
+    assert not list(home.glob(f"submitted/ann/{LESSON}*")) and "1 new" in run("collect", "bce").output
+    assert (home / "submitted" / "ann" / LESSON / f"{LESSON}.ipynb").read_bytes() == (place / f"{LESSON}.ipynb").read_bytes()
+
+
+def test_everything_that_nbgrader_says_of_a_submission_is_passed_on_in_a_line_each(home):
+    run("release", "bce")
+    for name in (f"ann+{LESSON}+2026-03-01 12:00:00 UTC+0", f"ann+{LESSON}+the day before", f"O'Brien+{LESSON}+2026-03-01 12:00:00 UTC+0"):
+        (home / "exchange" / "losses" / "inbound" / name).mkdir()
+    said = run("collect", "bce").output.splitlines()
+    assert all(line.strip() for line in said) and said[-1].startswith(f"{LESSON}: 1 new")
+    for word in ("'ann+02_bce+the day before' is not collected: its name does not say when", "claims to be submitted by ann but is owned by", "is no id of a learner"):
+        assert any(word in line for line in said), (word, said)

@@ -23,6 +23,7 @@ from grader.tests import course
 
 LESSON = "02_bce"
 POINTS = sum(e.points for e in exercises_of(LESSON).values())
+OPEN = "lower_loss_fewer_right"
 SUMS = 'def bce(p, y, reduction="mean"):\n    return -(y * torch.log(p) + (1 - y) * torch.log(1 - p)).sum()\n'
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
@@ -88,17 +89,25 @@ def test_a_class_gets_its_grades_and_only_what_changed_is_graded_again(tmp_path)
     assert (folder / "autograded" / "hit" / LESSON / f"{LESSON}.ipynb").stat().st_mtime_ns == before
 
 
-def test_what_a_person_gave_stays_and_is_to_be_looked_at_again(tmp_path):
+def test_what_a_person_gave_stays_and_is_to_be_looked_at_again_where_the_answer_is_another(tmp_path):
     folder, _ = make(tmp_path)
     course.submit(folder, "ada", LESSON, course.answered(LESSON, open_answer="Because."))
     grade(folder)
-    with Gradebook(f"sqlite:///{folder}/gradebook.db") as book:
-        book.find_grade("test_bce", LESSON, LESSON, "ada").manual_score = 1.5
-        book.db.commit()
+
+    def by_hand(*given):
+        with Gradebook(f"sqlite:///{folder}/gradebook.db") as book:
+            found = [book.find_grade(name, LESSON, LESSON, "ada") for name in ("test_bce", OPEN)]
+            for cell in found if given else ():
+                cell.manual_score, cell.needs_manual_grade = *given, False
+            book.db.commit()
+            return [(cell.manual_score, cell.needs_manual_grade) for cell in found]
+
+    assert by_hand(1.5) == [(1.5, False), (1.5, False)]
     grade(folder, "--again")
-    with Gradebook(f"sqlite:///{folder}/gradebook.db") as book:
-        found = book.find_grade("test_bce", LESSON, LESSON, "ada")
-        assert (found.manual_score, found.needs_manual_grade) == (1.5, True)
+    assert by_hand() == [(1.5, True), (1.5, False)]         # nobody reads the same words twice
+    course.submit(folder, "ada", LESSON, course.answered(LESSON, open_answer="Because it is so."))
+    assert grade(folder)[1]["why"] == {"resubmitted": 1}
+    assert by_hand() == [(1.5, True), (1.5, True)]
 
 
 HALF_A_POINT_A_DAY = """
