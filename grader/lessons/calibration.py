@@ -124,6 +124,40 @@ def _(p, y, bins=10):
     return confidence * count / len(y), accuracy * count / len(y), count
 
 
+@reliability.mistake("The second result is the share of wrong answers. The accuracy is the share of right ones.")
+def _(p, y, bins=10):
+    confidence, accuracy, count = binned(p, y, bins, floor)
+    return confidence, (1 - accuracy) * (count > 0), count
+
+
+@reliability.mistake("The order is confidence, accuracy, count: in yours the count comes first.")
+def _(p, y, bins=10):
+    confidence, accuracy, count = binned(p, y, bins, floor)
+    return count, confidence, accuracy
+
+
+@reliability.mistake("Your bins hold equally many samples. They are to be equally wide: bin k holds the confidences from k/bins to (k + 1)/bins.")
+def _(p, y, bins=10):
+    rank = torch.empty(len(p), dtype=torch.long)
+    rank[p.max(dim=1).values.argsort()] = torch.cat([torch.full((len(part),), k) for k, part in enumerate(torch.tensor_split(torch.arange(len(p)), bins))])
+    return binned(p, y, bins, lambda c, b: rank)
+
+
+@reliability.mistake("Your bins share out the range between the smallest and the largest confidence. They go from 0 to 1, whatever the confidences are.")
+def _(p, y, bins=10): return binned(p, y, bins, lambda c, b: floor((c - c.min()) / (c.max() - c.min()), b))
+
+
+@reliability.mistake("A bin without an upper edge: each of yours also holds everything above it. Bin k ends below (k + 1)/bins.")
+def _(p, y, bins=10):
+    confidence, accuracy, count = binned(p, y, bins, floor)
+    above = lambda v: v.flip(0).cumsum(0).flip(0)       # noqa: E731
+    return above(confidence * count) / above(count).clamp(min=1), above(accuracy * count) / above(count).clamp(min=1), above(count)
+
+
+@reliability.mistake("You put p through a softmax. It holds probabilities already.")
+def _(p, y, bins=10): return binned(torch.softmax(p, dim=1), y, bins, floor)
+
+
 # ---------------------------------------------------------------- expected_calibration_error
 
 @exercise(points=2, hints=[
@@ -197,6 +231,55 @@ def _(p, y, bins=10):
     return (count / len(y) * (accuracy - confidence).abs()).sum()
 
 
+@expected_calibration_error.mistake("You added up the gaps without weights, as if each bin held all samples. A bin counts with its share, count/N.")
+def _(p, y, bins=10):
+    confidence, accuracy, _ = binned(p, y, bins, floor)
+    return (accuracy - confidence).abs().sum()
+
+
+@expected_calibration_error.mistake("You divided by the number of bins. Each gap is multiplied by its bin's count; what those add up to is N, the number of samples.")
+def _(p, y, bins=10):
+    confidence, accuracy, count = binned(p, y, bins, floor)
+    return (count * (accuracy - confidence).abs()).sum() / bins
+
+
+@expected_calibration_error.mistake("Your confidence is the probability of the true class. It is the largest probability: what the model claims before anybody knows the label.")
+def _(p, y, bins=10):
+    confidence, accuracy, count = binned(p, y, bins, floor, confidence=p.gather(1, y[:, None])[:, 0])
+    return (count / len(y) * (accuracy - confidence).abs()).sum()
+
+
+@expected_calibration_error.mistake("You compared the accuracy with the middle of each bin. Compare it with the mean of the confidences that fell into it.")
+def _(p, y, bins=10):
+    _, accuracy, count = binned(p, y, bins, floor)
+    return (count / len(y) * (accuracy - (torch.arange(bins) + 0.5) / bins).abs()).sum()
+
+
+@expected_calibration_error.mistake("You squared the gaps and took a root at the end. Their absolute values are asked for.")
+def _(p, y, bins=10):
+    confidence, accuracy, count = binned(p, y, bins, floor)
+    return (count / len(y) * (accuracy - confidence)**2).sum().sqrt()
+
+
+@expected_calibration_error.mistake("The share count/N multiplies the accuracy alone in yours. It multiplies the gap: put the difference in brackets.")
+def _(p, y, bins=10):
+    confidence, accuracy, count = binned(p, y, bins, floor)
+    return (count / len(y) * accuracy - confidence).abs().sum()
+
+
+@expected_calibration_error.mistake("Only the bins that are too bold count in yours. One that is too modest is wrong by its gap, too: take the absolute value.")
+def _(p, y, bins=10):
+    confidence, accuracy, count = binned(p, y, bins, floor)
+    return (count / len(y) * torch.relu(confidence - accuracy)).sum()
+
+
+@expected_calibration_error.mistake("Your bins hold equally many samples. They are to be equally wide: bin k holds the confidences from k/bins to (k + 1)/bins.")
+def _(p, y, bins=10):
+    confidence, predicted = p.max(dim=1)
+    gap = (predicted == y).to(p.dtype) - confidence
+    return sum(gap[part].sum().abs() for part in torch.tensor_split(confidence.argsort(), bins)) / len(y)
+
+
 # ---------------------------------------------------------------- brier_score
 
 @exercise(points=2, hints=[
@@ -249,14 +332,39 @@ def _(p, y): return ((torch.softmax(p, dim=1) - F.one_hot(y, p.shape[1]).to(p.dt
 def _(p, y): return -p.gather(1, y[:, None]).log().mean()
 
 
+@brier_score.mistake("You subtracted the label's number from every probability. The label is a distribution here: 1 at the true class, 0 at the others.",
+                     hint="`F.one_hot(y, p.shape[1])`.")
+def _(p, y): return ((p - y[:, None])**2).sum(dim=1).mean()
+
+
+@brier_score.mistake("The probabilities of the true class are missing: (1 − p)² there, and p² at each of the other classes.")
+def _(p, y): return (p**2 * (1 - F.one_hot(y, p.shape[1]))).sum(dim=1).mean()
+
+
+@brier_score.mistake("Half of it: with two classes, some count one of the two squares. In this form the squares of all classes are added up.")
+def _(p, y): return ((p - F.one_hot(y, p.shape[1]).to(p.dtype))**2).sum(dim=1).mean() / 2
+
+
+@brier_score.mistake("You rounded the prediction to its largest class first. The score is there to look at the probabilities.")
+def _(p, y):
+    hard = F.one_hot(p.argmax(dim=1), p.shape[1]).to(p.dtype)
+    return ((hard - F.one_hot(y, p.shape[1]))**2).sum(dim=1).mean()
+
+
+@brier_score.mistake("You divided by C − 1. The squares are added up over the classes; the mean is over the samples alone.")
+def _(p, y): return ((p - F.one_hot(y, p.shape[1]))**2).sum(dim=1).mean() / (p.shape[1] - 1)
+
+
 # ---------------------------------------------------------------- fit_temperature
 
 def lowest(slope):
-    """The T at which `slope(b)`, increasing in b = 1/T, is zero: by bisection on log b."""
+    """The T at which `slope(b)`, increasing in b = 1/T, is zero: by bisection on log b. nan where no T is best (a few samples are separable)."""
     low, high = -7.0, 7.0
     for _ in range(45):
         middle = (low + high) / 2
         low, high = (low, middle) if slope(torch.tensor(middle, dtype=torch.float64).exp()) > 0 else (middle, high)
+    if abs(low + high) / 2 > 6.9:
+        return torch.tensor(float("nan"), dtype=torch.float64)
     return torch.tensor(-(low + high) / 2, dtype=torch.float64).exp()
 
 
@@ -327,3 +435,25 @@ def _(z, y): return z / best(z, y).to(z.dtype)
 
 @fit_temperature.mistake("You fitted T to the model's own predictions, not to the labels: they always agree with it, so T shrinks towards 0.")
 def _(z, y): return best(z, z.argmax(dim=1))
+
+
+@fit_temperature.mistake("A softmax stands before `cross_entropy`, which takes the softmax itself: give it z / T.")
+def _(z, y):
+    u = torch.linspace(-5, 5, 1501, dtype=torch.float64)
+    p = torch.softmax(z.double() / u.exp()[:, None, None], dim=2)
+    losses = p.logsumexp(dim=2) - p.gather(2, y[None, :, None].expand(len(u), -1, 1))[..., 0]
+    return u[losses.mean(dim=1).argmin()].exp()
+
+
+@fit_temperature.mistake("`nll_loss` was given probabilities, and takes no logarithm itself: give it `log_softmax` of z / T, or use `cross_entropy`.")
+def _(z, y):
+    u = torch.linspace(-5, 5, 1501, dtype=torch.float64)
+    p = torch.softmax(z.double() / u.exp()[:, None, None], dim=2)
+    return u[p.gather(2, y[None, :, None].expand(len(u), -1, 1)).mean(dim=(1, 2)).argmax()].exp()
+
+
+@fit_temperature.mistake("You minimised the Brier score. The temperature that minimises the cross-entropy is asked for.")
+def _(z, y):
+    u = torch.linspace(-5, 5, 1501, dtype=torch.float64)
+    p = torch.softmax(z.double() / u.exp()[:, None, None], dim=2)
+    return u[((p - F.one_hot(y, z.shape[1]))**2).sum(dim=2).mean(dim=1).argmin()].exp()

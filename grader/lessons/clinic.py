@@ -85,6 +85,10 @@ def _(z, y): return F.binary_cross_entropy_with_logits(z, F.one_hot(y, z.shape[1
 def _(z, y): return ((z.softmax(dim=1) - F.one_hot(y, z.shape[1]))**2).sum(dim=1).mean()
 
 
+@fix_1.mistake("The symptom remains, and a second one has come: a softmax still stands before the loss, and it runs over the batch (dimension 0).")
+def _(z, y): return F.cross_entropy(z.softmax(dim=0), y)
+
+
 # ---------------------------------------------------------------- fix_2: the wrong dim for z (N, L, C)
 
 def sequence(rng):
@@ -151,6 +155,26 @@ def _(z): return z.softmax(dim=2).transpose(1, 2)
 def _(z): return z / z.sum(dim=2, keepdim=True)
 
 
+@fix_2.mistake("`reshape` from (N, L, C) to (N, C, L) does not swap two dimensions: it deals the numbers out anew, across positions and classes. `transpose(1, 2)` swaps.")
+def _(z): return z.reshape(z.shape[0], z.shape[2], z.shape[1]).softmax(dim=1).reshape(z.shape)
+
+
+@fix_2.mistake("You made a decision, 1 for the largest logit. Probabilities are asked for: each class has its share.")
+def _(z): return F.one_hot(z.argmax(dim=2), z.shape[2]).to(z.dtype)
+
+
+@fix_2.mistake("You divided by the largest exponential. To add up to 1, each is divided by their sum over the classes.")
+def _(z): return (z - z.amax(dim=2, keepdim=True)).exp()
+
+
+@fix_2.mistake("Two softmaxes now, one over the classes and one over the positions: only the one over the classes, `dim=2`, is asked for.")
+def _(z): return z.softmax(dim=2).softmax(dim=1)
+
+
+@fix_2.mistake("You multiplied a softmax over the positions with one over the classes. Only the one over the classes, `dim=2`, is asked for.")
+def _(z): return z.softmax(dim=2) * z.softmax(dim=1)
+
+
 # ---------------------------------------------------------------- fix_3: batch means over unequal batches
 
 def batches(rng):
@@ -213,6 +237,22 @@ def _(losses, sizes): return losses[sizes > sizes.min()].mean() if (sizes > size
 def _(losses, sizes): return (losses * sizes).sum() / (sizes.max() * len(sizes))
 
 
+@fix_3.mistake("You left the last batch out. Its samples count too, each as much as any other.")
+def _(losses, sizes): return (losses[:-1] * sizes[:-1]).sum() / sizes[:-1].sum()
+
+
+@fix_3.mistake("The weights are upside down: a large batch counts less in yours. Multiply each mean by its size, and divide by the sum of the sizes.")
+def _(losses, sizes): return (losses / sizes).sum() / (1 / sizes).sum()
+
+
+@fix_3.mistake("The sizes are squared: a large batch counts more than its samples. Multiply each mean by its size once, and divide by the sum of the sizes.")
+def _(losses, sizes): return (losses * sizes**2).sum() / (sizes**2).sum()
+
+
+@fix_3.mistake("A softmax of the sizes gives nearly all the weight to the largest batch. The weight of a batch is its share of the samples, size / sum of sizes.")
+def _(losses, sizes): return (losses * sizes.to(losses.dtype).softmax(dim=0)).sum()
+
+
 # ---------------------------------------------------------------- fix_4: (N, 1) against (N,)
 
 def column(rng):
@@ -272,6 +312,22 @@ def _(z, y): return (F.softplus(z[:, 0]) + y * z[:, 0]).mean()
 
 @fix_4.mistake("The shapes are right now, but the mean divides by N·N: the N losses on the diagonal need N.")
 def _(z, y): return F.binary_cross_entropy_with_logits(z[:, 0], y) / len(y)
+
+
+@fix_4.mistake("The symptom remains: you added up each patient's losses with all N labels, and took the mean over the patients. Only the patient's own label counts.")
+def _(z, y): return (F.softplus(z) - y * z).sum(dim=1).mean()
+
+
+@fix_4.mistake("The shapes are right now, but only the patients with label 1 cost something. Label 0 has its loss, too: softplus(z).")
+def _(z, y): return (y * F.softplus(-z[:, 0])).mean()
+
+
+@fix_4.mistake("This is the squared error of the logits. The script's loss was right, softplus(z) − y·z; only the shapes were not.")
+def _(z, y): return F.mse_loss(z[:, 0], y)
+
+
+@fix_4.mistake("You rounded the logits to decisions before the loss. Only the shape was wrong: the loss takes the logits as they are.")
+def _(z, y): return F.binary_cross_entropy_with_logits((z[:, 0] > 0).to(z.dtype), y)
 
 
 # ---------------------------------------------------------------- fix_5: weights unnormalised
@@ -336,6 +392,28 @@ def _(z, y, weight): return ((weight / weight.sum())[y] * F.cross_entropy(z, y, 
 def _(z, y, weight):
     w = weight[z.argmax(dim=1)]
     return (w * F.cross_entropy(z, y, reduction="none")).sum() / w.sum()
+
+
+@fix_5.mistake("You multiplied the mean loss by the mean weight: a sample's weight has to meet its own loss, before anything is averaged.")
+def _(z, y, weight): return F.cross_entropy(z, y) * weight[y].mean()
+
+
+@fix_5.mistake("The weights count twice: `weight=` has multiplied the losses already.")
+def _(z, y, weight): return (weight[y]**2 * F.cross_entropy(z, y, reduction="none")).sum() / weight[y].sum()
+
+
+@fix_5.mistake("The weights are upside down, 1/weight: the classes that were to count more count less.")
+def _(z, y, weight): return F.cross_entropy(z, y, weight=1 / weight)
+
+
+@fix_5.mistake("You divided the weights by the largest, then the sum by N: another factor, the same symptom. Divide by the sum of `weight[y]`.")
+def _(z, y, weight): return (weight[y] / weight.max() * F.cross_entropy(z, y, reduction="none")).mean()
+
+
+@fix_5.mistake("You averaged within each class first, then the classes: a sample of a rare class then counts more than its weight says. Take one weighted mean over all samples.")
+def _(z, y, weight):
+    losses, there = F.cross_entropy(z, y, reduction="none"), y.unique()
+    return torch.stack([weight[c] * losses[y == c].mean() for c in there]).sum() / weight[there].sum()
 
 
 # ---------------------------------------------------------------- fix_6: padding counted
@@ -419,6 +497,30 @@ def _(z, y, pad): return F.cross_entropy(z, y, reduction="none")[y == pad].sum()
 def _(z, y, pad): return F.cross_entropy(z, y, ignore_index=pad, reduction="sum") / len(y)
 
 
+@fix_6.mistake("`reshape` of z from (N, C, L) to rows of C mixes classes with positions: move the classes last first, `z.transpose(1, 2)`.")
+def _(z, y, pad): return F.cross_entropy(z.reshape(-1, z.shape[1]), y.flatten(), ignore_index=pad)
+
+
+@fix_6.mistake("You cut all sequences to the length of the shortest: real positions of the longer ones are lost. Leave out only where `y == pad`.")
+def _(z, y, pad):
+    n = (y != pad).all(dim=0).sum()
+    return F.cross_entropy(z[:, :, :n], y[:, :n])
+
+
+@fix_6.mistake("You took the padding's class out of the softmax: the model is no longer charged for saying \"padding\" at a real position. Leave out positions, not a class.")
+def _(z, y, pad):
+    away = F.one_hot(torch.tensor(pad), z.shape[1]).bool()[:, None]
+    return F.cross_entropy(z.masked_fill(away, -1e9), y, ignore_index=pad)
+
+
+@fix_6.mistake("You compared sizes: labels above `pad` are lost. A label is real when it is not equal to `pad`.")
+def _(z, y, pad): return F.cross_entropy(z, y, reduction="none")[y < pad].mean()
+
+
+@fix_6.mistake("You compared sizes: labels below `pad` are lost. A label is real when it is not equal to `pad`.")
+def _(z, y, pad): return F.cross_entropy(z, y, reduction="none")[y > pad].mean()
+
+
 # ---------------------------------------------------------------- fix_7: smoothing with weights
 
 def options(rng):
@@ -498,6 +600,38 @@ def _(z, y, weight, smoothing):
 def _(z, y, weight, smoothing): return by_hand(z, y, weight, smoothing, smooth=-((weight * z.log_softmax(dim=1)).sum(dim=1) / weight.sum()).mean())
 
 
+@fix_7.mistake("The smoothed part is added, not mixed in: the label's own part is multiplied by 1 − s.")
+def _(z, y, weight, smoothing): return by_hand(z, y, weight, smoothing) + smoothing * F.nll_loss(z.log_softmax(dim=1), y, weight=weight)
+
+
+@fix_7.mistake("You divided by the smoothed labels' weights. PyTorch divides by the weights of the labels themselves, the sum of `weight[y]`.")
+def _(z, y, weight, smoothing):
+    q = weight * ((1 - smoothing) * F.one_hot(y, z.shape[1]) + smoothing / z.shape[1])
+    return -(q * z.log_softmax(dim=1)).sum() / q.sum()
+
+
+@fix_7.mistake("You divided by the sum of the classes' weights. What counts are the weights that the samples brought with them: the sum of `weight[y]`.")
+def _(z, y, weight, smoothing): return F.cross_entropy(z, y, weight=weight, label_smoothing=smoothing, reduction="sum") / weight.sum()
+
+
+@fix_7.mistake("You added up and did not divide: both parts are divided by the sum of `weight[y]`.")
+def _(z, y, weight, smoothing): return F.cross_entropy(z, y, weight=weight, label_smoothing=smoothing, reduction="sum")
+
+
+@fix_7.mistake("The weights count twice: `weight=` has multiplied the losses already.")
+def _(z, y, weight, smoothing):
+    losses = F.cross_entropy(z, y, weight=weight, label_smoothing=smoothing, reduction="none")
+    return (weight[y] * losses).sum() / weight[y].sum()
+
+
+@fix_7.mistake("You multiplied the mean loss by the mean weight: each class's weight has to meet its own share, before anything is averaged.")
+def _(z, y, weight, smoothing): return F.cross_entropy(z, y, label_smoothing=smoothing) * weight[y].mean()
+
+
+@fix_7.mistake("The smoothed part has the wrong sign: logarithms of probabilities are negative, and both parts need the minus.")
+def _(z, y, weight, smoothing): return by_hand(z, y, weight, -smoothing) - 2 * smoothing * F.nll_loss(z.log_softmax(dim=1), y, weight=weight)
+
+
 # ---------------------------------------------------------------- fix_8: a threshold on logits
 
 def around(rng):
@@ -527,7 +661,7 @@ fix_8.case("float32", dtype=torch.float32)(around)
 def _(z): return (z > 0.5).to(z.dtype)
 
 
-@fix_8.mistake("Everything is 1 now: a sigmoid is above 0 for every logit. Compare logits with 0, or probabilities with 0.5.")
+@fix_8.mistake("Everything is 1 now: a sigmoid is above 0 for every logit (and a sigmoid of a sigmoid above 0.5). Compare logits with 0, or probabilities with 0.5.")
 def _(z): return (torch.sigmoid(z) > 0).to(z.dtype)
 
 
@@ -553,3 +687,19 @@ def _(z): return z.sign()
 
 @fix_8.mistake("You rounded the logits: that still cuts at 0.5, and gives −3 or 5 as well. Round the probabilities.")
 def _(z): return z.round()
+
+
+@fix_8.mistake("One decision for the whole batch, by its mean logit. Each patient has a decision of their own.")
+def _(z): return torch.full_like(z, float(z.mean() > 0))
+
+
+@fix_8.mistake("The size of the logit decides in yours, whatever its sign. A logit far below 0 speaks for 0.")
+def _(z): return (z.abs() > 0.5).to(z.dtype)
+
+
+@fix_8.mistake("You moved the threshold to the wrong side: a logit of −0.5 stands for 0.38, less than one half.")
+def _(z): return (z > -0.5).to(z.dtype)
+
+
+@fix_8.mistake("Your threshold is the logit 1, which stands for the probability 0.73. One half belongs to another logit.")
+def _(z): return (z > 1).to(z.dtype)

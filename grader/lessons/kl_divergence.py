@@ -3,6 +3,8 @@
 Formulas: https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html; Hinton, Vinyals and Dean (2015),
 https://arxiv.org/abs/1503.02531
 """
+import math
+
 import torch
 from torch import nn
 from torch.distributions import Categorical
@@ -113,6 +115,34 @@ def _(p): return 1 - (p**2).sum(dim=-1)
 def _(p): return -(torch.xlogy(p, p) + torch.xlogy(1 - p, 1 - p)).sum(dim=-1)
 
 
+@entropy.mistake("You averaged the surprises as if all outcomes were equally frequent. Each −log p is weighted by its p, and the weighted surprises are added up.")
+def _(p): return -p.log().mean(dim=-1)
+
+
+@entropy.mistake("You divided by log C, the largest entropy that C outcomes can have. The entropy itself is asked for, in nats.")
+def _(p): return -torch.xlogy(p, p).sum(dim=-1) / math.log(p.shape[-1])
+
+
+@entropy.mistake("The logarithm came after the sum: −log Σ p². Each outcome's −log p is weighted by p, then added up.")
+def _(p): return -(p * p).sum(dim=-1).log()
+
+
+@entropy.mistake("This is the surprise at the most likely outcome alone. The entropy is the mean over all outcomes, each weighted by its p.")
+def _(p): return -p.max(dim=-1).values.log()
+
+
+@entropy.mistake("This is the surprise at the least likely outcome alone. The entropy is the mean over all outcomes, each weighted by its p.")
+def _(p): return -p.min(dim=-1).values.log()
+
+
+@entropy.mistake("You weighted with p². Each outcome happens with probability p, and that is how often its surprise, −log p, counts.")
+def _(p): return -(p * torch.xlogy(p, p)).sum(dim=-1)
+
+
+@entropy.mistake("log1p(p) is log(1 + p). The surprise of an outcome is −log p.")
+def _(p): return -(p * torch.log1p(p)).sum(dim=-1)
+
+
 # ---------------------------------------------------------------- cross_entropy_distributions
 
 def impossible_for_both(rng):
@@ -183,8 +213,44 @@ def _(p, q): return -(torch.xlogy(p, q) + torch.xlogy(1 - p, 1 - q)).sum(dim=-1)
 def _(p, q): return (torch.xlogy(p, p) - torch.xlogy(p, q)).sum(dim=-1)
 
 
+@cross_entropy_distributions.mistake("You left out the outcomes to which q gives 0. Where they do happen, the surprise is infinite, and so is the sum: leave out where p is 0.")
+def _(p, q): return -torch.where(q > 0, torch.xlogy(p, q), 0.0).sum(dim=-1)
+
+
+@cross_entropy_distributions.mistake("The logarithm is missing: the surprise of an outcome is −log q, not −q.")
+def _(p, q): return -(p * q).sum(dim=-1)
+
+
+@cross_entropy_distributions.mistake("You added up along the first dimension. A pair of distributions lies along the last one, `dim=-1`.")
+def _(p, q): return -torch.xlogy(p, q).sum(dim=0)
+
+
+@cross_entropy_distributions.mistake("The weights are missing: each surprise, −log q, counts p times.")
+def _(p, q): return -q.log().sum(dim=-1)
+
+
+@cross_entropy_distributions.mistake("This is the entropy of q: the one who believes q does not live in q. The world p weighs.")
+def _(p, q): return -torch.xlogy(q, q).sum(dim=-1)
+
+
+@cross_entropy_distributions.mistake("Only the most likely outcome of p counts in yours. All of them do, each as often as it happens.")
+def _(p, q): return -q.gather(-1, p.argmax(dim=-1, keepdim=True)).log().squeeze(-1)
+
+
+@cross_entropy_distributions.mistake("You added the two entropies up. The cross-entropy mixes them: p weighs, log q is weighed.")
+def _(p, q): return -(torch.xlogy(p, p) + torch.xlogy(q, q)).sum(dim=-1)
+
+
+@cross_entropy_distributions.mistake("You averaged both directions. The world p weighs, and only p.")
+def _(p, q): return -(torch.xlogy(p, q) + torch.xlogy(q, p)).sum(dim=-1) / 2
+
+
+@cross_entropy_distributions.mistake("p stands inside the logarithm, too. The surprise is that of the belief alone, −log q; p weighs it.")
+def _(p, q): return -(torch.xlogy(p, p) + torch.xlogy(p, q)).sum(dim=-1)
+
+
 @cross_entropy_distributions.mistake("This is the entropy of p: the belief q does not occur in it.")
-def _(p, q): return -torch.xlogy(p, p).sum(dim=-1) + 0 * q.sum(dim=-1)
+def _(p, q): return -torch.xlogy(p, p).sum(dim=-1)
 
 
 # ---------------------------------------------------------------- kl_divergence
@@ -252,6 +318,56 @@ def _(p, q): return (torch.xlogy(p, p) - p * q.clamp(min=1e-12).log()).sum(dim=-
 
 @kl_divergence.mistake("You return the mean of all pairs. One number for each pair of distributions is asked for.")
 def _(p, q): return (torch.xlogy(p, p) - torch.xlogy(p, q)).sum(dim=-1).mean()
+
+
+@kl_divergence.mistake("You left out the outcomes to which q gives 0. Where they do happen, the divergence is infinite: leave out where p is 0.")
+def _(p, q): return torch.where(q > 0, torch.xlogy(p, p) - torch.xlogy(p, q), 0.0).sum(dim=-1)
+
+
+@kl_divergence.mistake("q weighs in yours, Σ q·log(p/q). The world p weighs: Σ p·log(p/q).")
+def _(p, q): return (torch.xlogy(q, p) - torch.xlogy(q, q)).sum(dim=-1)
+
+
+@kl_divergence.mistake("You took absolute values. Where p is below q the term is negative, and has to be: the sum comes out at 0 or above by itself.")
+def _(p, q): return (torch.xlogy(p, p) - torch.xlogy(p, q)).abs().sum(dim=-1)
+
+
+@kl_divergence.mistake("You dropped the negative terms. Where p is below q the term is negative, and has to be: the sum comes out at 0 or above by itself.")
+def _(p, q): return torch.relu(torch.xlogy(p, p) - torch.xlogy(p, q)).sum(dim=-1)
+
+
+@kl_divergence.mistake("You divided one logarithm by the other. The logarithm of p/q is a difference, log p − log q.")
+def _(p, q): return (p * p.log() / q.log()).sum(dim=-1)
+
+
+@kl_divergence.mistake("The logarithm is missing: each term is p·log(p/q).")
+def _(p, q): return (p * p / q).sum(dim=-1)
+
+
+@kl_divergence.mistake("The logarithm came after the sum. Each outcome's log(p/q) is weighted by p, then added up.")
+def _(p, q): return (p * p / q).sum(dim=-1).log()
+
+
+@kl_divergence.mistake("You added both directions up. The divergence is not symmetric: p weighs, and only p.")
+def _(p, q): return ((p - q) * (p.log() - q.log())).sum(dim=-1)
+
+
+@kl_divergence.mistake("You added the entropy of p to the cross-entropy. It is subtracted: what the right belief has to pay anyway is no extra.")
+def _(p, q): return -(torch.xlogy(p, p) + torch.xlogy(p, q)).sum(dim=-1)
+
+
+@kl_divergence.mistake("This is the difference of the two entropies. Both surprises are met in the world p: cross-entropy of p and q, less entropy of p.")
+def _(p, q): return (torch.xlogy(p, p) - torch.xlogy(q, q)).sum(dim=-1)
+
+
+@kl_divergence.mistake("This is the Jensen-Shannon divergence, of both from their average. Here p is compared with q itself.")
+def _(p, q):
+    m = (p + q) / 2
+    return (torch.xlogy(p, p) + torch.xlogy(q, q) - 2 * torch.xlogy(m, m)).sum(dim=-1) / 2
+
+
+@kl_divergence.mistake("You added up along the first dimension. A pair of distributions lies along the last one, `dim=-1`.")
+def _(p, q): return (torch.xlogy(p, p) - torch.xlogy(p, q)).sum(dim=0)
 
 
 # ---------------------------------------------------------------- kl_div_loss
@@ -362,6 +478,20 @@ def _(log_q, p, reduction="batchmean"): return reduced(F.kl_div(log_q, p, reduct
 def _(log_q, p, reduction="batchmean"):
     e = entries(log_q, p)
     return e.sum() / e.shape[-1] if reduction == "batchmean" else reduced(e, reduction)
+
+
+@kl_div_loss.mistake("p stands without its logarithm: the entries are p·(log p − log_q). Only log_q is a logarithm already.")
+def _(log_q, p, reduction="batchmean"): return reduced(p * (p - log_q), reduction)
+
+
+@kl_div_loss.mistake("The weights are missing: each log p − log_q counts p times.")
+def _(log_q, p, reduction="batchmean"): return reduced(p.log() - log_q, reduction)
+
+
+@kl_div_loss.mistake("Your `\"mean\"` divides by the number of classes alone. PyTorch's divides by every entry, N·C.")
+def _(log_q, p, reduction="batchmean"):
+    e = entries(log_q, p)
+    return e.sum() / e.shape[1] if reduction == "mean" else reduced(e, reduction)
 
 
 @kl_div_loss.mistake("The two arguments have changed places: first comes log_q, the belief in logarithms, then p, the world.")
@@ -484,6 +614,41 @@ def _(student, teacher, y, temperature=2.0, alpha=0.5):
 @distillation_loss.mistake("The student entered the divergence as probabilities. It wants logarithms first: `torch.log_softmax`.")
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     soft = F.kl_div(torch.softmax(student / temperature, dim=1), torch.softmax(teacher / temperature, dim=1), reduction="batchmean")
+    return alpha * temperature**2 * soft + (1 - alpha) * F.cross_entropy(student, y)
+
+
+@distillation_loss.mistake("The labels' part counts fully in yours: the cross-entropy is multiplied by 1 − alpha.")
+def _(student, teacher, y, temperature=2.0, alpha=0.5): return distil(student, teacher, y, temperature, alpha) + alpha * F.cross_entropy(student, y)
+
+
+@distillation_loss.mistake("The divergence is a mean, the cross-entropy a sum over the samples: the balance would depend on the size of the batch. Divide by N.")
+def _(student, teacher, y, temperature=2.0, alpha=0.5):
+    return distil(student, teacher, y, temperature, alpha, hard=F.cross_entropy(student, y, reduction="sum"))
+
+
+@distillation_loss.mistake("A softmax stands before `cross_entropy`, which takes the softmax itself: give it the student's logits.")
+def _(student, teacher, y, temperature=2.0, alpha=0.5):
+    return distil(student, teacher, y, temperature, alpha, hard=F.cross_entropy(torch.softmax(student, dim=1), y))
+
+
+@distillation_loss.mistake("You squared alpha together with the temperature: the factor is alpha·temperature², not (alpha·temperature)².")
+def _(student, teacher, y, temperature=2.0, alpha=0.5):
+    return distil(student, teacher, y, temperature, alpha) + (alpha**2 - alpha) * distil(student, teacher, y, temperature, 1.0)
+
+
+@distillation_loss.mistake("The divergence is subtracted in yours: the further the student is from the teacher, the smaller the loss. It is added.")
+def _(student, teacher, y, temperature=2.0, alpha=0.5):
+    return distil(student, teacher, y, temperature, alpha) - 2 * alpha * distil(student, teacher, y, temperature, 1.0)
+
+
+@distillation_loss.mistake("Only the teacher's favourite class counts in yours. How it ranks the others is what the student is to learn: the whole softmax counts.")
+def _(student, teacher, y, temperature=2.0, alpha=0.5):
+    return alpha * temperature**2 * F.cross_entropy(student / temperature, teacher.argmax(dim=1)) + (1 - alpha) * F.cross_entropy(student, y)
+
+
+@distillation_loss.mistake("The teacher entered the divergence as logarithms. `kl_div` wants the student as logarithms and the teacher as probabilities (or `log_target=True`).")
+def _(student, teacher, y, temperature=2.0, alpha=0.5):
+    soft = F.kl_div(torch.log_softmax(student / temperature, dim=1), torch.log_softmax(teacher / temperature, dim=1), reduction="batchmean")
     return alpha * temperature**2 * soft + (1 - alpha) * F.cross_entropy(student, y)
 
 

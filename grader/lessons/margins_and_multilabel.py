@@ -93,6 +93,26 @@ def _(z, y): return F.softplus(-y * z)
 def _(z, y): return -torch.sigmoid(y * z).clamp(min=1e-12).log().mean()
 
 
+@soft_margin.mistake("This is exp(−y·z), the exponential loss. The soft margin takes the logarithm of 1 plus it.")
+def _(z, y): return torch.exp(-y * z).mean()
+
+
+@soft_margin.mistake("The 1 is missing inside the logarithm: log(exp(−y·z)) is −y·z again.")
+def _(z, y): return (-y * z).mean()
+
+
+@soft_margin.mistake("This is 1 − σ(y·z), without a logarithm: it never passes 1, and its slope fades where the model is most wrong.")
+def _(z, y): return torch.sigmoid(-y * z).mean()
+
+
+@soft_margin.mistake("You subtracted z from y. The margin is the product y·z: positive on the right side, negative on the wrong one.")
+def _(z, y): return F.softplus(y - z).mean()
+
+
+@soft_margin.mistake("This mixes in the hinge's 1: log(1 + exp(1 − y·z)). The soft margin has only −y·z in the exponent.")
+def _(z, y): return F.softplus(1 - y * z).mean()
+
+
 # ---------------------------------------------------------------- hinge
 
 @exercise(points=2, without=[F.hinge_embedding_loss, nn.HingeEmbeddingLoss, F.margin_ranking_loss, nn.MarginRankingLoss, F.multi_margin_loss, nn.MultiMarginLoss], hints=[
@@ -167,6 +187,38 @@ def _(z, y): return (1 - y * z).abs().mean()
 
 @hinge.mistake("You return a loss for each sample. Their mean is still to be taken.")
 def _(z, y): return torch.relu(1 - y * z)
+
+
+@hinge.mistake("You counted the samples that come short of the margin. The hinge adds up by how much: 1 − y·z.")
+def _(z, y): return (y * z < 1).to(z.dtype).mean()
+
+
+@hinge.mistake("You counted the samples on the wrong side. The hinge adds up by how much each comes short of the margin: 1 − y·z.")
+def _(z, y): return (y * z < 0).to(z.dtype).mean()
+
+
+@hinge.mistake("max(0, …) stands around y·z alone in yours, and the 1 outside. It stands around the whole of 1 − y·z.")
+def _(z, y): return (1 - torch.relu(y * z)).mean()
+
+
+@hinge.mistake("You kept what is below 0 and dropped what is above: that is min(0, …). The hinge is max(0, 1 − y·z): `clamp(min=0)`.")
+def _(z, y): return (1 - y * z).clamp(max=0).mean()
+
+
+@hinge.mistake("`clamp(min=1)` lets no sample cost less than 1. The least that a sample costs is 0: `clamp(min=0)`.")
+def _(z, y): return (1 - y * z).clamp(min=1).mean()
+
+
+@hinge.mistake("You subtracted z from y. The margin is the product y·z, and what is missing is 1 − y·z.")
+def _(z, y): return torch.relu(y - z).mean()
+
+
+@hinge.mistake("You used y and 1 − y as if the labels were 0 and 1: with −1 those are −1 and 2. The labels −1 and +1 go into y·z.")
+def _(z, y): return (y * torch.relu(1 - z) + (1 - y) * torch.relu(1 + z)).mean()
+
+
+@hinge.mistake("Your margin is 2. The hinge asks for 1: max(0, 1 − y·z).")
+def _(z, y): return torch.relu(2 - y * z).mean()
 
 
 # ---------------------------------------------------------------- multi_margin
@@ -262,6 +314,49 @@ def _(z, y, p=1, margin=1.0): return ((shortfalls(z, y, p, margin, own=True).sum
 def _(z, y, p=1, margin=1.0): return margin * shortfalls(z, y, p).mean()
 
 
+@multi_margin.mistake("Only the strongest competitor pays in yours, and nothing is divided by C. Here every other class that comes within the margin pays.")
+def _(z, y, p=1, margin=1.0): return shortfalls(z, y, p, margin).amax(dim=1).mean()
+
+
+@multi_margin.mistake("`margin` and `p` have changed places in your signature: called without their names, p comes first.")
+def _(z, y, margin=1.0, p=1): return shortfalls(z, y, p, margin).mean()
+
+
+@multi_margin.mistake("You took `margin` away for the true class's own column. It adds margin^p there.")
+def _(z, y, p=1, margin=1.0): return ((shortfalls(z, y, p, margin, own=True).sum(dim=1) - margin) / z.shape[1]).mean()
+
+
+@multi_margin.mistake("You set the true class's logit to 0, and it still competes, with a logit of 0. Set what it lacks to 0, after max(0, …).")
+def _(z, y, p=1, margin=1.0):
+    return (torch.relu(margin - z.gather(1, y[:, None]) + z.scatter(1, y[:, None], 0.0))**p).mean()
+
+
+@multi_margin.mistake("The margin was added after max(0, …): a competitor far behind still costs the margin. It belongs inside: max(0, margin − z_true + z_other).")
+def _(z, y, p=1, margin=1.0):
+    return ((margin + torch.relu(z - z.gather(1, y[:, None])))**p * (1 - F.one_hot(y, z.shape[1]))).mean()
+
+
+@multi_margin.mistake("The margin is subtracted in yours: a competitor then pays only when it is ahead by more than that. It is added: margin − z_true + z_other.")
+def _(z, y, p=1, margin=1.0): return shortfalls(z, y, p, -margin).mean()
+
+
+@multi_margin.mistake("The margin is missing: yours is satisfied as soon as the true class is ahead.")
+def _(z, y, p=1, margin=1.0): return shortfalls(z, y, p, 0.0).mean()
+
+
+@multi_margin.mistake("You compare each logit with the margin on its own, as C yes-or-no questions. Here the true class's logit is compared with the others': margin − z_true + z_other.")
+def _(z, y, p=1, margin=1.0): return (torch.relu(margin - (2 * F.one_hot(y, z.shape[1]) - 1) * z)**p).mean()
+
+
+@multi_margin.mistake("The margin multiplies the difference in yours. It stands by itself: max(0, margin − z_true + z_other).")
+def _(z, y, p=1, margin=1.0):
+    return (torch.relu(1 - margin * (z.gather(1, y[:, None]) - z))**p * (1 - F.one_hot(y, z.shape[1]))).mean()
+
+
+@multi_margin.mistake("You took the p-th root at the end, as a norm does. The sum of the powers stays as it is.")
+def _(z, y, p=1, margin=1.0): return (shortfalls(z, y, p, margin).sum(dim=1)**(1 / p) / z.shape[1]).mean()
+
+
 # ---------------------------------------------------------------- multilabel_soft_margin
 
 MULTI_HOT = [[1.0, 0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 1.0, 0.0, 0.0], [0.0, 1.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0, 0.0]]
@@ -340,6 +435,30 @@ def _(z, y): return entries(z, y).mean(dim=0)
 def _(z, y): return F.binary_cross_entropy(torch.sigmoid(z), y)
 
 
+@multilabel_soft_margin.mistake("Only the labels that are absent cost something. A label that is present has to be named, too: y·log σ(z) is missing.")
+def _(z, y): return -((1 - y) * F.logsigmoid(-z)).mean()
+
+
+@multilabel_soft_margin.mistake("1 − log σ(z) is not the logarithm of 1 − σ(z). That one is log σ(−z): `F.logsigmoid(-z)`.")
+def _(z, y): return -(y * F.logsigmoid(z) + (1 - y) * (1 - F.logsigmoid(z))).mean()
+
+
+@multilabel_soft_margin.mistake("You turned the labels into one class (`argmax`): a sample may have several labels, or none. Each class is a question of its own.")
+def _(z, y): return F.cross_entropy(z, y.argmax(dim=1))
+
+
+@multilabel_soft_margin.mistake("This is the hinge, max(0, 1 − y·z). The *soft* margin is the logarithm of a sigmoid.")
+def _(z, y): return torch.relu(1 - (2 * y - 1) * z).mean()
+
+
+@multilabel_soft_margin.mistake("The logarithms are missing: each question costs −log of the probability of the right answer.")
+def _(z, y): return -(y * torch.sigmoid(z) + (1 - y) * torch.sigmoid(-z)).mean()
+
+
+@multilabel_soft_margin.mistake("This is the squared error of the probabilities. The cross-entropy of each yes-or-no question is asked for.")
+def _(z, y): return ((torch.sigmoid(z) - y)**2).mean()
+
+
 # ---------------------------------------------------------------- multilabel_margin
 
 INDICES = [[0, 3, -1, -1, -1], [2, -1, -1, -1, -1], [3, 1, 2, -1, -1], [-1, -1, -1, -1, -1]]
@@ -370,12 +489,12 @@ def multilabel_margin(z, y):
 multilabel_margin.case("the lesson's example", example=True)(lambda rng: (torch.tensor(LOGITS, dtype=rng.dtype), torch.tensor(INDICES)))
 multilabel_margin.case("random labels", gradient="z")(padded)
 multilabel_margin.case("labels behind the first −1", gradient="z")(lambda rng: padded(rng, junk=True))
-multilabel_margin.case("every class, and none")(lambda rng: [(rng.logits(2, 4), torch.stack([rng.permutation(4), torch.full((4,), -1)])),
+multilabel_margin.case("every class, and none")(lambda rng: [(rng.logits(3, 4), torch.stack([rng.permutation(4), torch.full((4,), -1), torch.tensor([1, 3, -1, -1])])),
                                                              (rng.logits(2, 4), torch.tensor([[-1, 0, 1, 2], [2, -1, -1, -1]]))])
 multilabel_margin.case("float32", dtype=torch.float32, gradient="z")(padded)
 
 
-def pairs(z, y, *, stop=True, among=False, sign=1, cut=True, per="classes", first=False, last=False, total="mean"):
+def pairs(z, y, *, stop=True, among=False, sign=1, cut=True, per="classes", first=False, last=False, total="mean", margin=1, power=1):
     """The loss with one decision exchanged: for the mistakes."""
     losses = []
     for scores, row in zip(z, y):
@@ -390,9 +509,9 @@ def pairs(z, y, *, stop=True, among=False, sign=1, cut=True, per="classes", firs
             labels.append(label)
         labels = labels[:1] if first else labels
         others = list(range(len(scores))) if among else [c for c in range(len(scores)) if c not in labels]
-        lack = 1 - sign * (scores[labels][:, None] - scores[others])
-        lack = lack.clamp(min=0) if cut else lack
-        by = {"classes": len(scores), "labels": max(len(labels), 1), "pairs": max(lack.numel(), 1), "nothing": 1}[per]
+        lack = margin - sign * (scores[labels][:, None] - scores[others])
+        lack = lack.clamp(min=0)**power if cut else lack
+        by = {"classes": len(scores), "labels": max(len(labels), 1), "others": max(len(others), 1), "pairs": max(lack.numel(), 1), "nothing": 1}[per]
         losses.append(lack.sum() / by)
     return getattr(torch.stack(losses), total)()
 
@@ -464,3 +583,45 @@ def _(z, y):
         others = [c for c in range(len(scores)) if c not in labels]
         losses.append(torch.relu(1 - scores[labels].min() + scores[others].max()) / len(scores) if labels and others else 0 * scores.sum())
     return torch.stack(losses).mean()
+
+
+@multilabel_margin.mistake("You squared what is missing. Here it counts as it is.")
+def _(z, y): return pairs(z, y, power=2)
+
+
+@multilabel_margin.mistake("The margin of 1 is missing: yours is satisfied as soon as a label that is present is ahead. max(0, 1 − z_listed + z_other).")
+def _(z, y): return pairs(z, y, margin=0)
+
+
+@multilabel_margin.mistake("You divided by the number of absent labels. PyTorch divides by C, the number of classes.")
+def _(z, y): return pairs(z, y, per="others")
+
+
+@multilabel_margin.mistake("Class 0 was lost: its index is 0, and it is a label like any other. The list ends at the first −1, not at 0.")
+def _(z, y): return from_multi_hot(z, torch.stack([torch.zeros(z.shape[1], dtype=torch.bool).scatter(0, r[:k][r[:k] > 0], True)
+                                                   for r, k in zip(y, (y >= 0).long().cumprod(dim=1).sum(dim=1).tolist())]))
+
+
+@multilabel_margin.mistake("You took the places in y that are not −1 for the classes. The entries are the classes: [2, −1, −1] says that class 2 is present.")
+def _(z, y): return from_multi_hot(z, y >= 0)
+
+
+@multilabel_margin.mistake("You read y as zeros and ones, one for each class. Its entries are class indices, and the list ends at the first −1.")
+def _(z, y): return from_multi_hot(z, y > 0)
+
+
+@multilabel_margin.mistake("Each label competes with the strongest absent class alone in yours. Every pair of a present and an absent one counts.")
+def _(z, y):
+    losses = []
+    for scores, row in zip(z, y.tolist()):
+        labels = row[:row.index(-1)] if -1 in row else row
+        others = [c for c in range(len(scores)) if c not in labels]
+        losses.append(torch.relu(1 - scores[labels] + scores[others].max()).sum() / len(scores) if labels and others else 0 * scores.sum())
+    return torch.stack(losses).mean()
+
+
+@multilabel_margin.mistake("You ask each logit by itself to pass ±1, as C yes-or-no questions. Here a present label's logit is compared with an absent one's.")
+def _(z, y):
+    listed = (y >= 0).long().cumprod(dim=1)
+    present = (F.one_hot(y.clamp(min=0), z.shape[1]) * listed[:, :, None]).amax(dim=1)
+    return torch.relu(1 - (2 * present - 1) * z).mean()
