@@ -15,8 +15,9 @@ import torch
 
 import grader.jail.jail as outside
 from grader.answer import Result, Smooth, call
+from grader.classroom.examine import examine
 from grader.jail import Absent, ChildDied, Jail, JailError, Limits, doctor, walls
-from grader.tests import ordinary
+from grader.tests import course, ordinary
 
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 WALLS = doctor.walls()
@@ -114,6 +115,14 @@ def test_the_course_inside_knows_nothing(child):
     assert text(outcome) == "7\n" and "softmax is not defined" in outcome.error.text
     for module in ("lessons", "exercise", "judge", "learner", "author", "tests"):
         assert child.run_cell(f"import grader.{module}").error.type == "ModuleNotFoundError"
+
+
+def test_ready_gives_the_courses_answer_of_another_lesson_as_it_does_at_home(jail):
+    by_ready = """def weighted_bce(z, y, weight):
+    return (weight * ready("bce_with_logits")(z, y, reduction="none")).mean()
+"""
+    found = examine(course.answered("05_imbalance", {"weighted_bce": by_ready}), jail, 0).verdicts["weighted_bce"]
+    assert found.passed, found.message
 
 
 # ---------------------------------------------------------------- questions

@@ -89,6 +89,24 @@ def test_ready_gives_the_learners_own_once_it_passes_and_says_so_until_then(caps
     assert space["b"](space["torch"].tensor([0.5]), space["torch"].tensor([1.0])).item() == pytest.approx(0.6931, abs=1e-4)
 
 
+PER_SAMPLE = "def bce_per_sample(p, y): return {}\n"
+WITH_IT = "def bce(p, y, reduction='mean'):\n    with torch.no_grad():\n        losses = ready('bce_per_sample')\n    losses = losses(p, y)\n" \
+          "    return losses if reduction == 'none' else getattr(losses, reduction)()\n"
+
+
+@pytest.mark.parametrize("earlier", ["", PER_SAMPLE.format("-(y * p.log() + (1 - y) * (1 - p).log())"), PER_SAMPLE.format("p")])
+def test_an_answer_may_take_an_earlier_one_through_ready(earlier, capsys):
+    run(earlier, WITH_IT, "check('bce')")
+    said = capsys.readouterr().out
+    assert "bce: passed" in said and "You called" not in said and "Going on" not in said     # nothing of what is judged inside counts, or shows
+
+
+def test_an_answer_that_asks_ready_for_itself_is_told_so(capsys):
+    with pytest.raises(CheckFailed):
+        run("def bce(p, y, reduction='mean'): return ready('bce')(p, y, reduction)", "check('bce')")
+    assert "calls itself without end" in capsys.readouterr().out
+
+
 def test_compare_shows_both(capsys):
     run(bce("return p.sum()"), "compare('bce', torch.tensor([0.5]), torch.tensor([1.0]))")
     assert "yours:      0.5\n  definition: 0.6931" in capsys.readouterr().out
