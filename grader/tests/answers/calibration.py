@@ -143,3 +143,132 @@ def fit_temperature(z, y):  # noqa: F811
 def reliability(p, y, bins=10):  # noqa: F811
     confidence, predicted = p.max(dim=1)
     return confidence, (predicted == y).to(p.dtype)
+
+
+@right("Python lists, turned into tensors")
+def reliability(p, y, bins=10):  # noqa: F811
+    sums, hits, count = [0.0] * bins, [0] * bins, [0] * bins
+    for row, label in zip(p.tolist(), y.tolist()):
+        k = min(int(max(row) * bins), bins - 1)
+        sums[k], hits[k], count[k] = sums[k] + max(row), hits[k] + (row.index(max(row)) == label), count[k] + 1
+    n = torch.tensor(count).clamp(min=1)
+    return torch.tensor(sums, dtype=p.dtype) / n, torch.tensor(hits) / n, torch.tensor(count)
+
+
+@right("histc and searchsorted")
+def reliability(p, y, bins=10):  # noqa: F811
+    confidence, predicted = p.max(dim=1)
+    at = (torch.searchsorted(torch.linspace(0, 1, bins + 1, dtype=p.dtype), confidence, right=True) - 1).clamp(max=bins - 1)
+    count = torch.histc(confidence, bins, 0, 1)
+    total = lambda v: torch.zeros_like(count).index_add_(0, at, v)      # noqa: E731
+    return torch.nan_to_num(total(confidence) / count), torch.nan_to_num(total((predicted == y).to(p.dtype)) / count), count
+
+
+@wrong("a list of counts", says="Value 3 of the 3 that you return is of the kind list")
+def reliability(p, y, bins=10):  # noqa: F811
+    confidence, predicted = p.max(dim=1)
+    member = F.one_hot((confidence * bins).long().clamp(max=bins - 1), bins).to(p.dtype)
+    count = member.sum(dim=0)
+    return confidence @ member / count.clamp(min=1), (predicted == y).to(p.dtype) @ member / count.clamp(min=1), count.tolist()
+
+
+@wrong("a confidence of 1 is out of bounds", says="out of bounds")
+def reliability(p, y, bins=10):  # noqa: F811
+    confidence, predicted = p.max(dim=1)
+    count, hits, total = torch.zeros(3, bins, dtype=p.dtype)
+    for k, c, right_one in zip((confidence * bins).long(), confidence, predicted == y):
+        count[k] += 1
+        hits[k] += right_one
+        total[k] += c
+    return total / count.clamp(min=1), hits / count.clamp(min=1), count
+
+
+@right("bins between two edges")
+def expected_calibration_error(p, y, bins=10):  # noqa: F811
+    confidence, predicted = p.max(dim=1)
+    error = 0.0
+    for k in range(bins):
+        here = (confidence >= k / bins) & ((confidence < (k + 1) / bins) | (k == bins - 1))
+        if here.any():
+            error = error + here.sum() / len(y) * ((predicted == y)[here].to(p.dtype).mean() - confidence[here].mean()).abs()
+    return error
+
+
+@wrong("a Python number", says="`torch.tensor(…, dtype=…)` makes one")
+def expected_calibration_error(p, y, bins=10):  # noqa: F811
+    confidence, predicted = p.max(dim=1)
+    gap = (predicted == y).to(p.dtype) - confidence
+    return sum(gap[(confidence * bins).long().clamp(max=bins - 1) == k].sum().abs().item() for k in range(bins)) / len(y)
+
+
+@wrong("three results", says="list or tuple of 3")
+def expected_calibration_error(p, y, bins=10):  # noqa: F811
+    confidence, predicted = p.max(dim=1)
+    return confidence, (predicted == y).to(p.dtype), len(y)
+
+
+@right("1 taken away at the label, in a clone")
+def brier_score(p, y):  # noqa: F811
+    d = p.clone()
+    d[torch.arange(len(y)), y] -= 1
+    return d.square().sum() / len(y)
+
+
+@wrong("the loss of the label's number", says="subtracted the label's number")
+def brier_score(p, y):  # noqa: F811
+    return (p - y.unsqueeze(1)).pow(2).sum(dim=1).mean()
+
+
+@wrong("the input is changed", says="changes its input")
+def brier_score(p, y):  # noqa: F811
+    p[torch.arange(len(y)), y] -= 1
+    return p.square().sum(dim=1).mean()
+
+
+@right("a tensor of shape (1,): a parameter made of torch.ones(1)")
+def fit_temperature(z, y):  # noqa: F811
+    u = torch.nn.Parameter(torch.zeros(1))
+    optimiser = torch.optim.Adam([u], lr=0.1)
+    for _ in range(300):
+        optimiser.zero_grad()
+        F.cross_entropy(z / u.exp(), y).backward()
+        optimiser.step()
+    return u.exp().detach()
+
+
+@right("golden section")
+def fit_temperature(z, y):  # noqa: F811
+    loss = lambda u: F.cross_entropy(z.double() / torch.tensor(u, dtype=torch.float64).exp(), y).item()     # noqa: E731
+    low, high, ratio = -6.0, 6.0, (5**0.5 - 1) / 2
+    for _ in range(50):
+        a, b = high - ratio * (high - low), low + ratio * (high - low)
+        low, high = (low, b) if loss(a) < loss(b) else (a, high)
+    return torch.tensor((low + high) / 2).exp()
+
+
+@right("Newton's method on 1/T")
+def fit_temperature(z, y):  # noqa: F811
+    z = z.double()
+    b, own = 1 / z.std(), z.gather(1, y[:, None]).mean()
+    for _ in range(100):
+        p = torch.softmax(b * z, dim=1)
+        mean = (p * z).sum(dim=1)
+        b = b - ((mean.mean() - own) / ((p * z**2).sum(dim=1) - mean**2).mean()).clamp(-b / 2, b / 2)
+    return 1 / b
+
+
+@wrong("a grid that ends at 5", says="search longer or finer")
+def fit_temperature(z, y):  # noqa: F811
+    grid = torch.linspace(0.1, 5, 1000, dtype=z.dtype)
+    return grid[torch.stack([F.cross_entropy(z / T, y) for T in grid]).argmin()]
+
+
+@wrong("the place in the grid", says="search longer or finer")
+def fit_temperature(z, y):  # noqa: F811
+    grid = torch.logspace(-1.5, 1.5, 500, dtype=z.dtype)
+    return torch.stack([F.cross_entropy(z / T, y) for T in grid]).argmin()
+
+
+@wrong("the temperature and the loss", says="another")
+def fit_temperature(z, y):  # noqa: F811
+    return 2.0, F.cross_entropy(z / 2, y)

@@ -188,3 +188,149 @@ def fix_6(z, y, pad):
 @wrong("logits of the first column repeated in the result's shape", says="shape")
 def fix_8(z):
     return (z > 0)[:, None]
+
+
+@right("a loop over the samples")
+def fix_1(z, y):
+    total = 0
+    for scores, label in zip(z, y):
+        total += F.cross_entropy(scores, label)
+    return total / len(z)
+
+
+@right("labels as distributions")
+def fix_1(z, y):
+    return F.cross_entropy(z, F.one_hot(y, z.shape[1]).to(z.dtype))
+
+
+@wrong("an epsilon inside the logarithm", says="Nearly right")
+def fix_1(z, y):
+    return -(z.softmax(dim=1) + 1e-9).log().gather(1, y[:, None]).mean()
+
+
+@wrong("the logits' own logarithm", says="nan")
+def fix_1(z, y):
+    return F.nll_loss(z.log(), y)
+
+
+@right("rows of all positions, then back")
+def fix_2(z):
+    return z.reshape(-1, z.shape[2]).softmax(dim=1).reshape(z.shape)
+
+
+@right("vmap, twice")
+def fix_2(z):
+    return torch.vmap(torch.vmap(lambda scores: torch.softmax(scores, dim=0)))(z)
+
+
+@wrong("a sum without keepdim", says="keepdim")
+def fix_2(z):
+    return z.exp() / z.exp().sum(dim=2)
+
+
+@right("a running mean")
+def fix_3(losses, sizes):
+    mean, n = losses[0], sizes[0]
+    for loss, size in zip(losses[1:], sizes[1:]):
+        n = n + size
+        mean = mean + (loss - mean) * size / n
+    return mean
+
+
+@wrong("whole numbers divided", says="whole numbers")
+def fix_3(losses, sizes):
+    return (losses * sizes).sum() // sizes.sum()
+
+
+@wrong("written into the losses", says="changes its input")
+def fix_3(losses, sizes):
+    losses *= sizes
+    return losses.sum() / sizes.sum()
+
+
+@right("a product of matrices")
+def fix_4(z, y):
+    return (F.softplus(z).sum() - y @ z[:, 0]) / len(y)
+
+
+@wrong("only half of the formula has the right shape", says="The symptom remains")
+def fix_4(z, y):
+    return (F.softplus(z[:, 0]) - y * z).mean()
+
+
+@wrong("PyTorch refuses", says="Target size")
+def fix_4(z, y):
+    return F.binary_cross_entropy_with_logits(z, y)
+
+
+@right("the classes counted")
+def fix_5(z, y, weight):
+    counts = torch.bincount(y, minlength=len(weight))
+    return (weight.gather(0, y) * F.cross_entropy(z, y, reduction="none")).sum() / (counts * weight).sum()
+
+
+@wrong("weights through a softmax", says="You applied a softmax to `weight`")
+def fix_5(z, y, weight):
+    return F.cross_entropy(z, y, weight=weight.softmax(dim=0))
+
+
+@right("a loop over the positions")
+def fix_6(z, y, pad):
+    total, n = 0, 0
+    for i in range(y.shape[0]):
+        for j in range(y.shape[1]):
+            if y[i, j] != pad:
+                total, n = total + F.cross_entropy(z[i, :, j], y[i, j]), n + 1
+    return total / n
+
+
+@right("nan in the place of the padding, and nanmean")
+def fix_6(z, y, pad):
+    return torch.where(y == pad, torch.nan, F.cross_entropy(z, y, reduction="none")).nanmean()
+
+
+@wrong("the padding of another script", says="`pad` has no effect")
+def fix_6(z, y, pad):
+    return F.cross_entropy(z, y, ignore_index=0)
+
+
+@wrong("written into the labels", says="changes its input")
+def fix_6(z, y, pad):
+    y[y == pad] = -100
+    return F.cross_entropy(z, y)
+
+
+@right("lerp between the two parts")
+def fix_7(z, y, weight, smoothing):
+    log_p, used = torch.log_softmax(z, dim=1), weight[y].sum()
+    return torch.lerp(F.nll_loss(log_p, y, weight), -(log_p @ weight).sum() / z.shape[1] / used, smoothing)
+
+
+@wrong("a smoothing of 0.1, whatever is asked", says="`smoothing` has no effect")
+def fix_7(z, y, weight, smoothing):
+    return F.cross_entropy(z, y, weight=weight, label_smoothing=0.1)
+
+
+@right("a bin")
+def fix_8(z):
+    return torch.bucketize(z, torch.zeros(1, dtype=z.dtype))
+
+
+@right("the larger of the pair 0, z")
+def fix_8(z):
+    return torch.stack([torch.zeros_like(z), z], dim=1).argmax(dim=1)
+
+
+@right("signs, shifted")
+def fix_8(z):
+    return (z.sign() + 1) / 2
+
+
+@wrong("a list", says="list or tuple")
+def fix_8(z):
+    return [int(v > 0) for v in z]
+
+
+@wrong("the share of the patients", says="a mean or a sum too many")
+def fix_8(z):
+    return (z > 0).to(z.dtype).mean()

@@ -128,3 +128,139 @@ def kl_div_loss(log_q, p, reduction="batchmean"):  # noqa: F811
 def distillation_loss(student, teacher, y, temperature=2.0, alpha=0.5):  # noqa: F811
     soft = F.kl_div(torch.log_softmax(student / 2, dim=1), torch.softmax(teacher / 2, dim=1), reduction="batchmean")
     return alpha * 4 * soft + (1 - alpha) * F.cross_entropy(student, y)
+
+
+@right("a list row by row, by recursion")
+def entropy(p):  # noqa: F811
+    if p.ndim > 1:
+        return torch.stack([entropy_of(r) for r in p])
+    return entropy_of(p)
+
+
+def entropy_of(p):
+    if p.ndim > 1:
+        return torch.stack([entropy_of(r) for r in p])
+    return -sum(v * v.log() for v in p if v > 0)
+
+
+@right("vmap over all dimensions but the last")
+def entropy(p):  # noqa: F811
+    f = lambda r: -torch.xlogy(r, r).sum()      # noqa: E731
+    for _ in range(p.ndim - 1):
+        f = torch.vmap(f)
+    return f(p)
+
+
+@right("zeros overwritten in a clone")
+def entropy(p):  # noqa: F811
+    q = p.clone()
+    q[p == 0] = 1
+    return -torch.einsum("...c,...c->...", q, q.log())
+
+
+@right("the smallest normal number as a floor: 0 times its logarithm is 0")
+def entropy(p):  # noqa: F811
+    return -(p * p.clamp(min=torch.finfo(p.dtype).tiny).log()).sum(dim=-1)
+
+
+@wrong("as many classes as the example", says="Right only for 4 classes")
+def entropy(p):  # noqa: F811
+    return -torch.xlogy(p[..., :4], p[..., :4]).sum(dim=-1)
+
+
+@wrong("the exponential: perplexity", says="a logarithm is missing")
+def entropy(p):  # noqa: F811
+    return torch.special.entr(p).sum(dim=-1).exp()
+
+
+@wrong("numpy", says="numpy array")
+def entropy(p):  # noqa: F811
+    return -torch.xlogy(p, p).sum(dim=-1).detach().numpy()
+
+
+@right("the terms that happen, put into their places")
+def cross_entropy_distributions(p, q):  # noqa: F811
+    out = torch.zeros_like(p)
+    happens = p > 0
+    out[happens] = -p[happens] * q[happens].log()
+    return out.sum(dim=-1)
+
+
+@right("nansum")
+def cross_entropy_distributions(p, q):  # noqa: F811
+    return -(p * q.log()).nansum(dim=-1)
+
+
+@wrong("nan_to_num, which takes the infinity away too", says="finite at the extremes")
+def cross_entropy_distributions(p, q):  # noqa: F811
+    return -torch.nan_to_num(p * q.log()).sum(dim=-1)
+
+
+@wrong("the smallest normal number as a floor", says="finite at the extremes")
+def cross_entropy_distributions(p, q):  # noqa: F811
+    return -(p * q.clamp(min=torch.finfo(q.dtype).tiny).log()).sum(dim=-1)
+
+
+@wrong("the logarithm of a difference", says="Your result is nan")
+def cross_entropy_distributions(p, q):  # noqa: F811
+    return -(p * (p - q).log()).sum(dim=-1)
+
+
+@wrong("base 2", says="log2")
+def cross_entropy_distributions(p, q):  # noqa: F811
+    return -torch.where(p > 0, p * q.log2(), 0.0).sum(dim=-1)
+
+
+@right("index_put where it happens")
+def kl_divergence(p, q):  # noqa: F811
+    at = p.nonzero(as_tuple=True)
+    return torch.zeros_like(p).index_put(at, p[at] * torch.log(p[at] / q[at])).sum(dim=-1)
+
+
+@wrong("an epsilon above and below", says="finite at the extremes")
+def kl_divergence(p, q):  # noqa: F811
+    return (p * ((p + 1e-10) / (q + 1e-10)).log()).sum(dim=-1)
+
+
+@wrong("PyTorch's own, as a subclass of its module", says="kl_div")
+def kl_divergence(p, q):  # noqa: F811
+    class Mine(torch.nn.KLDivLoss):
+        pass
+
+    return Mine(reduction="none")(q.log(), p).sum(dim=-1)
+
+
+@wrong("PyTorch's own, from below", says="kl_div")
+def kl_div_loss(log_q, p, reduction="batchmean"):  # noqa: F811
+    losses = torch.ops.aten.kl_div(log_q, p, 0)
+    return {"none": losses, "sum": losses.sum(), "mean": losses.mean(), "batchmean": losses.sum() / len(p)}[reduction]
+
+
+@wrong("the quotient of p and a logarithm", says="Your result is nan")
+def kl_div_loss(log_q, p, reduction="batchmean"):  # noqa: F811
+    losses = p * (p / log_q).log()
+    return {"none": losses, "sum": losses.sum(), "mean": losses.mean(), "batchmean": losses.sum() / len(p)}[reduction]
+
+
+@right("a loop over the samples")
+def distillation_loss(student, teacher, y, temperature=2.0, alpha=0.5):  # noqa: F811
+    total = 0
+    for s, t, label in zip(student, teacher, y):
+        p, log_q = torch.softmax(t / temperature, dim=0), torch.log_softmax(s / temperature, dim=0)
+        total += alpha * temperature**2 * (torch.xlogy(p, p) - p * log_q).sum() - (1 - alpha) * torch.log_softmax(s, dim=0)[label]
+    return total / len(y)
+
+
+@right("a teacher without gradient, a loss without alpha's bracket")
+def distillation_loss(student, teacher, y, temperature=2.0, alpha=0.5):  # noqa: F811
+    with torch.no_grad():
+        p = F.softmax(teacher / temperature, dim=-1)
+    soft = F.kl_div(F.log_softmax(student / temperature, dim=-1), p, reduction="batchmean")
+    hard = F.cross_entropy(student, y)
+    return alpha * temperature * temperature * soft + hard - alpha * hard
+
+
+@wrong("a student cut off in the divergence", says="gradient is not")
+def distillation_loss(student, teacher, y, temperature=2.0, alpha=0.5):  # noqa: F811
+    soft = F.kl_div(torch.log_softmax(student.detach() / temperature, dim=1), torch.softmax(teacher / temperature, dim=1), reduction="batchmean")
+    return alpha * temperature**2 * soft + (1 - alpha) * F.cross_entropy(student, y)
