@@ -1,5 +1,6 @@
 """nbgrader's view of this course: which folder is which, and what is plugged in. Every nbgrader command in this folder reads it."""
 from nbgrader.preprocessors import AssignLatePenalties, CheckCellMetadata, SaveAutoGrades
+from nbgrader.server_extensions.formgrader import handlers
 
 from grader.classroom import feedback, plugins, record
 
@@ -21,6 +22,9 @@ c.ExchangeFactory.release_assignment = plugins.Release
 # feedback is a page of the course's own; see grader/classroom/templates/feedback
 c.GenerateFeedback.exporter_class = feedback.Page
 c.GenerateFeedback.preprocessors = [feedback.Verdicts]
+
+# formgrader's formulas come from this server: nbgrader's templates, then one of the course's
+c.HTMLExporter.extra_template_basedirs = [handlers.template_path, str(feedback.TEMPLATES / "formgrader")]
 
 # the record of a grading is the course's: one that a learner put into a submission goes nowhere
 c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", record.FILE]
