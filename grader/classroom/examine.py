@@ -8,13 +8,13 @@ import logging
 import re
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import nbformat
 
 from grader.answer import Raised, Result
 from grader.author import solution_cells
-from grader.classroom.rebuild import harmless
+from grader.classroom.rebuild import harmless, without_paths
 from grader.exercise import exercises
 from grader.jail import Absent, ChildDied
 from grader.judge import judge
@@ -94,7 +94,7 @@ def _judge(exercise, session, seed, source):
             try:
                 answer = session.ask(exercise, question, gradient)
                 if not isinstance(answer, Absent):
-                    return answer
+                    return answer if answer.raised is None else replace(answer, raised=replace(answer.raised, text=without_paths(answer.raised.text)))
                 lost = answer
             except ChildDied as death:
                 lost = Result(raised=Raised({"deadline": "DeadlineExceeded", "memory": "MemoryError"}.get(death.reason, "ProcessDied"), ""))

@@ -5,7 +5,6 @@ the verdicts are taken, so nothing else that code printed can get in; paths of t
 """
 import functools
 import hashlib
-import re
 from pathlib import Path
 
 from nbconvert.exporters.templateexporter import TemplateExporter
@@ -15,9 +14,9 @@ from traitlets import default
 from traitlets.config import Config
 
 from grader.classroom.marks import read
+from grader.classroom.rebuild import without_paths
 
 TEMPLATES = Path(__file__).parent / "templates"
-PATH = re.compile(r"(?:(?<![\w.:/<~])|(?<=file://))(?:[A-Za-z]:\\|~?/)(?:[^\s/\\<>\"'`:;,()&]+[/\\])+([^\s/\\<>\"'`:;,()&]+)")
 MARKER = "grader-feedback"      # in the page's head: says of what it was made
 
 
@@ -91,12 +90,6 @@ def _panel(cell):
 def _status(cell):
     found = next((o.metadata["grader"]["verdict"] for o in cell.get("outputs", ()) if o.output_type == "display_data" and "grader" in o.metadata), {})
     return found.get("status", "")
-
-
-def without_paths(text):
-    """A path with folders in it becomes `…/file`: nobody needs to know where the grader is installed."""
-    parts = re.split(r"(data:image/[^\"')\s]*)", text)        # a picture's letters are no path
-    return "".join(part if i % 2 else PATH.sub(r"…/\1", part) for i, part in enumerate(parts))
 
 
 def made_of(notebook, marks):

@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 
 from grader.__main__ import app
 from grader.author import ROOT, solution_cells
-from grader.classroom.feedback import content, without_paths
+from grader.classroom.feedback import content
 from grader.classroom.marks import Mark, Marks
+from grader.classroom.rebuild import without_paths
 from grader.lessons import exercises_of
 from grader.tests import course
 
@@ -108,6 +109,8 @@ def test_a_page_has_no_reference_no_further_inputs_and_no_path_of_this_machine(h
         assert body not in html.unescape(wrong), name
     assert wrong.count(">expected</th>") == 1 and "failed_cases" not in wrong and "seed" not in wrong
     assert "…/__init__.py" in page(home, "where")
+    for path in (home / "autograded" / "where" / LESSON).iterdir():         # nor has what formgrader and the report show
+        assert sys.prefix not in path.read_text() and str(Path.home()) + "/" not in path.read_text(), path
 
 
 @pytest.mark.parametrize("text, clean", [
