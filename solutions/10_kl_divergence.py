@@ -279,7 +279,7 @@ with warnings.catch_warnings(record=True) as caught:
     default = nn.KLDivLoss()(log_q, one_hot_labels)
 print(f"the default, 'mean' {default:.4f}")
 print(f"'batchmean'         {nn.KLDivLoss(reduction='batchmean')(log_q, one_hot_labels):.4f}")
-print(str(caught[0].message)[:111])
+print(str(caught[0].message).partition("'batchmean'")[0])
 
 # %% [markdown]
 # `"mean"` divides by all 20 entries instead of by the 4 samples. With 5 classes the loss, and every gradient, is five times too small; with 1000 classes, a thousand times.
@@ -382,10 +382,10 @@ for k, (T, hatch) in enumerate([(1.0, ""), (4.0, "///")]):
 right.set(title="what the teacher says", xlabel="class", ylabel="probability", xticks=range(10), ylim=(0, 1))
 right.legend(loc="upper left")
 show("Left, a handwritten 8. Right, the teacher's probabilities for the ten classes as bars, at temperature 1 and 4. "
-     "At 1 nearly everything lies on one or two classes, at 4 the other classes become visible, with different heights.")
+     "At 1 nearly everything lies on one or two classes, at 4 a third of it has moved to other classes, to some much more than to others.")
 
 # %% [markdown]
-# At temperature 1 few classes can be seen; at 4 all of them can, and their *different* heights are what a label cannot tell: which wrong answers are nearly right.
+# At temperature 1 two classes can be seen; at 4 several more can, and their *different* heights are what a label cannot tell: which wrong answers are nearly right, and which are not.
 #
 # Softening has a price. Look at the size of the gradient that reaches a student whose logits are all 0:
 
