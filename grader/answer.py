@@ -162,10 +162,11 @@ def first_float(value):
     return None
 
 
-def run(function, question, names=(), gradient=()):
+def run(function, question, names=(), gradient=(), traced=True):
     """Call `function` on copies of the inputs of `question`.
 
-    names: the parameters' names, one for each positional argument; gradient: those to differentiate by.
+    names: the parameters' names, one for each positional argument; gradient: those to differentiate by; traced: is it
+    recorded what is called?
     KeyboardInterrupt passes through (a learner stopped the cell); everything else is recorded.
     """
     names = list(names) + [f"argument {i + 1}" for i in range(len(names), len(question.args))]
@@ -185,7 +186,7 @@ def run(function, question, names=(), gradient=()):
     out, trace = _Capped(), Trace()
     value, problem, gradients = None, None, {}
     try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), trace:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), trace if traced else contextlib.nullcontext():
             target = function(**question.init) if isinstance(function, type) else function
             value = target(*args, **kwargs)
         if leaves:

@@ -155,7 +155,8 @@ class Exercise:
 
     def run(self, function, question, gradient=()):
         """Ask any function (the reference, a mistake, a learner's) one question, in this process."""
-        return run(function, question, self.parameters, gradient)
+        own = function is self.reference or any(function is m.function for m in self.mistakes)
+        return run(function, question, self.parameters, gradient, traced=not own)       # the trace would double a training's time
 
     def shares(self):
         """The points of each case: what a case says, and equal shares of the rest; they sum to `points`."""
