@@ -188,6 +188,8 @@ def run(function, question, names=(), gradient=(), traced=True):
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), trace if traced else contextlib.nullcontext():
             target = function(**question.init) if isinstance(function, type) else function
+            if isinstance(function, type):      # built once, called many times: what it keeps of one batch is nothing to the next
+                target(*(a[:1].clone() if isinstance(a, torch.Tensor) and a.ndim else a for a in args), **kwargs)
             value = target(*args, **kwargs)
         if leaves:
             gradients = _gradients(value, leaves)

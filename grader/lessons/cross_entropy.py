@@ -593,3 +593,26 @@ CrossEntropy.mistake("The minus is missing: log-probabilities are negative, a lo
 
 CrossEntropy.mistake("`exp(z)` overflows at 1000, and the loss is inf. `torch.logsumexp` subtracts the largest logit first.")(
     wrong_module(lambda z, y, r: _reduced(z.exp().sum(dim=1).log() - z[torch.arange(len(y)), y], r)))
+
+
+@CrossEntropy.mistake("The object adds each result to those before. It is called once a batch: every call starts afresh, from z and y alone.")
+class _RunningTotal(nn.Module):
+    def __init__(self, reduction="mean"):
+        super().__init__()
+        self.reduction, self.total = reduction, 0
+
+    def forward(self, z, y):
+        self.total = self.total + F.cross_entropy(z, y, reduction=self.reduction)
+        return self.total
+
+
+@CrossEntropy.mistake("The object keeps the result of its first call and gives it ever after. It is called once a batch: compute it anew from z and y.")
+class _FirstResult(nn.Module):
+    def __init__(self, reduction="mean"):
+        super().__init__()
+        self.reduction, self.result = reduction, None
+
+    def forward(self, z, y):
+        if self.result is None:
+            self.result = F.cross_entropy(z, y, reduction=self.reduction)
+        return self.result
