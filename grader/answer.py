@@ -179,6 +179,8 @@ def run(function, question, names=(), gradient=(), traced=True):
                 given[name] = leaves[name].clone()
             else:
                 given[name] = value.clone()
+        elif isinstance(value, str):
+            given[name] = "".join(list(value))      # an object of its own, as it is behind the walls: `is` is no way to compare texts
         else:
             given[name] = value
     args = [given[n] for n in names[:len(question.args)]]
@@ -187,6 +189,8 @@ def run(function, question, names=(), gradient=(), traced=True):
     value, problem, gradients = None, None, {}
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), trace if traced else contextlib.nullcontext():
+            if isinstance(function, type) and not issubclass(function, torch.nn.Module):
+                raise TypeError(f"{function.__name__} is no module: it begins with `class {function.__name__}(nn.Module):`")
             target = function(**question.init) if isinstance(function, type) else function
             if isinstance(function, type):      # built once, called many times: what it keeps of one batch is nothing to the next
                 target(*(a[:1].clone() if isinstance(a, torch.Tensor) and a.ndim else a for a in args), **kwargs)

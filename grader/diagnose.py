@@ -12,8 +12,8 @@ from grader.answer import Array, Call, Foreign
 def general(exercise, ask, asked):
     """The first sentence that explains every question that was answered wrongly, or ""."""
     wrong = [a for a in asked if a.difference]
-    for suspect in (_kind, _dtype, _changed, _gradient, _only_example, _extremes, _transformed_inputs, _ignored,
-                    _shape, _rescaled, _constant, _only_size):
+    for suspect in (_inconsistent, _kind, _dtype, _changed, _gradient, _only_example, _extremes, _transformed_inputs, _nan, _ignored,
+                    _nearly, _only_size, _shape, _rescaled, _constant, _only_classes):
         says = suspect(exercise, ask, asked, wrong)
         if says:
             return says
@@ -22,8 +22,18 @@ def general(exercise, ask, asked):
 
 # ---------------------------------------------------------------- what an answer is
 
+def _inconsistent(exercise, ask, asked, wrong):
+    from grader.judge import alike
+
+    a = wrong[0]
+    if all(alike(_value_only(ask(a.question, ())), _value_only(a.got), a.case) for _ in range(2)):
+        return ""
+    return ("Asked the same twice, your function gives two answers: it draws random numbers, or keeps something from one call to the next "
+            "(a global name, a default like `losses=[]`).")
+
+
 def _kind(exercise, ask, asked, wrong):
-    if any(a.difference != "type" for a in wrong):
+    if wrong[0].difference != "type":
         return ""
     value, want = wrong[0].got.value, wrong[0].expected.value
     if value is None:
@@ -32,21 +42,37 @@ def _kind(exercise, ask, asked, wrong):
         got = f"{len(value)} values" if isinstance(value, tuple) else "a single value"
         return f"Return {len(want)} values, as in `return a, b`: yours returns {got}."
     if isinstance(want, tuple):
-        number, part = next(((i, v) for i, (v, w) in enumerate(zip(value, want), 1) if type(v) is not type(w)), (1, value[0]))
-        kind = {Array: "numpy array", Foreign: getattr(part, "type", "")}.get(type(part)) or type(part).__name__
+        number, part, wanted = next(((i, v, w) for i, (v, w) in enumerate(zip(value, want), 1) if _other_kind(v, w)), (1, value[0], want[0]))
+        if isinstance(wanted, tuple):
+            return f"Value {number} of the {len(want)} that you return is {_contents(part)}; a list of {len(wanted)} numbers is expected there."
+        kind = {Array: "numpy array", tuple: "list", Foreign: getattr(part, "type", "")}.get(type(part)) or type(part).__name__
         return f"Value {number} of the {len(want)} that you return is of the kind {kind}; a tensor is expected there."
     if isinstance(value, (bool, int, float)):
-        return (f"You return a Python {type(value).__name__}; a tensor is expected. `.item()` and `float(…)` cut the value out of "
-                "the graph, so that no gradient can flow.")
+        return (f"You return a Python {type(value).__name__}; a tensor is expected. " + (
+            "`.item()` and `float(…)` cut the value out of the graph, so that no gradient can flow." if any(c.gradient for c in exercise.cases) else
+            "`torch.tensor(…, dtype=…)` makes one of a Python number."))
     if isinstance(value, Array):
         return "You return a numpy array; a tensor is expected. Numpy knows no autograd: stay with torch functions."
     if isinstance(value, tuple):
-        return "You return a list or tuple; one tensor is expected. `torch.stack` makes a tensor of a list of tensors."
+        return (f"You return a list or tuple of {len(value)}; one tensor is expected. `torch.stack` makes a tensor of a list of tensors, "
+                "`torch.tensor` one of a list of numbers.")
     return f"You return {value.type if isinstance(value, Foreign) else type(value).__name__}; a tensor is expected."
 
 
+def _other_kind(value, want):
+    """Is it no tensor, or no list of numbers, where the reference gives one?"""
+    from grader.judge import as_tensor
+
+    return not isinstance(as_tensor(value), torch.Tensor) if isinstance(want, tuple) else type(value) is not type(want)
+
+
+def _contents(part):
+    name = lambda v: v.type if isinstance(v, Foreign) else type(v).__name__     # noqa: E731
+    return f"of the kind {name(part)}" if not isinstance(part, tuple) else f"a list with a {name(part[0])} in it" if part else "an empty list"
+
+
 def _dtype(exercise, ask, asked, wrong):
-    wrong = [a for a in wrong if a.difference == "dtype"] if {a.difference for a in wrong} <= {"dtype", "cut", "gradient"} else []
+    wrong = [a for a in wrong if a.difference == "dtype"] if {a.difference for a in wrong if not a.case.extreme} <= {"dtype", "cut", "gradient", "error"} else []
     if not wrong:
         return ""
     name = lambda t: str(t.dtype).removeprefix("torch.")       # noqa: E731
@@ -61,7 +87,7 @@ def _dtype(exercise, ask, asked, wrong):
 
 
 def _changed(exercise, ask, asked, wrong):
-    if any(a.difference != "changed" for a in wrong):
+    if wrong[0].difference != "changed":
         return ""
     names = ", ".join(f"`{n}`" for n in wrong[0].got.changed)
     return (f"The result is right, but your function changes its input {names}. In-place operations (`+=`, `x[…] = …`, "
@@ -73,7 +99,7 @@ def _gradient(exercise, ask, asked, wrong):
     if kinds == {"cut"}:
         names = ", ".join(f"`{n}`" for n, g in wrong[0].got.gradients.items() if g is None and wrong[0].expected.gradients[n] is not None)
         return (f"The value is right, but no gradient reaches {names}: something cuts the graph. `.detach()`, `.item()`, `.numpy()`, "
-                "`torch.tensor(…)`, `torch.no_grad()` and comparisons do.")
+                "`torch.tensor(…)`, `torch.no_grad()` and comparisons do; so does an in-place change (`+=`, `exp_()`) of a value that autograd still needs.")
     if kinds != {"gradient"}:
         return ""
     pairs = [(a.got.gradients[n], g) for a in wrong for n, g in a.expected.gradients.items() if g is not None]
@@ -112,18 +138,34 @@ def _constant(exercise, ask, asked, wrong):
 
 
 def _extremes(exercise, ask, asked, wrong):
-    if not all(a.case.extreme for a in wrong) or all(a.case.extreme for a in asked):
+    if not all(a.case.extreme for a in wrong) or all(a.case.extreme for a in asked) or any(a.difference in ("shape", "type") for a in wrong):
         return ""
-    bad = [_describe_bad(a.got) for a in wrong]
-    what = next(filter(None, bad), "")
+    what = _describe_bad(wrong[0])
+    if all(_lost_infinity(a) for a in wrong):
+        return ("Right for ordinary inputs, but finite at the extremes where the right result is infinite: a clamp, an epsilon, `nan_to_num` or a mask "
+                "takes the infinity away.")
+    if what == "nan" and all(t.isinf().any() for a in wrong for t in a.question.args if isinstance(t, torch.Tensor) and t.is_floating_point()):
+        return "Right for finite inputs, but nan where one is infinite: inf − inf and 0·inf are nan. Keep the two from meeting."
     if what:
         return (f"Right for ordinary inputs, but {what} at the extremes: something on the way overflows, or a logarithm meets 0. "
                 "Rewrite the formula so that no large number is ever exponentiated and no 0 is ever logged.")
     return "Right for ordinary inputs, but wrong at the extremes: precision is lost on the way, or a clamp cuts off what it should not."
 
 
-def _describe_bad(result):
-    for t in [*_parts(result.value), *result.gradients.values()]:
+def _nan(exercise, ask, asked, wrong):
+    if all(isinstance(a.got.value, torch.Tensor) and a.got.value.numel() and a.got.value.isnan().all() and a.difference == "value" for a in wrong):
+        return "Your result is nan: on the way there is a logarithm or a root of a negative number, 0/0, inf − inf or 0·inf. Print the steps."
+    return ""
+
+
+def _lost_infinity(a):
+    got, want = a.got.value, a.expected.value
+    return isinstance(got, torch.Tensor) and isinstance(want, torch.Tensor) and got.shape == want.shape and bool((want.isinf() & got.isfinite()).any())
+
+
+def _describe_bad(a):
+    """What is bad about the value or, where that is right, about its gradient: nan, infinite, or ""."""
+    for t in _parts(a.got.value) if a.difference == "value" else a.got.gradients.values():
         if isinstance(t, torch.Tensor) and t.is_floating_point():
             if t.isnan().any():
                 return "nan"
@@ -136,7 +178,7 @@ def _only_size(exercise, ask, asked, wrong):
     """Right only for the number of samples of the lesson's example?"""
     example = next((a for a in asked if a.case.example and not a.difference), None)
     n = _samples(example.question) if example else 0
-    if not n or any(a.difference not in ("value", "shape") for a in wrong):
+    if not n or any(a.difference not in ("value", "shape", "error") for a in wrong):
         return ""
     from grader.judge import compare
 
@@ -154,13 +196,65 @@ def _only_size(exercise, ask, asked, wrong):
     return f"Right only for {n} samples, as in the lesson's example: take the size from the arguments." if seen else ""
 
 
-def where_wrong(exercise, ask, asked):
-    """Which samples are right and which wrong, where an argument tells them apart: "Right where y is 1, wrong where y is 0", or ""."""
+def _only_classes(exercise, ask, asked, wrong):
+    """Right only for the number of classes of the lesson's example?"""
     from grader.judge import compare
 
-    a = next((a for a in asked if a.difference == "value" and not a.case.extreme and 2 <= _samples(a.question) <= 32), None)
-    if a is None or a.question.init:
+    example = next((a for a in asked if a.case.example and not a.difference), None)
+    c = _classes(example.question) if example else 1
+    if c < 2 or any(a.difference not in ("value", "shape") or _classes(a.question) == c for a in wrong):
         return ""
+    wider = [a for a in wrong if _classes(a.question) > c]
+    for a in wider:
+        size = _classes(a.question)
+
+        def narrow(v):
+            if not isinstance(v, torch.Tensor) or not v.ndim:
+                return v
+            v = v[..., :c] if v.shape[-1] == size and (v.ndim > 1 or v.is_floating_point()) else v
+            return v if v.is_floating_point() else torch.where(v < 0, v, v % c)
+
+        cut = _map(a.question, narrow)
+        expected = exercise.run(exercise.reference, cut, a.case.gradient)
+        if expected.raised or compare(exercise, a.case, expected, ask(cut, a.case.gradient)):
+            return ""
+    return f"Right only for {c} classes, as in the lesson's example: take the size from the arguments." if wider else ""
+
+
+def _nearly(exercise, ask, asked, wrong):
+    """So close to the definition, for all ordinary inputs, that the formula must be right?"""
+    ordinary = [a for a in wrong if not a.case.extreme]
+    where, wrong = (" for ordinary inputs", ordinary) if 0 < len(ordinary) < len(wrong) else ("", wrong)
+    if any(a.difference not in ("value", "gradient") for a in wrong):
+        return ""
+    pairs = [(a.got.value, a.expected.value) for a in wrong]
+    pairs += [(a.got.gradients[n], g) for a in wrong if a.difference == "gradient" for n, g in a.expected.gradients.items() if g is not None]
+    if any(not isinstance(v, torch.Tensor) or v.is_complex() for pair in pairs for v in pair):
+        return ""
+    largest = 0.0
+    for got, want in pairs:
+        off = ((got.double() - want.double()).abs() / want.double().abs().clamp(min=1e-3)).nan_to_num(nan=math.inf)
+        largest = max(largest, off.max().item() if off.numel() else math.inf)
+    if largest > 0.01:
+        return ""
+    return (f"Nearly right{where}: never more than {max(100 * largest, 1e-4):.1g} % away. The formula is right, and something disturbs it a little: an epsilon, a clamp, "
+            "a rounded constant, a float32 on the way, or a search that stops too soon.")
+
+
+def where_wrong(exercise, ask, asked):
+    """Which samples are right and which wrong, where an argument tells them apart: "Right where y is 1, wrong where y is 0", or ""."""
+    telling = [a for a in asked if a.difference == "value" and not a.case.extreme and 2 <= _samples(a.question) <= 32 and not a.question.init]
+    for a in telling[:8]:
+        says = _where(exercise, ask, a)
+        if says != "":      # where no sample is right, what tells others apart is chance
+            return says or ""
+    return ""
+
+
+def _where(exercise, ask, a):
+    """The sentence that one question allows, "", or None where each of its samples is wrong."""
+    from grader.judge import compare
+
     n, right, wrong = _samples(a.question), [], []
     for i in range(n):
         one = _map(a.question, lambda v: v[i:i + 1] if isinstance(v, torch.Tensor) and v.ndim and v.shape[0] == n else v)
@@ -169,6 +263,8 @@ def where_wrong(exercise, ask, asked):
             return ""
         (wrong if compare(exercise, a.case, expected, ask(one, ())) else right).append(one)
     if not right:
+        return None
+    if wrong and min(len(right), len(wrong)) < 2:       # one sample may differ in anything
         return ""
     if not wrong:
         return "Each sample alone comes out right; several together do not: look at how they are put together (a sum, a mean, a `dim`)."
@@ -176,8 +272,9 @@ def where_wrong(exercise, ask, asked):
         def value(q):
             v = q.args[i]
             return v.item() if isinstance(v, torch.Tensor) and v.numel() == 1 else math.nan
+        signs = [("is positive", lambda v: v > 0), ("is negative", lambda v: v < 0)]
         for says, test in [("is 1", lambda v: v == 1), ("is 0", lambda v: v == 0), ("is -1", lambda v: v == -1),
-                           ("is positive", lambda v: v > 0), ("is negative", lambda v: v < 0)]:
+                           *(signs if isinstance(a.question.args[i], torch.Tensor) and a.question.args[i].is_floating_point() else ())]:
             if all(test(value(q)) for q in wrong) and not any(test(value(q)) for q in right) and not any(math.isnan(value(q)) for q in right):
                 return f"Right for other samples, wrong wherever `{name}` {says}: look at what happens to those."
     return ""
@@ -189,10 +286,10 @@ def _transformed_inputs(exercise, ask, asked, wrong):
     """Would the reference give this answer if its arguments had been treated otherwise?"""
     if exercise.any_dtype or any(a.difference not in ("value", "shape") for a in wrong):
         return ""       # for 0/1 decisions too many treatments give the same
-    for says, change in _treatments(exercise, wrong):
-        if all(_explains(exercise, a, change) for a in wrong):
-            return says
-    return ""
+    finite = any(t.double().isfinite().any() for a in wrong for t in _parts(a.got.value) if isinstance(t, torch.Tensor) and not t.is_complex())
+    found = (says for says, change in _treatments(exercise, wrong) if all(_explains(exercise, a, change) for a in wrong))
+    first = next(found, "")
+    return first if finite or not next(found, "") else ""       # nan is like nan: only where a single treatment gives it
 
 
 def _treatments(exercise, wrong):
@@ -215,6 +312,9 @@ def _treatments(exercise, wrong):
         yield f"The sign of `{name}` is turned round.", _apply(i, torch.neg)
         yield f"You used 1 − `{name}` in the place of `{name}`.", _apply(i, lambda t: 1 - t)
         yield f"The sign of `{name}` is lost: your result is that of its absolute value.", _apply(i, torch.abs)
+        yield f"`{name}` is rounded to whole numbers on the way: 0.3 is more than 0, and 0.6 less than 1.", _apply(i, torch.round)
+        yield f"What stands behind the point is cut off from `{name}` (an integer dtype?): 0.6 becomes 0.", _apply(i, torch.trunc)
+        yield f"`{name}` is turned into True and False on the way: everything that is not 0 becomes 1.", _apply(i, lambda t: (t != 0).to(t.dtype))
 
 
 def _explains(exercise, a, change):
@@ -279,41 +379,58 @@ def _ignored(exercise, ask, asked, wrong):
     if wrong[0].question.init and all(a.question.init for a in wrong) and \
             all(_explains(exercise, a, lambda q: Call(q.args, q.kwargs)) for a in wrong):
         return f"What the constructor is given ({', '.join(wrong[0].question.init)}) has no effect in `forward`."
+    right = [a for a in asked if not a.difference and not a.case.example]
     for i, name in enumerate(exercise.parameters):
-        told = [_unmoved(exercise, ask, a, i) for a in wrong[:3] if len(a.question.args) > i]
-        if told and True in told and False not in told:
+        told = set()
+        for a in (*wrong[:3], *right[:2]):
+            told |= {_unmoved(exercise, ask, a, i, thorough=True not in told)} if len(a.question.args) > i else set()
+            if False in told:       # a training takes its time: ask no more than is needed
+                break
+        if True in told and False not in told:
             return f"The argument `{name}` has no effect: your result stays the same when it changes."
     return ""
 
 
-def _unmoved(exercise, ask, a, i):
-    """Does the answer stay the same when argument i changes, where the reference does not? None: nothing is to be learnt here."""
+def _unmoved(exercise, ask, a, i, thorough):
+    """Does the answer stay the same when argument i changes (thorough: in several ways), where the reference does not? None: nothing is to be
+    learnt here."""
     from grader.judge import alike
 
     value = a.question.args[i]
     if isinstance(value, torch.Tensor) and value.ndim and value.shape[0] > 1:
-        other = value.flip(0) * 0.9 if value.is_floating_point() else value.flip(0)
+        # in another order, and with other values: a mean forgets the order
+        others = [value.flip(0) * 0.9, -value, value * 0.8, 1 - value] if value.is_floating_point() else [value.flip(0), value.max() - value]
     elif isinstance(value, (int, float)) and not isinstance(value, bool) and exercise.parameters[i] != "dim":
-        other = value + 1
+        others = [value + 1]
     else:
         return None
-    question = Call((*a.question.args[:i], other, *a.question.args[i + 1:]), a.question.kwargs, a.question.init)
-    expected = exercise.run(exercise.reference, question)
-    if a.got.raised or expected.raised or alike(_value_only(expected), _value_only(a.expected), a.case):
-        return None
-    return alike(_value_only(ask(question, ())), _value_only(a.got), a.case)
+    told = []
+    for other in others if thorough else others[:1]:
+        question = Call((*a.question.args[:i], other, *a.question.args[i + 1:]), a.question.kwargs, a.question.init)
+        expected = exercise.run(exercise.reference, question)
+        if not (a.got.raised or expected.raised or alike(_value_only(expected), _value_only(a.expected), a.case)):
+            told.append(alike(_value_only(ask(question, ())), _value_only(a.got), a.case))
+            if not told[-1]:
+                break
+    return all(told) if told else None
 
 
 # ---------------------------------------------------------------- what was done to the result
 
 def _shape(exercise, ask, asked, wrong):
-    if any(a.difference != "shape" for a in wrong):
+    if wrong[0].difference != "shape":
         return ""
+    wrong = [a for a in wrong if a.difference == "shape"]
     from grader.judge import close
 
     got, want = wrong[0].got.value, wrong[0].expected.value
     if isinstance(want, tuple):
-        return next((f"Value {i} of the {len(want)} that you return has shape {tuple(g.shape)} where {tuple(w.shape)} is expected."
+        from grader.judge import as_tensor
+
+        short = next((f"Value {i} of the {len(want)} that you return has length {len(g)} where {len(w)} is expected."
+                      for i, (g, w) in enumerate(zip(map(as_tensor, got), want), 1)
+                      if isinstance(w, tuple) and isinstance(g, torch.Tensor) and g.ndim == 1 and len(g) != len(w)), "")
+        return short or next((f"Value {i} of the {len(want)} that you return has shape {tuple(g.shape)} where {tuple(w.shape)} is expected."
                      for i, (g, w) in enumerate(zip(got, want), 1)
                      if isinstance(g, torch.Tensor) and isinstance(w, torch.Tensor) and g.shape != w.shape), "")
     pairs = [(a.got.value, a.expected.value) for a in wrong if isinstance(a.got.value, torch.Tensor) and isinstance(a.expected.value, torch.Tensor)]
@@ -353,15 +470,15 @@ def _rescaled(exercise, ask, asked, wrong):
         return ""
     from grader.judge import close
 
-    triples = [(a.got.value, a.expected.value, a.question) for a in wrong]
+    triples = [(a.got.value, a.expected.value, a) for a in wrong]
     if any(not isinstance(g, torch.Tensor) or not isinstance(w, torch.Tensor) or g.is_complex() for g, w, _ in triples):
         return ""
     def fits(f):
         """… with N the first dimension, or the number of all entries (a loss of a matrix averages over those)."""
         telling = any((g != 0).any() and g.isfinite().any() for g, _, _ in triples)
-        def same(g, w, q, size):
-            made = f(w.double(), size(q), _classes(q))
-            return close(g, made, 1e-4, 1e-6) and not close(made, w, 1e-3, 1e-6)      # a factor of 1 explains nothing
+        def same(g, w, a, size):
+            made, (relative, absolute) = f(w.double(), size(a.question), _classes(a.question)), a.case.tolerance(w.dtype)
+            return close(g, made, max(relative, 1e-4), max(absolute, 1e-6)) and not close(made, w, 1e-3, 1e-6)      # a factor of 1 explains nothing
         return telling and any(all(_quiet(same, *t, size) for t in triples) for size in (_samples, _entries))
     factors = [
         ("The sign is turned round: yours is minus the right result.", lambda n, c: -1),
@@ -369,6 +486,7 @@ def _rescaled(exercise, ask, asked, wrong):
         ("Your result is N times too small: it is divided by the number of samples once too often.", lambda n, c: 1 / n),
         ("Your result is C times too large: it is summed over the classes where a mean is expected, or multiplied by their number.", lambda n, c: c),
         ("Your result is C times too small: it is divided by the number of classes too (a `.mean()` over the whole matrix does that).", lambda n, c: 1 / c),
+        ("Your result is divided by C, the number of classes, where N, the number of samples, belongs.", lambda n, c: n / c),
         ("Your result is N·C times too large: a sum stands where a mean over everything is expected.", lambda n, c: n * c),
         ("Your result is N·C times too small: it is divided by the number of all entries.", lambda n, c: 1 / (n * c)),
         ("Your result is too small by the factor ln 2: the logarithm is the natural one, `torch.log`.", lambda n, c: math.log(2)),
@@ -453,6 +571,8 @@ EXPLAINED = {
 def error(a):
     """A sentence on an exception: what, and the learner's own line."""
     r = a.got.raised
+    if r.type == "NotImplementedError" and "forward" in r.text:        # torch's own
+        return "Your class has no `forward`: is it there, spelled so, and indented into the class?"
     text = EXPLAINED.get(r.type) or f"Your code raised {r.type}" + (f": {r.text.splitlines()[0]}" if r.text else ".")
     where = f" (line {r.line}: `{r.source}`)" if r.line and r.source else f" (line {r.line})" if r.line else ""
     return text + where
@@ -465,11 +585,21 @@ def error_hint(a):
     for seen, hint in [
         ("must match the size", "Two shapes do not fit together. Print the shapes on both sides; a `keepdim=True` or an `unsqueeze` is often missing."),
         ("takes", "Compare your signature with the one in the exercise: names, order and defaults are fixed.") if r.type == "TypeError" and "argument" in text else ("\0", ""),
+        ("required positional argument", "Compare your signature with the one in the exercise: names, order and defaults are fixed."),
+        ("has no attribute", "Is the name behind the point spelled right? What one method needs from another is kept in `self` first."),
         ("unexpected keyword", "Compare your signature with the one in the exercise: names, order and defaults are fixed."),
         ("is not defined", "A name is used before it is made. Was its cell run, and is it spelled the same everywhere?"),
+        ("converted to python scalars", "`math.…` and `float(…)` take a single number; the functions of torch take a whole tensor, entry by entry."),
+        ("same dtype", "Two dtypes do not fit together. Convert explicitly, with `.to(…)`."),
+        ("size mismatch", "A matrix product needs the same size inside: (N, D) @ (D,) gives (N,). Print both shapes."),
+        ("cannot be multiplied", "A matrix product needs the same size inside: (N, D) @ (D,) gives (N,). Print both shapes."),
+        ("broadcast shape", "`+=` and its like keep the shape on the left. Write `a = a + b`, which makes a new tensor."),
+        ("call numpy()", "Stay with torch functions: numpy knows no autograd."),
         ("expected scalar type", "Two dtypes do not fit together. Convert explicitly, with `.to(z.dtype)`."),
         ("tensors used as indices", "Indices must be int64 (`.long()`) or bool."),
-        ("boolean value of tensor", "`if` needs one truth value; a tensor has many. `torch.where` decides entry by entry."),
+        ("boolean value of tensor", "`if` needs one truth value; a tensor has many. `torch.where` decides entry by entry; `is None` asks whether one is given."),
+        ("non-empty tensorlist", "The list is empty here: what should come out where nothing is left?"),
+        ("could not be broadcast together", "Row numbers and column numbers must be as many: `torch.arange(len(y))` fits any batch."),
         ("out of bounds", "An index is larger than the dimension allows."),
         ("out of range", "There is no such dimension: the function is also tried on tensors of other shapes."),
         ("inplace", "Work on a new tensor, not in place."),
@@ -483,7 +613,8 @@ def error_hint(a):
 def difference(a):
     """A sentence on a difference that nothing else explains."""
     return {
-        "type": "Your result is of another kind than expected.",
+        "type": "Your result is of another kind than expected: " + {Array: "a numpy array", tuple: "a list or tuple"}.get(
+            type(a.got.value), f"of the kind {getattr(a.got.value, 'type', type(a.got.value).__name__)}") + ", for some inputs.",
         "shape": "Your result has another shape than expected.",
         "dtype": "Your result has another dtype than expected.",
         "changed": "Your function changes its input.",
@@ -494,8 +625,14 @@ def difference(a):
 
 
 def differs(a):
-    """What differs in one example: nan, sign, scale, or how many entries."""
+    """What differs in one example: nan, sign, scale, or how many entries; of several values, which."""
     got, want = a.got.value, a.expected.value
+    if a.difference == "value" and isinstance(got, tuple) and isinstance(want, tuple) and len(got) == len(want) > 1:
+        from grader.judge import as_tensor, close
+
+        off = [str(i) for i, (g, w) in enumerate(zip(map(as_tensor, got), map(as_tensor, want)), 1)
+               if not (isinstance(g, torch.Tensor) and isinstance(w, torch.Tensor) and close(g, w))]
+        return f"Of the {len(want)} values, number {' and '.join(off)} differ{'s' if len(off) == 1 else ''}." if 0 < len(off) < len(want) else ""
     if a.difference != "value" or not isinstance(got, torch.Tensor) or not isinstance(want, torch.Tensor) or got.is_complex():
         return ""
     if got.isnan().any() and not want.isnan().any():

@@ -85,6 +85,8 @@ def as_tensor(value):
     """A number, or a sequence of numbers and 0-d tensors, or a numpy array, as a tensor; anything else as it is."""
     if isinstance(value, Array):
         return value.tensor
+    if isinstance(value, tuple):
+        value = tuple(v.tensor if isinstance(v, Array) else v for v in value)       # `np.float64(0.5)` in a list
     if isinstance(value, (bool, int, float)):
         return torch.tensor(float(value), dtype=torch.float64)
     if isinstance(value, tuple) and value and all(
@@ -106,6 +108,8 @@ def compare(exercise, case, expected, got):
         mine = got.gradients.get(name)
         if gradient is None:
             continue
+        if mine is None and not gradient.any():     # nothing flows where the slope is 0: as good as a 0
+            continue
         if mine is None:
             return "cut"
         if mine.shape != gradient.shape or not close(mine, gradient, *case.tolerance(gradient.dtype)):
@@ -121,6 +125,8 @@ def _compare_values(exercise, case, want, have):
         return next(filter(None, (_compare_values(exercise, case, w, h) for w, h in zip(want, have))), "")
     if numbers or exercise.number:      # a list of numbers is as good as a tensor where the reference gives one
         have, want = as_tensor(have), as_tensor(want)
+        if isinstance(have, torch.Tensor) and exercise.number and have.numel() == 1:       # `nn.Parameter(torch.ones(1))` is a number, too
+            have = have.reshape(want.shape)
     if not isinstance(have, torch.Tensor):
         return "type"
     if have.shape != want.shape:
@@ -142,7 +148,7 @@ def close(a, b, rtol=1e-4, atol=1e-6):
 def alike(a, b, case):
     """Do two Results show the same behaviour? Used to recognise a mistake, so dtypes and types do not count."""
     if a.raised or b.raised:
-        return bool(a.raised and b.raised and a.raised.type == b.raised.type)
+        return bool(a.raised and b.raised and a.raised.type == b.raised.type and _bare(a.raised.text) == _bare(b.raised.text))
     rtol, atol = case.tolerance(case.dtype)
     va, vb = _loose(a.value), _loose(b.value)
     if len(va) != len(vb) or not all(_alike(x, y, rtol * 10, atol * 10) for x, y in zip(va, vb)):
@@ -154,6 +160,11 @@ def alike(a, b, case):
         if (x is None) != (y is None) or x is not None and not close(x, y, rtol * 10, atol * 10):
             return False
     return True
+
+
+def _bare(text):
+    """The text of an exception without sizes and without the name of the learner's class."""
+    return re.sub(r"^\w+\.|'\w+' object|\d+", "", text)
 
 
 def _loose(value):
@@ -169,7 +180,7 @@ def _alike(x, y, rtol, atol):
 
 def known_mistake(exercise, asked):
     """The exercise's mistake that reproduces the answer: on every question that it got wrong, or at least on the first
-    case that it got wrong, where that says something (two mistakes at once: the first is named first)."""
+    case that it got wrong and on one more, where that says something (two mistakes at once: the first is named first)."""
     wrong = [a for a in asked if a.difference]
     right = [a for a in asked if not a.difference]
     first = [a for a in wrong if a.case is wrong[0].case]
@@ -180,9 +191,14 @@ def known_mistake(exercise, asked):
             continue
         matches = sum(same(a) for a in wrong)
         full = matches == len(wrong)
-        if not full and not any(_telling(a.got) for a in first):
+        if not full and (matches == len(first) or not any(_telling(a.got) for a in first)):       # a single case may agree by chance
             continue
-        score = (full, matches + sum(same(a) for a in right))
+        agreed = sum(same(a) for a in right)
+        if 2 * agreed < len(right) or agreed < len(right) and not any(_telling(a.got) for a in first):      # what it gets wrong is right here
+            continue
+        if not full and wrong[0].difference in ("type", "dtype", "changed"):        # these have sentences of their own
+            continue
+        score = (full, matches + agreed)
         if not best or score > best_score:
             best, best_score = mistake, score
     return best
@@ -215,15 +231,18 @@ def separating(exercise, ask, first, tries=24):
             break
     rounded = _try(exercise, ask, first, _rounded(best.question, 1)) or _try(exercise, ask, first, _rounded(best.question, 2))
     best = rounded or best
-    return Example(show_call(exercise, best.question), show_result(best, best.got), show_result(best, best.expected), diagnose.differs(best))
+    shown = [show_result(best, r) for r in (best.got, best.expected)]
+    if shown[0] == shown[1]:        # the difference lies behind the fourth decimal
+        shown = [show_result(best, r, digits=10) for r in (best.got, best.expected)]
+    return Example(show_call(exercise, best.question), *shown, diagnose.differs(best))
 
 
-def show_result(a, result):
+def show_result(a, result, digits=4):
     """What counts in this difference: the value, or the gradient."""
     if result.raised:
         return {"DeadlineExceeded": "nothing came back", "ProcessDied": "nothing came back"}.get(result.raised.type, result.raised.type)
     if a.difference in ("cut", "gradient"):
-        return "; ".join(f"gradient for {n}: {'none' if g is None else show(g)}" for n, g in result.gradients.items())
+        return "; ".join(f"gradient for {n}: {'none' if g is None else show(g, digits=digits)}" for n, g in result.gradients.items())
     if a.difference == "dtype" and isinstance(result.value, torch.Tensor):
         return f"{show(result.value)} ({str(result.value.dtype).removeprefix('torch.')})"
     if a.difference == "shape" and isinstance(result.value, torch.Tensor):
@@ -232,7 +251,7 @@ def show_result(a, result):
         return ("changes " + ", ".join(result.changed)) if result.changed else "changes nothing"
     if a.difference == "type" and isinstance(result.value, (int, float)):
         return f"{show(result.value)} (a Python {type(result.value).__name__})"
-    return show(result.value)
+    return show(result.value, digits=digits)
 
 
 def _try(exercise, ask, first, question):
@@ -269,7 +288,10 @@ def _smaller(question):
 
 def _rounded(question, digits):
     def r(v):
-        return torch.round(v, decimals=digits) if isinstance(v, torch.Tensor) and v.is_floating_point() and not _is_distribution(v) else v
+        if not isinstance(v, torch.Tensor) or not v.is_floating_point() or _is_distribution(v):
+            return v
+        short = torch.round(v, decimals=digits)
+        return torch.where(((short == 0) | (short == 1)) & (short != v), v, short)      # 0.97 is a probability, 1 is a certainty
     return Call(tuple(map(r, question.args)), {k: r(v) for k, v in question.kwargs.items()}, question.init)
 
 

@@ -116,44 +116,44 @@ class Verdict:
                 "failed_cases": [c.name for c in self.cases if not c.passed]}
 
 
-def number(x):
-    """Four significant decimals at the most: 0.4485, -100, 1e-12, inf, nan."""
+def number(x, digits=4):
+    """Four decimals at the most, or as many as asked for: 0.4485, -100, 1e-12, inf, nan."""
     if isinstance(x, (bool, int)):
         return str(x)
-    text = f"{x:.4f}"
+    text = f"{x:.{digits}f}"
     if x == x and abs(x) != float("inf") and (abs(x) >= 1e5 or (0 < abs(x) < 1e-3)):
-        return f"{x:.4g}"
+        return f"{x:.{digits}g}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def show(value, most=12):
+def show(value, most=12, digits=4):
     """A value as a learner would write it, short."""
     if isinstance(value, Array):
-        return f"numpy array {show(value.tensor)}"
+        return f"numpy array {show(value.tensor, most, digits)}"
     if isinstance(value, Foreign):
         return f"an object of type {value.type}"
     if isinstance(value, Smooth):
         return "a smooth function"
     if isinstance(value, torch.Tensor):
         if value.ndim == 0:
-            return number(value.item()) if not value.is_complex() else str(value.item())
+            return number(value.item(), digits) if not value.is_complex() else str(value.item())
         if value.numel() > 40:
             return f"tensor of shape {tuple(value.shape)}, from {number(value.min().item())} to {number(value.max().item())}" \
                 if not value.is_complex() else f"complex tensor of shape {tuple(value.shape)}"
-        return _nested(value.tolist(), most)
+        return _nested(value.tolist(), most, digits)
     if isinstance(value, tuple):
-        inner = [show(v) for v in value[:most]] + (["…"] if len(value) > most else [])
+        inner = [show(v, most, digits) for v in value[:most]] + (["…"] if len(value) > most else [])
         return "(" + ", ".join(inner) + ")"
     if isinstance(value, (bool, int, float)):
-        return number(value)
+        return number(value, digits)
     return repr(value)
 
 
-def _nested(value, most):
+def _nested(value, most, digits):
     if isinstance(value, list):
-        inner = [_nested(v, most) for v in value[:most]] + (["…"] if len(value) > most else [])
+        inner = [_nested(v, most, digits) for v in value[:most]] + (["…"] if len(value) > most else [])
         return "[" + ", ".join(inner) + "]"
-    return str(value) if isinstance(value, complex) else number(value)
+    return str(value) if isinstance(value, complex) else number(value, digits)
 
 
 def show_call(exercise, question):

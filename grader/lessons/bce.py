@@ -29,9 +29,16 @@ def single(label):
     return make
 
 
+def certain(rng):
+    """Predictions of nearly 0 and nearly 1, each about both labels: a clamp or an epsilon shows there."""
+    small = rng.uniform(4, low=0.5, high=1.0) * torch.tensor([1e-2, 1e-4, 1e-6, 1e-8], dtype=rng.dtype)
+    p = torch.cat([small, 1 - small])
+    return torch.cat([p, p]), torch.cat([torch.zeros_like(p), torch.ones_like(p)])
+
+
 # ---------------------------------------------------------------- bernoulli_likelihood
 
-@exercise(points=2, without=[torch.distributions.Bernoulli], hints=[
+@exercise(points=2, without=[torch.distributions.Bernoulli, torch.distributions.Binomial, torch.distributions.Categorical], hints=[
     "One sample: the model gave the outcome that happened a probability. Which one, when y is 1? And when y is 0?",
     "p when y is 1, 1 − p when y is 0. Either a `torch.where`, or powers: p to the y, times (1 − p) to the (1 − y).",
     "All samples together: the product, `torch.prod`."],
@@ -72,6 +79,14 @@ def _(p, y): return (p**(1 - y) * (1 - p)**y).prod()
 def _(p, y): return (p * y).prod()
 
 
+@bernoulli_likelihood.mistake("You decided at 0.5 and multiplied right and wrong, 1 and 0. The likelihood multiplies the probabilities themselves: 0.9 is better than 0.6.")
+def _(p, y): return ((p > 0.5) == (y == 1)).to(p.dtype).prod()
+
+
+@bernoulli_likelihood.mistake("Only the samples with y = 1 are in your product. Those with y = 0 contribute 1 − p.")
+def _(p, y): return (p**y).prod()
+
+
 @bernoulli_likelihood.mistake("You stopped before the product: one number for each sample, where the likelihood of all of them is asked for.")
 def _(p, y): return p**y * (1 - p)**(1 - y)
 
@@ -91,6 +106,7 @@ bce_per_sample.case("random probabilities", gradient="p")(ordinary)
 bce_per_sample.case("labels between 0 and 1")(lambda rng: (rng.probabilities(6), rng.uniform(6)))
 bce_per_sample.case("a matrix of probabilities")(lambda rng: (rng.probabilities(3, 4), rng.labels(3, 4)))
 bce_per_sample.case("float32", dtype=torch.float32)(ordinary)
+bce_per_sample.case("nearly certain predictions", extreme=True)(certain)
 
 
 @bce_per_sample.mistake("The minus is missing: logarithms of probabilities are negative, a loss is not.")
@@ -122,6 +138,14 @@ def _(p, y): return -(y * p.log() + (1 - y) * (1 - p.log()))
 def _(p, y): return (p - y)**2
 
 
+@bce_per_sample.mistake("You mixed the probabilities and took one logarithm. A label of 0.3 takes 0.3 of one logarithm and 0.7 of the other.")
+def _(p, y): return -(y * p + (1 - y) * (1 - p)).log()
+
+
+@bce_per_sample.mistake("The minus is missing before the second half: both logarithms are negative, so both need it. Put parentheses round their sum.")
+def _(p, y): return -y * p.log() + (1 - y) * (1 - p).log()
+
+
 @bce_per_sample.mistake("You decided by `y == 1` and lost the labels in between: a label of 0.3 takes 0.3 of one logarithm and 0.7 of the other.")
 def _(p, y): return torch.where(y == 1, -p.log(), -(1 - p).log())
 
@@ -148,6 +172,7 @@ def _(rng):
 
 bce.case("a matrix of probabilities")(lambda rng: (rng.probabilities(3, 4), rng.labels(3, 4)))
 bce.case("float32", dtype=torch.float32, gradient="p")(ordinary)
+bce.case("nearly certain predictions", extreme=True)(certain)
 
 
 @bce.mistake("You added the losses up. The mean divides their sum by N.", hint="Look at `reduction`: its default is \"mean\".")
@@ -182,6 +207,12 @@ def _(p, y, reduction="mean"):
 def _(p, y, reduction="mean"):
     losses = F.binary_cross_entropy(p, y, reduction="none")
     return {"mean": losses.mean(dim=0), "sum": losses.sum(dim=0), "none": losses}[reduction]
+
+
+@bce.mistake("You divided by `len(p)`, the number of rows. A matrix has more entries than rows: `p.numel()`, or `.mean()`.")
+def _(p, y, reduction="mean"):
+    losses = F.binary_cross_entropy(p, y, reduction="none")
+    return {"mean": losses.sum() / len(p), "sum": losses.sum(), "none": losses}[reduction]
 
 
 @bce.mistake("These are logits' losses: you put p through another sigmoid first. It is a probability already.")
@@ -233,6 +264,10 @@ def _(p, y): return -((y * p.log()).clamp(min=-100) + ((1 - y) * (1 - p).log()).
 def _(p, y): return torch.nan_to_num(-(y * p.log() + (1 - y) * (1 - p).log()), nan=0.0, posinf=0.0).mean()
 
 
+@bce_clamped.mistake("You replaced only what is infinite. A logarithm may be finite and below −100, too: log 1e−60 is −138. A clamp catches both.")
+def _(p, y): return torch.nan_to_num(-(y * p.log() + (1 - y) * (1 - p).log()), nan=0.0, posinf=100.0).mean()
+
+
 @bce_clamped.mistake("Only log p is clamped. 1 − p can be 0, too.")
 def _(p, y): return -(y * p.log().clamp(min=-100) + (1 - y) * (1 - p).log()).mean()
 
@@ -243,7 +278,7 @@ def _(p, y): return F.binary_cross_entropy(p, y, reduction="sum")
 
 # ---------------------------------------------------------------- bce_grad
 
-@exercise(points=3, without=[*PYTORCH, torch.autograd.grad, torch.Tensor.backward, torch.autograd.backward], hints=[
+@exercise(points=3, without=[*PYTORCH, torch.autograd.grad, torch.Tensor.backward, torch.autograd.backward, torch.func.jvp], hints=[
     "Differentiate −log p, and −log(1 − p), by p. Mind the inner derivative of 1 − p.",
     "−1/p when y is 1, 1/(1 − p) when y is 0.",
     "Both at once: (p − y) / (p·(1 − p))."],
@@ -258,6 +293,7 @@ bce_grad.case("random probabilities")(ordinary)
 bce_grad.case("labels between 0 and 1")(lambda rng: (rng.probabilities(6), rng.uniform(6)))
 bce_grad.case("a matrix of probabilities")(lambda rng: (rng.probabilities(3, 4), rng.labels(3, 4)))
 bce_grad.case("float32", dtype=torch.float32)(ordinary)
+bce_grad.case("nearly certain predictions", extreme=True)(certain)
 
 
 @bce_grad.mistake("This is p − y: the derivative by the logit. By p it is still divided by p(1 − p).", hint="Differentiate −log p by p.")
@@ -278,6 +314,18 @@ def _(p, y): return -y / p - (1 - y) / (1 - p)
 
 @bce_grad.mistake("Only the half with y = 1 is differentiated: −y/p. For y = 0 the slope is 1/(1 − p).")
 def _(p, y): return -y / p
+
+
+@bce_grad.mistake("You decided by `y == 1` and lost the labels in between: a label of 0.3 takes 0.3 of one slope and 0.7 of the other.")
+def _(p, y): return torch.where(y == 1, -1 / p, 1 / (1 - p))
+
+
+@bce_grad.mistake("A parenthesis is missing: `/ p * (1 - p)` divides by p and multiplies by 1 − p. Both belong below the line.")
+def _(p, y): return (p - y) / p * (1 - p)
+
+
+@bce_grad.mistake("2·(p − y) is the slope of the squared error. The cross-entropy's is (p − y) / (p(1 − p)).")
+def _(p, y): return 2 * (p - y)
 
 
 @bce_grad.mistake("You return the loss itself, not its derivative.")

@@ -13,6 +13,7 @@ PYTORCH = [F.binary_cross_entropy_with_logits, nn.BCEWithLogitsLoss, F.multilabe
            F.soft_margin_loss, nn.SoftMarginLoss, F.cross_entropy, nn.CrossEntropyLoss]
 Y = [0.0, 1.0, 1.0, 0.0]
 Z = [-0.1, 2.0, 3.0, 0.5]
+EXACT = dict(rtol=1e-9, atol=1e-12)      # so that a float32 on the way, or a measured slope, is seen
 
 
 def example(rng):
@@ -32,6 +33,11 @@ def one(rng, z, y):
 def large(rng):
     """Sure and wrong, sure and right, on both sides."""
     return [one(rng, z, y) for z, y in [(1000.0, 0.0), (-1000.0, 1.0), (1000.0, 1.0), (-1000.0, 0.0)]]
+
+
+def together(rng):
+    """Large and ordinary logits in one tensor: a decision for the whole tensor is wrong for some of them."""
+    return torch.cat([rng.uniform(2, low=900, high=1100), rng.uniform(2, low=-1100, high=-900), rng.logits(3)]), rng.labels(7)
 
 
 def saturated(rng):
@@ -55,17 +61,20 @@ def softplus(z):
 
 
 softplus.case("the lesson's example", example=True, gradient="z")(lambda rng: example(rng)[:1])
-softplus.case("random logits", gradient="z")(lambda rng: ordinary(rng)[:1])
+softplus.case("random logits", gradient="z", **EXACT)(lambda rng: ordinary(rng)[:1])
 softplus.case("a matrix of logits", gradient="z")(lambda rng: (rng.logits(3, 4),))
-softplus.case("logits from 4 to 18", gradient="z")(lambda rng: (rng.uniform(5, low=4.0, high=18.0),))
+softplus.case("logits from 4 to 18", gradient="z")(
+    lambda rng: (rng.uniform(6) + torch.tensor([4.0, 6.0, 8.0, 10.0, 12.0, 17.0], dtype=rng.dtype),))
 softplus.case("large positive logits", extreme=True, gradient="z")(lambda rng: [one(rng, 1000.0, 0.0)[:1], one(rng, 800.0, 0.0)[:1]])
 softplus.case("large negative logits", extreme=True, gradient="z")(lambda rng: [one(rng, -1000.0, 0.0)[:1], one(rng, -800.0, 0.0)[:1]])
+softplus.case("large and ordinary logits together", extreme=True, gradient="z")(lambda rng: together(rng)[:1])
 softplus.case("float32", dtype=torch.float32, gradient="z")(lambda rng: ordinary(rng)[:1])
 softplus.case("float32, from 20 to 120", dtype=torch.float32, extreme=True, gradient="z")(
     lambda rng: [one(rng, z, 0.0)[:1] for z in (20.0, 95.0, 120.0)])
 
 
-@softplus.mistake("exp(z) overflows: for a large z your result is inf and its gradient nan. log(1 + e^z) is nearly z there.",
+@softplus.mistake("For a large z your result is inf and its gradient nan: exp(z) overflows, or a sigmoid becomes 0 and its logarithm −inf. "
+                  "log(1 + e^z) is nearly z there.",
                   hint="Take e^z out of the parenthesis before the logarithm.")
 def _(z): return torch.log(1 + torch.exp(z))
 
@@ -110,12 +119,25 @@ def _(z): return 1 + torch.exp(z)
 def _(z): return torch.sigmoid(z)
 
 
-@softplus.mistake("You add |z| where max(z, 0) belongs: softplus of a large negative number is nearly 0.")
+@softplus.mistake("For a negative z yours is |z| plus the bump, and softplus of a large negative number is nearly 0. Does |z| stand where max(z, 0) belongs, "
+                  "or exp(−z) where exp(−|z|) does?")
 def _(z): return z.abs() + torch.log1p(torch.exp(-z.abs()))
 
 
 @softplus.mistake("You add z where max(z, 0) belongs: for a negative z only the bump is left.")
 def _(z): return z + torch.log1p(torch.exp(-z.abs()))
+
+
+@softplus.mistake("Only the bump is there, log(1 + exp(−|z|)): for a positive z the corner, max(z, 0), is still to be added.")
+def _(z): return torch.log1p(torch.exp(-z.abs()))
+
+
+@softplus.mistake("The corner goes the wrong way: min(z, 0) where max(z, 0) belongs.")
+def _(z): return z.clamp(max=0) + torch.log1p(torch.exp(-z.abs()))
+
+
+@softplus.mistake("The bump is a natural logarithm, log 2 = 0.6931 high; yours is to the base 2.")
+def _(z): return z.clamp(min=0) + torch.log2(1 + torch.exp(-z.abs()))
 
 
 @softplus.mistake("The sign of log(1 + exp(−|z|)) is turned round: the bump is added to max(0, z).")
@@ -134,7 +156,7 @@ def bce_with_logits(z, y, reduction="mean"):
 
 
 bce_with_logits.case("the lesson's example", example=True, gradient="z")(example)
-bce_with_logits.case("random logits", gradient="z")(ordinary)
+bce_with_logits.case("random logits", gradient="z", **EXACT)(ordinary)
 bce_with_logits.case("labels between 0 and 1", gradient="z")(lambda rng: (rng.logits(6), rng.uniform(6, low=0.05, high=0.95)))
 
 
@@ -151,6 +173,7 @@ def _(rng):
 
 
 bce_with_logits.case("sure and wrong, sure and right", extreme=True, gradient="z")(large)
+bce_with_logits.case("large and ordinary logits together", extreme=True, gradient="z")(lambda rng: call(*together(rng), reduction="none"))
 bce_with_logits.case("float32", dtype=torch.float32, gradient="z")(ordinary)
 bce_with_logits.case("float32, where sigmoid is 1", dtype=torch.float32, extreme=True, gradient="z")(saturated)
 
@@ -215,6 +238,16 @@ def _(z, y, reduction="mean"):
     return {"mean": losses.mean(dim=0), "sum": losses.sum(dim=0), "none": losses}[reduction]
 
 
+@bce_with_logits.mistake("You divided by `len(z)`, the number of rows. A matrix has more entries than rows: `z.numel()`, or `.mean()`.")
+def _(z, y, reduction="mean"):
+    losses = F.binary_cross_entropy_with_logits(z, y, reduction="none")
+    return {"mean": losses.sum() / len(z), "sum": losses.sum(), "none": losses}[reduction]
+
+
+@bce_with_logits.mistake("The corner is there, the bump is missing: max(z, 0) stands where softplus(z) belongs.")
+def _(z, y, reduction="mean"): return reduced(z.clamp(min=0) - y * z, reduction)
+
+
 @bce_with_logits.mistake("You clamped the logits: beyond the clamp the loss stands still and the gradient is 0.")
 def _(z, y, reduction="mean"): return F.binary_cross_entropy_with_logits(z.clamp(-15, 15), y, reduction=reduction)
 
@@ -233,7 +266,7 @@ def _(z, y, reduction="mean"): return reduced(torch.log(1 + torch.exp(z)) - y * 
 
 # ---------------------------------------------------------------- bce_with_logits_grad
 
-@exercise(points=3, without=[*PYTORCH, torch.autograd.grad, torch.Tensor.backward, torch.autograd.backward], hints=[
+@exercise(points=3, without=[*PYTORCH, torch.autograd.grad, torch.Tensor.backward, torch.autograd.backward, torch.func.jvp], hints=[
     "The loss of one sample is softplus(z) − y·z. What is the slope of softplus?",
     "d/dz log(1 + e^z) = e^z / (1 + e^z), and that has a name that you know.",
     "Or by the chain rule, from `bce_grad` and the slope of the sigmoid: (p − y)/(p(1 − p)) times p(1 − p). Cancel on paper, not in the computer."],
@@ -244,10 +277,11 @@ def bce_with_logits_grad(z, y):
 
 
 bce_with_logits_grad.case("the lesson's example", example=True)(example)
-bce_with_logits_grad.case("random logits")(ordinary)
+bce_with_logits_grad.case("random logits", **EXACT)(ordinary)
 bce_with_logits_grad.case("labels between 0 and 1")(lambda rng: (rng.logits(6), rng.uniform(6)))
 bce_with_logits_grad.case("a matrix of logits")(lambda rng: (rng.logits(3, 4), rng.labels(3, 4)))
 bce_with_logits_grad.case("sure and wrong, sure and right", extreme=True)(large)
+bce_with_logits_grad.case("large and ordinary logits together", extreme=True)(together)
 bce_with_logits_grad.case("float32", dtype=torch.float32)(ordinary)
 bce_with_logits_grad.case("float32, where sigmoid is 1", dtype=torch.float32, extreme=True)(saturated)
 

@@ -11,6 +11,7 @@ from grader.exercise import exercise
 PYTORCH = [torch.sigmoid, F.logsigmoid]
 Z = [-0.1, 2.0, 3.0, 0.5]
 P = [0.4750, 0.8808, 0.9526, 0.6225]
+EXACT = dict(rtol=1e-9, atol=1e-12)      # so that a float32 on the way, or a rounded e, is seen
 
 
 def example(rng):
@@ -54,7 +55,7 @@ def sigmoid(z):
 
 sigmoid.case("the lesson's example", example=True)(example)
 sigmoid.case("random scores", gradient="z")(ordinary)
-sigmoid.case("scores of both signs, up to 10 in size", gradient="z")(wide)
+sigmoid.case("scores of both signs, up to 10 in size", gradient="z", **EXACT)(wide)
 sigmoid.case("a matrix of scores")(matrix)
 sigmoid.case("three dimensions")(cube)
 sigmoid.case("float32", dtype=torch.float32, gradient="z")(ordinary)
@@ -97,6 +98,14 @@ def _(z): return z.clamp(0, 1)
 def _(z): return 1 / 1 + torch.exp(-z)
 
 
+@sigmoid.mistake("A parenthesis is missing: 1 / exp(−z) + 1 divides first. The whole of 1 + exp(−z) belongs below the line.")
+def _(z): return 1 / torch.exp(-z) + 1
+
+
+@sigmoid.mistake("You return exp(−z), the odds of the other label. The probability is the share 1 / (1 + exp(−z)).")
+def _(z): return torch.exp(-z)
+
+
 @sigmoid.mistake("The base of the exponential is e, not 2: `torch.exp`.")
 def _(z): return 1 / (1 + 2**(-z))
 
@@ -134,6 +143,14 @@ def _(p): return torch.log(p)
 def _(p): return torch.log((1 - p) / p)
 
 
+@logit.mistake("A parenthesis is missing: p / 1 − p is 0. The whole of 1 − p belongs below the line.")
+def _(p): return torch.log(p / 1 - p)
+
+
+@logit.mistake("The sign is lost: a probability below one half has a negative score.")
+def _(p): return torch.log(p / (1 - p)).abs()
+
+
 @logit.mistake("You return the odds. The score is their logarithm.")
 def _(p): return p / (1 - p)
 
@@ -166,7 +183,7 @@ def _(p): return torch.log10(p / (1 - p))
 
 # ---------------------------------------------------------------- sigmoid_grad
 
-@exercise(points=2, without=[torch.autograd.grad, torch.Tensor.backward, torch.autograd.backward], hints=[
+@exercise(points=2, without=[torch.autograd.grad, torch.Tensor.backward, torch.autograd.backward, torch.func.jvp], hints=[
     "Differentiate 1/u with u = 1 + exp(−z): the chain rule gives −1/u² times the derivative of u.",
     "exp(−z) / (1 + exp(−z))². Write it as a product of two fractions, and look at each of them.",
     "The one fraction is σ(z), the other is 1 − σ(z)."],
@@ -177,7 +194,7 @@ def sigmoid_grad(z):
 
 
 sigmoid_grad.case("the lesson's example", example=True)(example)
-sigmoid_grad.case("random scores", gradient="z")(ordinary)
+sigmoid_grad.case("random scores", gradient="z", **EXACT)(ordinary)
 sigmoid_grad.case("a matrix of scores")(matrix)
 sigmoid_grad.case("zero, where it is steepest")(lambda rng: (torch.cat([torch.zeros(1, dtype=rng.dtype), rng.logits(3)]),))
 sigmoid_grad.case("float32", dtype=torch.float32)(ordinary)
@@ -213,6 +230,14 @@ def _(z): return 1 - torch.sigmoid(z)
 def _(z): return torch.sigmoid(z)**2
 
 
+@sigmoid_grad.mistake("The whole denominator is squared: (1 + exp(−z))². You squared the exponential alone.")
+def _(z): return torch.exp(-z) / (1 + torch.exp(-z)**2)
+
+
+@sigmoid_grad.mistake("This is the slope of tanh, 1 − tanh². The sigmoid's is σ(z)·(1 − σ(z)).")
+def _(z): return 1 - torch.tanh(z)**2
+
+
 @sigmoid_grad.mistake("You added all slopes up. Each score has its own slope: the result has the shape of z.")
 def _(z): return (torch.sigmoid(z) * torch.sigmoid(-z)).sum()
 
@@ -230,10 +255,11 @@ def stable_sigmoid(z):
 
 
 stable_sigmoid.case("the lesson's example", example=True)(example)
-stable_sigmoid.case("random scores", gradient="z")(ordinary)
+stable_sigmoid.case("random scores", gradient="z", **EXACT)(ordinary)
 stable_sigmoid.case("a matrix of scores", gradient="z")(matrix)
 stable_sigmoid.case("float32", dtype=torch.float32, gradient="z")(wide)
 stable_sigmoid.case("moderately large scores", gradient="z", extreme=True)(at(12, 20, -13, -21))
+stable_sigmoid.case("the digits of a score near −31", gradient="z", extreme=True, rtol=0.03, atol=1e-30)(at(-32))
 stable_sigmoid.case("a score of 1000", gradient="z", extreme=True)(at(1000))
 stable_sigmoid.case("a score of −1000", gradient="z", extreme=True)(at(-1000))
 stable_sigmoid.case("large scores of both signs together", gradient="z", extreme=True)(
@@ -298,9 +324,9 @@ def _(z): return naive(z).clamp(1e-6, 1 - 1e-6)
 # ---------------------------------------------------------------- predict
 
 def scores(rng):
-    """Logits with some between 0 and 0.5 and some between −0.5 and 0: there a threshold on the wrong scale shows."""
+    """Logits with some between 0 and 0.5 and some between −0.5 and 0, and always some far below: there a threshold on the wrong scale shows."""
     return torch.cat([rng.logits(rng.size()), rng.uniform(2, low=0.05, high=0.45), rng.uniform(2, low=-0.45, high=-0.05),
-                      rng.uniform(2, low=0.55, high=0.85)])
+                      rng.uniform(2, low=0.55, high=0.85), rng.uniform(2, low=-5.5, high=-2.0)])
 
 
 @exercise(points=2, any_dtype=True, hints=[
@@ -350,6 +376,10 @@ def _(z, threshold=0.5): return torch.sigmoid(z).long()
 
 @predict.mistake("You compared the scores with log(threshold). A score is the logarithm of the odds: the threshold becomes log(t / (1 − t)).")
 def _(z, threshold=0.5): return z > torch.tensor(threshold, dtype=z.dtype).log()
+
+
+@predict.mistake("You decide 1 for every score. Probability and threshold both lie between 0 and 1: is one of them on another scale?")
+def _(z, threshold=0.5): return z > -torch.inf
 
 
 @predict.mistake("You compared with 1 − threshold: a higher threshold must make label 1 rarer, not more frequent.")

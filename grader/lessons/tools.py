@@ -93,7 +93,7 @@ def central(f, x, i, eps):
 
 
 @exercise(points=3, without=[torch.autograd.grad, torch.Tensor.backward, torch.autograd.backward, torch.autograd.functional.jacobian,
-                             torch.func.jacrev, torch.func.jacfwd], hints=[
+                             torch.func.jacrev, torch.func.jacfwd, torch.func.jvp, torch.func.vjp], hints=[
     "One entry first: make a copy of x, move that entry by eps, and ask f. Move it the other way in a second copy, and ask again.",
     "A matrix has entries in every dimension. `x.clone()` and `copy.view(-1)[i] += eps` reach entry number i whatever the shape.",
     "Collect (f(up) − f(down)) / (2·eps) for i in range(x.numel()), `torch.stack` them, and `.reshape(x.shape)`."],
@@ -212,7 +212,7 @@ relative_error.case("zeros in both, in one, in the other")(
     lambda rng: [tuple(torch.cat([t, t.new_tensor([z])]) for t, z in zip(pair(rng, 4), zs)) for zs in ((0.0, 0.0), (0.0, 2.0), (3.0, 0.0))])
 relative_error.case("equal tensors, and zeros alone")(
     lambda rng: [(a, a.clone()) for a in (rng.normal(3), torch.zeros(3, dtype=rng.dtype))])
-relative_error.case("small numbers")(lambda rng: [tuple(t * s for t in pair(rng, 4)) for s in (1e-9, 1e-12)])
+relative_error.case("small numbers")(lambda rng: [tuple(t * s for t in pair(rng, 4)) for s in (1e-9, 1e-12, 1e-15)])
 relative_error.case("float32", dtype=torch.float32)(lambda rng: pair(rng, rng.size()))
 
 
@@ -265,10 +265,43 @@ def _(a, b): return ((a - b).abs() / (torch.maximum(a.abs(), b.abs()) + 1e-8)).m
 def _(a, b): return ((a - b).abs() / torch.maximum(a.abs(), b.abs()).clamp(min=1e-8)).max()
 
 
+@relative_error.mistake("An epsilon stands below the line. However small it is, there are entries that are smaller, and their error disappears. Treat 0/0 by itself.")
+def _(a, b): return ((a - b).abs() / (torch.maximum(a.abs(), b.abs()) + 1e-12)).max()
+
+
+@relative_error.mistake("Your denominator is never below a tiny number. Entries smaller than that lose their error. Treat 0/0 by itself.")
+def _(a, b): return ((a - b).abs() / torch.maximum(a.abs(), b.abs()).clamp(min=1e-12)).max()
+
+
 @relative_error.mistake("The larger of a and b is not the larger of |a| and |b|: for negative numbers the sizes count.")
 def _(a, b):
     size = torch.maximum(a, b)
     return ((a - b).abs() / torch.where(size == 0, torch.ones_like(size), size)).max()
+
+
+@relative_error.mistake("You took the larger of a and b, and then its size: of −3 and 1 that is 1. Take the two sizes first, then the larger: "
+                        "`torch.maximum(a.abs(), b.abs())`.")
+def _(a, b):
+    size = torch.maximum(a, b).abs()
+    return ((a - b).abs() / torch.where(size == 0, torch.ones_like(size), size)).max()
+
+
+@relative_error.mistake("You compared the sizes alone: for you 2 and −2 are equal. The difference is |a − b|, not ||a| − |b||.")
+def _(a, b):
+    size = torch.maximum(a.abs(), b.abs())
+    return ((a.abs() - b.abs()).abs() / torch.where(size == 0, torch.ones_like(size), size)).max()
+
+
+@relative_error.mistake("You divided by the mean of |a| and |b|. The larger of the two belongs below the line.")
+def _(a, b):
+    size = (a.abs() + b.abs()) / 2
+    return ((a - b).abs() / torch.where(size == 0, torch.ones_like(size), size)).max()
+
+
+@relative_error.mistake("You return the place of the largest error (`argmax`). The error itself is asked for.")
+def _(a, b):
+    size = torch.maximum(a.abs(), b.abs())
+    return ((a - b).abs() / torch.where(size == 0, torch.ones_like(size), size)).argmax()
 
 
 @relative_error.mistake("You divided by the smaller of the two sizes. The larger belongs below the line.")

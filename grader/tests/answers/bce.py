@@ -1,5 +1,9 @@
-import torch
+import math
 
+import torch
+from torch.nn import functional as F
+
+from grader.author import course_answer as ready
 from grader.tests.answers import right, wrong
 
 
@@ -100,3 +104,175 @@ def bce_grad(p, y):
     slope = (p - y) / (p * (1 - p))
     p.mul_(2)
     return slope
+
+
+@right("gather")
+def bernoulli_likelihood(p, y):
+    both = torch.stack([1 - p, p], dim=1)
+    return both.gather(1, y.long()[:, None]).prod()
+
+
+@right("the label as a mask")
+def bernoulli_likelihood(p, y):
+    y = y.bool()
+    return p[y].prod() * (1 - p[~y]).prod()
+
+
+@right("math.prod")
+def bernoulli_likelihood(p, y):
+    return math.prod(q if t == 1 else 1 - q for q, t in zip(p, y))
+
+
+@wrong("the example's four factors", says="Right only for 4 samples")
+def bernoulli_likelihood(p, y):
+    q = torch.where(y == 1, p, 1 - p)
+    return q[0] * q[1] * q[2] * q[3]
+
+
+@wrong("only the samples with y = 0", says="wherever `y` is 1")
+def bernoulli_likelihood(p, y): return (1 - p[y == 0]).prod()
+
+
+@right("lerp")
+def bce_per_sample(p, y):
+    return -torch.lerp(torch.log(1 - p), torch.log(p), y)
+
+
+@right("log-odds")
+def bce_per_sample(p, y):
+    return -torch.log(1 - p) - y * torch.log(p / (1 - p))
+
+
+@right("softplus of the logit")
+def bce_per_sample(p, y):
+    z = ready("logit")(p)
+    return F.softplus(z) - y * z
+
+
+@wrong("an epsilon of 1e-8", says="at the extremes")
+def bce_per_sample(p, y): return -(y * torch.log(p + 1e-8) + (1 - y) * torch.log(1 - p + 1e-8))
+
+
+@wrong("a clamp at 0.001", says="at the extremes")
+def bce_per_sample(p, y):
+    p = p.clamp(1e-3, 1 - 1e-3)
+    return -(y * torch.log(p) + (1 - y) * torch.log(1 - p))
+
+
+@wrong("float32 inside, and back", says="at the extremes")
+def bce_per_sample(p, y):
+    q = p.float()
+    return (-(y * torch.log(q) + (1 - y) * torch.log(1 - q))).to(p.dtype)
+
+
+@wrong("labels rounded", says="is rounded to whole numbers")
+def bce_per_sample(p, y):
+    y = y.round()
+    return -(y * torch.log(p) + (1 - y) * torch.log(1 - p))
+
+
+@wrong("only the half of y = 0", says="wherever `y` is 1")
+def bce_per_sample(p, y): return -(1 - y) * torch.log(1 - p)
+
+
+@right("bce_per_sample, and an error for another word")
+def bce(p, y, reduction="mean"):
+    losses = ready("bce_per_sample")(p, y)
+    if reduction == "mean":
+        return losses.mean()
+    elif reduction == "sum":
+        return losses.sum()
+    elif reduction == "none":
+        return losses
+    raise ValueError(f"reduction must be 'mean', 'sum' or 'none', not {reduction!r}")
+
+
+class _B:
+    def __call__(self, p, y, reduction="mean"):
+        l = -(y * p.log() + (1 - y) * (1 - p).log())
+        return dict(none=l, sum=l.sum(), mean=l.mean())[reduction]
+
+
+@right("an object that is called")
+def bce(*args, **kwargs):
+    return _B()(*args, **kwargs)
+
+
+@right("a loop")
+def bce(p, y, reduction="mean"):
+    flat = [-(t * q.log() + (1 - t) * (1 - q).log()) for q, t in zip(p.flatten(), y.flatten())]
+    if reduction == "none":
+        return torch.stack(flat).reshape(p.shape)
+    total = sum(flat)
+    return total if reduction == "sum" else total / len(flat)
+
+
+@right("None stands for the mean")
+def bce(p, y, reduction=None):
+    l = -(y * p.log() + (1 - y) * (1 - p).log())
+    if reduction in (None, "mean"):
+        return l.mean()
+    return l.sum() if reduction == "sum" else l
+
+
+@wrong("a random weight for each sample", says="two answers")
+def bce(p, y, reduction="mean"):
+    losses = -(y * p.log() + (1 - y) * (1 - p).log()) * torch.rand_like(p)
+    return losses if reduction == "none" else getattr(losses, reduction)()
+
+
+@wrong("no default for reduction", says="Compare your signature")
+def bce(p, y, reduction):
+    l = -(y * p.log() + (1 - y) * (1 - p).log())
+    if reduction == "none": return l
+    return l.sum() if reduction == "sum" else l.mean()
+
+
+@wrong("options compared with `is`", says="Your result has shape")
+def bce(p, y, reduction="mean"):
+    l = -(y * p.log() + (1 - y) * (1 - p).log())
+    if reduction is "me" + "an"[0:]:
+        return l.mean()
+    return l
+
+
+@right("−inf replaced, then the clamp")
+def bce_clamped(p, y):
+    log_p = torch.nan_to_num(p.log(), neginf=-100.0).clamp(min=-100)
+    log_q = torch.nan_to_num(torch.log1p(-p), neginf=-100.0).clamp(min=-100)
+    return -(y * log_p + (1 - y) * log_q).mean()
+
+
+@right("masked_fill")
+def bce_clamped(p, y):
+    a, b = p.log(), (1 - p).log()
+    a = a.masked_fill(a < -100, -100)
+    b = b.masked_fill(b < -100, -100)
+    return -(y * a + (1 - y) * b).mean()
+
+
+@wrong("a clamp at −10", says="at the extremes")
+def bce_clamped(p, y): return -(y * p.log().clamp(min=-10) + (1 - y) * (1 - p).log().clamp(min=-10)).mean()
+
+
+@wrong("the mean left out", says="mean over the samples is still")
+def bce_clamped(p, y): return -(y * p.log().clamp(min=-100) + (1 - y) * (1 - p).log().clamp(min=-100))
+
+
+@right("the slope of the log-odds")
+def bce_grad(p, y):
+    return 1 / (1 - p) - y * (1 / p + 1 / (1 - p))
+
+
+@right("Python numbers")
+def bce_grad(p, y):
+    v = [-(t / q) + (1 - t) / (1 - q) for q, t in zip(p.flatten().tolist(), y.flatten().tolist())]
+    return torch.tensor(v, dtype=p.dtype).view(p.shape)
+
+
+@wrong("an epsilon of 1e-8", says="at the extremes")
+def bce_grad(p, y): return (p - y) / (p * (1 - p) + 1e-8)
+
+
+@wrong("the size of the slope", says="wherever `y` is 1")
+def bce_grad(p, y): return ((p - y) / (p * (1 - p))).abs()

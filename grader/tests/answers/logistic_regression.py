@@ -1,6 +1,10 @@
+import itertools
+
+import numpy as np
 import torch
 from torch.nn import functional as F
 
+from grader.author import course_answer as ready
 from grader.tests.answers import right, wrong
 
 
@@ -149,3 +153,203 @@ def train(X, y, lr=0.1, epochs=100):  # noqa: F811
 @wrong("only the first four samples", says="yours")
 def accuracy(z, y):  # noqa: F811
     return ((z[:4] > 0) == (y[:4] == 1)).float().mean()
+
+
+@right("two loops")
+def linear(X, w, b):
+    z = []
+    for i in range(X.shape[0]):
+        s = b
+        for j in range(X.shape[1]):
+            s = s + X[i, j] * w[j]
+        z.append(s)
+    return torch.stack(z)
+
+
+@right("addmv")
+def linear(X, w, b):
+    return torch.addmv(b, X, w)
+
+
+@right("b as one more weight")
+def linear(X, w, b):
+    A = torch.cat([X, torch.ones(len(X), 1, dtype=X.dtype)], dim=1)
+    return A @ torch.cat([w, b.view(1)])
+
+
+@right("column by column")
+def linear(X, w, b):
+    z = b.expand(len(X))
+    for j, col in enumerate(X.T):
+        z = z + w[j] * col
+    return z
+
+
+@wrong("four samples", says="Right only for 4 samples")
+def linear(X, w, b): return torch.stack([X[i] @ w + b for i in range(4)])
+
+
+@wrong("a squeeze of everything", says="the shape is () where (1,)")
+def linear(X, w, b): return (X @ w[:, None]).squeeze() + b
+
+
+@wrong("X transposed", says="same size inside")
+def linear(X, w, b): return X.T @ w + b
+
+
+@wrong("float32 throughout", says="dtype is float32")
+def linear(X, w, b): return X.float() @ w.float() + b.float()
+
+
+@right("vmap over the samples")
+def loss_and_grad(X, y, w, b):
+    def one(x, t):
+        z = x @ w + b
+        e = torch.sigmoid(z) - t
+        return F.softplus(z) - t * z, e * x, e
+    return tuple(v.mean(0) for v in torch.func.vmap(one)(X, y))
+
+
+@right("two loops, in place on its own zeros")
+@torch.no_grad()
+def loss_and_grad(X, y, w, b):
+    n, d = X.shape
+    loss, gw, gb = torch.zeros_like(b), torch.zeros_like(w), torch.zeros_like(b)
+    for i in range(n):
+        z = X[i] @ w + b
+        loss += F.softplus(z) - y[i] * z
+        e = torch.sigmoid(z) - y[i]
+        for j in range(d):
+            gw[j] += e * X[i, j]
+        gb += e
+    return loss / n, gw / n, gb / n
+
+
+@wrong("half of the slopes", says="number 2 and 3 differ")
+def loss_and_grad(X, y, w, b):
+    z = X @ w + b
+    e = (torch.sigmoid(z) - y) / (2 * len(y))
+    return (F.softplus(z) - y * z).mean(), X.T @ e, e.sum()
+
+
+@wrong("scores as a column", says="several together")
+def loss_and_grad(X, y, w, b):
+    z = X @ w[:, None] + b
+    e = (torch.sigmoid(z) - y) / len(y)
+    return (F.softplus(z) - y * z).mean(), (X.T @ e).sum(1), e.sum()
+
+
+@right("recursion")
+def train(X, y, lr=0.1, epochs=100):
+    def go(w, b, n):
+        if n == 0:
+            return w, b, []
+        loss, gw, gb = ready("loss_and_grad")(X, y, w, b)
+        w2, b2, rest = go(w - lr * gw, b - lr * gb, n - 1)
+        return w2, b2, [loss.item()] + rest
+    return go(torch.zeros_like(X[0]), torch.zeros((), dtype=X.dtype), epochs)
+
+
+@right("a generator of steps")
+def train(X, y, lr=0.1, epochs=100):
+    def steps():
+        w, b = torch.zeros(X.shape[1], dtype=X.dtype), torch.zeros([], dtype=X.dtype)
+        while True:
+            loss, gw, gb = ready("loss_and_grad")(X, y, w, b)
+            yield w, b, loss.item()
+            w, b = w - lr * gw, b - lr * gb
+    seen = list(itertools.islice(steps(), epochs + 1))
+    return seen[-1][0], seen[-1][1], [s[2] for s in seen[:-1]]
+
+
+@right("numpy numbers in a list")
+def train(X, y, lr=0.1, epochs=100):
+    w, b, losses = torch.zeros(X.shape[1], dtype=X.dtype), torch.zeros((), dtype=X.dtype), []
+    for _ in range(epochs):
+        loss, gw, gb = ready("loss_and_grad")(X, y, w, b)
+        losses.append(loss.numpy())
+        w, b = w - lr * gw, b - lr * gb
+    return w, b, losses
+
+
+@right("steps in place")
+def train(X, y, lr=0.1, epochs=100):
+    w = torch.zeros(X.shape[1]).type_as(X)
+    b = torch.tensor(0.0, dtype=X.dtype)
+    losses = []
+    for _ in range(epochs):
+        loss, gw, gb = ready("loss_and_grad")(X, y, w, b)
+        losses.append(loss)
+        w.sub_(gw, alpha=lr)
+        b.sub_(gb, alpha=lr)
+    return [w, b, losses]
+
+
+@wrong("a default list", says="two answers")
+def train(X, y, lr=0.1, epochs=100, losses=[]):  # noqa: B006
+    w, b = torch.zeros(X.shape[1], dtype=X.dtype), torch.zeros((), dtype=X.dtype)
+    for _ in range(epochs):
+        loss, gw, gb = ready("loss_and_grad")(X, y, w, b)
+        losses.append(loss.item())
+        w, b = w - lr * gw, b - lr * gb
+    return w, b, losses
+
+
+@wrong("a random start", says="two answers")
+def train(X, y, lr=0.1, epochs=100):
+    w, b, losses = torch.randn(X.shape[1], dtype=X.dtype), torch.zeros((), dtype=X.dtype), []
+    for _ in range(epochs):
+        loss, gw, gb = ready("loss_and_grad")(X, y, w, b)
+        losses.append(loss.item())
+        w, b = w - lr * gw, b - lr * gb
+    return w, b, losses
+
+
+@wrong("no loss kept", says="an empty list")
+def train(X, y, lr=0.1, epochs=100):
+    w, b, losses = torch.zeros(X.shape[1], dtype=X.dtype), torch.zeros((), dtype=X.dtype), []
+    for _ in range(epochs):
+        loss, gw, gb = ready("loss_and_grad")(X, y, w, b)
+        w, b = w - lr * gw, b - lr * gb
+    return w, b, losses
+
+
+@wrong("every tenth loss", says="has length 1 where 3")
+def train(X, y, lr=0.1, epochs=100):
+    w, b, losses = torch.zeros(X.shape[1], dtype=X.dtype), torch.zeros((), dtype=X.dtype), []
+    for t in range(epochs):
+        loss, gw, gb = ready("loss_and_grad")(X, y, w, b)
+        if t % 10 == 0:
+            losses.append(loss.item())
+        w, b = w - lr * gw, b - lr * gb
+    return w, b, losses
+
+
+@wrong("the sums kept, not the means", says="number 3 differs")
+def train(X, y, lr=0.1, epochs=100):
+    w, b, losses = torch.zeros(X.shape[1], dtype=X.dtype), torch.zeros((), dtype=X.dtype), []
+    for _ in range(epochs):
+        loss, gw, gb = ready("loss_and_grad")(X, y, w, b)
+        losses.append(loss.item() * len(y))
+        w, b = w - lr * gw, b - lr * gb
+    return w, b, losses
+
+
+@right("true positives and true negatives")
+def accuracy(z, y):
+    tp = ((z > 0) & (y == 1)).sum()
+    tn = ((z <= 0) & (y == 0)).sum()
+    return (tp + tn) / z.shape[0]
+
+
+@right("numpy")
+def accuracy(z, y):
+    return np.mean((z.numpy() > 0) == (y.numpy() == 1))
+
+
+@wrong("N − 1 below the line", says="N − 1")
+def accuracy(z, y): return ((z > 0) == (y == 1)).sum() / (len(y) - 1)
+
+
+@wrong("everything with everything", says="several together")
+def accuracy(z, y): return ((z[:, None] > 0) == (y == 1)).float().mean()

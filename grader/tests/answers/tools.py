@@ -1,3 +1,4 @@
+import numpy as np
 import torch
 
 from grader.tests.answers import right, wrong
@@ -137,3 +138,161 @@ def relative_error(a, b):  # noqa: F811
 @wrong("float64 by way of the weights", says="dtype")
 def batch_mean(losses, sizes):  # noqa: F811
     return (losses * sizes.double()).sum() / sizes.sum()
+
+
+@right("a product with a column of ones")
+def row_normalize(x):
+    ones = torch.ones(x.shape[1], 1, dtype=x.dtype)
+    return x.div(x @ ones)
+
+
+@right("the softmax of the logarithms")
+def row_normalize(x):
+    return torch.softmax(x.log(), dim=1)
+
+
+@right("in place on a clone")
+def row_normalize(x):
+    y = x.clone()
+    y /= x.sum(-1, keepdim=True)
+    return y
+
+
+@wrong("a loop over the example's three rows", says="Right only for 3 samples")
+def row_normalize(x):
+    out = x.clone()
+    for i in range(3):
+        out[i] = x[i] / x[i].sum()
+    return out
+
+
+@wrong("transposed once", says="has shape (4, 3) where (3, 4)")
+def row_normalize(x):
+    return x.T / x.sum(dim=1)
+
+
+@wrong("an epsilon below the line", says="Nearly right")
+def row_normalize(x):
+    return x / (x.sum(dim=1, keepdim=True) + 1e-5)
+
+
+@wrong("a list of rows", says="list or tuple")
+def row_normalize(x):
+    return [row / row.sum() for row in x]
+
+
+@right("x moved in place and put back")
+def numerical_gradient(f, x, eps=1e-6):
+    g = torch.zeros_like(x)
+    flat = x.view(-1)
+    for i in range(flat.numel()):
+        old = flat[i].item()
+        flat[i] = old + eps
+        up = f(x)
+        flat[i] = old - eps
+        down = f(x)
+        flat[i] = old
+        g.view(-1)[i] = (up - down) / (2 * eps)
+    return g
+
+
+@right("every index of the shape")
+def numerical_gradient(f, x, eps=1e-6):
+    g = torch.zeros_like(x)
+    for i in np.ndindex(*x.shape):
+        h = torch.zeros_like(x)
+        h[i] = eps
+        g[i] = (f(x + h) - f(x - h)) / (2 * eps)
+    return g
+
+
+@wrong("x moved in place, rounding left in it", says="changes its input")
+def numerical_gradient(f, x, eps=1e-6):
+    g = torch.zeros_like(x)
+    for i in range(x.numel()):
+        x.view(-1)[i] += eps
+        up = f(x)
+        x.view(-1)[i] -= 2 * eps
+        g.view(-1)[i] = (up - f(x)) / (2 * eps)
+    return g
+
+
+@wrong("the return stands in the loop", says="several together")
+def numerical_gradient(f, x, eps=1e-6):
+    g = torch.zeros_like(x)
+    for i in range(x.numel()):
+        up, down = x.clone(), x.clone()
+        up.view(-1)[i] += eps
+        down.view(-1)[i] -= eps
+        g.view(-1)[i] = (f(up) - f(down)) / (2 * eps)
+        return g
+
+
+@right("where, after the division")
+def relative_error(a, b):
+    d = (a - b).abs()
+    m = torch.max(a.abs(), b.abs())
+    return torch.where(d == 0, torch.zeros_like(d), d / m).max()
+
+
+@right("the smaller beside the larger")
+def relative_error(a, b):
+    small, large = torch.minimum(a.abs(), b.abs()), torch.maximum(a.abs(), b.abs())
+    same = torch.sign(a) == torch.sign(b)
+    d = torch.where(same, large - small, large + small)
+    return torch.where(large > 0, d / torch.where(large > 0, large, 1), 0).max()
+
+
+@right("the last of the sorted")
+def relative_error(a, b):
+    q = torch.nan_to_num((a - b).abs().div(torch.maximum(a.abs(), b.abs())))
+    return q.flatten().sort().values[-1]
+
+
+@wrong("only equal tensors are caught", says="nan")
+def relative_error(a, b):
+    if torch.equal(a, b):
+        return torch.tensor(0.0, dtype=a.dtype)
+    return ((a - b).abs() / torch.maximum(a.abs(), b.abs())).max()
+
+
+@wrong("the maximum of each column", says="where () is expected")
+def relative_error(a, b):
+    size = torch.maximum(a.abs(), b.abs())
+    return ((a - b).abs() / torch.where(size == 0, torch.ones_like(size), size)).max(dim=0).values
+
+
+@wrong("the machine's epsilon below the line", says="small numbers")
+def relative_error(a, b):
+    return (torch.abs(a - b) / (torch.maximum(a.abs(), b.abs()) + torch.finfo(a.dtype).eps)).max()
+
+
+@right("a mean that runs along")
+def batch_mean(losses, sizes):
+    mean, seen = losses[0], sizes[0].item()
+    for loss, size in zip(losses[1:], sizes[1:].tolist()):
+        seen += size
+        mean = mean + (loss - mean) * size / seen
+    return mean
+
+
+@right("Python's sum")
+def batch_mean(losses, sizes):
+    return sum(l * s for l, s in zip(losses, sizes)) / sum(sizes)
+
+
+@wrong("everything with everything", says="`sizes` has no effect")
+def batch_mean(losses, sizes): return (losses[:, None] * sizes[None]).sum() / sizes.sum()
+
+
+@wrong("the losses made integers", says="cut off from `losses`")
+def batch_mean(losses, sizes): return ((losses.long() * sizes).sum() / sizes.sum()).to(losses.dtype)
+
+
+@wrong("integers in a scalar product", says="Convert explicitly")
+def batch_mean(losses, sizes): return losses @ sizes / sizes.sum()
+
+
+@right("vmap over the rows")
+def row_normalize(x):
+    return torch.func.vmap(lambda row: row / row.sum())(x)
