@@ -2,6 +2,7 @@
 import ast
 import os
 import re
+import symtable
 import tempfile
 import time
 from dataclasses import replace
@@ -72,7 +73,7 @@ def answers(notebook, known):
     for cell in cells:
         name = cell.metadata.get("nbgrader", {}).get("grade_id")
         try:
-            statements = [cell.source] if name in known and ast.parse(cell.source) else _statements(cell.source)
+            statements = [cell.source] if name in known and compile(cell.source, name, "exec") else _statements(cell.source)
             parts += [(s, _binds(s), _uses(s), name in known) for s in statements]
         except SyntaxError as error:
             if name in known:
@@ -103,7 +104,12 @@ def _binds(source):
 
 
 def _uses(source):
-    return {n.id for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    """The names that a text takes from outside its functions: what a function binds itself is nobody else's."""
+    found, tables = set(), [symtable.symtable(source, "cell", "exec")]
+    for table in tables:        # it grows as functions are met
+        tables += table.get_children()
+        found |= {s.get_name() for s in table.get_symbols() if s.is_referenced() and (table.get_type() == "module" or s.is_global())}
+    return found
 
 
 def _text(path):

@@ -1,5 +1,6 @@
 """`python -m grader watch`: each save is a check."""
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from rich.console import Console
 
 from grader import progress_file, watch
 from grader.author import loads, released, solution_cells
-from grader.lessons import exercises_of
+from grader.lessons import exercises_of, lessons
 
 LESSON = "03_bce_with_logits"
 
@@ -56,6 +57,15 @@ def test_no_training_and_no_figure_of_the_lesson_runs(notebook):
     text, broken = watch.answers(notebook, exercises_of(LESSON))
     assert not broken and "import torch" in text and "class BCEWithLogits" in text
     assert not any(word in text for word in ("plt.", "train_on", "check(", "print(", "load_breast_cancer()"))
+
+
+@pytest.mark.parametrize("lesson", lessons())
+def test_a_name_that_an_answer_binds_itself_brings_nothing_of_another_cell(lesson, tmp_path):
+    path = tmp_path / f"{lesson}.ipynb"
+    path.write_bytes(released(lesson).read_bytes())
+    write(path, solution_cells(lesson))
+    text, _ = watch.answers(path, exercises_of(lesson))
+    assert not re.search(r"sklearn|matplotlib|^from grader", text, re.M), "a check would import it at each save"
 
 
 def test_a_definition_of_another_cell_comes_along_when_an_answer_uses_it(notebook):
