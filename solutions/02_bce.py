@@ -2,8 +2,8 @@
 # # What does a wrong prediction cost?
 #
 # Four patients, four predictions of a model: the probability that the tumour is benign. Two of the tumours were benign (label 1),
-# two were not (label 0). For the last patient the model said 0.6225, and was wrong. **How much should that cost it?** And how
-# much the first one, where it said 0.4750 and was wrong by a hair?
+# two were not (label 0). For the last patient, who had no benign tumour, the model said 0.6225. **How much should that cost it?** And how
+# much the first one, about whom it said 0.4750 and was right by a hair?
 #
 # In this lesson you build the loss that answers both: binary cross-entropy. You see it break on certain predictions, repair it,
 # and meet it in PyTorch as `nn.BCELoss` and `F.binary_cross_entropy`. You need `01_sigmoid` and the derivative of a logarithm.

@@ -389,9 +389,9 @@ print(f"right           {loss_fn(column.squeeze(1), y_test):.2f}")
 
 # %% [markdown] question="first_loss" points=2
 # At least look: with zero weights the first loss must be ln 2, about 0.69. Harmless: the weights start at random values (`nn.Linear` does), so the scores are not 0; set them to
-# zero once and look again. Harmful: two sigmoids, a sum or another factor in the loss, another base of the logarithm, labels of the wrong kind, an (N, 1) against (N,): with zero
-# weights the loss is then still not ln 2 for the first ones, and for the shapes one sees (N, N). Also possible: the loss is printed after the first step, or the step was
-# large. A falling loss and a good accuracy exclude none of these.
+# zero once and look again. Harmful: two sigmoids, a sum or another factor in the loss, another base of the logarithm: with zero weights the loss is then still not ln 2. Also
+# possible: the loss is printed after the first step, or the step was large. A falling loss and a good accuracy exclude none of these. (The test is not perfect: labels of −1 and 1, or
+# an (N, 1) against (N,), give ln 2 at zero weights all the same. For those, look at the labels and print the shapes.)
 
 # %% [markdown]
 # ## Recap
