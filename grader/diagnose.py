@@ -26,7 +26,9 @@ def _inconsistent(exercise, ask, asked, wrong):
     from grader.judge import alike
 
     a = wrong[0]
-    if all(alike(_value_only(ask(a.question, ())), _value_only(a.got), a.case) for _ in range(2)):
+    again = [ask(a.question, ()) for _ in range(2)]
+    if any(r.raised and r.raised.type in ("DeadlineExceeded", "ProcessDied", "MemoryError") for r in again) \
+            or all(alike(_value_only(r), _value_only(a.got), a.case) for r in again):
         return ""
     return ("Asked the same twice, your function gives two answers: it draws random numbers, or keeps something from one call to the next "
             "(a global name, a default like `losses=[]`).")
@@ -246,8 +248,9 @@ def where_wrong(exercise, ask, asked):
     telling = [a for a in asked if a.difference == "value" and not a.case.extreme and 2 <= _samples(a.question) <= 32 and not a.question.init]
     for a in telling[:8]:
         says = _where(exercise, ask, a)
-        if says != "":      # where no sample is right, what tells others apart is chance
-            return says or ""
+        if says != "":      # where no sample of this question is right, or none of another's, what tells them apart is chance
+            other = next((b for b in telling if b.case is not a.case), None)
+            return says if says and (other is None or _where(exercise, ask, other) is not None) else ""
     return ""
 
 

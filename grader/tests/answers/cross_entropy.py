@@ -156,3 +156,105 @@ class CrossEntropy(nn.Module):  # noqa: F811
 
     def forward(self, z, y):
         return self.loss(z, y)
+
+
+@right("the product of powers")
+def cross_entropy_one_hot(p, y_one_hot):  # noqa: F811
+    return -torch.log(torch.prod(p**y_one_hot, dim=1)).mean()
+
+
+@right("the trace of a product")
+def cross_entropy_one_hot(p, y_one_hot):  # noqa: F811
+    return -torch.trace(p.log() @ y_one_hot.to(p.dtype).T) / p.shape[0]
+
+
+@right("numbers in the flattened matrix")
+def cross_entropy_indices(p, y):  # noqa: F811
+    return -torch.take(p, torch.arange(len(y)) * p.shape[1] + y).log().mean()
+
+
+@right("early returns, and an error for the rest")
+def nll_loss(log_p, y, reduction="mean"):  # noqa: F811
+    losses = torch.stack([-row[label] for row, label in zip(log_p, y)])
+    if reduction == "none":
+        return losses
+    if reduction in ("mean", "sum"):
+        return getattr(torch, reduction)(losses)
+    raise ValueError(f"unknown reduction {reduction!r}")
+
+
+@right("the softplus of the others against the true logit")
+def cross_entropy(z, y, reduction="mean"):  # noqa: F811
+    others = torch.logsumexp(z.masked_fill(F.one_hot(y, z.shape[1]).bool(), -torch.inf), dim=1)
+    losses = F.softplus(others - z[torch.arange(len(y)), y])
+    return losses if reduction == "none" else getattr(torch, reduction)(losses)
+
+
+class _CrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, z, y):
+        ctx.save_for_backward(z, y)
+        return torch.logsumexp(z, dim=1) - z[torch.arange(len(y)), y]
+
+    @staticmethod
+    def backward(ctx, slope):
+        z, y = ctx.saved_tensors
+        return slope[:, None] * (torch.softmax(z, dim=1) - F.one_hot(y, z.shape[1])), None
+
+
+@right("a function with a gradient of its own")
+def cross_entropy(z, y, reduction="mean"):  # noqa: F811
+    losses = _CrossEntropy.apply(z, y)
+    return losses if reduction == "none" else getattr(torch, reduction)(losses)
+
+
+@right("expm1 at the label")
+def cross_entropy_grad(z, y):  # noqa: F811
+    log_p, rows = torch.log_softmax(z, dim=1), torch.arange(len(y))
+    return log_p.exp().index_put((rows, y), torch.expm1(log_p[rows, y]))
+
+
+@right("a history that is not used")
+class CrossEntropy(nn.Module):  # noqa: F811
+    def __init__(self, reduction="mean"):
+        super().__init__()
+        self.reduction, self.history = reduction, []
+
+    def forward(self, z, y):
+        losses = torch.logsumexp(z, 1) - z[torch.arange(len(y)), y]
+        self.history.append({"mean": losses.mean(), "sum": losses.sum(), "none": losses}[self.reduction])
+        return self.history[-1]
+
+
+@wrong("a divergence from one-hot rows", says="You called `kl_div`")
+def cross_entropy_one_hot(p, y_one_hot):  # noqa: F811
+    return F.kl_div(p.log(), y_one_hot.to(p.dtype), reduction="batchmean")
+
+
+@wrong("nan hidden afterwards", says="gradient is nan")
+def cross_entropy_one_hot(p, y_one_hot):  # noqa: F811
+    return -torch.nan_to_num((p * y_one_hot).log(), neginf=0).sum(dim=1).mean()
+
+
+@wrong("four rows, always", says="`torch.arange(len(y))` fits any batch")
+def cross_entropy_indices(p, y):  # noqa: F811
+    return -p[[0, 1, 2, 3], y].log().mean()
+
+
+@wrong("a text", says="str; a tensor is expected")
+def cross_entropy(z, y, reduction="mean"):  # noqa: F811
+    return f"{(torch.logsumexp(z, 1) - z[torch.arange(len(y)), y]).mean():.4f}"
+
+
+@wrong("the Jacobian of the summed losses", says="You called `grad`")
+def cross_entropy_grad(z, y):  # noqa: F811
+    return torch.autograd.functional.jacobian(lambda z: (torch.logsumexp(z, 1) - z[torch.arange(len(y)), y]).sum(), z)
+
+
+@wrong("a reduction for all objects", says="forgets its `reduction`")
+class CrossEntropy(nn.Module):  # noqa: F811
+    def __init__(self, reduction="mean"):
+        super().__init__()
+
+    def forward(self, z, y):
+        return (torch.logsumexp(z, 1) - z[torch.arange(len(y)), y]).mean()

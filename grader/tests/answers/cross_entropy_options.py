@@ -144,3 +144,89 @@ def smoothed_cross_entropy(z, y, label_smoothing=0.1):  # noqa: F811
 @wrong("a loss for each position", says="one loss per sample")
 def sequence_cross_entropy(z, y):  # noqa: F811
     return -torch.log_softmax(z, dim=1).gather(1, y[:, None])[:, 0]
+
+
+@right("class by class")
+def weighted_cross_entropy(z, y, weight):  # noqa: F811
+    log_p, total, used = torch.log_softmax(z, dim=1), 0, 0
+    for c in range(z.shape[1]):
+        total = total - weight[c] * log_p[y == c, c].sum()
+        used = used + weight[c] * (y == c).sum()
+    return total / used
+
+
+@right("the mean of what is not nan")
+def masked_cross_entropy(z, y, ignore_index=-100):  # noqa: F811
+    keep = y != ignore_index
+    return torch.where(keep, torch.logsumexp(z, 1) - z[torch.arange(len(y)), y * keep], torch.nan).nanmean()
+
+
+@right("a loop, and nan where nothing is left")
+def masked_cross_entropy(z, y, ignore_index=-100):  # noqa: F811
+    losses = [torch.logsumexp(row, 0) - row[label] for row, label in zip(z, y) if label != ignore_index]
+    return sum(losses) / len(losses) if losses else torch.tensor(torch.nan, dtype=z.dtype)
+
+
+@right("between the label and all classes")
+def smoothed_cross_entropy(z, y, label_smoothing=0.1):  # noqa: F811
+    s = label_smoothing
+    return (torch.logsumexp(z, 1) - (1 - s) * z[torch.arange(len(y)), y] - s * z.mean(dim=1)).mean()
+
+
+@right("class by class")
+def soft_cross_entropy(z, q):  # noqa: F811
+    log_p = torch.log_softmax(z, dim=1)
+    return sum(-q[:, c] * log_p[:, c] for c in range(z.shape[1])).mean()
+
+
+@right("three lists of indices")
+def sequence_cross_entropy(z, y):  # noqa: F811
+    n, i = torch.meshgrid(torch.arange(len(y)), torch.arange(y.shape[1]), indexing="ij")
+    return -torch.log_softmax(z, dim=1)[n, y, i].mean()
+
+
+@right("the losses first, and itself for the rest")
+def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):  # noqa: F811
+    def itself(reduction):
+        keep = y != ignore_index
+        w = torch.ones(z.shape[1], dtype=z.dtype) if weight is None else weight
+        cost, label = (torch.logsumexp(z, dim=1, keepdim=True) - z) * w, torch.where(keep, y, 0)
+        match reduction:
+            case "none":
+                each = (1 - label_smoothing) * cost[torch.arange(len(y)), label] + label_smoothing * cost.mean(dim=1)
+                return each.masked_fill(~keep, 0)
+            case "sum":
+                return itself("none").sum()
+            case "mean":
+                return itself("sum") / (w[label] * keep).sum()
+        raise ValueError(reduction)
+    return itself(reduction)
+
+
+@wrong("−100 whatever is said", says="whatever `ignore_index` says")
+def masked_cross_entropy(z, y, ignore_index=-100):  # noqa: F811
+    keep = y != -100
+    return (torch.logsumexp(z, 1)[keep] - z[keep][torch.arange(int(keep.sum())), y[keep]]).mean()
+
+
+@wrong("no mean of nothing", says="The list is empty here")
+def masked_cross_entropy(z, y, ignore_index=-100):  # noqa: F811
+    return torch.stack([torch.logsumexp(row, 0) - row[label] for row, label in zip(z, y) if label != ignore_index]).mean()
+
+
+@wrong("a divergence and an entropy", says="You called `kl_div`")
+def soft_cross_entropy(z, q):  # noqa: F811
+    return F.kl_div(torch.log_softmax(z, dim=1), q, reduction="batchmean") - (q * q.clamp(min=1e-30).log()).sum(dim=1).mean()
+
+
+@wrong("one softmax for a whole sequence", says="differs from the definition")
+def sequence_cross_entropy(z, y):  # noqa: F811
+    p = torch.softmax(z.flatten(1), dim=1).reshape(z.shape)
+    return -p.gather(1, y[:, None]).log().mean()
+
+
+@wrong("the truth of a tensor", says="`is None` asks whether one is given")
+def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):  # noqa: F811
+    w = weight if weight else torch.ones(z.shape[1], dtype=z.dtype)
+    losses = w[y] * (torch.logsumexp(z, 1) - z[torch.arange(len(y)), y])
+    return {"none": losses, "sum": losses.sum(), "mean": losses.sum() / w[y].sum()}[reduction]

@@ -136,3 +136,91 @@ def pos_weight_bce(z, y, pos_weight):  # noqa: F811
 def focal_loss(z, y, alpha=0.25, gamma=2.0):  # noqa: F811
     s = (2 * y - 1) * z
     return ((1 - alpha + (2 * alpha - 1) * y) * torch.sigmoid(-s).pow(2) * F.softplus(-s)).mean()
+
+
+@right("a confusion matrix by bincount")
+def precision_recall(z, y, threshold=0.5):  # noqa: F811
+    alarm = (torch.sigmoid(z) > threshold).long()
+    table = torch.bincount(2 * y.long() + alarm, minlength=4).reshape(2, 2).to(z.dtype)
+    return table[1, 1] / table[:, 1].sum(), table[1, 1] / table[1].sum()
+
+
+@right("sets of sample numbers")
+def precision_recall(z, y, threshold=0.5):  # noqa: F811
+    alarms = {i for i in range(len(z)) if torch.sigmoid(z[i]) > threshold}
+    positives = {i for i in range(len(y)) if y[i] == 1}
+    hits = len(alarms & positives)
+    return z.new_tensor(hits / len(alarms)), z.new_tensor(hits / len(positives))
+
+
+class _Softplus(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, z):
+        ctx.save_for_backward(z)
+        return torch.logaddexp(z, torch.zeros_like(z))
+
+    @staticmethod
+    def backward(ctx, slope):
+        return slope * torch.sigmoid(ctx.saved_tensors[0])
+
+
+@right("a function with a gradient of its own")
+def weighted_bce(z, y, weight):  # noqa: F811
+    return (weight * (_Softplus.apply(z) - y * z)).mean()
+
+
+@right("two classes, (0, z)")
+def weighted_bce(z, y, weight):  # noqa: F811
+    log_p = torch.log_softmax(torch.stack([torch.zeros_like(z), z], dim=1), dim=1)
+    return -(weight * log_p[torch.arange(len(y)), y.long()]).mean()
+
+
+@right("the weight as a power, and a recursion")
+def pos_weight_bce(z, y, pos_weight):  # noqa: F811
+    def total(s, w):
+        return w[0] * F.softplus(-s[0]) if len(s) == 1 else total(s[:1], w[:1]) + total(s[1:], w[1:])
+    return total(((2 * y - 1) * z).flatten(), (pos_weight**y).flatten()) / z.numel()
+
+
+@right("|y - p|, and tanh")
+def focal_loss(z, y, alpha=0.25, gamma=2.0):  # noqa: F811
+    p = (1 + torch.tanh(z / 2)) / 2
+    return ((1 - y + alpha * (2 * y - 1)) * (y - p).abs() ** gamma * (F.softplus(z) - y * z)).mean()
+
+
+@right("expm1 of the cross-entropy")
+def focal_loss(z, y, alpha=0.25, gamma=2.0):  # noqa: F811
+    losses = F.softplus((1 - 2 * y) * z)
+    return (torch.where(y == 1, alpha, 1 - alpha) * (-torch.expm1(-losses)) ** gamma * losses).mean()
+
+
+@wrong("one list of both, as a tensor", says="2 values")
+def precision_recall(z, y, threshold=0.5):  # noqa: F811
+    alarm = (torch.sigmoid(z) > threshold).to(z.dtype)
+    return torch.stack([(alarm * y).sum() / alarm.sum(), (alarm * y).sum() / y.sum()])
+
+
+@wrong("another loss, of two classes", says="You called `cross_entropy`")
+def weighted_bce(z, y, weight):  # noqa: F811
+    return (weight * F.cross_entropy(torch.stack([torch.zeros_like(z), z], dim=1), y.long(), reduction="none")).mean()
+
+
+@wrong("another loss, of many labels", says="You called `multilabel_soft_margin_loss`")
+def weighted_bce(z, y, weight):  # noqa: F811
+    return F.multilabel_soft_margin_loss(z[:, None], y[:, None], weight=weight[:, None])
+
+
+@wrong("squares of the weights", says="differs from the definition")
+def weighted_bce(z, y, weight):  # noqa: F811
+    return (weight**2 * (F.softplus(z) - y * z)).mean()
+
+
+@wrong("a mean over the rows of a matrix only", says="C times too large")
+def pos_weight_bce(z, y, pos_weight):  # noqa: F811
+    return (pos_weight * y * F.softplus(-z) + (1 - y) * F.softplus(z)).sum() / len(z)
+
+
+@wrong("a clamp of its own", says="wrong at the extremes")
+def focal_loss(z, y, alpha=0.25, gamma=2.0):  # noqa: F811
+    p = torch.sigmoid(torch.where(y == 1, z, -z)).clamp(1e-7, 1 - 1e-7)
+    return -(torch.where(y == 1, alpha, 1 - alpha) * (1 - p) ** gamma * p.log()).mean()

@@ -141,3 +141,98 @@ def softmax_jacobian(z):  # noqa: F811
 def softmax_jacobian(z):  # noqa: F811
     p = torch.softmax(torch.softmax(z, 0), 0)
     return torch.diag(p) - torch.outer(p, p)
+
+
+@right("the position of the largest, then log1p of the others")
+def logsumexp(z, dim):  # noqa: F811
+    top, where = z.max(dim=dim, keepdim=True)
+    e = torch.exp(z - torch.where(top.isinf(), torch.zeros_like(top), top)).scatter(dim, where, 0.0)
+    return (top + torch.log1p(e.sum(dim=dim, keepdim=True))).squeeze(dim)
+
+
+@right("slices in a loop, with an if for the impossible")
+def logsumexp(z, dim):  # noqa: F811
+    rows = z.movedim(dim, -1)
+    found = [row.max() if row.max() == -torch.inf else row.max() + (row - row.max()).exp().sum().log() for row in rows.reshape(-1, rows.shape[-1])]
+    return torch.stack(found).reshape(rows.shape[:-1])
+
+
+@right("vmap")
+def logsumexp(z, dim):  # noqa: F811
+    def one(row):
+        m = torch.where(torch.isinf(row.max()), 0.0, row.max())
+        return m + (row - m).exp().sum().log()
+    rows = z.movedim(dim, -1)
+    return torch.vmap(one)(rows.reshape(-1, rows.shape[-1])).reshape(rows.shape[:-1])
+
+
+@right("in place on a copy")
+def log_softmax(z, dim):  # noqa: F811
+    result = z.clone()
+    result -= torch.logsumexp(z, dim, keepdim=True)
+    return result
+
+
+@right("squares of half the exponents")
+def stable_softmax(z, dim):  # noqa: F811
+    e = torch.exp((z - z.amax(dim, keepdim=True)) / 2) ** 2
+    return e * e.sum(dim, keepdim=True).reciprocal()
+
+
+@right("a diagonal written into the product")
+def softmax_jacobian(z):  # noqa: F811
+    p = torch.softmax(z, 0)
+    return torch.diagonal_scatter(-torch.outer(p, p), p * (1 - p))
+
+
+@wrong("the largest absolute value", says="infinite at the extremes")
+def logsumexp(z, dim):  # noqa: F811
+    m = z.abs().amax(dim=dim, keepdim=True)
+    m = torch.where(m.isinf(), 0, m)
+    return m.squeeze(dim) + (z - m).exp().sum(dim=dim).log()
+
+
+@wrong("nothing that is infinite is kept", says="takes the infinity away")
+def logsumexp(z, dim):  # noqa: F811
+    return torch.nan_to_num(_lse(z, dim))
+
+
+@wrong("minus a log-sum-exp of differences", says="inf − inf")
+def log_softmax(z, dim):  # noqa: F811
+    rows = z.movedim(dim, -1)
+    return -torch.logsumexp(rows[..., None, :] - rows[..., :, None], dim=-1).movedim(-1, dim)
+
+
+@wrong("bits", says="natural one")
+def log_softmax(z, dim):  # noqa: F811
+    return (z - torch.logsumexp(z, dim, keepdim=True)) / torch.log(torch.tensor(2.0, dtype=z.dtype))
+
+
+@wrong("in single precision", says="dtype is float32")
+def log_softmax(z, dim):  # noqa: F811
+    return z.float() - torch.logsumexp(z.float(), dim, keepdim=True)
+
+
+@wrong("the cross-entropy of every class", says="You called `cross_entropy`")
+def log_softmax(z, dim):  # noqa: F811
+    rows = z.movedim(dim, -1)
+    flat = rows.reshape(-1, rows.shape[-1])
+    columns = [-torch.nn.functional.cross_entropy(flat, torch.full((len(flat),), c), reduction="none") for c in range(flat.shape[1])]
+    return torch.stack(columns, dim=1).reshape(rows.shape).movedim(-1, dim)
+
+
+@wrong("the winner where something is nan", says="wrong at the extremes")
+def stable_softmax(z, dim):  # noqa: F811
+    soft = z.exp() / z.exp().sum(dim, keepdim=True)
+    return torch.where(soft.isnan(), (z == z.amax(dim, keepdim=True)).to(z.dtype), soft)
+
+
+@wrong("differences of other steps", says="Nearly right")
+def softmax_jacobian(z):  # noqa: F811
+    h = 1e-4
+    return torch.stack([(torch.softmax(z + h * e, 0) - torch.softmax(z - h * e, 0)) / (2 * h) for e in torch.eye(len(z), dtype=z.dtype)], dim=1)
+
+
+@wrong("every row by torch.func", says="You called `grad`")
+def softmax_jacobian(z):  # noqa: F811
+    return torch.stack([torch.func.grad(lambda v: torch.softmax(v, 0)[i])(z) for i in range(len(z))])

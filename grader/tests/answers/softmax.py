@@ -166,3 +166,87 @@ def softmax_temperature(z, temperature):  # noqa: F811
 @wrong("PyTorch's sigmoid", says="You called `sigmoid`")
 def sigmoid_as_softmax(z):  # noqa: F811
     return z.sigmoid()
+
+
+@right("vmap over the labels")
+def one_hot(y, num_classes):  # noqa: F811
+    return torch.vmap(lambda label: (torch.arange(num_classes) == label).long())(y)
+
+
+@right("a power of e, taken apart and put together again")
+def softmax(z, dim):  # noqa: F811
+    parts = [torch.pow(torch.e, score) for score in z.unbind(dim)]
+    return torch.stack([part / sum(parts) for part in parts], dim=dim)
+
+
+@right("a recursion over the dimensions")
+def softmax(z, dim):  # noqa: F811
+    first = dim % z.ndim
+    if first:
+        return torch.stack([_first_softmax(part, first - 1) for part in z])
+    return z.exp() / z.exp().sum(dim=0)
+
+
+def _first_softmax(z, dim):
+    return torch.stack([_first_softmax(part, dim - 1) for part in z]) if dim else z.exp() / z.exp().sum(dim=0)
+
+
+@right("one against the log of the others")
+def softmax(z, dim):  # noqa: F811
+    return torch.sigmoid(z - (z.exp().sum(dim=dim, keepdim=True) - z.exp()).log())
+
+
+@right("where the entry is the row's largest")
+def predict_class(z):  # noqa: F811
+    return torch.where(z == z.amax(dim=1, keepdim=True))[1]
+
+
+@right("vmap of argmax")
+def predict_class(z):  # noqa: F811
+    return torch.vmap(torch.argmax)(z)
+
+
+@right("class by class")
+def softmax_temperature(z, temperature):  # noqa: F811
+    e = [torch.exp(z[..., c] / temperature) for c in range(z.shape[-1])]
+    return torch.stack([x / sum(e) for x in e], dim=-1)
+
+
+@right("half the score above, half below")
+def sigmoid_as_softmax(z):  # noqa: F811
+    return torch.softmax(torch.stack([-z / 2, z / 2]), dim=0)[1]
+
+
+@wrong("a list of lists", says="list or tuple")
+def one_hot(y, num_classes):  # noqa: F811
+    return [[int(label == c) for c in range(num_classes)] for label in y]
+
+
+@wrong("squares instead of exponentials", says="differs from the definition")
+def softmax(z, dim):  # noqa: F811
+    return z**2 / (z**2).sum(dim=dim, keepdim=True)
+
+
+@wrong("the logarithm of it", says="logarithm of the right result")
+def softmax(z, dim):  # noqa: F811
+    return z - z.exp().sum(dim=dim, keepdim=True).log()
+
+
+@wrong("rows only", says="along dimension 1, whatever `dim` says")
+def softmax(z, dim):  # noqa: F811
+    return torch.stack([row.exp() / row.exp().sum() for row in z])
+
+
+@wrong("values and positions", says="list or tuple")
+def predict_class(z):  # noqa: F811
+    return torch.max(z, dim=1)
+
+
+@wrong("labels from elsewhere", says="`z` has no effect")
+def predict_class(z):  # noqa: F811
+    return torch.tensor([0, 2, 3, 1])
+
+
+@wrong("both scores alike", says="`z` has no effect")
+def sigmoid_as_softmax(z):  # noqa: F811
+    return torch.softmax(torch.stack([z, z], dim=1), dim=1)[:, 1]
