@@ -4,8 +4,10 @@ import os
 import pytest
 
 from grader.author import programs_on_path
+from grader.tests.browser import chromium, lab, page, seat  # noqa: F401 (fixtures)
 
 programs_on_path()
+
 
 def _no_skip(report):
     if os.environ.get("NO_SKIPS") and report.skipped and not hasattr(report, "wasxfail"):
