@@ -174,8 +174,8 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {str(error)[:100]}")
 
 # %% [markdown]
-# Broadcasting lines shapes up from the **right**: the 4 sums stand against the 5 classes, and do not fit. In fact, it is better to keep
-# the sum in the following shape:
+# Broadcasting lines shapes up from the **right**: the 4 sums stand against the 5 classes, and do not fit. It is better to keep the
+# dimension along which the sum runs, with size 1. Predict the shape, then run:
 
 # %%
 denominator = torch.sum(torch.exp(logits), dim=1, keepdim=True)
@@ -306,7 +306,8 @@ print("of the logits       ", ready("predict_class")(logits))
 print("true                ", y_true)
 
 # %% [markdown]
-# The *max* is being kept by softmax: both give `[1, 0, 1, 3]`. Compared with the true classes, not one of the four predictions is right.
+# Softmax keeps the order of the scores, so the *max* stays where it is: both give `[1, 0, 1, 3]`. Compared with the true classes, not one
+# of the four predictions is right.
 # The losses of lesson 08 will have something to say about that.
 #
 # ## Flowers

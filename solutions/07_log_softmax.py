@@ -197,7 +197,7 @@ print(f"{1.0 - 3.8727:.3f}")
 
 # %% exercise="log_softmax"
 def log_softmax(z, dim):
-    """Logarithm of softmax along `dim`, right at any size of score. `z`: floats of any shape. Returns that shape; no entry is above 0."""
+    """Logarithm of softmax along `dim`, right at any size of score. `z`: floats of any shape, -inf allowed. Returns that shape, no entry above 0."""
     ### BEGIN SOLUTION
     return z - torch.logsumexp(z, dim=dim, keepdim=True)
     ### END SOLUTION
@@ -280,7 +280,7 @@ print([round(e / sum(small), 4) for e in small])
 
 # %% exercise="stable_softmax"
 def stable_softmax(z, dim):
-    """Softmax along `dim` at any size of score. `z`: floats of any shape. Returns that shape; its entries sum to 1 along `dim`."""
+    """Softmax along `dim` at any size of score. `z`: floats of any shape, -inf allowed. Returns that shape; its entries sum to 1 along `dim`."""
     ### BEGIN SOLUTION
     e = torch.exp(z - z.amax(dim=dim, keepdim=True))
     return e / e.sum(dim=dim, keepdim=True)

@@ -364,8 +364,8 @@ show("Two maps of four samples by five classes, the label's cell of each sample 
 # ## Exercise: `CrossEntropy`
 #
 # PyTorch's modules are built once and called many times. Build yours: `CrossEntropy(reduction="sum")` makes the object, `loss_fn(z, y)` calls
-# its `forward`. The decision: what has to be kept when it is built, and what is known only when it is called? (Computing the losses is up to you:
-# your own `cross_entropy` may be called.)
+# its `forward`. The decision: what has to be kept when it is built, and what is known only when it is called? It is called once for every batch, and no batch
+# may leave a trace in the next. (Computing the losses is up to you: your own `cross_entropy` may be called.)
 
 # %% exercise="CrossEntropy"
 class CrossEntropy(nn.Module):
