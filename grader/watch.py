@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Group
+from rich.live import Live
 from rich.padding import Padding
 from rich.text import Text
 
@@ -45,17 +46,21 @@ def lesson_of(path):
         return lessons[0]
 
 
-def verdicts(path, lesson):
-    """What is to be said about every exercise of the lesson, in its order; after it, what stopped the file as a whole."""
-    known, broken = exercises_of(lesson), {}
+def verdicts(path, lesson, seen=lambda some: None):
+    """What is to be said about every exercise of the lesson, in its order; after it, what stopped the file as a whole. seen: is shown what there is
+    at each step."""
+    known, broken, found = exercises_of(lesson), {}, {}
     with tempfile.TemporaryDirectory() as folder:
         if path.suffix == ".ipynb":
             text, broken = answers(path, known)
             path = Path(folder) / "answers.py"
             path.write_text(text, encoding="utf-8")
-        found = {j.verdict.exercise: j.verdict for j in check_file(path, lesson)}
-        if path.parent == Path(folder):     # its lines are nobody's lines: the line itself is shown
-            found = {n: replace(v, finding=re.sub(r"\(line \d+: ", "(", v.finding)) for n, v in found.items()}
+        seen([])
+        for verdict in (j.verdict for j in check_file(path, lesson)):
+            if path.parent == Path(folder):     # its lines are nobody's lines: the line itself is shown
+                verdict = replace(verdict, finding=re.sub(r"\(line \d+: ", "(", verdict.finding))
+            found[verdict.exercise] = verdict
+            seen([v for n, v in found.items() if n])
     missing = {n: Verdict(n, MISSING, e.points) for n, e in known.items()}
     failed = {n: Verdict(n, ERROR, known[n].points, finding) for n, finding in broken.items()}
     whole = [v for n, v in found.items() if not n and not broken]
@@ -121,10 +126,11 @@ def _text(path):
 
 
 def view(lesson, found, whole, seconds):
-    """What the terminal shows: a line for each exercise, and all that is known about the first that is wrong."""
-    passed = sum(v.passed for v in found)
-    head = Text.assemble((lesson, "bold"), f"  {passed} of {len(found)} pass  ", ("●" * passed, COLOURS["passed"]), "○" * (len(found) - passed),
-                         (f"  checked {time.strftime('%H:%M:%S')} in {seconds:.1f} s", "dim"))
+    """What the terminal shows: a line for each exercise, and all that is known about the first that is wrong. seconds: that the check took, None
+    while it goes on."""
+    passed, total = sum(v.passed for v in found), len(exercises_of(lesson))
+    when = "  checking …" if seconds is None else f"  checked {time.strftime('%H:%M:%S')} in {seconds:.1f} s"
+    head = Text.assemble((lesson, "bold"), f"  {passed} of {total} pass  ", ("●" * passed, COLOURS["passed"]), "○" * (total - passed), (when, "dim"))
     lines = [head]
     wrong = next((v for v in found if v.status not in ("passed", MISSING)), None)
     for v in found:
@@ -132,6 +138,8 @@ def view(lesson, found, whole, seconds):
         lines.append(Text.assemble((f" {MARKS[v.status]} ", COLOURS[v.status]), v.title, (also.replace("`", ""), "dim")))
         if v is wrong:
             lines.append(Padding(Text(v.message.partition("\n")[2].replace("`", "")), (0, 0, 0, 5)))
+    if seconds is None:
+        return Group(*lines)
     ends = [v.finding for v in whole]
     ahead = next((v.exercise for v in found if not v.passed), None)
     ends.append(f"Next: {ahead}." if ahead else "All exercises of this lesson pass.")
@@ -152,9 +160,13 @@ def watch(path, console, rounds=None):
             time.sleep(POLL)
             continue
         seen, began = now, time.monotonic()
-        found, whole = verdicts(path, lesson)
+        console.clear()
+        with Live(console=console, auto_refresh=False) as live:      # an answer that never returns holds up none of those before it
+            def show(some, whole=(), seconds=None):
+                live.update(view(lesson, some, whole, seconds), refresh=True)
+
+            found, whole = verdicts(path, lesson, seen=show)
+            show(found, whole, time.monotonic() - began)
         for verdict in found:
             progress_file.record(verdict)
-        console.clear()
-        console.print(view(lesson, found, whole, time.monotonic() - began))
         rounds = None if rounds is None else rounds - 1

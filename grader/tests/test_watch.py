@@ -111,6 +111,17 @@ def test_the_terminal_shows_all_exercises_and_explains_the_first_mistake():
     assert all(f"○ {name}: not attempted" in shown for name in exercises_of(LESSON)) and "Next: softplus." in shown
 
 
+def test_what_is_judged_is_shown_while_the_rest_is_still_to_come(notebook):
+    write(notebook, solution_cells(LESSON))
+    steps, names = [], list(exercises_of(LESSON))
+    watch.verdicts(notebook, LESSON, seen=steps.append)
+    assert [[v.exercise for v in some] for some in steps] == [names[:i] for i in range(len(names) + 1)]
+    console = Console(record=True, width=100)
+    console.print(watch.view(LESSON, steps[1], [], None))
+    shown = console.export_text()
+    assert f"1 of {len(names)} pass" in shown and "checking" in shown and names[0] in shown and names[1] not in shown.replace(LESSON, "")
+
+
 def test_a_save_is_seen_judged_and_remembered(notebook):
     with subprocess.Popen([sys.executable, "-u", "-m", "grader", "watch", str(notebook.parent)], stdout=subprocess.PIPE, text=True, bufsize=1) as process:
         try:
