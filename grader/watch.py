@@ -166,7 +166,7 @@ def watch(path, console, rounds=None):
                 live.update(view(lesson, some, whole, seconds), refresh=True)
 
             found, whole = verdicts(path, lesson, seen=show)
+            for verdict in found:
+                progress_file.record(verdict)
             show(found, whole, time.monotonic() - began)
-        for verdict in found:
-            progress_file.record(verdict)
         rounds = None if rounds is None else rounds - 1
