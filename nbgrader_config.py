@@ -18,6 +18,7 @@ c.Autograde.sanitize_preprocessors = [plugins.Rebuild, CheckCellMetadata]
 c.Autograde.autograde_preprocessors = [plugins.Examine, SaveAutoGrades, AssignLatePenalties, CheckCellMetadata]
 c.ExchangeFactory.collect = plugins.Collect
 c.ExchangeFactory.release_assignment = plugins.Release
+c.ExchangeFactory.release_feedback = plugins.ReleaseFeedback
 
 # feedback is a page of the course's own; see grader/classroom/templates/feedback
 c.GenerateFeedback.exporter_class = feedback.Page

@@ -296,14 +296,15 @@ def write(of, book, lesson, batch):
 
 
 def _copy_beside(source, target, lesson):
-    """The time goes along. Other files of a learner's stay in `submitted`: formgrader would serve a copy from the teacher's own address, and
+    """nbgrader's own files go along. Other files of a learner's stay in `submitted`: formgrader would serve a copy from the teacher's own address, and
     nbgrader would make feedback of another notebook. What lay there before goes."""
     target.mkdir(parents=True, exist_ok=True)
     for path in target.iterdir():
         if path.name not in (f"{lesson}.ipynb", record.FILE) and path.is_file():
             path.unlink()
-    if (source / "timestamp.txt").is_file():
-        shutil.copyfile(source / "timestamp.txt", target / "timestamp.txt")
+    for name in submission.BESIDE:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, target / name)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 from nbconvert.exporters import NotebookExporter
-from nbgrader.exchange.default import ExchangeCollect, ExchangeReleaseAssignment
+from nbgrader.exchange.default import ExchangeCollect, ExchangeReleaseAssignment, ExchangeReleaseFeedback
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import parse_utc, temp_attrs
 from traitlets import Bool
@@ -68,7 +68,7 @@ def _alone(coursedir, resources):
     """Files that a learner put beside the notebook stay in `submitted`: formgrader would serve a copy under the teacher's own address."""
     folder = _folder(coursedir, resources)
     for path in folder.iterdir() if folder.is_dir() else ():
-        if path.name != "timestamp.txt":
+        if path.name not in submission.BESIDE:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
@@ -155,10 +155,32 @@ class Collect(_Whole, ExchangeCollect):
                 self.log.warning("%s: what was submitted has more than %d MB (c.CourseDirectory.max_dir_size): of it, only the notebook is collected.",
                                  student, self.coursedir.max_dir_size // 1000)
                 for path in copied.iterdir():
-                    if path.name not in (f"{lesson}.ipynb", "timestamp.txt") or path.stat().st_size > 1000 * self.coursedir.max_dir_size:
+                    if path.name not in (f"{lesson}.ipynb", *submission.BESIDE) or path.stat().st_size > 1000 * self.coursedir.max_dir_size:
                         shutil.rmtree(path) if path.is_dir() else path.unlink()
             super().do_copy(str(copied), dest, log)
             submission.placeholder(dest, lesson)
+
+
+class ReleaseFeedback(ExchangeReleaseFeedback):
+    """Hands feedback out to all that can fetch it. nbgrader stops at the first that cannot: who did not submit by `nbgrader submit`."""
+
+    def copy_files(self):
+        pattern = Path(self.coursedir.format_path(self.coursedir.feedback_directory, "*", self.coursedir.assignment_id))
+        pages = [p for p in sorted(pattern.parents[1].glob(f"*/{pattern.name}")) if not all(_says(p / name) for name in submission.BESIDE)]
+        for page in pages:
+            self.log.warning("%s: not released, give it to the learner yourself. It was not submitted by `nbgrader submit`, so `nbgrader fetch_feedback` cannot "
+                             "find it.", page)
+        without = [self.coursedir.student_id_exclude, *(page.parent.name for page in pages)]
+        with temp_attrs(self.coursedir, student_id_exclude=",".join(filter(None, without))):
+            super().copy_files()
+
+
+def _says(path):
+    """Is this a text, and not an empty one?"""
+    try:
+        return bool(path.read_text(encoding="utf-8").strip())
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def _dated(name):

@@ -13,6 +13,7 @@ LARGEST = 160 << 20     # bytes of a notebook file that are read
 CELLS = 2000            # of a notebook that are read
 CONTAINERS = 1_000_000  # lists and objects in a file: what is far above that is made to fill the memory
 DEEPEST = 20            # folders in each other that are collected
+BESIDE = ("timestamp.txt", "submission_secret.txt")      # nbgrader's own files: when it was submitted, and by which name its feedback is found
 WAS = {                 # what was put in the place of something that is not touched -> what is said about it
     "-was-a-link": "was a link. Links are not followed.",
     "-was-a-folder": "stood for a folder in the notebook's place.",

@@ -140,7 +140,7 @@ def test_nothing_lies_beside_what_is_graded(graded):
     for folder in graded:
         for student in CLASS:
             names = {p.name for p in (folder / "autograded" / student / LESSON).iterdir()}
-            assert names <= {f"{LESSON}.ipynb", "timestamp.txt", "graded.json"}, student
+            assert names <= {f"{LESSON}.ipynb", "timestamp.txt", "submission_secret.txt", "graded.json"}, student
 
 
 def test_feedback_shows_the_verdict_and_gives_nothing_away(graded):

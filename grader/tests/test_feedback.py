@@ -20,6 +20,7 @@ from grader.classroom.marks import Mark, Marks
 from grader.classroom.rebuild import without_paths
 from grader.lessons import exercises_of
 from grader.tests import course
+from grader.tests.browser import barriers
 
 LESSON, QUESTION = "02_bce", "lower_loss_fewer_right"
 SUMMED = next(m for m in exercises_of(LESSON)["bce"].mistakes if m.says.startswith("You added the losses up"))
@@ -95,6 +96,20 @@ def test_a_page_stands_alone_and_nothing_in_it_acts(home):
         assert not re.search(r"<script|<link|<iframe|@import|url\(|https?://|\son\w+=", text)
         assert "default-src 'none'" in text and "width=device-width" in text and "prefers-color-scheme: dark" in text
         assert not re.search(r"<(i|b)>\s*m", text)
+
+
+def test_the_pages_of_a_grading_have_no_barriers_in_either_theme(home, page):
+    assert run("feedback", "bce").exit_code == run("report").exit_code == 0
+    pages = [*home.glob("feedback/*/*/*.html"), *home.glob("reports/*.html")]
+    assert len(pages) == 4 + 2
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        for path in pages:
+            page.goto(path.as_uri())
+            page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
+            assert barriers(page, within=["html"]) == [], f"{path}, {theme}"
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=x.png><p style=\"color:#444\">grey</p>')")
+    assert {"color-contrast", "image-alt"} <= {found.split(":")[0] for found in barriers(page, within=["html"])}, "what is wrong is found"
 
 
 def test_a_page_has_no_reference_no_further_inputs_and_no_path_of_this_machine(home):
@@ -226,7 +241,7 @@ def test_a_verdict_that_comes_out_differently_says_what_has_changed(home):
 
 # ---------------------------------------------------------------- release and collect
 
-def test_a_resubmission_replaces_the_earlier_one_and_it_says_so(home, tmp_path):
+def test_a_resubmission_replaces_the_earlier_one_and_its_feedback_finds_the_learner(home, tmp_path):
     first = run("release", "bce")
     assert first.exit_code == 0 and f"{LESSON}: released to" in first.output, first.output
     second = run("release", "bce")
@@ -247,6 +262,15 @@ def test_a_resubmission_replaces_the_earlier_one_and_it_says_so(home, tmp_path):
     assert done.exit_code == 0 and "0 new, 1 replaced by a newer one" in done.output, done.output
     got, = (home / "submitted").glob(f"*/{LESSON}")
     assert "# <b>mine</b>" in (got / f"{LESSON}.ipynb").read_text() and not (got / "graded.json").exists()
+
+    assert run("grade", "bce", "--trust-submissions", "--jobs", "1").exit_code == 0 and run("feedback", "bce").exit_code == 0
+    (home / "feedback" / "torn" / LESSON / "timestamp.txt").write_text("2026-03-01 12:00:00 UTC")
+    (home / "feedback" / "torn" / LESSON / "submission_secret.txt").write_bytes(b"\xff")
+    said = course.nbgrader(home, "release_feedback", LESSON)
+    assert all(f"feedback/{s}/{LESSON}: not released" in said for s in ("right", "wrong", "where", "torn"))      # who came another way keeps nobody from theirs
+    course.nbgrader(learner, "fetch_feedback", LESSON)
+    fetched, = learner.rglob("feedback/*/*.html")
+    assert fetched.read_text() == page(home, got.parent.name) and SUMMED.says in visible(fetched.read_text())
 
 
 SMALL = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000)); from grader.__main__ import app; app(sys.argv[1:])"
