@@ -16,6 +16,15 @@ def _no_skip(report):
     return report
 
 
+# what takes minutes, longest first: with `--no-loadscope-reorder` it is begun first, and no worker is left alone with it at the end
+LONG = ["test_grade", "test_attacks", "test_browser", "test_exercises", "test_classroom", "test_formgrader", "test_accessibility", "test_lessons", "test_feedback"]
+
+
+def pytest_collection_modifyitems(items):
+    rank = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(LONG)))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     return _no_skip((yield))

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 from nbgrader.api import Gradebook
+from typer.testing import CliRunner
 
 from grader import demo
+from grader.__main__ import app
 from grader.author import ROOT
 from grader.classroom import record
 from grader.lessons import exercises_of
@@ -42,8 +44,8 @@ def grader(folder, *words, code=0, **options):
 
 
 def grade(folder, *words, **options):
-    """Grade as a machine reads it: (student -> its line, the summary)."""
-    lines = [json.loads(line) for line in grader(folder, "grade", LESSON, "--json", *words, **options)[0].splitlines()]
+    """Grade as a machine reads it: (student -> its line, the summary). One warm interpreter starts sooner than two."""
+    lines = [json.loads(line) for line in grader(folder, "grade", LESSON, "--json", "--jobs", 1, *words, **options)[0].splitlines()]
     return {line["student"]: line for line in lines[:-1]}, lines[-1]
 
 
@@ -70,7 +72,7 @@ def test_a_class_gets_its_grades_and_only_what_changed_is_graded_again(tmp_path)
     course.submit(folder, "hit", LESSON, course.answered(LESSON, {"bce": SUMS}))
     course.submit(folder, "empty", LESSON, b"")
     course.submit(folder, "nothing", LESSON, None)
-    lines, summary = grade(folder)
+    lines, summary = grade(folder, "--jobs", 2)
     assert summary == {"graded": 9, "why": {"new": 9}, "unchanged": 0, "failed": 0}
     given = scores(folder)
     assert given == {s: line["points"] for s, line in lines.items()}
@@ -152,7 +154,7 @@ def test_a_corrected_exercise_regrades_the_class_and_nobody_hands_in_again(own_c
     course.submit(own_copy, "ada", LESSON, course.answered(LESSON))
     course.submit(own_copy, "bob", LESSON, course.answered(LESSON, {"bce": SUMS}))
     course.submit(own_copy, "ada", "01_sigmoid", course.answered("01_sigmoid"))
-    words = ("grade", LESSON, "01_sigmoid", "--json")
+    words = ("grade", LESSON, "01_sigmoid", "--json", "--jobs", 1)
     grader(own_copy, *words)
     first = scores(own_copy)
     definitions = own_copy / "grader" / "lessons" / "bce.py"
@@ -400,10 +402,13 @@ def configured(line):
     ([LESSON], configured("c.CourseDirectory.db_url = 'nonsense'\n"), "cannot be opened"),
     ([LESSON], lambda folder: (folder / "nbgrader_config.py").unlink(), "There is no nbgrader_config.py in"),
 ])
-def test_what_cannot_be_graded_is_one_sentence_and_nothing_is_written(tmp_path, words, spoil, says):
+def test_what_cannot_be_graded_is_one_sentence_and_nothing_is_written(tmp_path, monkeypatch, words, spoil, says):
     folder, _ = make(tmp_path, 1)
     held = spoil(folder) if spoil else None
-    out, errors = grader(folder, "grade", *words, code=1)
+    monkeypatch.chdir(folder)
+    done = CliRunner().invoke(app, ["grade", *words])
+    errors = done.stderr
+    assert done.exit_code == 1 and done.exception.__class__ is SystemExit, done.output
     assert says in errors and "secret" not in errors and len(errors.strip().splitlines()) <= 2, errors
     assert not list((folder / "autograded").rglob("*.*b*"))
     del held
@@ -413,11 +418,11 @@ def test_a_full_disk_is_one_sentence_and_the_same_command_goes_on(tmp_path):
     import resource
 
     folder, _ = make(tmp_path, 2)
-    grader(folder, "grade", LESSON)
+    grade(folder)
     big = (folder / "gradebook.db").stat().st_size
     shutil.rmtree(folder / "autograded")
     before = scores(folder)
-    out, errors = grader(folder, "grade", LESSON, code=1, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY)))
+    out, errors = grader(folder, "grade", LESSON, "--jobs", 1, code=1, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY)))
     assert "run the same command again" in errors and "Traceback" not in errors
     assert big > 10_000 and scores(folder) == before and not list(folder.rglob("*.part"))
     whole(folder)
