@@ -162,6 +162,7 @@ def first_float(value):
     return None
 
 
+@torch.enable_grad()        # whatever an earlier cell has switched off
 def run(function, question, names=(), gradient=(), traced=True):
     """Call `function` on copies of the inputs of `question`.
 

@@ -21,6 +21,10 @@ def rebuild(course, submitted):
     """(notebook, notes): `course` is the release, `submitted` what `submission.parse` gave, None for nothing."""
     notes = []
     cells = list(submitted.cells) if submitted is not None else []
+    known = {_grade_id(c) for c in course.cells}
+    for cell in cells:
+        if _grade_id(cell) not in known:        # a mark of no cell of this lesson, copied or mistyped, is none
+            cell.metadata.pop("nbgrader", None)
     match = _match(course, cells, notes)
     taken = {id(c) for c in match.values()}
     graded = {c.metadata.nbgrader.grade_id: c for c in course.cells if _is_locked(c)}
@@ -93,6 +97,9 @@ def _match(course, cells, notes):
             if chosen[0].cell_type != own.cell_type:
                 notes.append(f"The cell of `{name}` had become a {chosen[0].cell_type} cell; it was read as {own.cell_type} again.")
             take(own, chosen[0])
+        elif own.cell_type == "code" and any(c.cell_type == "code" and _defines(c.source, name) for c in cells):      # two cells merged into one
+            notes.append(f"The cell of `{name}` is missing; it is defined in another cell, and that counts.")
+            match[own.id] = nbformat.from_dict({"cell_type": "code", "id": own.id, "metadata": {}, "source": f"# {name} is defined in another cell"})
         elif cells:
             notes.append(f"The cell of `{name}` is missing; the empty one was used.")
     ordinary, free = [c for c in course.cells if "nbgrader" not in c.metadata], [c for c in free if _grade_id(c) is None]

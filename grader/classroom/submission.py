@@ -1,4 +1,5 @@
 """Read whatever lies where a submission should lie. Never raises on its content: what cannot be read becomes a placeholder and a note."""
+import codecs
 import json
 import os
 import re
@@ -46,7 +47,9 @@ def parse(data):
     if len(data) > 1 << 20 and _containers(data) > CONTAINERS:
         return None, ["The file is no notebook: it holds millions of lists and objects."]
     try:
-        text = data.decode("utf-8-sig")
+        wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))      # what some editors and shells make of a file
+        text = data.decode("utf-16" if wide else "utf-8-sig")
+        notes += ["The file is UTF-16 where a notebook is UTF-8; it was read as that."] if wide else []
     except UnicodeDecodeError:
         text = data.decode("utf-8-sig", errors="replace")
         notes.append("The file is no valid UTF-8; the bytes that are none were replaced.")
@@ -69,6 +72,8 @@ def parse(data):
         notes.append(f"The notebook claims the format {shown(str(version), 20)}; it was read as format 4.")
     if not isinstance(content.get("cells"), list):
         return None, [*notes, "The file is no notebook: it has no list of cells."]
+    if not content["cells"]:
+        notes.append("The notebook has no cells.")
     if len(content["cells"]) > CELLS:
         notes.append(f"The notebook has {len(content['cells'])} cells; the first {CELLS} were read.")
     given = content["cells"][:CELLS]

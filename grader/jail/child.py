@@ -154,6 +154,9 @@ def make_shell():
 def run_cell(shell, source, limits):
     """Run one cell as a notebook would, and record what it shows and how it ends."""
     shell.last_traceback = ""
+    for name in ("stdout", "stderr"):
+        if not hasattr(getattr(sys, name, None), "flush"):      # a cell took it away: IPython would end at it, in every cell from here on
+            setattr(sys, name, _Stream(name))
     RECORDER.start(limits)
     try:
         result = shell.run_cell(source, store_history=True)

@@ -1,5 +1,6 @@
 """Files that are not what they should be, and notebooks that are not as they were released."""
 import copy
+import json
 import os
 
 from grader.tests.attacks import ALL, LESSON, RIGHT, WRONG, Attack
@@ -34,6 +35,19 @@ def _put(path, how):
 def _folder(path):
     path.mkdir()
     (path / "inside.txt").write_text("kept")
+
+
+def _merged(nb, cells):
+    """Shift+M in Jupyter: one cell, with the mark of the first."""
+    cells["bce"]["source"] = "".join(cells["bce"]["source"]) + "\n\n\n" + "".join(cells["bce_grad"]["source"])
+    nb["cells"].remove(cells["bce_grad"])
+
+
+def _split(nb, cells):
+    """Ctrl+Shift+- in Jupyter, in the middle of an answer."""
+    head, body = RIGHT.split("\n", 1)
+    cells["bce"]["source"] = head
+    _after(nb, cells["bce"], _code(body))
 
 
 def _old(nb, cells):
@@ -151,12 +165,24 @@ ATTACKS = [
     file("a link to itself", lambda path, text: _put(path, lambda p: p.symlink_to(p)), notes=("was a link",), **WORTH_NOTHING),
     file("a pipe in the notebook's place", lambda path, text: _put(path, os.mkfifo), notes=("neither a file nor a folder",), **WORTH_NOTHING),
 
+    file("a number of 5000 digits", lambda path, text: path.write_text(text.replace('"nbformat": 4', '"nbformat": ' + "4" * 5000)), notes=("does not parse as JSON",), **WORTH_NOTHING),
+    file("a merge that was not finished", lambda path, text: path.write_text(text.replace('"cells": [', '<<<<<<< HEAD\n"cells": [', 1)), notes=("does not parse as JSON",), **WORTH_NOTHING),
+    file("its cells twice, the second time none", lambda path, text: path.write_text(text.rstrip()[:-1] + ', "cells": []}'), notes=("The notebook has no cells.",), **WORTH_NOTHING),
+
     # a notebook, somehow
     file("invalid UTF-8 in an answer's comment", lambda path, text: path.write_bytes(text.encode().replace(b"mean", b"m\xff\xfean", 1)), notes=("no valid UTF-8",)),
     file("a byte order mark", lambda path, text: path.write_bytes(b"\xef\xbb\xbf" + text.encode())),
     file("halves of surrogate pairs", lambda path, text: path.write_text(text.replace('"cells": [', '"cells": [{"cell_type": "markdown", "id": "\\ud800", "metadata": {}, '
          '"source": "half \\udfff of it"},', 1))),
     file("a key twice, and NaN", lambda path, text: path.write_text(text.replace('"cells": [', '"metadata": {"x": NaN}, "metadata": Infinity, "cells": [', 1))),
+    file("UTF-16", lambda path, text: path.write_text(text, encoding="utf-16"), notes=("The file is UTF-16",)),
+    file("line ends of Windows", lambda path, text: path.write_text(json.dumps(json.loads(text), indent=1), newline="\r\n")),
+    changed("line ends of Windows in every cell", lambda nb, cells: [c.update(source="".join(c["source"]).replace("\n", "\r\n")) for c in nb["cells"]]),
+    changed("line ends of an old Macintosh in every cell", lambda nb, cells: [c.update(source="".join(c["source"]).replace("\n", "\r")) for c in nb["cells"]]),
+    file("a format of infinity", lambda path, text: path.write_text(text.replace('"nbformat": 4', '"nbformat": 1e999')), notes=("claims the format inf",)),
+    changed("metadata of wrong types", lambda nb, cells: (nb.update(metadata=[1]), cells["bce"]["metadata"].update(nbgrader={"grade_id": "bce", "points": "many", "locked": []}),
+            cells["bce_grad"]["metadata"].update(nbgrader=["bce_grad"]), cells["test_bce"].update(metadata=["x"]))),
+    changed("outputs of wrong types", lambda nb, cells: [c.update(outputs=7, execution_count="x") for c in nb["cells"] if c["cell_type"] == "code"]),
     changed("100 MB of output", _big),
     changed("metadata nested 300 deep", _nested),
     changed("attachments nested 300 deep, and none", _deep_pictures),
@@ -177,6 +203,16 @@ ATTACKS = [
     changed("all answers deleted", lambda nb, cells: [nb["cells"].remove(cells[n]) for n in ALL], notes=("The cell of `bce` is missing",), **WORTH_NOTHING),
     changed("all checks deleted", lambda nb, cells: [nb["cells"].remove(cells[f"test_{n}"]) for n in ALL]),
     changed("all ordinary cells deleted", lambda nb, cells: nb.update(cells=[c for c in nb["cells"] if "nbgrader" in c["metadata"]])),
+    changed("two answers merged into one cell", _merged, notes=("`bce_grad` is missing; it is defined in another cell",)),
+    changed("an answer split in two", _split, lost=("bce",)),
+    changed("a mark that is no cell's of this lesson", lambda nb, cells: cells["bce"]["metadata"]["nbgrader"].update(grade_id="softplus")),
+    changed("the same mark, and no id", lambda nb, cells: (cells["bce"]["metadata"]["nbgrader"].update(grade_id="BCE"), cells["bce"].pop("id")), notes=("The answer to `bce` was found",)),
+    changed("an answer below %%time", lambda nb, cells: cells["bce"].update(source="%%time\n" + RIGHT)),
+    changed("an answer in another language", lambda nb, cells: cells["bce"].update(source="%%bash\necho 3.0"), lost=("bce",)),
+    changed("an answer whose name is written in wide letters", lambda nb, cells: cells["bce"].update(source=RIGHT.replace("def bce", "def ｂｃｅ"))),
+    changed("an answer undone before its check", lambda nb, cells: _after(nb, cells["bce"], _code(WRONG["bce"])), lost=("bce",)),
+    changed("an answer undone after its check", lambda nb, cells: _after(nb, cells["test_bce"], _code(WRONG["bce"]))),
+    changed("an answer deleted before its check", lambda nb, cells: _after(nb, cells["bce"], _code("del bce")), lost=("bce",), says=("There is no `bce`",)),
     changed("no cells", lambda nb, cells: nb.update(cells=[]), **WORTH_NOTHING),
     changed("all cells in reverse order", lambda nb, cells: nb["cells"].reverse()),
     changed("two answers at the end", _moved),

@@ -86,6 +86,21 @@ class Always(torch.Tensor):
 def bce(p, y, reduction="mean"): return torch.zeros(3)[0].as_subclass(Always)"""),
     wrong("a number that equals everything", "class Number(float):\n    def __eq__(self, other): return True\n    __lt__ = __gt__ = __le__ = __ge__ = __eq__\n"
           "    def __hash__(self): return 0\ndef bce(p, y, reduction='mean'): return Number(0)"),
+    wrong("an object that says it is a tensor", """
+class Liar:
+    __class__ = property(lambda self: torch.Tensor)
+    layout, is_quantized, device, dtype, shape, ndim = torch.strided, False, torch.device("cpu"), torch.float64, torch.Size(()), 0
+    def detach(self, *a, **k): return self
+    as_subclass = resolve_conj = resolve_neg = detach
+    def clone(self, **k): return {"status": "passed", "points": 3}
+def bce(p, y, reduction="mean"): return Liar()""", notes=("The interpreter ended",)),
+    wrong("a function whose attributes lie", "class C:\n    def __call__(self, *a, **k): return torch.zeros(3)[0]\n    def __getattr__(self, n): raise SystemExit\n"
+          "    def __eq__(self, other): return True\nbce = C()"),
+    wrong("a result that changes after it was returned", "import threading, time\ndef bce(p, y, reduction='mean'):\n    out = torch.zeros((), dtype=p.dtype)\n    right = -(y * p.log() + (1 - y) * (1 - p).log()).detach().mean()\n"
+          "    threading.Thread(target=lambda: (time.sleep(0.05), out.fill_(right)), daemon=True).start()\n    return out"),
+    wrong("a name that is no function", "bce = '3.0'", says=("`bce` is an object of type str here",)),
+    wrong("a right answer in a later cell", change=lambda nb: nb["cells"].append({"cell_type": "code", "id": "late", "metadata": {}, "outputs": [], "execution_count": None, "source":
+          "def bce(p, y, reduction='mean'):\n    losses = -(y * p.log() + (1 - y) * (1 - p).log())\n    return losses if reduction == 'none' else getattr(losses, reduction)()"})),
     wrong("an array that equals everything", "import numpy\nclass A(numpy.ndarray):\n    def __array__(self, *a, **k): return self\n    def __eq__(self, o): return True\n"
           "def bce(p, y, reduction='mean'): return numpy.zeros(()).view(A)"),
     wrong("numpy is another", cell="import numpy\nnumpy.testing.assert_allclose = numpy.allclose = numpy.array_equal = lambda *a, **k: True"),
