@@ -261,6 +261,8 @@ def _try(exercise, ask, first, question):
     if expected.raised or not _finite(expected) and _finite(first.expected):
         return None
     got = ask(question, first.case.gradient)
+    if not _finite(got) and _finite(first.got):     # a single sample may bring a nan of its own, which is not what went wrong
+        return None
     difference = compare(exercise, first.case, expected, got)
     return Asked(first.case, question, expected, got, difference) if difference == first.difference else None
 

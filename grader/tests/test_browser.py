@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from grader import workspace
-from grader.author import ROOT, loads, released, solution_cells
+from grader.author import ROOT, loads, solution_cells
 from grader.lessons import exercises_of, lessons
 from grader.tests import course, slips
 from grader.tests.browser import SCREENSHOTS, barriers
@@ -150,7 +150,7 @@ def test_a_lesson_from_its_first_cell_to_its_last_by_keyboard(seat, lesson, tran
     """Each exercise is checked unwritten, answered wrong, answered right; then all runs once more in a new kernel."""
     work = seat.work / "walk"           # with a progress of its own
     workspace.prepare(work)
-    names, cells = exercises_of(lesson), loads(released(lesson)).cells
+    names, cells = exercises_of(lesson), loads(work / lesson / f"{lesson}.ipynb").cells
     first = next(iter(names))
     seat.open(f"walk/{lesson}/{lesson}.ipynb")
     walk, says = Walk(seat), lambda cell, title: cell.get_by_role("status", name=title)
@@ -213,8 +213,9 @@ def test_a_lesson_from_its_first_cell_to_its_last_by_keyboard(seat, lesson, tran
     expect(seat.notebook.get_by_role("note").get_by_role("row", name=re.compile(f"^{lesson}"))).to_contain_text(f"{len(names)} of {len(names)}")
     workspace.prepare(work)         # the next evening: `make lab`
     seat.open("walk/start.ipynb")
-    expect(seat.cell("exercises pass", kind="Markdown").get_by_role("row", name=re.compile(f"^{lesson}"))).to_contain_text("done")
-    transcript("the start page", seat.notebook.inner_text())
+    start = seat.cell("exercises pass", kind="Markdown")
+    expect(start.get_by_role("row", name=re.compile(f"^{lesson}"))).to_contain_text("done")
+    transcript("the start page", start.inner_text())
 
 
 def test_the_notebook_has_no_barriers_in_either_theme(seat, lab):      # the last one: the theme stays

@@ -157,3 +157,12 @@ def test_not_attempted_is_the_stub_and_not_an_error_of_torch():
 
     assert verdict(stub).status == "not attempted"
     assert verdict(lambda z, y, reduction="mean": y.softmax(0)).status == "error"
+
+
+def test_the_input_shown_is_wrong_as_the_random_one_was_and_brings_no_nan_of_its_own():
+    def less_one(z, y, reduction="mean"):       # one sample alone would be divided by 0
+        losses = right(z, y, "none")
+        return {"mean": losses.sum() / (len(y) - 1), "sum": losses.sum(), "none": losses}[reduction]
+
+    example = verdict(less_one).example
+    assert float(example.yours) == pytest.approx(2 * float(example.expected), abs=1e-3), example
