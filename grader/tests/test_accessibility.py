@@ -11,7 +11,6 @@ from grader.author import instructors, loads
 from grader.lessons import lessons
 from grader.tests.browser import barriers
 
-
 OURS = [".jp-RenderedMarkdown", ".jp-OutputArea-output"]
 THEIRS = ["link-in-text-block"]     # how a link looks is nbconvert's
 
