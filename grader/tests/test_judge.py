@@ -166,3 +166,9 @@ def test_the_input_shown_is_wrong_as_the_random_one_was_and_brings_no_nan_of_its
 
     example = verdict(less_one).example
     assert float(example.yours) == pytest.approx(2 * float(example.expected), abs=1e-3), example
+
+
+def test_the_input_shown_is_a_sample_that_is_wrong_however_late_it_comes():
+    exercise = Exercise("decide", lambda z: (z > 0).double(), points=1, any_dtype=True)
+    exercise.case("late", example=False)(lambda rng: (torch.cat([-rng.uniform(20, low=1, high=2), torch.tensor([0.3], dtype=rng.dtype)]),))
+    assert verdict(lambda z: (z > 0.5).double(), exercise).example.call == "decide(z=[0.3])"
