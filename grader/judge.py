@@ -251,6 +251,8 @@ def show_result(a, result, digits=4):
         return ("changes " + ", ".join(result.changed)) if result.changed else "changes nothing"
     if a.difference == "type" and isinstance(result.value, (int, float)):
         return f"{show(result.value)} (a Python {type(result.value).__name__})"
+    if a.difference == "type" and isinstance(result.value, tuple) and any(isinstance(v, (int, float)) for v in result.value):
+        return f"{show(result.value)} (Python numbers)"
     return show(result.value, digits=digits)
 
 

@@ -93,7 +93,7 @@ class Verdict:
             parts.append(f'<div style="margin-top:4px">{escape(self.finding)}</div>')
         if self.example:
             rows = [("input", self.example.call), ("yours", self.example.yours), ("expected", self.example.expected)]
-            cells = "".join(f'<tr><th scope="row" style="text-align:left;padding:0 12px 0 0;font-weight:400">{k}</th>'
+            cells = "".join(f'<tr><th scope="row" style="text-align:left;padding:0 12px 0 0;font-weight:400;white-space:nowrap">{k}</th>'
                             f'<td style="text-align:left"><code style="white-space:pre-wrap">{html.escape(v)}</code></td></tr>'
                             for k, v in rows)
             parts.append(f'<table style="margin:6px 0;border-collapse:collapse">{cells}</table>')
@@ -181,7 +181,7 @@ def comparison(exercise, question, yours, definition):
     """The learner's result beside the definition's. yours: a Result, or None where nothing is written yet."""
     cells = ["not written yet" if r is None else show(r.value) if not r.raised else f"{r.raised.type}: {r.raised.text}" for r in (yours, definition)]
     title = show_call(exercise, question)
-    rows = "".join(f'<tr><th scope="row" style="text-align:left;padding:0 12px 0 0;font-weight:400">{k}</th>'
+    rows = "".join(f'<tr><th scope="row" style="text-align:left;padding:0 12px 0 0;font-weight:400;white-space:nowrap">{k}</th>'
                    f'<td style="text-align:left"><code>{html.escape(v)}</code></td></tr>' for k, v in zip(("yours", "definition"), cells))
     return (f"{title}\n  yours:      {cells[0]}\n  definition: {cells[1]}",
             BOX.format(f"<code>{html.escape(title)}</code><table style=\"margin:6px 0;border-collapse:collapse\">{rows}</table>"))
