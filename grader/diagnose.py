@@ -402,11 +402,13 @@ def _unmoved(exercise, ask, a, i, thorough):
     value = a.question.args[i]
     if isinstance(value, torch.Tensor) and value.ndim and value.shape[0] > 1:
         # in another order, and with other values: a mean forgets the order
-        others = [value.flip(0) * 0.9, -value, value * 0.8, 1 - value] if value.is_floating_point() else [value.flip(0), value.max() - value]
+        others = [value.flip(0) * 0.9, -value, value * 0.8, 1 - value] if value.is_floating_point() else [torch.ones_like(value), value.flip(0)]
     elif isinstance(value, (int, float)) and not isinstance(value, bool) and exercise.parameters[i] != "dim":
         others = [value + 1]
     else:
         return None
+    if any(isinstance(t, torch.Tensor) and t.numel() and t.isnan().all() for t in _parts(a.got.value)):
+        return None         # nan stays nan, whatever changes
     told = []
     for other in others if thorough else others[:1]:
         question = Call((*a.question.args[:i], other, *a.question.args[i + 1:]), a.question.kwargs, a.question.init)
