@@ -4,6 +4,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 
 import torch
@@ -13,7 +14,8 @@ from grader.author import released, text_of
 from grader.lessons import lessons, slug
 
 FILE = "graded.json"
-READ_BY_ALL = ("answer.py", "exercise.py", "judge.py", "diagnose.py", "verdict.py", "classroom/rebuild.py", "classroom/examine.py")
+READ_BY_ALL = ("answer.py", "exercise.py", "judge.py", "diagnose.py", "verdict.py", "classroom/submission.py", "classroom/rebuild.py", "classroom/examine.py",
+               "jail/child.py", "jail/wire.py")
 
 
 def definitions(lesson):
@@ -28,10 +30,19 @@ def _definitions():
     common = b"".join((home / name).read_bytes() for name in READ_BY_ALL)
     digests = {}
     for lesson in lessons():
-        files = [home / "lessons" / f"{slug(lesson)}.py", text_of(lesson), released(lesson)]
+        files = [*_modules(home / "lessons", slug(lesson)), text_of(lesson), released(lesson)]
         parts = [f.read_bytes() if f.exists() else b"" for f in files]
         digests[lesson] = hashlib.sha256(b"\0".join([common, version, *parts])).hexdigest()[:16]
     return digests
+
+
+def _modules(home, name):
+    """The file of a lesson's exercises, and those of other lessons whose examples it takes."""
+    found = [home / f"{name}.py"]
+    for path in found:
+        others = re.findall(r"^from grader\.lessons\.(\w+) import", path.read_text(encoding="utf-8"), re.M) if path.exists() else []
+        found += [home / f"{n}.py" for n in others if home / f"{n}.py" not in found]
+    return found
 
 
 def content(data):

@@ -4,21 +4,14 @@ Formulas: https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLo
 label smoothing: Szegedy et al., https://arxiv.org/abs/1512.00567, section 7
 """
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from grader.answer import call
 from grader.exercise import exercise
+from grader.lessons.cross_entropy import PYTORCH, Z, example, extremes, many_classes, one_sample
 
-PYTORCH = [F.cross_entropy, F.nll_loss, nn.CrossEntropyLoss, nn.NLLLoss, F.kl_div, nn.KLDivLoss]
-Y = [0, 2, 3, 1]
-Z = [[-5.0, 10.0, 1.2, 3.0, -4.0], [5.0, -4.0, 0.1, 1.0, 0.1], [1.0, 3.0, 2.5, -0.1, 2.5], [-7.0, 2.5, 0.1, 3.1, 0.2]]
 WEIGHT = [1.0, 1.0, 5.0, 1.0, 2.0]
 WIDE = dict(rtol=1e-3, atol=1e-4)       # logits of 1000 in float32 keep four places
-
-
-def example(rng):
-    return torch.tensor(Z, dtype=rng.dtype), torch.tensor(Y)
 
 
 def ordinary(rng):
@@ -27,24 +20,6 @@ def ordinary(rng):
     y = rng.classes(n, num_classes=c)
     y[0], y[1] = 0, c - 1
     return rng.logits(n, c), y
-
-
-def many_classes(rng):
-    return rng.logits(3, 8), rng.classes(3, num_classes=8)
-
-
-def one_sample(rng):
-    return rng.logits(1, 4), rng.classes(1, num_classes=4)
-
-
-def extremes(rng):
-    """Logits of ±1000; the first sample is sure and wrong, the second sure and right, the third all at −1000."""
-    z = 1000 * rng.signs(6, 4)
-    z[:3] = -1000
-    z[0, 1], z[1, 2] = 1000, 1000
-    y = rng.classes(6, num_classes=4)
-    y[0], y[1] = 3, 2
-    return z, y
 
 
 def weights(rng, c):

@@ -1,4 +1,5 @@
 """Grading a class with the real commands: right, resumable, only what changed, on a cluster, and one clear sentence where it cannot."""
+import importlib
 import json
 import os
 import re
@@ -20,7 +21,7 @@ from grader import demo
 from grader.__main__ import app
 from grader.author import ROOT
 from grader.classroom import record
-from grader.lessons import exercises_of
+from grader.lessons import exercises_of, lessons, slug
 from grader.tests import course
 
 LESSON = "02_bce"
@@ -175,6 +176,13 @@ def test_a_corrected_exercise_regrades_the_class_and_nobody_hands_in_again(own_c
     assert scores(own_copy) == first | {"ada": first["ada"] + 2}
     with Gradebook(f"sqlite:///{own_copy}/gradebook.db") as book:
         assert book.find_grade_cell("test_bce", LESSON, LESSON).max_score == 5
+
+
+@pytest.mark.parametrize("lesson", lessons())
+def test_what_a_lesson_takes_from_another_counts_as_its_own(lesson):
+    module = importlib.import_module(f"grader.lessons.{slug(lesson)}")
+    taken = {v.__module__.rpartition(".")[2] for v in vars(module).values() if getattr(v, "__module__", None) and v.__module__.startswith("grader.lessons.")}
+    assert taken | {slug(lesson)} == {p.stem for p in record._modules(Path(module.__file__).parent, slug(lesson))}
 
 
 # ---------------------------------------------------------------- killed at any moment
