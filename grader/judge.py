@@ -194,7 +194,7 @@ def known_mistake(exercise, asked):
         if not full and (matches == len(first) or not any(_telling(a.got) for a in first)):       # a single case may agree by chance
             continue
         agreed = sum(same(a) for a in right)
-        if 2 * agreed < len(right) or agreed < len(right) and not any(_telling(a.got) for a in first):      # what it gets wrong is right here
+        if agreed < len(right):     # what the mistake gets wrong is right here: its sentence would not be true
             continue
         if not full and wrong[0].difference in ("type", "dtype", "changed"):        # these have sentences of their own
             continue
