@@ -193,12 +193,11 @@ def known_mistake(exercise, asked):
         full = matches == len(wrong)
         if not full and (matches == len(first) or not any(_telling(a.got) for a in first)):       # a single case may agree by chance
             continue
-        agreed = sum(same(a) for a in right)
-        if agreed < len(right):     # what the mistake gets wrong is right here: its sentence would not be true
+        if not all(same(a) for a in right):     # what the mistake gets wrong is right here: its sentence would not be true
             continue
         if not full and wrong[0].difference in ("type", "dtype", "changed"):        # these have sentences of their own
             continue
-        score = (full, matches + agreed)
+        score = (full, matches)
         if not best or score > best_score:
             best, best_score = mistake, score
     return best
