@@ -44,7 +44,11 @@ plt.rcParams.update({
 
 
 def show(alternative):
-    """Show the current figure. `alternative` says in words what is to be seen: for screen readers, for text, for print."""
+    """Show the current figure. `alternative` says in words what is to be seen: for screen readers, for text, for print.
+
+    Where a class is graded only the words are shown: what a lesson draws is the same for everybody, and drawing it takes a third
+    of the time that grading does. A figure of the learner's own, ended with `plt.show()`, is drawn there, too.
+    """
     from IPython.display import display
 
     data, metadata = _picture(alternative)
@@ -80,6 +84,9 @@ def interact(draw, **sliders):
 def _picture(alternative):
     """The current figure, closed, as what a notebook displays: data and metadata."""
     figure, picture = plt.gcf(), io.BytesIO()
+    if os.environ.get("NBGRADER_EXECUTION") == "autograde":
+        plt.close(figure)
+        return {"text/plain": alternative}, {}
     figure.savefig(picture, format="png", metadata={"Software": None})
     plt.close(figure)
     data = {"image/png": picture.getvalue(), "text/plain": alternative}

@@ -14,7 +14,7 @@ INSIDE = {"grader/__init__.py": HERE / "inert.py", "grader/answer.py": PACKAGE /
 COURSE, BOX = "/course", "/box"
 CAPABILITIES = ("SETUID", "SETGID", "KILL", "DAC_OVERRIDE", "FOWNER")     # of the zygote, as root; a child has none
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "USER": "learner", "LOGNAME": "learner", "HOME": f"{BOX}/work",
-               "PYTHONDONTWRITEBYTECODE": "1", "PYTHONNOUSERSITE": "1"}
+               "PYTHONDONTWRITEBYTECODE": "1", "PYTHONNOUSERSITE": "1", "NBGRADER_EXECUTION": "autograde"}    # as nbgrader tells a notebook
 
 
 def child_uids():

@@ -1,4 +1,4 @@
-"""Figures: always a picture with its text alternative; sliders only where a person has the notebook open."""
+"""Figures: a picture with its text alternative, the text alone where a class is graded; sliders only where a person has the notebook open."""
 import nbformat
 import pytest
 from nbclient import NotebookClient
@@ -27,6 +27,10 @@ def outputs(monkeypatch, **env):
 def test_where_nobody_looks_there_is_a_picture_and_its_text_and_nothing_else(monkeypatch, env):
     (picture,) = outputs(monkeypatch, **env)
     assert set(picture) == {"image/png", "text/plain"} and picture["text/plain"] == SAYS
+
+
+def test_where_a_class_is_graded_there_are_only_the_words(monkeypatch):
+    assert outputs(monkeypatch, NBGRADER_EXECUTION="autograde") == [{"text/plain": SAYS}]
 
 
 def test_in_a_notebook_that_a_person_has_open_there_is_a_slider_too_and_the_picture_has_an_alternative(monkeypatch):

@@ -98,6 +98,12 @@ def test_what_is_no_picture_is_left_out(child):
     assert outcome.ok and [o.png for o in outcome.outputs] == [None] * 3 and "words\n(a picture was left out" in outcome.outputs[0].text
 
 
+def test_the_courses_figures_are_words_and_the_learners_own_are_drawn(child):
+    outcome = child.run_cell("import matplotlib.pyplot as plt\nfrom grader.figures import show\nplt.plot([1, 2])\nshow('A line.')\nplt.plot([2, 1])\nplt.show()")
+    words, own = outcome.outputs
+    assert outcome.ok and (words.text, words.png) == ("A line.", None) and own.png
+
+
 def test_an_error_that_lies_about_itself_costs_its_own_cell_at_most(child):
     error = child.run_cell("raise SyntaxError('odd', ('f', -5, 1, 'text'))").error
     assert (error.type, error.line) == ("SyntaxError", 0)
