@@ -313,6 +313,7 @@ def _client(jobs, scheduler, count):
     from distributed import Client, LocalCluster
 
     warnings.filterwarnings("ignore", message="Sending large graph")        # a notebook may be large; it is sent once
+    config.set({"distributed.admin.low-level-log-length": 20})      # Dask's default keeps the last 1,000 messages, and so submissions, in memory
     if scheduler:
         try:
             client = Client(scheduler, timeout=10)
