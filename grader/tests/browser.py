@@ -19,30 +19,37 @@ SCREENSHOTS = ROOT / "screenshots"
 SECONDS = 60       # the longest that anything may take on a busy machine
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """A JupyterLab on a work folder of its own, in a home of its own: (address, token, work folder)."""
-    home = tmp_path_factory.mktemp("home")
+@contextlib.contextmanager
+def serving(command, cwd, home, says, **environment):
+    """A Jupyter server on a free port, in a home of its own, as long as it is needed: what the pattern `says` finds first in its log."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "JPY", "NBGRADER", "PYTEST"))}
-    with (home / "lab.log").open("w") as log:
-        server = subprocess.Popen([sys.executable, "-m", "grader", "lab", "--no-browser", "--port", str(port)], cwd=home, stdout=log, stderr=log,
-                                  env=environment | {"HOME": str(home), "GRADER_WORK": str(home / "work")}, start_new_session=True)
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "JPY", "NBGRADER", "PYTEST"))}
+    with (home / "server.log").open("w") as log:
+        server = subprocess.Popen([sys.executable, "-m", *command, f"--port={port}"], cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                  env=clean | {"HOME": str(home)} | environment, start_new_session=True)
     try:
         for _ in range(SECONDS * 5):
-            found = re.search(r"(http://localhost:\d+/)lab\S*token=(\w+)", (home / "lab.log").read_text())
+            found = re.search(says, (home / "server.log").read_text())
             if found or server.poll() is not None:
                 break
             time.sleep(0.2)
-        assert found, (home / "lab.log").read_text()
-        yield found[1], found[2], home / "work"
+        assert found, (home / "server.log").read_text()
+        yield found
     finally:
         for how in (signal.SIGTERM, signal.SIGKILL):        # the server leads a group of its own, with its kernels
             with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
                 os.killpg(server.pid, how)
                 server.wait(20)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A JupyterLab on a work folder of its own: (address, token, work folder)."""
+    home = tmp_path_factory.mktemp("home")
+    with serving(["grader", "lab", "--no-browser"], home, home, r"(http://localhost:\d+/)lab\S*token=(\w+)", GRADER_WORK=str(home / "work")) as found:
+        yield found[1], found[2], home / "work"
 
 
 @pytest.fixture(scope="module")

