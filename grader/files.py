@@ -2,11 +2,9 @@
 
 The process is forked where the platform forks safely, so that many files cost one import of torch; elsewhere it is spawned.
 """
-import ast
 import contextlib
 import multiprocessing
 import os
-import re
 import signal
 import socket
 import sys
@@ -18,7 +16,7 @@ import torch
 
 from grader.answer import Raised, Result, raised, run
 from grader.jail import wire
-from grader.judge import judge
+from grader.judge import judge, written
 from grader.lessons import exercises_of
 from grader.verdict import ERROR, Verdict
 
@@ -49,11 +47,11 @@ def check_file(path, lesson, seed=0):
         what = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         yield _whole(path, f"The file cannot be read: {what}.")
         return
-    written = _written(source)
+    texts = written(source)
     with _Process(path) as process:
         loaded = process.load()
         bound = set(loaded.get("bound", ()))
-        names = [n for n in exercises if n in bound | set(written)]
+        names = [n for n in exercises if n in bound | set(texts)]
         problem = loaded.get("problem", "")
         if not names:
             reason = problem or f"It defines none of the exercises of {lesson}: {', '.join(exercises)}."
@@ -64,25 +62,11 @@ def check_file(path, lesson, seed=0):
                 reason = problem or f"`{name}` is not bound to a function when the file has run."
                 yield Judged(str(path), Verdict(name, ERROR, exercises[name].points, reason))
             else:
-                yield Judged(str(path), judge(exercises[name], process.asks(exercises[name]), seed=seed, source=written.get(name)))
+                yield Judged(str(path), judge(exercises[name], process.asks(exercises[name]), seed=seed, source=texts.get(name)))
 
 
 def _whole(path, finding):
     return Judged(str(path), Verdict("", ERROR, 0, finding))
-
-
-def _written(source):
-    """The names that a text binds at its top level, each with the text that binds it last."""
-    try:
-        body = ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return dict.fromkeys(a or b for a, b in re.findall(r"^(?:def|class)\s+(\w+)|^(\w+)\s*=", source, flags=re.M))
-    found = {}
-    for node in body:
-        targets = [node.name] if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else \
-            [t.id for t in getattr(node, "targets", [getattr(node, "target", None)]) if isinstance(t, ast.Name)]
-        found |= dict.fromkeys(targets, ast.get_source_segment(source, node))
-    return found
 
 
 class _Process:

@@ -17,7 +17,7 @@ from grader.author import solution_cells
 from grader.classroom.rebuild import harmless, without_paths
 from grader.exercise import exercises
 from grader.jail import Absent, ChildDied
-from grader.judge import judge
+from grader.judge import judge, written
 from grader.lessons import lessons, slug
 from grader.verdict import ERROR, MISSING, Verdict
 
@@ -58,7 +58,7 @@ def examine(notebook, jail, seed, notes=()):
                     session.lend(known[name])
             else:
                 if data.get("solution"):
-                    answers[data["grade_id"]] = cell.source
+                    answers[data["grade_id"]] = written(cell.source).get(data["grade_id"]) or cell.source
                 session.run(cell)
     finally:
         session.close()

@@ -133,7 +133,7 @@ def _release(lesson):
     return loads(released(lesson))
 
 
-OTHER_COURSE = "it has another version of the course, or of torch. Install the same there, and start the worker again"
+OTHER_COURSE = "it has another version of the course, or of torch: a file was changed meanwhile, or something else is installed there. Make them the same, and start again"
 
 
 def get_ready(definitions, trust):

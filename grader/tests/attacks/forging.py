@@ -128,4 +128,7 @@ def bce(p, y, reduction="mean"): return Liar()""", notes=("The interpreter ended
            "import grader.answer\ngrader.answer.Trace.__torch_function__ = lambda self, f, t, a=(), k=None: f(*a, **(k or {}))"}, lost=("bce",), says=("You called",)),
     Attack("PyTorch's own loss from a cell of one's own", {"bce": "bce = borrowed"}, "from torch.nn import functional as G\n"
            "def borrowed(p, y, reduction='mean'): return G.binary_cross_entropy(p, y, reduction=reduction)", lost=("bce",), says=("You called",)),
+    Attack("no attack: PyTorch's own loss beside an answer, to compare with", {"bce": "def bce(p, y, reduction='mean'):\n"
+           "    losses = -(y * p.log() + (1 - y) * (1 - p).log())\n    return losses if reduction == 'none' else getattr(losses, reduction)()\n"
+           "print(bce(torch.tensor([0.9]), torch.tensor([1.0])), F.binary_cross_entropy(torch.tensor([0.9]), torch.tensor([1.0])))"}, shows=("tensor(0.1054)",)),
 ]
