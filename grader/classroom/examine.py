@@ -24,7 +24,9 @@ from grader.verdict import ERROR, MISSING, Verdict
 LOG = logging.getLogger(__name__)
 SHOWN_BYTES = 12 << 20      # of all outputs of a notebook: more than that no browser shows
 NO_MATH = "tex2jax_ignore mathjax_ignore"       # a panel quotes the learner's own words: MathJax makes links of `$\\href…$`
+NO_COMPILER = "`torch.compile` does not run where submissions are graded: there is no compiler. Leave it out."
 UNSHOWN = "… more was shown here than fits into the notebook.\n"
+
 
 @dataclass(frozen=True)
 class Examined:
@@ -94,7 +96,7 @@ def _judge(exercise, session, seed, source):
             try:
                 answer = session.ask(exercise, question, gradient)
                 if not isinstance(answer, Absent):
-                    return answer if answer.raised is None else replace(answer, raised=replace(answer.raised, text=without_paths(answer.raised.text)))
+                    return answer if answer.raised is None else replace(answer, raised=_told(answer.raised))
                 lost = answer
             except ChildDied as death:
                 lost = Result(raised=Raised({"deadline": "DeadlineExceeded", "memory": "MemoryError"}.get(death.reason, "ProcessDied"), ""))
@@ -113,6 +115,11 @@ def _judge(exercise, session, seed, source):
         LOG.exception("%s, seed %s: the judge failed", exercise.name, seed)
         session.notes.append(f"`{exercise.name}` could not be judged ({type(error).__name__}). A person has to look at it.")
         return Verdict(exercise.name, ERROR, exercise.points, "This answer could not be judged. It counts as none until a person has looked at it.", seed=seed)
+
+
+def _told(raised):
+    """What an answer raised, without this machine's paths; in plain words where the jail is the reason."""
+    return replace(raised, text=NO_COMPILER if raised.type in ("InductorError", "BackendCompilerFailed") else without_paths(raised.text))
 
 
 @functools.cache

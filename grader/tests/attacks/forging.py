@@ -131,4 +131,6 @@ def bce(p, y, reduction="mean"): return Liar()""", notes=("The interpreter ended
     Attack("no attack: PyTorch's own loss beside an answer, to compare with", {"bce": "def bce(p, y, reduction='mean'):\n"
            "    losses = -(y * p.log() + (1 - y) * (1 - p).log())\n    return losses if reduction == 'none' else getattr(losses, reduction)()\n"
            "print(bce(torch.tensor([0.9]), torch.tensor([1.0])), F.binary_cross_entropy(torch.tensor([0.9]), torch.tensor([1.0])))"}, shows=("tensor(0.1054)",)),
+    wrong("no attack: compiled, which the walls do not allow", "@torch.compile\ndef bce(p, y, reduction='mean'): return -(y * p.log() + (1 - y) * (1 - p).log()).mean()",
+          says=("`torch.compile` does not run where submissions are graded",)),
 ]
