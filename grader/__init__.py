@@ -1,7 +1,7 @@
 """Rebuild the classification losses of PyTorch: exercises, and a judge that names the mistake."""
 import torch
 
-from grader.learner import CheckFailed, check, compare, hint, progress, ready, solution
+from grader.learner.notebook import CheckFailed, check, compare, hint, progress, ready, solution
 
 __all__ = ["CheckFailed", "check", "compare", "hint", "progress", "ready", "solution"]
 

@@ -16,7 +16,7 @@ def main():
 
 
 def _lessons(names):
-    from grader.lessons import lessons
+    from grader.course.lessons import lessons
 
     return find_lessons(names) or lessons()
 
@@ -24,7 +24,7 @@ def _lessons(names):
 @app.command()
 def build(lesson: list[str] = typer.Argument(None, help="Lessons, as 02_bce, bce or 2; all of them by default.")):
     """Make the notebooks from the lessons' text: the instructor's (executed afresh) and the release."""
-    from grader import author
+    from grader.course import build as author
 
     for name in _lessons(lesson or []):
         try:
@@ -42,7 +42,7 @@ def check(lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2."),
     """Judge answers in plain Python files: a line for each exercise that a file defines. Exit code 1 if any fails."""
     from json import dumps
 
-    from grader.files import check_file
+    from grader.learner.files import check_file
 
     name, failed = _lessons([lesson])[0], False
     for file in files:
@@ -146,7 +146,7 @@ def doctor():
 def lab(browser: bool = typer.Option(True, help="Open a browser window."),
         port: int = typer.Option(8888, help="The port to try first.")):
     """Open the course in JupyterLab. Your work is kept in `work/`, and never overwritten."""
-    from grader import workspace
+    from grader.learner import workspace
 
     for name in workspace.prepare():
         out.print(f"The course has changed {name} since you began it. Your copy stays; `python -m grader fresh {name}` puts a new one beside it.",
@@ -157,7 +157,7 @@ def lab(browser: bool = typer.Option(True, help="Open a browser window."),
 @app.command()
 def watch(path: str = typer.Argument(help="A lesson's folder, as work/02_bce, or a Python file of answers.")):
     """Check a lesson's notebook, or a Python file, each time you save it: for people who prefer an editor."""
-    from grader.watch import watch
+    from grader.learner.watch import watch
 
     try:
         watch(path, out)
@@ -170,7 +170,7 @@ def watch(path: str = typer.Argument(help="A lesson's folder, as work/02_bce, or
 @app.command()
 def fresh(lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2.")):
     """Put a new copy of a lesson beside yours."""
-    from grader import workspace
+    from grader.learner import workspace
 
     out.print(f"The course's present copy is {workspace.fresh(_lessons([lesson])[0])}", highlight=False)
 
@@ -179,7 +179,7 @@ def fresh(lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2.")):
 def reset(lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2."),
           exercise: str = typer.Argument(None, help="One exercise; the whole lesson if left out.")):
     """Set an exercise, or a lesson, back to its beginning. What you had is kept in a copy."""
-    from grader import workspace
+    from grader.learner import workspace
 
     try:
         kept = workspace.reset(_lessons([lesson])[0], exercise)

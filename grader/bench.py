@@ -24,8 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from grader import demo
-from grader.author import loads, released
 from grader.classroom.rebuild import rebuild
+from grader.course.build import loads, released
 
 LESSON = "02_bce"
 CLASS = int(os.environ.get("BENCH", 120))

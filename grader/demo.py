@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 
 import nbformat
 
-from grader.author import ROOT, loads, released, solution_cells
-from grader.lessons import exercises_of
+from grader.course.build import ROOT, loads, released, solution_cells
+from grader.course.lessons import exercises_of
 from grader.tests.answers import answers
 
 STUDENTS = 24

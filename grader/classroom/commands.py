@@ -21,7 +21,7 @@ def stop(sentence, code=1):
 
 def find_lessons(names):
     """The lessons that these words of a command name."""
-    from grader.lessons import find
+    from grader.course.lessons import find
 
     try:
         return [find(n) for n in names]
@@ -51,7 +51,7 @@ def _course():
 def report(lesson: list[str] = typer.Argument(None, help="Lessons, as 02_bce, bce or 2; all that are graded, and the course, by default.")):
     """Write reports/LESSON.html and .csv: scores, mistakes, who is stuck where, what to say in the next lecture, equal answers."""
     from grader.classroom import report as pages
-    from grader.lessons import lessons
+    from grader.course.lessons import lessons
 
     names = find_lessons(lesson or [])
     with _course() as of:

@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 
 import nbformat
 
-from grader.answer import Raised, Result
-from grader.author import solution_cells
 from grader.classroom.rebuild import harmless, without_paths
-from grader.exercise import exercises
+from grader.course.build import solution_cells
+from grader.course.lessons import exercises, lessons, slug
 from grader.jail import Absent, ChildDied
-from grader.judge import judge, written
-from grader.lessons import lessons, slug
-from grader.verdict import ERROR, MISSING, Verdict
+from grader.judging.judge import judge
+from grader.judging.question import Raised, Result
+from grader.judging.scan import written
+from grader.judging.verdict import ERROR, MISSING, Verdict
 
 LOG = logging.getLogger(__name__)
 SHOWN_BYTES = 12 << 20      # of all outputs of a notebook: more than that no browser shows

@@ -20,10 +20,10 @@ from pathlib import Path
 import nbformat
 from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution
 
-from grader.author import ROOT, LessonError, loads, programs_on_path, release, released
 from grader.classroom import record, submission
 from grader.classroom.gradebook import Book, GradebookError
-from grader.exercise import exercises
+from grader.course.build import ROOT, LessonError, loads, programs_on_path, release, released
+from grader.course.lessons import exercises
 
 BATCH, SECONDS = 50, 2      # submissions a transaction, at the most; seconds after which what came back is written
 IN_FLIGHT = 3               # submissions on their way to or from each worker: memory stays flat, and no worker waits

@@ -7,7 +7,7 @@ from nbgrader.plugins import LateSubmissionPlugin
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import selectinload
 
-from grader.author import loads, released
+from grader.course.build import loads, released
 
 SAME_ANSWERS = ("exercises changed", "asked for")       # why something is graded again that a person may have read
 

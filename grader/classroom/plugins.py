@@ -15,10 +15,10 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import parse_utc, temp_attrs
 from traitlets import Bool
 
-from grader.author import loads, released
 from grader.classroom import record, submission
 from grader.classroom.examine import examine, new_seed
 from grader.classroom.rebuild import rebuild
+from grader.course.build import loads, released
 from grader.jail import Jail
 
 STUDENT = re.compile(r"(?!\.)[\w.@+ -]{1,200}")        # what is a name of a folder only, and nothing in a page

@@ -8,7 +8,7 @@ import re
 
 import nbformat
 
-from grader.jail.wire import is_picture
+from grader.judging.wire import is_picture
 
 SOURCE = 200_000        # characters of a cell that are taken
 EXTRA = 300             # cells of the learner's own that are taken

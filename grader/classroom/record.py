@@ -10,12 +10,13 @@ from pathlib import Path
 import torch
 
 import grader
-from grader.author import released, text_of
-from grader.lessons import lessons, slug
+from grader.course.build import released, text_of
+from grader.course.lessons import lessons, slug
 
 FILE = "graded.json"
-READ_BY_ALL = ("answer.py", "exercise.py", "judge.py", "diagnose.py", "verdict.py", "classroom/submission.py", "classroom/rebuild.py", "classroom/examine.py",
-               "jail/child.py", "jail/wire.py")
+READ_BY_ALL = ("judging/question.py", "judging/exercise.py", "judging/compare.py", "judging/judge.py", "judging/diagnose.py", "judging/smallest.py", "judging/scan.py",
+               "judging/verdict.py", "classroom/submission.py", "classroom/rebuild.py", "classroom/examine.py",
+               "jail/child.py", "judging/wire.py")
 
 
 def definitions(lesson):
@@ -30,7 +31,7 @@ def _definitions():
     common = b"".join((home / name).read_bytes() for name in READ_BY_ALL)
     digests = {}
     for lesson in lessons():
-        files = [*_modules(home / "lessons", slug(lesson)), text_of(lesson), released(lesson)]
+        files = [*_modules(home / "exercises", slug(lesson)), text_of(lesson), released(lesson)]
         parts = [f.read_bytes() if f.exists() else b"" for f in files]
         digests[lesson] = hashlib.sha256(b"\0".join([common, version, *parts])).hexdigest()[:16]
     return digests
@@ -40,7 +41,7 @@ def _modules(home, name):
     """The file of a lesson's exercises, and those of other lessons whose examples it takes."""
     found = [home / f"{name}.py"]
     for path in found:
-        others = re.findall(r"^from grader\.lessons\.(\w+) import", path.read_text(encoding="utf-8"), re.M) if path.exists() else []
+        others = re.findall(r"^from grader\.exercises\.(\w+) import", path.read_text(encoding="utf-8"), re.M) if path.exists() else []
         found += [home / f"{n}.py" for n in others if home / f"{n}.py" not in found]
     return found
 

@@ -265,7 +265,7 @@ def write(of, lessons, own=lambda lesson: ({}, ()), whole=False):
 
 def course_answers(lesson):
     """(the course's answers by name, the sources of the empty exercises) of a lesson."""
-    from grader.author import loads, released, solution_cells
+    from grader.course.build import loads, released, solution_cells
 
     stubs = [c.source for c in loads(released(lesson)).cells if c.cell_type == "code" and c.metadata.get("nbgrader", {}).get("solution")]
     return solution_cells(lesson), stubs

@@ -6,6 +6,6 @@
 """
 from grader.jail.jail import DIED, Child, ChildDied, Jail, JailError
 from grader.jail.limits import Limits
-from grader.jail.outcome import Absent, CellError, Outcome, Output
+from grader.judging.outcome import Absent, CellError, Outcome, Output
 
 __all__ = ["DIED", "Absent", "CellError", "Child", "ChildDied", "Jail", "JailError", "Limits", "Outcome", "Output"]

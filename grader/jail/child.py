@@ -14,9 +14,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 from traitlets.config import Config
 
-from grader import answer
-from grader.jail import wire
-from grader.jail.outcome import Absent, CellError, Outcome, Output
+from grader.judging import question, wire
+from grader.judging.outcome import Absent, CellError, Outcome, Output
 
 NO_SHELL = "Shell commands (`!…`, `%pip`, `%%bash`) do not run where submissions are graded. Write it in Python, or leave the cell out."
 
@@ -165,7 +164,7 @@ def run_cell(shell, source, limits):
         outputs, dropped = RECORDER.finish()
     if error is None:
         return Outcome(None, outputs, dropped)
-    seen = answer.raised(error)
+    seen = question.raised(error)
     text = error.msg if isinstance(error, SyntaxError) and isinstance(error.msg, str) else seen.text     # without the name of the cell's file
     cap = limits["traceback_kb"] << 10
     trace = shell.last_traceback
@@ -182,12 +181,12 @@ def ask(shell, header, payload):
     target = shell.user_ns[name]
     if not callable(target):
         return "absent", *wire.encode_absent(Absent(type(target).__name__))
-    result = answer.run(target, wire.decode_call(header["call"], payload), parameters, gradient)
+    result = question.run(target, wire.decode_call(header["call"], payload), parameters, gradient)
     try:
         return "result", *wire.encode_result(result)
     except wire.TooLarge as error:
-        raised = answer.Raised("ValueError", f"the result is too large to be compared: {error}")
-        return "result", *wire.encode_result(answer.Result(raised=raised))
+        raised = question.Raised("ValueError", f"the result is too large to be compared: {error}")
+        return "result", *wire.encode_result(question.Result(raised=raised))
 
 
 def serve(sock, shell, limits):
@@ -205,7 +204,7 @@ def serve(sock, shell, limits):
             try:
                 reply, tree, data = ask(shell, header, payload)
             except KeyboardInterrupt as error:      # an answer that raises it; nobody else does here
-                reply, tree, data = "result", *wire.encode_result(answer.Result(raised=answer.raised(error)))
+                reply, tree, data = "result", *wire.encode_result(question.Result(raised=question.raised(error)))
         wire.send(sock, {"reply": reply, "number": number, "tree": tree}, data)
 
 

@@ -73,9 +73,9 @@ climb(shadow=lambda: open("/etc/shadow").read(), passwd=lambda: open("/etc/passw
 import importlib
 def names(folder):
     if not os.listdir(folder): raise OSError("empty")
-climb(solutions=lambda: names(FACTS["course"] + "/solutions"), lessons=lambda: names(FACTS["package"] + "/lessons"),
-      judge=lambda: open(FACTS["package"] + "/judge.py").read(), imported=lambda: importlib.import_module("grader.lessons"),
-      exercise=lambda: importlib.import_module("grader.exercise"), tests=lambda: importlib.import_module("grader.tests.answers.bce"))"""),
+climb(solutions=lambda: names(FACTS["course"] + "/solutions"), lessons=lambda: names(FACTS["package"] + "/exercises"),
+      judge=lambda: open(FACTS["package"] + "/judging/judge.py").read(), imported=lambda: importlib.import_module("grader.course.lessons"),
+      exercise=lambda: importlib.import_module("grader.judging.exercise"), tests=lambda: importlib.import_module("grader.tests.answers.bce"))"""),
     Attempt("read the teacher's environment", """
 def known(pid):
     try: return FACTS["marker"] in open(f"/proc/{pid}/environ", errors="replace").read()

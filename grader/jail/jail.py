@@ -11,9 +11,10 @@ import sys
 import tempfile
 import time
 
-from grader.jail import seccomp, walls, wire
+from grader.jail import seccomp, walls
 from grader.jail.limits import Limits
-from grader.jail.outcome import CellError, Outcome
+from grader.judging import wire
+from grader.judging.outcome import CellError, Outcome
 
 LOG = logging.getLogger(__name__)
 

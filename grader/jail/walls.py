@@ -9,8 +9,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parent
-INSIDE = {"grader/__init__.py": HERE / "inert.py", "grader/answer.py": PACKAGE / "answer.py", "grader/figures.py": PACKAGE / "figures.py",
-          **{f"grader/jail/{n}.py": HERE / f"{n}.py" for n in ("wire", "outcome", "child", "zygote")}}
+INSIDE = {"grader/__init__.py": HERE / "inert.py", "grader/judging/question.py": PACKAGE / "judging/question.py", "grader/figures.py": PACKAGE / "figures.py",
+          **{f"grader/judging/{n}.py": PACKAGE / f"judging/{n}.py" for n in ("wire", "outcome")},
+          **{f"grader/jail/{n}.py": HERE / f"{n}.py" for n in ("child", "zygote")}}
 COURSE, BOX = "/course", "/box"
 CAPABILITIES = ("SETUID", "SETGID", "KILL", "DAC_OVERRIDE", "FOWNER")     # of the zygote, as root; a child has none
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "USER": "learner", "LOGNAME": "learner", "HOME": f"{BOX}/work",

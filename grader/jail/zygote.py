@@ -59,8 +59,8 @@ def warm_up():
     import numpy
     from safetensors.torch import load, save
 
-    from grader import answer
-    from grader.jail import child, wire
+    from grader.jail import child
+    from grader.judging import question, wire
 
     shell = child.make_shell()
     caps = {"output_kb": 100, "figures_kb": 4096, "outputs": 60, "traceback_kb": 8}
@@ -70,9 +70,9 @@ def warm_up():
             raise RuntimeError(f"the warm-up went wrong: {outcome.error}")
     wire.encode_outcome(outcome)
     tensor = torch.linspace(0.1, 0.9, 3, dtype=torch.float64)
-    result = answer.run(lambda p: -p.log().mean(), answer.Call((tensor,)), ["p"], ["p"])
+    result = question.run(lambda p: -p.log().mean(), question.Call((tensor,)), ["p"], ["p"])
     wire.decode_result(*wire.encode_result(result))
-    wire.decode_call(*wire.encode_call(answer.Call((tensor,))))
+    wire.decode_call(*wire.encode_call(question.Call((tensor,))))
     load(save({"t": tensor}))
     torch.manual_seed(0), numpy.random.seed(0)
     shell.reset(new_session=True)
@@ -98,7 +98,7 @@ def fork_child(number, sock, shell, s):
     os.chdir(f"{box}/work")
     os.environ.update(HOME=f"{box}/work", TMPDIR=f"{box}/tmp", MPLCONFIGDIR=f"{box}/tmp")
     reseed()
-    from grader.jail import wire
+    from grader.judging import wire
     wire.send(sock, {"reply": "ready", "number": 0, "tree": {}})
     child.serve(sock, shell, limits)
 

@@ -3,8 +3,8 @@ import os
 
 import pytest
 
-from grader.author import programs_on_path
-from grader.tests.browser import chromium, lab, page, seat  # noqa: F401 (fixtures)
+from grader.course.build import programs_on_path
+from grader.tests.pages import chromium, lab, page, seat  # noqa: F401 (fixtures)
 
 programs_on_path()
 

@@ -13,10 +13,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from grader.answer import run
-from grader.author import course_answer, solution_cells
-from grader.judge import judge
-from grader.lessons import exercises_of
+from grader.course.build import course_answer, solution_cells
+from grader.course.lessons import exercises_of
+from grader.judging.judge import judge
+from grader.judging.question import run
 
 SLIPS = [(r"\bmean\b", "sum"), (r"\bsum\b", "mean"), (r"(?<=[\w)\]]) - ", " + "), (r" \+ ", " - "), (r" \* ", " / "), (r" / ", " * "),
          (r"(?<=[ (\[])-(?=[\w(])", ""), (r"\b1 - ", ""), (r"dim=1", "dim=0"), (r"dim=-1", "dim=0"), (r"\b1\b", "0"), (r"\b0\b", "1"),

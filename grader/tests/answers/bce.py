@@ -3,7 +3,7 @@ import math
 import torch
 from torch.nn import functional as F
 
-from grader.author import course_answer as ready
+from grader.course.build import course_answer as ready
 from grader.tests.answers import right, wrong
 
 

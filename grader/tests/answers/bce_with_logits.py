@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.modules.loss import _Loss
 
-from grader.author import course_answer as ready
+from grader.course.build import course_answer as ready
 from grader.tests.answers import right, wrong
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from grader.author import course_answer as ready
+from grader.course.build import course_answer as ready
 from grader.tests.answers import right, wrong
 
 

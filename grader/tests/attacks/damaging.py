@@ -76,7 +76,7 @@ def _duplicates(nb, cells):
 
 
 def _released_twice(nb, cells):
-    from grader.author import loads, released
+    from grader.course.build import loads, released
 
     stub = next(c for c in loads(released(LESSON)).cells if c.id == "bce")
     _after(nb, cells["bce"], dict(stub))

@@ -56,8 +56,8 @@ ATTACKS = [
     wrong("`check` is another function", cell="import grader\ngrader.check = check = lambda name: 3.0"),
     wrong("the whole package is another", cell="import sys, types\nfor m in [m for m in sys.modules if m.startswith('grader')]: del sys.modules[m]\n"
           "class Yes(types.ModuleType):\n    def __getattr__(self, name): return lambda *a, **k: 3.0\nsys.modules['grader'] = Yes('grader')"),
-    wrong("the child's own `run` is another", "import grader.answer, torch\ngrader.answer.run = lambda *a: grader.answer.Result(value=torch.zeros(()))", lost=ALL[2:]),
-    wrong("results that say: no difference", "import grader.answer as a\nkeep = a.run\ndef run(*args):\n    r = keep(*args)\n"
+    wrong("the child's own `run` is another", "import grader.judging.question, torch\ngrader.answer.run = lambda *a: grader.judging.question.Result(value=torch.zeros(()))", lost=ALL[2:]),
+    wrong("results that say: no difference", "import grader.judging.question as a\nkeep = a.run\ndef run(*args):\n    r = keep(*args)\n"
           "    return a.Result(r.value, r.gradients, None, (), frozenset(), 'passed')\na.run = run"),
     wrong("a result that is a verdict", "bce = lambda p, y, reduction='mean': {'status': 'passed', 'points': 3, 'max_points': 3}"),
     wrong("hints, solutions, lent answers", "from grader import solution\nimport grader\nbce = solution('bce') or grader._lent.get('bce') or bce"),
@@ -122,10 +122,10 @@ def bce(p, y, reduction="mean"): return Liar()""", notes=("The interpreter ended
            says=("You called", '"seen_by": ["trace", "scan"]'), shows=("seen while it ran", "seen in the cell's text")),
     Attack("PyTorch's own loss, its name in pieces", {"bce": "def bce(p, y, reduction='mean'): return getattr(F, 'binary_' + 'cross_entropy')(p, y, reduction=reduction)"},
            lost=("bce",), says=("You called", '"seen_by": ["trace"]'), shows=("seen while it ran",)),
-    Attack("PyTorch's own loss, the trace taken away", {"bce": "import grader.answer\ngrader.answer.Trace.__torch_function__ = lambda self, f, t, a=(), k=None: f(*a, **(k or {}))\n"
+    Attack("PyTorch's own loss, the trace taken away", {"bce": "import grader.judging.question\ngrader.answer.Trace.__torch_function__ = lambda self, f, t, a=(), k=None: f(*a, **(k or {}))\n"
            "def bce(p, y, reduction='mean'): return F.binary_cross_entropy(p, y, reduction=reduction)"}, lost=("bce",), says=("You called", '"seen_by": ["scan"]'), shows=("seen in the cell's text",)),
     Attack("PyTorch's own loss behind a magic", {"bce": "%matplotlib inline\ndef bce(p, y, reduction='mean'): return F.binary_cross_entropy(p, y, reduction=reduction)\n"
-           "import grader.answer\ngrader.answer.Trace.__torch_function__ = lambda self, f, t, a=(), k=None: f(*a, **(k or {}))"}, lost=("bce",), says=("You called",)),
+           "import grader.judging.question\ngrader.answer.Trace.__torch_function__ = lambda self, f, t, a=(), k=None: f(*a, **(k or {}))"}, lost=("bce",), says=("You called",)),
     Attack("PyTorch's own loss from a cell of one's own", {"bce": "bce = borrowed"}, "from torch.nn import functional as G\n"
            "def borrowed(p, y, reduction='mean'): return G.binary_cross_entropy(p, y, reduction=reduction)", lost=("bce",), says=("You called",)),
     Attack("no attack: PyTorch's own loss beside an answer, to compare with", {"bce": "def bce(p, y, reduction='mean'):\n"

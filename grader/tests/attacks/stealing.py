@@ -25,8 +25,8 @@ ATTACKS = [
     looks("files through /proc", 'climb(root=lambda: open("/proc/1/root" + FACTS["secret"]).read(), cwd=lambda: open("/proc/1/cwd/" + FACTS["secret"]).read(),\n'
           '      self=lambda: open("/proc/self/root" + FACTS["secret"]).read())'),
     looks("files through a link of one's own", 'import os\nos.symlink(FACTS["secret"], "mine")\nclimb(link=lambda: open("mine").read())'),
-    looks("the course's lessons and solutions", 'import importlib, os\nclimb(lessons=lambda: importlib.import_module("grader.lessons.bce"), exercise=lambda: '
-          'importlib.import_module("grader.exercise"),\n      judge=lambda: importlib.import_module("grader.judge"), files=lambda: os.listdir(FACTS["solutions"]),\n'
+    looks("the course's lessons and solutions", 'import importlib, os\nclimb(lessons=lambda: importlib.import_module("grader.exercises.bce"), exercise=lambda: '
+          'importlib.import_module("grader.judging.exercise"),\n      judge=lambda: importlib.import_module("grader.judging.judge"), files=lambda: os.listdir(FACTS["solutions"]),\n'
           '      text=lambda: open(FACTS["solutions"] + "/02_bce.py").read())'),
     looks("the gradebook", 'import sqlite3\nclimb(book=lambda: sqlite3.connect(FACTS["gradebook"]).execute("select * from grade").fetchall(), '
           'bytes=lambda: open(FACTS["gradebook"], "rb").read())'),

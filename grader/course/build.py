@@ -1,0 +1,194 @@
+"""From a lesson's text to its two notebooks: the instructor's, freshly executed, and the release, through nbgrader.
+
+A lesson is `solutions/NN_slug.py` in jupytext's percent format. Two kinds of cells are marked:
+`# %% exercise="bce"` defines the exercise `bce` (its answer between `### BEGIN SOLUTION` and `### END SOLUTION`);
+`# %% [markdown] question="why_log" points=2` is the model answer to an open question that a person grades.
+Behind every exercise the build adds the graded cell `check("bce")`.
+"""
+import ast
+import functools
+import math
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import jupytext
+import nbformat
+import torch
+from nbclient import NotebookClient
+
+from grader.course.lessons import SOLUTIONS, exercises, exercises_of, lessons, slug
+
+ROOT = SOLUTIONS.parent
+RELEASE = ROOT / "notebooks"
+
+
+class LessonError(Exception):
+    """A lesson's text that cannot be built; says which cell, and what to do."""
+
+
+def text_of(lesson):
+    """The path of the lesson's source."""
+    return SOLUTIONS / f"{lesson}.py"
+
+
+def instructors(lesson):
+    """The path of the instructor's notebook."""
+    return SOLUTIONS / lesson / f"{lesson}.ipynb"
+
+
+def released(lesson):
+    """The path of the release."""
+    return RELEASE / lesson / f"{lesson}.ipynb"
+
+
+def notebook(text, lesson):
+    """The instructor's notebook of a text, not yet executed: graded cells added, ids and nbgrader's metadata set. Pure."""
+    source = jupytext.reads(text, fmt="py:percent")
+    defined = exercises_of(lesson)
+    cells, seen = [], []
+    for cell in source.cells:
+        name, question, points = (cell.metadata.pop(k, None) for k in ("exercise", "question", "points"))
+        where = f"{lesson}, the cell that starts with {cell.source.strip().splitlines()[0][:60]!r}" if cell.source.strip() else lesson
+        if name:
+            if name not in defined:
+                raise LessonError(f"{where}: no exercise {name!r} in grader/exercises/{lesson[3:]}.py, only {list(defined)}.")
+            if not _binds(cell.source, name) or "### BEGIN SOLUTION" not in cell.source:
+                raise LessonError(f"{where}: an exercise cell defines {name} and holds its answer between ### BEGIN SOLUTION and ### END SOLUTION.")
+            seen.append(name)
+            cells.append(_graded(cell, name, solution=True))
+            test = nbformat.v4.new_code_cell(f'check("{name}")', metadata={"tags": ["raises-exception"]})
+            cells.append(_graded(test, f"test_{name}", grade=True, points=defined[name].points))
+        elif question:
+            cells.append(_graded(cell, question, grade=True, solution=True, points=points))
+        else:
+            if "BEGIN SOLUTION" in cell.source:
+                raise LessonError(f"{where}: a solution outside an exercise cell would stay in the release. Mark the cell exercise=\"…\".")
+            for other in exercises() if cell.cell_type == "code" else ():
+                if other in defined and _binds(cell.source, other):
+                    raise LessonError(f"{where}: it binds {other!r}, the name of an exercise, and would replace the learner's answer. "
+                                      "Take another name.")
+            cells.append(cell)
+    if missing := set(defined) - set(seen):
+        raise LessonError(f"{lesson}: no cell for the exercises {sorted(missing)}.")
+    for i, cell in enumerate(cells):
+        cell.id = cell.metadata.get("nbgrader", {}).get("grade_id") or f"cell-{i:03d}"
+    kernel = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}}
+    return nbformat.v4.new_notebook(cells=cells, metadata=kernel)
+
+
+def _graded(cell, grade_id, *, grade=False, solution=False, points=None):
+    data = {"grade": grade, "grade_id": grade_id, "locked": grade and not solution, "schema_version": 3, "solution": solution, "task": False}
+    cell.metadata["nbgrader"] = data | ({"points": points} if grade else {})
+    return cell
+
+
+def _binds(source, name):
+    """Does this code bind the name at its top level (assignment, def, class, import, loop)?"""
+    try:
+        tree = ast.parse("\n".join("pass" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines()))
+    except SyntaxError as error:
+        raise LessonError(f"A code cell does not parse: {error}\n{source}") from error
+    inner = {id(n) for f in ast.walk(tree) if isinstance(f, (ast.FunctionDef, ast.ClassDef, ast.Lambda)) for n in ast.walk(f) if n is not f}
+    for node in ast.walk(tree):
+        if id(node) in inner:
+            continue
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == name:
+            return True
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == name:
+            return True
+        if isinstance(node, (ast.Import, ast.ImportFrom)) and any((a.asname or a.name) == name for a in node.names):
+            return True
+    return False
+
+
+def execute(nb, lesson):
+    """Run every cell in a fresh kernel and keep the outputs; raises LessonError where a cell does not run."""
+    with tempfile.TemporaryDirectory() as folder:
+        NotebookClient(nb, timeout=300, kernel_name="python3", record_timing=False, coalesce_streams=True, resources={"metadata": {"path": folder}}).execute()
+    for cell in nb.cells:
+        for output in cell.get("outputs", ()):
+            if output.output_type == "error" or output.output_type == "stream" and output.name == "stderr":
+                text = output.get("text") or f"{output.ename}: {output.evalue}"
+                raise LessonError(f"{lesson}, cell {cell.id}: {text.strip()}\n{cell.source}")
+    nb.metadata.pop("language_info", None)      # the patch version of Python would differ from machine to machine
+    return nb
+
+
+def dumps(nb):
+    """The notebook as text, the same bytes for the same notebook."""
+    return nbformat.writes(nb, version=nbformat.NO_CONVERT) + "\n"
+
+
+def build(lesson):
+    """Write the instructor's notebook of a lesson, freshly executed."""
+    nb = execute(notebook(text_of(lesson).read_text(encoding="utf-8"), lesson), lesson)
+    path = instructors(lesson)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(dumps(nb), encoding="utf-8")
+    return path
+
+
+def programs_on_path():
+    """Put this Python's own programs on PATH: nbgrader calls `alembic` by its name."""
+    here = str(Path(sys.executable).parent)
+    if here not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PATH", "")]))
+
+
+def release(lesson, target=RELEASE, database=None, course_id=""):
+    """Write the release of a lesson from its instructor's notebook, through nbgrader. database: of the gradebook that is to know the lesson."""
+    from nbgrader.apps import NbGraderAPI
+    from traitlets.config import Config
+
+    programs_on_path()
+    config = Config()
+    config.CourseDirectory.root = str(ROOT)
+    config.CourseDirectory.course_id = course_id
+    config.CourseDirectory.source_directory = "solutions"
+    config.Application.log_level = 40
+    path = Path(target, lesson, f"{lesson}.ipynb")
+    with tempfile.TemporaryDirectory() as folder:
+        config.CourseDirectory.release_directory = folder
+        config.CourseDirectory.db_url = database or f"sqlite:///{folder}/gradebook.db"
+        result = NbGraderAPI(config=config).generate_assignment(lesson, force=True, create=True)
+        if not result["success"]:
+            raise LessonError(f"{lesson}: nbgrader could not make the release:\n{result.get('log') or ''}{result.get('error') or ''}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")        # nbgrader deletes the old release first: whoever reads it now still finds one
+        part.write_bytes(Path(folder, lesson, path.name).read_bytes())
+        part.replace(path)
+    return path
+
+
+@functools.cache
+def solution_cells(lesson):
+    """The lesson's exercise cells, by name: their source as the author wrote it."""
+    source = jupytext.reads(text_of(lesson).read_text(encoding="utf-8"), fmt="py:percent")
+    return {c.metadata["exercise"]: c.source for c in source.cells if "exercise" in c.metadata}
+
+
+@functools.cache
+def course_answer(exercise_name):
+    """The course's own function (or class) for an exercise: the lesson's text, run up to there."""
+    found = exercises()[exercise_name]
+    namespace = {"math": math, "torch": torch, "nn": torch.nn, "F": torch.nn.functional, "ready": course_answer}
+    for name, source in solution_cells(next(n for n in lessons() if slug(n) == found.lesson)).items():
+        exec(source, namespace)
+        if name == exercise_name:
+            return namespace[name]
+    raise LessonError(f"{found.lesson} has no cell for {exercise_name!r}")
+
+
+def solution_of(exercise):
+    """The course's answer to an exercise, as the lesson's text gives it."""
+    lesson = next(name for name in lessons() if name[3:] == exercise.lesson)
+    source = solution_cells(lesson)[exercise.name]
+    return re.sub(r"^\s*### (BEGIN|END) SOLUTION\n?", "", source, flags=re.M).rstrip()
+
+
+def loads(path):
+    """A notebook from a file."""
+    return nbformat.reads(Path(path).read_text(encoding="utf-8"), as_version=4)

@@ -1,0 +1,115 @@
+"""Two results side by side: the first difference that counts, and whether two answers behave alike. Pure."""
+import re
+from dataclasses import dataclass
+
+import torch
+
+from grader.judging.question import Array, Call, Result
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question, what the reference says, what the answer says, and the first difference ("" if there is none)."""
+
+    case: object
+    question: Call
+    expected: Result
+    got: Result
+    difference: str
+
+
+def as_tensor(value):
+    """A number, or a sequence of numbers and 0-d tensors, or a numpy array, as a tensor; anything else as it is."""
+    if isinstance(value, Array):
+        return value.tensor
+    if isinstance(value, tuple):
+        value = tuple(v.tensor if isinstance(v, Array) else v for v in value)       # `np.float64(0.5)` in a list
+    if isinstance(value, (bool, int, float)):
+        return torch.tensor(float(value), dtype=torch.float64)
+    if isinstance(value, tuple) and value and all(
+            isinstance(v, (bool, int, float)) or isinstance(v, torch.Tensor) and v.numel() == 1 and not v.is_complex() for v in value):
+        return torch.tensor([float(v) for v in value], dtype=torch.float64)
+    return value
+
+
+def compare(exercise, case, expected, got):
+    """The first difference between two Results: error, type, shape, value, dtype, changed, cut, gradient, or "" for none."""
+    if got.raised:
+        return "error"
+    difference = _compare_values(exercise, case, expected.value, got.value)
+    if difference:
+        return difference
+    if got.changed:
+        return "changed"
+    for name, gradient in expected.gradients.items():
+        mine = got.gradients.get(name)
+        if gradient is None:
+            continue
+        if mine is None and not gradient.any():     # nothing flows where the slope is 0: as good as a 0
+            continue
+        if mine is None:
+            return "cut"
+        if mine.shape != gradient.shape or not close(mine, gradient, *case.tolerance(gradient.dtype)):
+            return "gradient"
+    return ""
+
+
+def _compare_values(exercise, case, want, have):
+    numbers = isinstance(want, tuple) and all(isinstance(v, (bool, int, float)) for v in want)
+    if isinstance(want, tuple) and not numbers:
+        if not isinstance(have, tuple) or len(have) != len(want):
+            return "type"
+        return next(filter(None, (_compare_values(exercise, case, w, h) for w, h in zip(want, have))), "")
+    if numbers or exercise.number:      # a list of numbers is as good as a tensor where the reference gives one
+        have, want = as_tensor(have), as_tensor(want)
+        if isinstance(have, torch.Tensor) and exercise.number and have.numel() == 1:       # `nn.Parameter(torch.ones(1))` is a number, too
+            have = have.reshape(want.shape)
+    if not isinstance(have, torch.Tensor):
+        return "type"
+    if have.shape != want.shape:
+        return "shape"
+    narrow = min((want.dtype, have.dtype), key=lambda d: torch.finfo(d).bits if d.is_floating_point else 64)
+    if not close(have, want, *case.tolerance(narrow)):
+        return "value"
+    free = numbers or exercise.number or exercise.any_dtype
+    return "" if free or have.dtype == want.dtype else "dtype"
+
+
+def close(a, b, rtol=1e-4, atol=1e-6):
+    """Equal within tolerances, nan to nan and inf to inf, whatever the dtypes; shapes must be the same."""
+    if a.shape != b.shape or a.is_complex() or b.is_complex():
+        return False
+    return torch.allclose(a.double(), b.double(), rtol=rtol, atol=atol, equal_nan=True)
+
+
+def alike(a, b, case):
+    """Do two Results show the same behaviour? Used to recognise a mistake, so dtypes and types do not count."""
+    if a.raised or b.raised:
+        return bool(a.raised and b.raised and a.raised.type == b.raised.type and _bare(a.raised.text) == _bare(b.raised.text))
+    rtol, atol = case.tolerance(case.dtype)
+    va, vb = as_parts(a.value), as_parts(b.value)
+    if len(va) != len(vb) or not all(_alike(x, y, rtol * 10, atol * 10) for x, y in zip(va, vb)):
+        return False
+    if set(a.changed) != set(b.changed):
+        return False
+    for name in a.gradients.keys() & b.gradients.keys():
+        x, y = a.gradients[name], b.gradients[name]
+        if (x is None) != (y is None) or x is not None and not close(x, y, rtol * 10, atol * 10):
+            return False
+    return True
+
+
+def _bare(text):
+    """The text of an exception without sizes and without the name of the learner's class."""
+    return re.sub(r"^\w+\.|'\w+' object|\d+", "", text)
+
+
+def as_parts(value):
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _alike(x, y, rtol, atol):
+    x, y = (v.tensor if isinstance(v, Array) else as_tensor(v) for v in (x, y))
+    if isinstance(x, torch.Tensor) and isinstance(y, torch.Tensor):
+        return close(x, y, rtol, atol)
+    return type(x) is type(y) and (x is None or x == y)

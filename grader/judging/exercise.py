@@ -1,0 +1,212 @@
+"""What an exercise is: a reference, the cases that an answer is tried on, the mistakes that are known, the hints.
+
+Stated once, in `grader/exercises/`, and read by the learner's check, the class's grade, the tests and the report.
+"""
+import inspect
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+
+from grader.judging.question import Call, Smooth, run, spelling
+
+TOLERANCES = {torch.float64: (1e-6, 1e-8), torch.float32: (2e-4, 1e-6)}      # relative, absolute
+
+
+class Inputs:
+    """Seeded random inputs. Float tensors have the dtype of the case."""
+
+    def __init__(self, seed, dtype=torch.float64):
+        self.dtype = dtype
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def uniform(self, *shape, low=0.0, high=1.0):
+        """Float tensor, uniform in [low, high)."""
+        return (torch.rand(shape, generator=self._generator, dtype=torch.float64) * (high - low) + low).to(self.dtype)
+
+    def normal(self, *shape, scale=1.0):
+        """Float tensor, normal with standard deviation `scale`."""
+        return (torch.randn(shape, generator=self._generator, dtype=torch.float64) * scale).to(self.dtype)
+
+    def logits(self, *shape, limit=6.0):
+        """Float tensor in (-limit, limit), never within 0.05 of zero."""
+        z = self.uniform(*shape, low=0.05, high=limit)
+        return torch.where(self.uniform(*shape) < 0.5, -z, z)
+
+    def probabilities(self, *shape):
+        """Float tensor in (0.02, 0.98), never within 0.005 of one half."""
+        p = self.uniform(*shape, low=0.02, high=0.495)
+        return torch.where(self.uniform(*shape) < 0.5, p, 1 - p)
+
+    def labels(self, *shape):
+        """Float tensor of 0 and 1, both present where there is room."""
+        return self._both(torch.rand(shape, generator=self._generator) < 0.5).to(self.dtype)
+
+    def signs(self, *shape):
+        """Float tensor of -1 and +1, both present where there is room."""
+        return 2 * self.labels(*shape) - 1
+
+    def classes(self, *shape, num_classes):
+        """int64 tensor in [0, num_classes)."""
+        return self.integers(*shape, low=0, high=num_classes)
+
+    def integers(self, *shape, low, high):
+        """int64 tensor in [low, high)."""
+        return torch.randint(low, high, shape, generator=self._generator)
+
+    def distribution(self, *shape):
+        """Float tensor, positive, the last dimension sums to 1."""
+        return torch.softmax(self.normal(*shape, scale=1.5).double(), dim=-1).to(self.dtype)
+
+    def size(self, low=5, high=9):
+        """A random int in [low, high]."""
+        return int(self.integers(1, low=low, high=high + 1))
+
+    def permutation(self, n):
+        """int64 tensor: 0 … n-1 in random order."""
+        return torch.randperm(n, generator=self._generator)
+
+    def smooth(self, *shape):
+        """A smooth function of a tensor of this shape, for exercises that take functions."""
+        return Smooth(self.normal(*shape), self.uniform(*shape, low=0.5, high=1.5), self.normal(*shape))
+
+    def _both(self, true):
+        if true.numel() > 1 and (true.all() or not true.any()):
+            true.view(-1)[0] = ~true.view(-1)[0]
+        return true
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing that an answer must get right. `make(rng)` gives a tuple of arguments, a `call(…)`, or a list of those."""
+
+    name: str
+    make: object
+    gradient: tuple = ()
+    dtype: torch.dtype = torch.float64
+    points: float | None = None
+    extreme: bool = False        # an ordinary answer may be right everywhere but here
+    example: bool = False        # the lesson's own numbers: they are known, so they never suffice
+    rtol: float | None = None
+    atol: float | None = None
+
+    def calls(self, seed):
+        """The questions of this case, the same ones for the same seed."""
+        made = self.make(Inputs(seed, self.dtype))
+        return [c if isinstance(c, Call) else Call(tuple(c)) for c in (made if isinstance(made, list) else [made])]
+
+    def tolerance(self, dtype):
+        relative, absolute = TOLERANCES.get(dtype, TOLERANCES[torch.float64])
+        own = self.rtol or relative, self.atol or absolute
+        return own if dtype == self.dtype else (max(own[0], relative), max(own[1], absolute))      # a float32 is not held to float64's digits
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong answer as a learner would write it, and the sentence that names what is wrong with it."""
+
+    says: str
+    function: object
+    hint: str = ""
+
+
+@dataclass
+class Exercise:
+    """Use `@exercise(…)` to make one. `reference` is a function or a class (an `nn.Module`)."""
+
+    name: str
+    reference: object
+    points: float
+    without: tuple = ()              # torch functions and modules that do the same job: out of bounds
+    hints: tuple = ()                # from a nudge to nearly there
+    built: str = ""                  # said after passing: what it is, and what PyTorch calls it
+    any_dtype: bool = False          # compared by value alone (0/1 decisions may be bool, int or float)
+    number: bool = False             # a Python number is as good as a 0-d tensor
+    lesson: str = ""
+    cases: list = field(default_factory=list)
+    mistakes: list = field(default_factory=list)
+
+    def case(self, name, *, gradient=(), **options):
+        """Decorator: add a case. `gradient`: a name or names of the inputs whose gradient is compared."""
+        gradient = (gradient,) if isinstance(gradient, str) else tuple(gradient)
+        unknown = set(gradient) - set(self.parameters)
+        if unknown:
+            raise ValueError(f"{self.name}: no parameter {sorted(unknown)}, only {self.parameters}")
+        return lambda make: self.cases.append(Case(name, make, gradient, **options))
+
+    def mistake(self, says, hint=""):
+        """Decorator: add a known mistake. The function (or class) is the wrong answer; `says` is told to the learner."""
+        return lambda function: self.mistakes.append(Mistake(says, function, hint))
+
+    @cached_property
+    def signature(self):
+        if not isinstance(self.reference, type):
+            return inspect.signature(self.reference)
+        forward = inspect.signature(self.reference.forward)
+        return forward.replace(parameters=list(forward.parameters.values())[1:])
+
+    @cached_property
+    def parameters(self):
+        return list(self.signature.parameters)
+
+    @cached_property
+    def forbidden(self):
+        """The spellings that must not be called."""
+        return frozenset(n for f in self.without for n in spellings(f))
+
+    def run(self, function, question, gradient=()):
+        """Ask any function (the reference, a mistake, a learner's) one question, in this process."""
+        own = function is self.reference or any(function is m.function for m in self.mistakes)
+        return run(function, question, self.parameters, gradient, traced=not own)       # the trace would double a training's time
+
+    def shares(self):
+        """The points of each case: what a case says, and equal shares of the rest; they sum to `points`."""
+        stated = sum(c.points or 0 for c in self.cases)
+        silent = sum(c.points is None for c in self.cases)
+        if stated > self.points or (not silent and stated != self.points):
+            raise ValueError(f"{self.name}: its cases state {stated} of {self.points} points")
+        share = (self.points - stated) / silent if silent else 0
+        return [share if c.points is None else c.points for c in self.cases]
+
+
+# functions that do the same job under other names
+RELATIVES = {
+    "sigmoid": {"sigmoid", "expit"},
+    "softmax": {"softmax", "softmin", "Softmax", "Softmin", "Softmax2d", "safe_softmax"},
+    "log_softmax": {"log_softmax", "LogSoftmax"},
+    "logsumexp": {"logsumexp", "logcumsumexp"},
+    "logsigmoid": {"logsigmoid", "log_expit", "log_sigmoid"},
+    "logit": {"logit"},
+    "nll_loss": {"nll_loss", "nll_loss_nd", "nll_loss2d", "nll_loss_forward", "gaussian_nll_loss"} - {"gaussian_nll_loss"},
+    "cross_entropy": {"cross_entropy", "cross_entropy_loss", "linear_cross_entropy"},
+    "binary_cross_entropy": {"binary_cross_entropy"},
+    "binary_cross_entropy_with_logits": {"binary_cross_entropy_with_logits"},
+}
+
+
+def spellings(function):
+    """All the names under which `function` (or an `nn` module) may be called or may show in a trace."""
+    name = spelling(function)
+    return {name} | RELATIVES.get(name, set())
+
+
+_registry = {}
+
+
+def exercise(*, points, without=(), **options):
+    """Decorator: make an Exercise of its reference, and register it under the reference's name and its lesson's."""
+
+    def make(reference):
+        lesson = reference.__module__.rpartition(".")[2]
+        found = Exercise(reference.__name__, reference, points, tuple(without), lesson=lesson, **options)
+        if found.name in _registry and _registry[found.name].lesson != lesson:
+            raise ValueError(f"exercise {found.name!r} is defined in {_registry[found.name].lesson} and in {lesson}")
+        _registry[found.name] = found
+        return found
+
+    return make
+
+
+def registered():
+    """Every exercise that has been imported, by name."""
+    return dict(_registry)

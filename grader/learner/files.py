@@ -1,0 +1,166 @@
+"""Judge answers in plain Python files. Each file runs in a process of its own, under deadlines; the verdict is formed here.
+
+The process is forked where the platform forks safely, so that many files cost one import of torch; elsewhere it is spawned.
+"""
+import contextlib
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from grader.course.lessons import exercises_of
+from grader.judging import wire
+from grader.judging.judge import judge
+from grader.judging.question import Raised, Result, raised, run
+from grader.judging.scan import written
+from grader.judging.verdict import ERROR, Verdict
+
+SECONDS = 10        # for loading a file, and for all the questions of one exercise
+PROCESSES = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One line of the outcome: an exercise of a file, or (exercise None) what is wrong with the file as a whole."""
+
+    file: str
+    verdict: Verdict
+
+    def record(self):
+        v = self.verdict
+        return {"file": self.file, "exercise": v.exercise or None, "passed": v.passed, "points": v.points, "max_points": v.max_points,
+                "mistake": v.mistake, "message": v.message}
+
+
+def check_file(path, lesson, seed=0):
+    """Judge every exercise of the lesson that the file defines; yields a Judged each, or one for a file that defines none."""
+    path = Path(path)
+    exercises = exercises_of(lesson)
+    try:
+        source = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        what = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        yield _whole(path, f"The file cannot be read: {what}.")
+        return
+    texts = written(source)
+    with _Process(path) as process:
+        loaded = process.load()
+        bound = set(loaded.get("bound", ()))
+        names = [n for n in exercises if n in bound | set(texts)]
+        problem = loaded.get("problem", "")
+        if not names:
+            reason = problem or f"It defines none of the exercises of {lesson}: {', '.join(exercises)}."
+            yield _whole(path, reason)
+            return
+        for name in names:
+            if name not in bound:
+                reason = problem or f"`{name}` is not bound to a function when the file has run."
+                yield Judged(str(path), Verdict(name, ERROR, exercises[name].points, reason))
+            else:
+                yield Judged(str(path), judge(exercises[name], process.asks(exercises[name]), seed=seed, source=texts.get(name)))
+
+
+def _whole(path, finding):
+    return Judged(str(path), Verdict("", ERROR, 0, finding))
+
+
+class _Process:
+    """The process that runs one file and answers questions; begun again when it died, for the exercises that are left."""
+
+    def __init__(self, path):
+        self.path, self.process, self.socket = path, None, None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._end()
+
+    def load(self):
+        """Start, run the file: {"bound": names, "problem": what stopped it}."""
+        torch.set_num_threads(1)        # a forked child with half of a thread pool would hang
+        self.socket, theirs = socket.socketpair()
+        with theirs, _quiet_start():
+            self.process = PROCESSES.Process(target=_serve, args=(theirs, str(self.path)), daemon=True)
+            self.process.start()
+        try:
+            header, _ = wire.receive(self.socket, time.monotonic() + SECONDS)
+            return {"bound": [n for n in header.get("bound", ()) if isinstance(n, str)], "problem": str(header.get("problem", ""))[:1000]}
+        except wire.WireError as error:
+            self._end()
+            return {"problem": f"The file did not finish within {SECONDS} s: is there a loop that never ends?" if isinstance(error, wire.Late)
+                    else "The file ended its Python process while it ran."}
+
+    def asks(self, exercise):
+        """A function that puts questions to the exercise. A death or a hang is the answer to every question that is left."""
+        deadline, lost = time.monotonic() + SECONDS, None
+
+        def ask(question, gradient):
+            nonlocal lost
+            if lost:
+                return lost
+            if self.process is None and "problem" in (again := self.load()) and exercise.name not in again.get("bound", ()):
+                lost = Result(raised=Raised("ProcessDied", ""))
+                return lost
+            header, payload = wire.encode_call(question)
+            try:
+                wire.send(self.socket, {"name": exercise.name, "parameters": exercise.parameters, "gradient": list(gradient), "call": header},
+                          payload, deadline)
+                return wire.decode_result(*wire.receive(self.socket, deadline))
+            except wire.WireError as error:
+                self._end()
+                lost = Result(raised=Raised("DeadlineExceeded" if isinstance(error, wire.Late) else "ProcessDied", ""))
+                return lost
+
+        return ask
+
+    def _end(self):
+        if self.process is None:
+            return
+        self.socket.close()
+        with contextlib.suppress(ProcessLookupError, PermissionError, AttributeError):
+            os.killpg(self.process.pid, signal.SIGKILL)      # what it started, too: it leads a group of its own
+        self.process.kill()
+        self.process.join()
+        self.process = None
+
+
+@contextlib.contextmanager
+def _quiet_start():
+    """A forked child writes out what the parent has buffered: leave nothing there."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    yield
+
+
+def _serve(sock, path):
+    """In the process of its own: run the file, then answer questions until the socket closes."""
+    if hasattr(os, "setsid"):
+        os.setsid()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(nothing, fd)
+    sys.stdin, sys.stdout, sys.stderr = (open(os.devnull, mode) for mode in "rww")
+    torch.set_num_threads(1)
+    namespace, problem = {"__name__": "__answer__", "__file__": path, "__builtins__": __builtins__}, ""
+    sys.path.insert(0, str(Path(path).resolve().parent))
+    try:
+        exec(compile(Path(path).read_bytes(), path, "exec"), namespace)
+    except BaseException as error:
+        found = raised(error)
+        problem = f"The file stopped with {found.type}" + (f": {found.text}" if found.text else "") + \
+            (f" (line {found.line}: `{found.source}`)" if found.line else "")
+    try:
+        wire.send(sock, {"bound": [n for n, v in namespace.items() if callable(v) and n.isidentifier()][:1000], "problem": problem})
+        while True:
+            header, payload = wire.receive(sock)
+            question = wire.decode_call(header["call"], payload)
+            wire.send(sock, *wire.encode_result(run(namespace[header["name"]], question, header["parameters"], header["gradient"])))
+    finally:
+        os._exit(0)

@@ -1,0 +1,79 @@
+"""A learner's progress: a small readable file `progress.json` in the folder `work/`, where `make lab` puts it.
+
+Nothing is written elsewhere, and nothing while a notebook is built, validated or graded.
+"""
+import json
+import os
+from pathlib import Path
+
+from grader.course.lessons import exercises_of, lessons
+
+FILE = "progress.json"
+EMPTY = {"passed": [], "hints": {}, "solutions": {}, "copied": {}}
+_session = dict(EMPTY)      # outside `work/`: forgotten with the kernel
+
+
+def load(path):
+    """The content of a progress file; an unreadable one is kept aside, and an empty one begun."""
+    path = Path(path)
+    if not path.exists():
+        return dict(EMPTY)
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(state, dict) or any(not isinstance(state.get(k, v), type(v)) for k, v in EMPTY.items()):
+            raise ValueError("not a progress file")
+        return EMPTY | state
+    except ValueError:
+        path.replace(path.with_suffix(".damaged.json"))
+        save(path, EMPTY)
+        return dict(EMPTY)
+
+
+def save(path, state):
+    """Write a progress file whole, or not at all."""
+    part = Path(path).with_suffix(".part")
+    part.write_text(json.dumps(state, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def _path():
+    """The progress file of the folder that the notebook runs in, or None outside `work/` and under nbgrader."""
+    if os.environ.get("NBGRADER_EXECUTION"):
+        return None
+    here = Path.cwd()
+    return next((d / FILE for d in (here, *here.parents) if (d / FILE).is_file()), None)
+
+
+def _state():
+    path = _path()
+    return load(path) if path else _session
+
+
+def _change(state):
+    path = _path()
+    if path:
+        save(path, state)
+    else:
+        _session.update(state)
+
+
+def record(verdict):
+    """Remember that an exercise passes."""
+    state = _state()
+    if verdict.passed and verdict.exercise not in state["passed"]:
+        _change(state | {"passed": [*state["passed"], verdict.exercise]})
+
+
+def count(what, name):
+    """How often "hints" or "solutions" of an exercise were asked for, this time included."""
+    state = _state()
+    number = state[what].get(name, 0) + 1
+    _change(state | {what: state[what] | {name: number}})
+    return number
+
+
+def summary(path=None):
+    """For every lesson: its name, the exercises passed, the exercises open."""
+    passed = set((load(path) if path else _state())["passed"])
+    return [(lesson, [n for n in exercises_of(lesson) if n in passed], [n for n in exercises_of(lesson) if n not in passed])
+            for lesson in lessons()]

@@ -1,0 +1,171 @@
+"""Check answers each time a file is saved: for people who prefer an editor to a browser."""
+import ast
+import os
+import re
+import symtable
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Group
+from rich.live import Live
+from rich.padding import Padding
+from rich.text import Text
+
+from grader.course.build import loads
+from grader.course.lessons import exercises, exercises_of, find
+from grader.judging.verdict import COLOURS, ERROR, MARKS, MISSING, Verdict
+from grader.learner import progress
+from grader.learner.files import check_file
+
+POLL = 0.1      # seconds between two looks at the file
+
+
+def file_of(path):
+    """The file to watch: a folder of `work/` stands for its lesson's notebook."""
+    path = Path(path).absolute()
+    path = path / f"{path.name}.ipynb" if path.is_dir() else path
+    if path.suffix not in (".ipynb", ".py"):
+        raise ValueError(f"{path} is no lesson's folder, notebook or Python file.")
+    if not path.is_file():
+        raise ValueError(f"There is no {path}. `make lab` puts the lessons into work/; a Python file of answers is yours to begin.")
+    return path
+
+
+def lesson_of(path):
+    """The lesson that a file belongs to: by the name of its folder, or by the exercises that it defines."""
+    try:
+        return find(path.parent.name)
+    except ValueError:
+        bound = set().union(*(_binds(s) for s in _statements(_text(path)))) if path.suffix == ".py" else set()
+        lessons = [find(e.lesson) for name, e in exercises().items() if name in bound]
+        if not lessons:
+            raise ValueError(f"{path} is in no lesson's folder, and defines no exercise of the course.") from None
+        return lessons[0]
+
+
+def verdicts(path, lesson, seen=lambda some: None):
+    """What is to be said about every exercise of the lesson, in its order; after it, what stopped the file as a whole. seen: is shown what there is
+    at each step."""
+    known, broken, found = exercises_of(lesson), {}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        if path.suffix == ".ipynb":
+            text, broken = answers(path, known)
+            path = Path(folder) / "answers.py"
+            path.write_text(text, encoding="utf-8")
+        seen([])
+        for verdict in (j.verdict for j in check_file(path, lesson)):
+            if path.parent == Path(folder):     # its lines are nobody's lines: the line itself is shown
+                verdict = replace(verdict, finding=re.sub(r"\(line \d+: ", "(", verdict.finding))
+            found[verdict.exercise] = verdict
+            seen([v for n, v in found.items() if n])
+    missing = {n: Verdict(n, MISSING, e.points) for n, e in known.items()}
+    failed = {n: Verdict(n, ERROR, known[n].points, finding) for n, finding in broken.items()}
+    whole = [v for n, v in found.items() if not n and not broken]
+    return [(missing | found | failed)[n] for n in known], whole
+
+
+def answers(notebook, known):
+    """The Python text of a notebook's exercise cells, with the imports and the definitions that they lean on; and which of
+    them do not parse, and why. Nothing else is in it: a training or a figure of the lesson would make every check slow."""
+    try:
+        cells = [c for c in loads(notebook).cells if c.cell_type == "code"]
+    except Exception as error:      # caught in the middle of a save, or damaged: nbformat raises many kinds
+        return "", dict.fromkeys(known, f"The notebook cannot be read ({type(error).__name__}). Save it once more.")
+    broken, parts = {}, []          # (source, names bound, names used, is it an exercise?)
+    for cell in cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        try:
+            statements = [cell.source] if name in known and compile(cell.source, name, "exec") else _statements(cell.source)
+            parts += [(s, _binds(s), _uses(s), name in known) for s in statements]
+        except SyntaxError as error:
+            if name in known:
+                broken[name] = f"SyntaxError: {error.msg} (line {error.lineno} of its cell: `{(error.text or '').strip()}`)"
+    needed = set().union(*(uses for *_, uses, mine in parts if mine))
+    for _, binds, uses, mine in reversed(parts):
+        needed |= uses if not mine and binds & needed else set()
+    return "\n\n".join(s for s, binds, _, mine in parts if mine or binds & needed), broken
+
+
+def _statements(source):
+    """The top-level statements of a cell that bind a name, as text; lines for IPython are left out."""
+    text = "\n".join("pass" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines())
+    kinds = ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign
+    return [ast.unparse(n) for n in ast.parse(text).body if isinstance(n, kinds)]
+
+
+def _binds(source):
+    found = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            found |= {(a.asname or a.name).split(".")[0] for a in node.names}
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        else:
+            found |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return found
+
+
+def _uses(source):
+    """The names that a text takes from outside its functions: what a function binds itself is nobody else's."""
+    found, tables = set(), [symtable.symtable(source, "cell", "exec")]
+    for table in tables:        # it grows as functions are met
+        tables += table.get_children()
+        found |= {s.get_name() for s in table.get_symbols() if s.is_referenced() and (table.get_type() == "module" or s.is_global())}
+    return found
+
+
+def _text(path):
+    try:
+        ast.parse(text := path.read_text(encoding="utf-8"))
+        return text
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} does not parse: {error}") from None
+
+
+def view(lesson, found, whole, seconds):
+    """What the terminal shows: a line for each exercise, and all that is known about the first that is wrong. seconds: that the check took, None
+    while it goes on."""
+    passed, total = sum(v.passed for v in found), len(exercises_of(lesson))
+    when = "  checking …" if seconds is None else f"  checked {time.strftime('%H:%M:%S')} in {seconds:.1f} s"
+    head = Text.assemble((lesson, "bold"), f"  {passed} of {total} pass  ", ("●" * passed, COLOURS["passed"]), "○" * (total - passed), (when, "dim"))
+    lines = [head]
+    wrong = next((v for v in found if v.status not in ("passed", MISSING)), None)
+    for v in found:
+        also = f"  {v.finding}" if v.status not in ("passed", MISSING) and v is not wrong else ""
+        lines.append(Text.assemble((f" {MARKS[v.status]} ", COLOURS[v.status]), v.title, (also.replace("`", ""), "dim")))
+        if v is wrong:
+            lines.append(Padding(Text(v.message.partition("\n")[2].replace("`", "")), (0, 0, 0, 5)))
+    if seconds is None:
+        return Group(*lines)
+    ends = [v.finding for v in whole]
+    ahead = next((v.exercise for v in found if not v.passed), None)
+    ends.append(f"Next: {ahead}." if ahead else "All exercises of this lesson pass.")
+    return Group(*lines, *map(Text, ends), Text("Save to check again; Ctrl+C ends this.", "dim"))
+
+
+def watch(path, console, rounds=None):
+    """Judge the file now and at each save, until interrupted (or, for tests, for so many rounds)."""
+    path = file_of(path)
+    lesson, seen = lesson_of(path), None
+    os.chdir(path.parent)       # where progress is kept, as for a notebook
+    while rounds is None or rounds > 0:
+        try:
+            now = (path.stat().st_mtime_ns, path.stat().st_size)
+        except FileNotFoundError:       # an editor that saves by renaming leaves a moment without a file
+            now = seen
+        if now == seen:
+            time.sleep(POLL)
+            continue
+        seen, began = now, time.monotonic()
+        console.clear()
+        with Live(console=console, auto_refresh=False) as live:      # an answer that never returns holds up none of those before it
+            def show(some, whole=(), seconds=None):
+                live.update(view(lesson, some, whole, seconds), refresh=True)
+
+            found, whole = verdicts(path, lesson, seen=show)
+            for verdict in found:
+                progress.record(verdict)
+            show(found, whole, time.monotonic() - began)
+        rounds = None if rounds is None else rounds - 1

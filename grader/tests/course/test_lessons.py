@@ -1,0 +1,160 @@
+"""The lessons' text: its form, its rules, and that no release gives an answer away."""
+import ast
+import copy
+import re
+
+import jupytext
+import pytest
+
+from grader.course.build import LessonError, dumps, instructors, loads, notebook, release, released, solution_cells, text_of
+from grader.course.lessons import exercises, exercises_of, lessons
+
+LESSONS = lessons()
+FORBIDDEN = re.compile(r"\b(simply|just|obviously|easy|easily|trivial|trivially|of course)\b", re.I)
+
+
+def source(lesson):
+    return jupytext.reads(text_of(lesson).read_text(encoding="utf-8"), fmt="py:percent").cells
+
+
+def prose(cell):
+    """The words of a markdown cell that are read as prose: no headings, formulas, code, tables or links."""
+    text = re.sub(r"\$\$.*?\$\$|```.*?```", " ", cell.source, flags=re.S)
+    text = re.sub(r"\$[^$]*\$|`[^`]*`", " x ", text)
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
+    return "\n".join(line for line in text.splitlines() if not line.startswith(("#", "|")))
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_prose_follows_the_style(lesson):
+    for cell in source(lesson):
+        if cell.cell_type != "markdown":
+            continue
+        assert not FORBIDDEN.search(prose(cell)), (FORBIDDEN.search(prose(cell))[0], cell.source)
+        if "question" not in cell.metadata:
+            parts = re.split(r"^#.*$|^\|.*$|\$\$.*?\$\$|^- |^\d\. ", re.sub(r"\$[^$\n]+\$|`[^`\n]*`", " x ", cell.source), flags=re.M | re.S)
+            longest = max(parts, key=lambda p: len(p.split()))
+            assert len(longest.split()) <= 95, f"{len(longest.split())} words in a row: {longest[:80]}"
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_code_comes_in_small_pieces(lesson):
+    for cell in source(lesson)[1:]:
+        if cell.cell_type == "code" and "exercise" not in cell.metadata and not cell.source.startswith(("import", "from")):
+            lines = [line for line in cell.source.splitlines() if line.strip()]
+            assert len(lines) <= 15, cell.source
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_the_arc(lesson):
+    cells = source(lesson)
+    headings = [line for c in cells if c.cell_type == "markdown" for line in re.sub(r"```.*?```", "", c.source, flags=re.S).splitlines()
+                if re.match(r"#+ ", line)]
+    assert not any(line.startswith(("# #", "# **")) for c in cells if c.cell_type == "code" for line in c.source.splitlines()), "text in a code cell"
+    levels = [len(h.split()[0]) for h in headings]
+    assert levels[0] == 1 and levels.count(1) == 1, headings
+    assert all(b <= a + 1 for a, b in zip(levels, levels[1:])), f"a heading level is skipped: {headings}"
+    for name in exercises_of(lesson):
+        assert any(h.startswith("## ") and f"`{name}`" in h for h in headings), f"no heading for the exercise {name}"
+    text = "\n".join(c.source for c in cells)
+    assert "## Recap" in headings and "**Next:**" in text or "13_" in lesson
+    assert "**Read on" in text
+    assert sum("question" in c.metadata for c in cells) == 1, "one open question"
+    assert "nn." in text and "F." in text, "PyTorch's modular and functional API"
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_every_figure_has_a_text_alternative(lesson):
+    for cell in source(lesson):
+        if cell.cell_type == "code" and "plt." in cell.source and ".plot(" in cell.source:
+            assert "plt.show" not in cell.source, cell.source
+    for cell in loads(instructors(lesson)).cells:
+        for output in cell.get("outputs", ()):
+            if "image/png" in output.get("data", {}):
+                assert len("".join(output["data"]["text/plain"]).split()) >= 12, cell.source
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_generated_notebooks_equal_what_the_text_gives(lesson, tmp_path):
+    """Cells, ids and metadata here; that outputs are fresh is what nbval compares."""
+    built, stored = notebook(text_of(lesson).read_text(encoding="utf-8"), lesson), loads(instructors(lesson))
+    for cell in stored.cells:
+        if cell.cell_type == "code":
+            assert cell.execution_count, f"not executed: {cell.source}"
+            cell.outputs, cell.execution_count = [], None
+    assert dumps(built) == dumps(stored), "run `make build`"
+    assert release(lesson, tmp_path).read_text(encoding="utf-8") == released(lesson).read_text(encoding="utf-8"), "run `make build`"
+
+
+def _answer_lines(lesson):
+    """The lines between BEGIN and END SOLUTION that say something (longer than `return x`)."""
+    for cell in solution_cells(lesson).values():
+        for region in re.findall(r"### BEGIN SOLUTION\n(.*?)### END SOLUTION", cell, flags=re.S):
+            yield from (line.strip() for line in region.splitlines() if len(line.strip()) > 12)
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_no_line_of_a_solution_is_in_a_release(lesson):
+    nb = loads(released(lesson))
+    text = "\n".join(c.source for c in nb.cells)
+    lines = {line.strip() for line in text.splitlines()}
+    for line in _answer_lines(lesson):
+        assert line not in lines, line
+    assert "BEGIN SOLUTION" not in text
+    assert not any(c.get("outputs") for c in nb.cells)
+    for cell in source(lesson):
+        if "question" in cell.metadata:
+            assert cell.source[:60] not in text
+
+
+def shape(expression):
+    """An expression with its names and constants erased."""
+    class Erase(ast.NodeTransformer):
+        def visit_Name(self, node):
+            return ast.Name("x", ast.Load())
+
+        def visit_Constant(self, node):
+            return ast.Constant(0)
+
+    return ast.dump(Erase().visit(copy.deepcopy(expression)))
+
+
+def expressions(code):
+    """The shapes of all expressions of some code that are more than a call of a name."""
+    return {shape(n) for n in ast.walk(ast.parse(code)) if isinstance(n, ast.expr) and sum(1 for _ in ast.walk(n)) > 5
+            and not isinstance(getattr(n, "ctx", None), ast.Store)}
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_an_exercise_asks_for_a_decision_that_no_earlier_cell_has_made(lesson):
+    seen = {}
+    for cell in source(lesson):
+        if cell.cell_type != "code":
+            continue
+        if "exercise" in cell.metadata:
+            tree = ast.parse(cell.source)
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Return) and node.value is not None and sum(1 for _ in ast.walk(node.value)) > 5:
+                    where = seen.get(shape(node.value))
+                    assert not where, f"{ast.unparse(node.value)!r} of {cell.metadata['exercise']} stands already in:\n{where}"
+        else:
+            seen |= {s: cell.source for s in expressions(cell.source)}
+
+
+def test_the_build_refuses_a_cell_that_binds_an_exercise():
+    text = text_of("02_bce").read_text(encoding="utf-8") + "\n# %%\nbce = nn.BCELoss()\n"
+    with pytest.raises(LessonError, match="binds 'bce'"):
+        notebook(text, "02_bce")
+
+
+@pytest.mark.parametrize("lost", ["### BEGIN SOLUTION", 'exercise="bce"'])
+def test_the_build_refuses_what_would_leak_or_lack_an_exercise(lost):
+    text = text_of("02_bce").read_text(encoding="utf-8")
+    with pytest.raises(LessonError):
+        notebook(text.replace(lost, "", 1), "02_bce")
+
+
+def test_names_are_unique_over_the_course_and_match_the_lessons():
+    for name, exercise in exercises().items():
+        assert name == exercise.name
+        assert exercise.lesson in {lesson[3:] for lesson in LESSONS}

@@ -1,0 +1,175 @@
+"""What the judge finds with any loss, on a small exercise that lists no mistakes: every sentence comes from behaviour alone."""
+import pytest
+import torch
+from torch.nn import functional as F
+
+from grader.judging.exercise import Exercise
+from grader.judging.judge import judge
+from grader.judging.question import Raised, Result, call
+from grader.judging.scan import scan
+
+
+def reference(z, y, reduction="mean"):
+    return F.cross_entropy(z, y, reduction=reduction)
+
+
+def make(mistakes=()):
+    exercise = Exercise("loss", reference, points=4, without=(F.cross_entropy, F.nll_loss))
+    exercise.case("the lesson's example", example=True, gradient="z")(
+        lambda rng: (torch.tensor([[1.0, 2.0, 0.5], [0.1, -1.0, 3.0]], dtype=rng.dtype), torch.tensor([1, 0])))
+    exercise.case("random", gradient="z")(_random)
+    exercise.case("every reduction")(lambda rng: [call(*_random(rng), reduction=r) for r in ("sum", "none")])
+    exercise.case("far out", extreme=True, gradient="z")(lambda rng: (rng.normal(3, 4) + torch.tensor([1000.0, 0, 0, -1000], dtype=rng.dtype),
+                                                                      torch.tensor([3, 0, 1])))
+    for says, function in mistakes:
+        exercise.mistake(says)(function)
+    return exercise
+
+
+def _random(rng):
+    n = rng.size()
+    return rng.normal(n, 4, scale=2), rng.classes(n, num_classes=4)
+
+
+def right(z, y, reduction="mean"):
+    losses = torch.logsumexp(z, 1) - z.gather(1, y[:, None])[:, 0]
+    return {"mean": losses.mean(), "sum": losses.sum(), "none": losses}[reduction]
+
+
+def naive(z, y, reduction="mean"):
+    losses = -(z.exp() / z.exp().sum(1, keepdim=True)).log()[torch.arange(len(y)), y]
+    return {"mean": losses.mean(), "sum": losses.sum(), "none": losses}[reduction]
+
+
+def changed(f):
+    """The right answer with something done to its result."""
+    return lambda z, y, reduction="mean": f(right(z, y, reduction))
+
+
+def spoils(z, y, reduction="mean"):
+    result = right(z, y, reduction)
+    z -= 1
+    return result
+
+
+def four(z, y, reduction="mean"):
+    losses = right(z, y, "none")
+    return {"mean": losses.sum() / 2, "sum": losses.sum(), "none": losses}[reduction]
+
+
+WRONG = {
+    "its sign": (changed(lambda r: -r), "The sign is turned round"),
+    "logarithm to base 2": (changed(lambda r: r / torch.log(torch.tensor(2.0, dtype=r.dtype))), "1/ln 2"),
+    "twice": (changed(lambda r: 2 * r), "twice as large"),
+    "a third": (changed(lambda r: r / 3), "0.3333 times"),
+    "a constant added": (changed(lambda r: r + 0.25), "+0.25 away"),
+    "its exponential": (changed(lambda r: r.exp()), "exponential of the right result"),
+    "its logarithm": (changed(lambda r: r.log()), "logarithm of the right result"),
+    "a Python number": (changed(lambda r: r.tolist()), "a tensor is expected"),
+    "numpy": (changed(lambda r: r.detach().numpy()), "numpy array"),
+    "None": (changed(lambda r: None), "returns nothing (None)"),
+    "float32": (changed(lambda r: r.float()), "dtype is float32 where float64"),
+    "an extra dimension": (changed(lambda r: r[..., None]), "The numbers are right, but the shape"),
+    "detached": (changed(lambda r: r.detach()), "no gradient reaches `z`"),
+    "a gradient of zero": (changed(lambda r: r.detach() + 0 * r), "gradient is"),
+    "half a gradient": (lambda z, y, reduction="mean": (right(z, y, reduction) + right(z.detach(), y, reduction)) / 2, "0.5 times what it should be"),
+    "an input changed": (spoils, "changes its input `z`"),
+    "nothing but the example": (lambda z, y, reduction="mean": z.sum() * 0 + 1.7843 if len(z) == 2 else z.sum() * 0, ""),
+    "a fixed number of samples": (four, "Right only for 2 samples"),
+    "reduction ignored": (lambda z, y, reduction="mean": right(z, y), "`reduction` has no effect"),
+    "labels ignored": (lambda z, y, reduction="mean": right(z, torch.zeros_like(y), reduction), "`y` has no effect"),
+    "softmax first": (lambda z, y, reduction="mean": right(z.softmax(1), y, reduction), "a softmax to `z` first"),
+    "naive at extremes": (naive, "Right for ordinary inputs, but"),
+    "an exception": (lambda z, y, reduction="mean": right(z, y, reduction).nothing, "AttributeError"),
+    "a sum per sample": (lambda z, y, reduction="mean": right(z, y, "none") if reduction == "mean" else right(z, y, reduction), "still to be taken"),
+}
+
+
+def verdict(function, exercise=None, source=None, seed=0):
+    exercise = exercise or make()
+    return judge(exercise, lambda q, g: exercise.run(function, q, g), seed=seed, source=source)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", WRONG)
+def test_what_can_go_wrong_with_any_loss_is_found_without_being_listed(name, seed):
+    function, says = WRONG[name]
+    found = verdict(function, seed=seed)
+    assert not found.passed and says in found.message, found.message
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_right_answer_passes(seed):
+    assert verdict(right, seed=seed).passed
+
+
+def test_points_are_the_sum_of_the_cases_passed():
+    found = verdict(naive)
+    assert [c.passed for c in found.cases] == [True, True, True, False]
+    assert found.points == 3 and verdict(right).points == 4
+
+
+def test_a_known_mistake_wins_over_what_is_found_in_general():
+    exercise = make([("You forgot the minus.", changed(lambda r: -r)), ("You took the half.", changed(lambda r: r / 2))])
+    assert verdict(changed(lambda r: -r), exercise).mistake == "You forgot the minus."
+    assert verdict(changed(lambda r: r * 0.5), exercise).mistake == "You took the half."
+
+
+def test_two_mistakes_at_once_name_the_first():
+    exercise = make([("You forgot the minus.", changed(lambda r: -r))])
+    assert verdict(lambda z, y, reduction="mean": -naive(z, y, reduction), exercise).mistake == "You forgot the minus."
+
+
+def test_the_smallest_input_that_separates_is_one_rounded_sample():
+    found = verdict(changed(lambda r: r**1.5 + 0.1))
+    assert found.example.call.startswith("loss(z=[[") and found.example.call.count("],") <= 1, found.example.call
+
+
+@pytest.mark.parametrize("function", [
+    lambda z, y, reduction="mean": F.cross_entropy(z, y, reduction=reduction),
+    lambda z, y, reduction="mean": torch.nn.CrossEntropyLoss(reduction=reduction)(z, y),
+    lambda z, y, reduction="mean": F.nll_loss(z.log_softmax(1), y, reduction=reduction),
+    lambda z, y, reduction="mean": torch.ops.aten.cross_entropy_loss(z, y, None, {"none": 0, "mean": 1, "sum": 2}[reduction]),
+])
+def test_what_is_out_of_bounds_is_seen_in_all_its_spellings(function):
+    found = verdict(function)
+    assert not found.passed and found.points == 0 and "You called" in found.finding and found.details["trace"]
+
+
+@pytest.mark.parametrize(("source", "seen"), [
+    ("return F.softmax(z, dim=1)", {"softmax"}), ("return z.softmax(1)", {"softmax"}), ("return torch.special.softmax(z, 1)", {"softmax"}),
+    ("return torch.nn.Softmax(dim=1)(z)", {"Softmax"}), ("from torch import softmax as s\ns(z, 1)", {"softmax"}), ("return z.softmax_(1)", {"softmax"}),
+    ("def softmax(z): return z\nreturn_ = softmax(1)", set()), ("return self.softmax(z)", set()), ("# F.softmax(z)", set()), ("'F.softmax'", set()),
+    ("return (", set()), ("x = '\\x00'", set()),
+])
+def test_the_scan_reads_calls_and_nothing_else(source, seen):
+    assert scan(source.replace("return ", ""), {"softmax", "Softmax"}) == seen
+
+
+def test_an_answer_that_died_is_an_error_of_its_own():
+    exercise = make()
+    found = judge(exercise, lambda q, g: Result(raised=Raised("DeadlineExceeded", "")))
+    assert found.status == "error" and "did not come back in time" in found.finding and found.points == 0
+
+
+def test_not_attempted_is_the_stub_and_not_an_error_of_torch():
+    def stub(z, y, reduction="mean"):
+        raise NotImplementedError()
+
+    assert verdict(stub).status == "not attempted"
+    assert verdict(lambda z, y, reduction="mean": y.softmax(0)).status == "error"
+
+
+def test_the_input_shown_is_wrong_as_the_random_one_was_and_brings_no_nan_of_its_own():
+    def less_one(z, y, reduction="mean"):       # one sample alone would be divided by 0
+        losses = right(z, y, "none")
+        return {"mean": losses.sum() / (len(y) - 1), "sum": losses.sum(), "none": losses}[reduction]
+
+    example = verdict(less_one).example
+    assert float(example.yours) == pytest.approx(2 * float(example.expected), abs=1e-3), example
+
+
+def test_the_input_shown_is_a_sample_that_is_wrong_however_late_it_comes():
+    exercise = Exercise("decide", lambda z: (z > 0).double(), points=1, any_dtype=True)
+    exercise.case("late", example=False)(lambda rng: (torch.cat([-rng.uniform(20, low=1, high=2), torch.tensor([0.3], dtype=rng.dtype)]),))
+    assert verdict(lambda z: (z > 0.5).double(), exercise).example.call == "decide(z=[0.3])"

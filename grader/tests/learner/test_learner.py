@@ -1,0 +1,165 @@
+"""What a learner reads: check, ready, compare, hint, solution, progress, called as a notebook's cell calls them."""
+import json
+
+import pytest
+
+from grader.learner import progress
+from grader.learner.notebook import CheckFailed
+
+BEGIN = "import torch, numpy as np\nfrom torch.nn import functional as F\nfrom grader import *\n"
+SHOULD_SAY = {
+    "return None": "returns nothing (None)",
+    "pass": "returns nothing (None)",
+    "return 0.5": "Python float",
+    "return (-(y * p.log() + (1 - y) * (1 - p).log())).mean().item()": "Python float",
+    "return (-(y * p.log() + (1 - y) * (1 - p).log())).detach().numpy()": "numpy array",
+    "return np.float64(0.1)": "numpy array",
+    "return [p.mean()]": "list or tuple",
+    "return 'high'": "str; a tensor is expected",
+    "return (-(y * p.log() + (1 - y) * (1 - p).log())).mean().reshape(1)": "",
+    "return p.log() * float('nan')": "",
+    "return torch.tensor((-(y * p.log() + (1 - y) * (1 - p).log())).mean().item(), dtype=p.dtype)": "",
+    "return bce(p, y)": "calls itself without end",
+    "raise ValueError('I gave up')": "ValueError: I gave up",
+    "print('x' * 10**7); return (-(y * p.log() + (1 - y) * (1 - p).log())).sum()": "You added the losses up",
+    "import sys; sys.stderr.write('noise'); return p": "",
+    "exit()": "",
+    "raise SystemExit": "ends the program",
+    "return undefined_name": "undefined_name",
+    "return F.binary_cross_entropy(p, y, reduction=reduction)": "You called binary_cross_entropy",
+    "return torch.special.expit(p) @ y": "",
+    "return p.log() + torch.zeros(3)": "must match the size",
+    "p.clamp_(0.1, 0.9); return (-(y * p.log() + (1 - y) * (1 - p).log())).mean()": "",
+    "return (x for x in p)": "generator; a tensor is expected",
+    "return torch.sparse_coo_tensor(size=(2,))": "a tensor is expected",
+    "return p.to(torch.complex128)": "",
+}
+
+
+def run(*lines, namespace=None):
+    """Run lines as a cell does."""
+    namespace = {"__name__": "__main__"} if namespace is None else namespace
+    exec(BEGIN + "\n".join(lines), namespace)
+    return namespace
+
+
+def bce(body):
+    return "def bce(p, y, reduction='mean'):\n    " + body.replace("; ", "\n    ") + "\n"
+
+
+@pytest.mark.parametrize("body", SHOULD_SAY)
+def test_any_answer_gets_a_sentence_and_never_our_traceback(body, capsys):
+    with pytest.raises(CheckFailed) as caught:
+        run(bce(body), "check('bce')")
+    printed = capsys.readouterr()
+    assert SHOULD_SAY[body] in printed.out.replace("`", ""), printed.out
+    assert not printed.err and "Traceback" not in printed.out and len(printed.out) < 3000
+    (line,) = caught.value._render_traceback_()
+    assert line.startswith("bce: ") and len(line) <= 80
+
+
+def test_not_attempted_is_not_incorrect(capsys):
+    for cell in (bce("raise NotImplementedError()"), ""):
+        with pytest.raises(NotImplementedError) as caught:
+            run(cell, "check('bce')")
+        assert "not attempted" in caught.value._render_traceback_()[0]
+
+
+def test_a_name_that_is_no_function_any_more(capsys):
+    with pytest.raises(CheckFailed):
+        run("bce = torch.tensor(1.0)", "check('bce')")
+    assert "a cell has bound the name to an object of type Tensor" in capsys.readouterr().out
+
+
+def test_stopping_a_cell_stops_it():
+    with pytest.raises(KeyboardInterrupt):
+        run(bce("raise KeyboardInterrupt"), "check('bce')")
+
+
+def test_a_learners_right_answer_passes_in_any_form(capsys):
+    run("bce_grad = lambda p, y: (p - y) / (p - p * p)", "check('bce_grad')")
+    assert "bce_grad: passed" in capsys.readouterr().out
+
+
+def test_ready_gives_the_learners_own_once_it_passes_and_says_so_until_then(capsys):
+    space = run("bce_grad = lambda p, y: (p - y) / (p - p * p)", "a = ready('bce_grad')", "b = ready('bce')")
+    assert space["a"] is space["bce_grad"]
+    said = capsys.readouterr().out
+    assert "Going on with the course's bce." in said and "bce_grad" not in said
+    assert space["b"](space["torch"].tensor([0.5]), space["torch"].tensor([1.0])).item() == pytest.approx(0.6931, abs=1e-4)
+
+
+PER_SAMPLE = "def bce_per_sample(p, y): return {}\n"
+WITH_IT = "def bce(p, y, reduction='mean'):\n    with torch.no_grad():\n        losses = ready('bce_per_sample')\n    losses = losses(p, y)\n" \
+          "    return losses if reduction == 'none' else getattr(losses, reduction)()\n"
+
+
+@pytest.mark.parametrize("earlier", ["", PER_SAMPLE.format("-(y * p.log() + (1 - y) * (1 - p).log())"), PER_SAMPLE.format("p")])
+def test_an_answer_may_take_an_earlier_one_through_ready(earlier, capsys):
+    run(earlier, WITH_IT, "check('bce')")
+    said = capsys.readouterr().out
+    assert "bce: passed" in said and "You called" not in said and "Going on" not in said     # nothing of what is judged inside counts, or shows
+
+
+def test_an_answer_that_asks_ready_for_itself_is_told_so(capsys):
+    with pytest.raises(CheckFailed):
+        run("def bce(p, y, reduction='mean'): return ready('bce')(p, y, reduction)", "check('bce')")
+    assert "calls itself without end" in capsys.readouterr().out
+
+
+def test_compare_shows_both(capsys):
+    run(bce("return p.sum()"), "compare('bce', torch.tensor([0.5]), torch.tensor([1.0]))")
+    assert "yours:      0.5\n  definition: 0.6931" in capsys.readouterr().out
+
+
+def test_compare_says_that_nothing_is_written_yet(capsys):
+    run(bce("raise NotImplementedError()"), "compare('bce', torch.tensor([0.5]), torch.tensor([1.0]))")
+    assert "yours:      not written yet\n  definition: 0.6931" in capsys.readouterr().out
+
+
+def test_an_unknown_exercise_is_met_with_the_nearest():
+    with pytest.raises(ValueError, match="Did you mean 'bce'"):
+        run("check('bbce')")
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch):
+    """A learner's folder: progress is kept there and nowhere else."""
+    progress.save(tmp_path / "progress.json", progress.EMPTY)
+    (tmp_path / "02_bce").mkdir()
+    monkeypatch.chdir(tmp_path / "02_bce")
+    return tmp_path
+
+
+def test_hints_go_from_a_nudge_to_nearly_there(work, capsys):
+    for _ in range(5):
+        run("hint('bce_grad')")
+    said = capsys.readouterr().out
+    assert "Hint 1 of 3" in said and "Hint 2 of 3" in said and said.count("Hint 3 of 3") == 3
+
+
+def test_the_solution_after_passing_or_after_asking_twice(work, capsys):
+    run("solution('bce_grad')")
+    assert "does not pass yet" in capsys.readouterr().out
+    run("solution('bce_grad')")
+    assert "return -y / p + (1 - y) / (1 - p)" in capsys.readouterr().out
+    run("bce_clamped = lambda p, y: 0", "bernoulli_likelihood = lambda p, y: (p * y + (1 - p) * (1 - y)).prod()", "solution('bernoulli_likelihood')")
+    assert "SOLUTION" not in (said := capsys.readouterr().out) and ".prod()" in said
+
+
+def test_progress_is_kept_with_the_work_and_not_while_grading(work, monkeypatch, capsys):
+    cell = "bce_grad = lambda p, y: (p - y) / (p - p * p)", "check('bce_grad')"
+    monkeypatch.setenv("NBGRADER_EXECUTION", "validate")
+    run(*cell)
+    assert json.loads((work / "progress.json").read_text())["passed"] == []
+    monkeypatch.delenv("NBGRADER_EXECUTION")
+    run(*cell, "progress()")
+    assert json.loads((work / "progress.json").read_text())["passed"] == ["bce_grad"]
+    assert "1 of 5" in capsys.readouterr().out
+
+
+def test_a_damaged_progress_is_kept_aside(work):
+    (work / "progress.json").write_text("{")
+    run("bce_grad = lambda p, y: (p - y) / (p - p * p)", "check('bce_grad')")
+    assert json.loads((work / "progress.json").read_text())["passed"] == ["bce_grad"]
+    assert (work / "progress.damaged.json").read_text() == "{"
