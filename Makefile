@@ -28,6 +28,7 @@ build: setup  ## make the notebooks from the lessons' text
 
 test: setup  ## run every test, and every cell of every notebook
 	$(BIN)/ruff check
+	$(BIN)/ruff format --check
 	$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder
 	$(BIN)/pytest -n 2 --dist loadscope --nbval solutions notebooks
 

@@ -1,4 +1,5 @@
 """nbgrader's view of this course: which folder is which, and what is plugged in. Every nbgrader command in this folder reads it."""
+
 from nbgrader.preprocessors import AssignLatePenalties, CheckCellMetadata, SaveAutoGrades
 from nbgrader.server_extensions.formgrader import handlers
 
@@ -9,13 +10,20 @@ c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = "losses"
 c.CourseDirectory.source_directory = "solutions"
 c.CourseDirectory.release_directory = "notebooks"
-c.GenerateAssignment.force = True     # the releases are in the repository: without this, nbgrader skips them and records nothing
+c.GenerateAssignment.force = (
+    True  # the releases are in the repository: without this, nbgrader skips them and records nothing
+)
 
 # learners' code runs in a jail, verdicts are formed here; see grader/classroom
 c.Autograde.exporter_class = plugins.AnyNotebook
 c.Autograde.pre_convert_hook = plugins.before_autograde
 c.Autograde.sanitize_preprocessors = [plugins.Rebuild, CheckCellMetadata]
-c.Autograde.autograde_preprocessors = [plugins.Examine, SaveAutoGrades, AssignLatePenalties, CheckCellMetadata]
+c.Autograde.autograde_preprocessors = [
+    plugins.Examine,
+    SaveAutoGrades,
+    AssignLatePenalties,
+    CheckCellMetadata,
+]
 c.ExchangeFactory.collect = plugins.Collect
 c.ExchangeFactory.release_assignment = plugins.Release
 c.ExchangeFactory.release_feedback = plugins.ReleaseFeedback

@@ -1,4 +1,5 @@
 """The command line: `python -m grader …`."""
+
 from contextlib import contextmanager
 
 import typer
@@ -22,7 +23,9 @@ def _lessons(names):
 
 
 @app.command()
-def build(lesson: list[str] = typer.Argument(None, help="Lessons, as 02_bce, bce or 2; all of them by default.")):
+def build(
+    lesson: list[str] = typer.Argument(None, help="Lessons, as 02_bce, bce or 2; all of them by default."),
+):
     """Make the notebooks from the lessons' text: the instructor's (executed afresh) and the release."""
     from grader.course import build as author
 
@@ -36,9 +39,13 @@ def build(lesson: list[str] = typer.Argument(None, help="Lessons, as 02_bce, bce
 
 
 @app.command()
-def check(lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2."),
-          files: list[str] = typer.Argument(help="Python files; each defines one or more of the lesson's functions."),
-          json: bool = typer.Option(False, "--json", help="One JSON object a line.")):
+def check(
+    lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2."),
+    files: list[str] = typer.Argument(
+        help="Python files; each defines one or more of the lesson's functions."
+    ),
+    json: bool = typer.Option(False, "--json", help="One JSON object a line."),
+):
     """Judge answers in plain Python files: a line for each exercise that a file defines. Exit code 1 if any fails."""
     from json import dumps
 
@@ -54,17 +61,26 @@ def check(lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2."),
                 v = judged.verdict
                 score = f"{v.points:g}/{v.max_points:g}" if v.exercise else ""
                 text = v.message.partition("\n")[2].replace("\n", " ").strip() if not v.passed else ""
-                out.print(f"{file}  {v.title.removeprefix(': ')}  {score}  {text}".rstrip(), markup=False, highlight=False, soft_wrap=True)
+                out.print(
+                    f"{file}  {v.title.removeprefix(': ')}  {score}  {text}".rstrip(),
+                    markup=False,
+                    highlight=False,
+                    soft_wrap=True,
+                )
     raise typer.Exit(int(failed))
 
 
 @app.command()
-def grade(lesson: list[str] = typer.Argument(None, help="Lessons, as 02_bce, bce or 2; all of them by default."),
-          jobs: int = typer.Option(None, min=1, help="Processes on this machine; one a core by default."),
-          scheduler: str = typer.Option(None, help="A Dask cluster's scheduler, as tcp://host:8786."),
-          json: bool = typer.Option(False, "--json", help="One JSON object a line."),
-          trust_submissions: bool = typer.Option(False, help="Run submissions without walls: they can do what you can."),
-          again: bool = typer.Option(False, help="Grade also what is unchanged.")):
+def grade(
+    lesson: list[str] = typer.Argument(None, help="Lessons, as 02_bce, bce or 2; all of them by default."),
+    jobs: int = typer.Option(None, min=1, help="Processes on this machine; one a core by default."),
+    scheduler: str = typer.Option(None, help="A Dask cluster's scheduler, as tcp://host:8786."),
+    json: bool = typer.Option(False, "--json", help="One JSON object a line."),
+    trust_submissions: bool = typer.Option(
+        False, help="Run submissions without walls: they can do what you can."
+    ),
+    again: bool = typer.Option(False, help="Grade also what is unchanged."),
+):
     """Grade all submissions of some lessons. What is unchanged is not graded again; a killed run goes on where it stopped."""
     from json import dumps
 
@@ -77,27 +93,60 @@ def grade(lesson: list[str] = typer.Argument(None, help="Lessons, as 02_bce, bce
         stop("\n".join([found.why, *found.advice]))
     try:
         with _progress(quiet=json) as advance:
+
             def seen(graded, total):
                 advance(total, bool(graded.error))
                 if json:
                     verdicts = graded.record.get("verdicts", {})
-                    print(dumps({"lesson": graded.lesson, "student": graded.student, "error": graded.error or None,
-                                 "why": graded.why,
-                                 "points": sum(v["points"] for v in verdicts.values()), "max_points": sum(v["max_points"] for v in verdicts.values()),
-                                 "notes": graded.record.get("notes", [])}, ensure_ascii=False), flush=True)
+                    print(
+                        dumps(
+                            {
+                                "lesson": graded.lesson,
+                                "student": graded.student,
+                                "error": graded.error or None,
+                                "why": graded.why,
+                                "points": sum(v["points"] for v in verdicts.values()),
+                                "max_points": sum(v["max_points"] for v in verdicts.values()),
+                                "notes": graded.record.get("notes", []),
+                            },
+                            ensure_ascii=False,
+                        ),
+                        flush=True,
+                    )
                 elif graded.error:
-                    err.print(f"{graded.student}, {graded.lesson}: not graded. {graded.error}", style="red", markup=False, highlight=False)
-            counts = classroom.grade_class(classroom.course(), names, jobs=jobs, scheduler=scheduler, trust=trust_submissions, again=again, seen=seen)
+                    err.print(
+                        f"{graded.student}, {graded.lesson}: not graded. {graded.error}",
+                        style="red",
+                        markup=False,
+                        highlight=False,
+                    )
+
+            counts = classroom.grade_class(
+                classroom.course(),
+                names,
+                jobs=jobs,
+                scheduler=scheduler,
+                trust=trust_submissions,
+                again=again,
+                seen=seen,
+            )
     except (classroom.GradingError, GradebookError, OSError) as error:
         stop(str(error))
     if not counts.total():
         stop("There are no submissions of " + ", ".join(names) + " under submitted/: collect some first.")
     unchanged, failed = counts.pop("unchanged", 0), counts.pop("failed", 0)
     if json:
-        print(dumps({"graded": counts.total(), "why": dict(counts), "unchanged": unchanged, "failed": failed}), flush=True)
+        print(
+            dumps({"graded": counts.total(), "why": dict(counts), "unchanged": unchanged, "failed": failed}),
+            flush=True,
+        )
     else:
         whys = ", ".join(f"{n} {why}" for why, n in counts.most_common())
-        out.print(f"{counts.total()} graded{f' ({whys})' if whys else ''}, {unchanged} unchanged, {failed} failed.", highlight=False, soft_wrap=True)
+        out.print(
+            f"{counts.total()} graded{f' ({whys})' if whys else ''}, {unchanged} unchanged, {failed} failed.",
+            highlight=False,
+            soft_wrap=True,
+        )
     raise typer.Exit(int(bool(failed)))
 
 
@@ -106,8 +155,16 @@ def _progress(quiet):
     """A function of (total, failed) that moves a progress bar on: rate, time left and failures so far."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    bar = Progress(TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
-                   TextColumn("{task.fields[failures]}"), console=err, disable=quiet)
+    bar = Progress(
+        TextColumn("grading"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[failures]}"),
+        console=err,
+        disable=quiet,
+    )
     with bar:
         job, failures = bar.add_task("", total=None, rate="", failures=""), 0
 
@@ -116,7 +173,10 @@ def _progress(quiet):
             failures += failed
             bar.update(job, total=total, advance=1)
             speed = bar.tasks[0].finished_speed or bar.tasks[0].speed
-            bar.update(job, rate=f"{speed:.1f}/s" if speed else "", failures=f"{failures} failed" if failures else "")
+            bar.update(
+                job, rate=f"{speed:.1f}/s" if speed else "", failures=f"{failures} failed" if failures else ""
+            )
+
         yield advance
 
 
@@ -138,19 +198,25 @@ def doctor():
     out.print(table)
     over = [row.attempt for row in rows if not row.held]
     if over:
-        stop(f"{len(over)} of {len(rows)} attempts got over the walls: {', '.join(over)}. Do not grade strangers' submissions on this machine.")
+        stop(
+            f"{len(over)} of {len(rows)} attempts got over the walls: {', '.join(over)}. Do not grade strangers' submissions on this machine."
+        )
     out.print(f"All {len(rows)} attempts were held ({found.kind}'s walls).", highlight=False)
 
 
 @app.command()
-def lab(browser: bool = typer.Option(True, help="Open a browser window."),
-        port: int = typer.Option(8888, help="The port to try first.")):
+def lab(
+    browser: bool = typer.Option(True, help="Open a browser window."),
+    port: int = typer.Option(8888, help="The port to try first."),
+):
     """Open the course in JupyterLab. Your work is kept in `work/`, and never overwritten."""
     from grader.learner import workspace
 
     for name in workspace.prepare():
-        out.print(f"The course has changed {name} since you began it. Your copy stays; `python -m grader fresh {name}` puts a new one beside it.",
-                  highlight=False)
+        out.print(
+            f"The course has changed {name} since you began it. Your copy stays; `python -m grader fresh {name}` puts a new one beside it.",
+            highlight=False,
+        )
     raise typer.Exit(workspace.serve(port, browser))
 
 
@@ -176,8 +242,10 @@ def fresh(lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2.")):
 
 
 @app.command()
-def reset(lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2."),
-          exercise: str = typer.Argument(None, help="One exercise; the whole lesson if left out.")):
+def reset(
+    lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2."),
+    exercise: str = typer.Argument(None, help="One exercise; the whole lesson if left out."),
+):
     """Set an exercise, or a lesson, back to its beginning. What you had is kept in a copy."""
     from grader.learner import workspace
 

@@ -3,6 +3,7 @@
 The floor is what cannot be saved: the same cells in the same forked warm interpreter, without walls, and nothing else: nothing is read, rebuilt,
 judged, scored or written. Ratios count; times depend on the machine and on what else it does, so its load is printed, too.
 """
+
 import contextlib
 import json
 import multiprocessing
@@ -29,8 +30,8 @@ from grader.course.build import loads, released
 
 LESSON = "02_bce"
 CLASS = int(os.environ.get("BENCH", 120))
-SAMPLE = 4                  # submissions that nbgrader as it comes grades
-REPORTED = 2000             # learners in a report
+SAMPLE = 4  # submissions that nbgrader as it comes grades
+REPORTED = 2000  # learners in a report
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 STOCK = """c = get_config()
 c.CourseDirectory.course_id = "losses"
@@ -44,9 +45,22 @@ out = Console(width=120)
 def main():
     begun = time.monotonic()
     everybody = list(demo.learners(LESSON, CLASS, odd=False))
-    cpu = next((line.partition(":")[2].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "") if os.path.exists("/proc/cpuinfo") else ""
-    say(f"{CORES} cores {cpu or platform.processor()}, {psutil.virtual_memory().total >> 30} GB, load {os.getloadavg()[0]:.1f} at the start; {LESSON}, "
-        f"{CLASS} submissions: right, wrong, unfinished")
+    cpu = (
+        next(
+            (
+                line.partition(":")[2].strip()
+                for line in open("/proc/cpuinfo")
+                if line.startswith("model name")
+            ),
+            "",
+        )
+        if os.path.exists("/proc/cpuinfo")
+        else ""
+    )
+    say(
+        f"{CORES} cores {cpu or platform.processor()}, {psutil.virtual_memory().total >> 30} GB, load {os.getloadavg()[0]:.1f} at the start; {LESSON}, "
+        f"{CLASS} submissions: right, wrong, unfinished"
+    )
     with tempfile.TemporaryDirectory(prefix="grader-bench-") as folder:
         folder = Path(folder)
         child()
@@ -82,10 +96,15 @@ def code_cells(data):
     from grader.classroom import submission
 
     notebook, _ = rebuild(loads(released(LESSON)), submission.parse(data)[0])
-    return [c.source for c in notebook.cells if c.cell_type == "code" and not c.metadata.get("nbgrader", {}).get("grade") and c.source.strip()]
+    return [
+        c.source
+        for c in notebook.cells
+        if c.cell_type == "code" and not c.metadata.get("nbgrader", {}).get("grade") and c.source.strip()
+    ]
 
 
 # ---------------------------------------------------------------- the jail's child, and the floor
+
 
 def child(times=15):
     from grader.jail import Jail
@@ -100,13 +119,30 @@ def child(times=15):
             one.end()
             ended.append(time.perf_counter() - begun)
         warm = jail.report["private_mb"]
-    with Jail(trust=True) as jail, jail.child() as one:     # behind walls it may not read this about itself
+    with Jail(trust=True) as jail, jail.child() as one:  # behind walls it may not read this about itself
         for source in code_cells(next(demo.learners(LESSON, 1, odd=False)).data):
             one.run_cell(source)
         said = one.run_cell("print(open('/proc/self/smaps_rollup').read())").outputs
-    own = sum(int(line.split()[1]) for line in said[-1].text.splitlines() if line.startswith(("Private_Dirty", "Private_Clean"))) / 1024 if said else float("nan")
-    show("A child of the jail", ["ready, median", "ended, median", "the warm interpreter's memory", "its own memory, after a whole notebook"],
-         [(ms(statistics.median(ready)), ms(statistics.median(ended)), f"{warm} MB, shared", f"{own:.0f} MB")])
+    own = (
+        sum(
+            int(line.split()[1])
+            for line in said[-1].text.splitlines()
+            if line.startswith(("Private_Dirty", "Private_Clean"))
+        )
+        / 1024
+        if said
+        else float("nan")
+    )
+    show(
+        "A child of the jail",
+        [
+            "ready, median",
+            "ended, median",
+            "the warm interpreter's memory",
+            "its own memory, after a whole notebook",
+        ],
+        [(ms(statistics.median(ready)), ms(statistics.median(ended)), f"{warm} MB, shared", f"{own:.0f} MB")],
+    )
 
 
 def _bare(notebooks, begin, seconds):
@@ -126,7 +162,7 @@ def _bare(notebooks, begin, seconds):
 
 def floor(everybody):
     """Seconds a submission, on all cores: the cells alone."""
-    some = [code_cells(x.data) for x in everybody[:min(CLASS, 60)]]
+    some = [code_cells(x.data) for x in everybody[: min(CLASS, 60)]]
     spawn = multiprocessing.get_context("spawn")
     begin, seconds = spawn.Barrier(CORES), spawn.Queue()
     workers = [spawn.Process(target=_bare, args=(some[i::CORES], begin, seconds)) for i in range(CORES)]
@@ -140,13 +176,14 @@ def floor(everybody):
 
 # ---------------------------------------------------------------- whole classes
 
+
 @dataclass
 class Run:
     """One run of the command. Its start is over when the first submissions are written: from there on each costs `each` seconds."""
 
     seconds: float
-    lines: list             # (seconds since the start, a JSON line)
-    memory: list            # (seconds since the start, MB of the coordinator, MB of the largest worker)
+    lines: list  # (seconds since the start, a JSON line)
+    memory: list  # (seconds since the start, MB of the coordinator, MB of the largest worker)
 
     @property
     def first(self):
@@ -164,9 +201,13 @@ class Run:
 
     def half(self, second):
         """Seconds a submission in one half of the run, the start taken off."""
-        rest = self.lines[self.first[1]:]
+        rest = self.lines[self.first[1] :]
         middle = len(rest) // 2
-        return (rest[-1][0] - rest[middle - 1][0]) / (len(rest) - middle) if second else (rest[middle - 1][0] - self.first[0]) / middle
+        return (
+            (rest[-1][0] - rest[middle - 1][0]) / (len(rest) - middle)
+            if second
+            else (rest[middle - 1][0] - self.first[0]) / middle
+        )
 
     def peak(self, part):
         """Peak MB of coordinator and worker in the first part of the time after the start."""
@@ -182,15 +223,26 @@ def run(folder, everybody, jobs):
     for learner in everybody:
         demo.submit(folder, learner, LESSON)
     begun, lines, memory = time.perf_counter(), [], []
-    with subprocess.Popen([sys.executable, "-m", "grader", "grade", LESSON, "--json", "--jobs", str(jobs)], cwd=folder, stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL, text=True) as process:
-        reader = threading.Thread(target=lambda: lines.extend((time.perf_counter() - begun, json.loads(line)) for line in process.stdout))
+    with subprocess.Popen(
+        [sys.executable, "-m", "grader", "grade", LESSON, "--json", "--jobs", str(jobs)],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        reader = threading.Thread(
+            target=lambda: lines.extend(
+                (time.perf_counter() - begun, json.loads(line)) for line in process.stdout
+            )
+        )
         reader.start()
         while process.poll() is None:
             with contextlib.suppress(psutil.Error, subprocess.TimeoutExpired):
                 watched = psutil.Process(process.pid)
                 workers = [other.memory_info().rss / 2**20 for other in watched.children()]
-                memory.append((time.perf_counter() - begun, watched.memory_info().rss / 2**20, max(workers, default=0)))
+                memory.append(
+                    (time.perf_counter() - begun, watched.memory_info().rss / 2**20, max(workers, default=0))
+                )
                 process.wait(0.5)
         reader.join()
     if process.returncode:
@@ -202,15 +254,41 @@ def classes(folder, everybody):
     """The class on all cores, a quarter of it on fewer: jobs -> Run."""
     counts, rows, found = [n for n in (8, 4, 2, 1) if n <= CORES], [], {}
     for jobs in counts:
-        some = everybody if jobs == counts[0] else everybody[:max(16, len(everybody) // 4)]
+        some = everybody if jobs == counts[0] else everybody[: max(16, len(everybody) // 4)]
         this = found[jobs] = run(folder / "class", some, jobs)
         memory = ["/".join(f"{mb:.0f}" for mb in this.peak(part)) for part in (0.1, 1)]
-        rows.append((jobs, len(some), f"{this.seconds:.1f} s", f"{this.start:.1f} s", ms(this.each), f"{ms(this.half(False))}, {ms(this.half(True))}",
-                     f"{memory[0]}, {memory[1]}"))
-    show("Whole classes by `python -m grader grade`", ["workers", "submissions", "time", "start", "each", "each in 1st, 2nd half",
-                                                       "peak MB of coordinator/worker: at a tenth, at the end"], rows)
-    say("Scaling: " + ", ".join(f"{jobs} workers {found[1].each / found[jobs].each:.2f} times as fast as 1" for jobs in counts[:-1])
-        + f"; this machine has {CORES} cores.")
+        rows.append(
+            (
+                jobs,
+                len(some),
+                f"{this.seconds:.1f} s",
+                f"{this.start:.1f} s",
+                ms(this.each),
+                f"{ms(this.half(False))}, {ms(this.half(True))}",
+                f"{memory[0]}, {memory[1]}",
+            )
+        )
+    show(
+        "Whole classes by `python -m grader grade`",
+        [
+            "workers",
+            "submissions",
+            "time",
+            "start",
+            "each",
+            "each in 1st, 2nd half",
+            "peak MB of coordinator/worker: at a tenth, at the end",
+        ],
+        rows,
+    )
+    say(
+        "Scaling: "
+        + ", ".join(
+            f"{jobs} workers {found[1].each / found[jobs].each:.2f} times as fast as 1"
+            for jobs in counts[:-1]
+        )
+        + f"; this machine has {CORES} cores."
+    )
     return found
 
 
@@ -224,8 +302,15 @@ def stock(folder, everybody):
         demo.submit(folder, learner, LESSON)
 
     def nbgrader(*words):
-        subprocess.run([sys.executable, "-m", "nbgrader", *words], cwd=folder, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL, env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"})
+        subprocess.run(
+            [sys.executable, "-m", "nbgrader", *words],
+            cwd=folder,
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        )
 
     nbgrader("generate_assignment", LESSON, "--create")
     begun = time.perf_counter()
@@ -239,16 +324,37 @@ def compare(folder, everybody, runs, bare):
     one, theirs_in_all = stock(folder / "stock", some[:1]), stock(folder / "stock", some)
     theirs, mine = (theirs_in_all - one) / (SAMPLE - 1), whole.each
     ours = run(folder / "class", some, jobs).seconds
-    show(f"A submission, start-up taken off ({jobs} workers here; nbgrader grades one after the other)", ["", "time each", "ratio"],
-         [("nbgrader as it comes", ms(theirs), f"{theirs / mine:.1f} times ours (goal: at least 40)"), ("this grader", ms(mine), "1"),
-          (f"the floor, on {CORES} cores", ms(bare), f"ours is {mine / bare:.2f} times the floor (goal: at most 2); nbgrader {theirs / bare:.1f} times")])
+    show(
+        f"A submission, start-up taken off ({jobs} workers here; nbgrader grades one after the other)",
+        ["", "time each", "ratio"],
+        [
+            ("nbgrader as it comes", ms(theirs), f"{theirs / mine:.1f} times ours (goal: at least 40)"),
+            ("this grader", ms(mine), "1"),
+            (
+                f"the floor, on {CORES} cores",
+                ms(bare),
+                f"ours is {mine / bare:.2f} times the floor (goal: at most 2); nbgrader {theirs / bare:.1f} times",
+            ),
+        ],
+    )
     class_theirs = one + theirs * (CLASS - 1)
-    show("Everything included, start-up too", ["submissions", "nbgrader as it comes", "this grader", "ratio"],
-         [(SAMPLE, f"{theirs_in_all:.1f} s", f"{ours:.1f} s", f"{theirs_in_all / ours:.1f}"),
-          (CLASS, f"{class_theirs:.0f} s, from the sample", f"{whole.seconds:.1f} s", f"{class_theirs / whole.seconds:.1f}")])
+    show(
+        "Everything included, start-up too",
+        ["submissions", "nbgrader as it comes", "this grader", "ratio"],
+        [
+            (SAMPLE, f"{theirs_in_all:.1f} s", f"{ours:.1f} s", f"{theirs_in_all / ours:.1f}"),
+            (
+                CLASS,
+                f"{class_theirs:.0f} s, from the sample",
+                f"{whole.seconds:.1f} s",
+                f"{class_theirs / whole.seconds:.1f}",
+            ),
+        ],
+    )
 
 
 # ---------------------------------------------------------------- where the time goes
+
 
 class Clock:
     """A jail, or a child of one, whose calls are timed."""
@@ -268,6 +374,7 @@ class Clock:
             finally:
                 self._spent[name].append(time.perf_counter() - begun)
             return Clock(result, self._spent) if name == "child" else result
+
         return timed
 
 
@@ -277,7 +384,10 @@ def stages_of(everybody):
     from grader.classroom.examine import examine
     from grader.classroom.plugins import shared_jail
 
-    some, spent = everybody[:min(CLASS, 24)], {k: [] for k in ("child", "end", "run_cell", "ask", "read", "rebuild", "judge", "write")}
+    some, spent = (
+        everybody[: min(CLASS, 24)],
+        {k: [] for k in ("child", "end", "run_cell", "ask", "read", "rebuild", "judge", "write")},
+    )
     course, jail = loads(released(LESSON)), shared_jail()
     for learner in some:
         times = [time.perf_counter()]
@@ -293,17 +403,38 @@ def stages_of(everybody):
         record.make(LESSON, "", examined)
         times.append(time.perf_counter())
         read, rebuilt, examining, writing = (b - a for a, b in zip(times, times[1:]))
-        for name, value in (("read", read), ("rebuild", rebuilt), ("judge", examining - inside), ("write", writing)):
+        for name, value in (
+            ("read", read),
+            ("rebuild", rebuilt),
+            ("judge", examining - inside),
+            ("write", writing),
+        ):
             spent[name].append(value)
     jail.close()
     each = {k: sum(v) / len(some) for k, v in spent.items()}
-    names = {"child": "a child of the jail gets ready", "run_cell": "cells run", "ask": "questions to the answers", "end": "the child ends, and its folder is emptied",
-             "read": "the submission is read", "rebuild": "it is rebuilt", "judge": "answers are judged, outputs written (the references run here)",
-             "write": "the notebook is validated and written"}
+    names = {
+        "child": "a child of the jail gets ready",
+        "run_cell": "cells run",
+        "ask": "questions to the answers",
+        "end": "the child ends, and its folder is emptied",
+        "read": "the submission is read",
+        "rebuild": "it is rebuilt",
+        "judge": "answers are judged, outputs written (the references run here)",
+        "write": "the notebook is validated and written",
+    }
     total = sum(each.values())
-    show("Where the time of one submission goes, in a worker alone", ["", "time", "share"],
-         [(names[k], f"{each[k] * 1000:.1f} ms", f"{each[k] / total:.0%}") for k in sorted(each, key=each.get, reverse=True)] + [("together", f"{total * 1000:.1f} ms", "")])
-    say(f"{len(spent['run_cell']) / len(some):.0f} cells and {len(spent['ask']) / len(some):.0f} questions a submission.")
+    show(
+        "Where the time of one submission goes, in a worker alone",
+        ["", "time", "share"],
+        [
+            (names[k], f"{each[k] * 1000:.1f} ms", f"{each[k] / total:.0%}")
+            for k in sorted(each, key=each.get, reverse=True)
+        ]
+        + [("together", f"{total * 1000:.1f} ms", "")],
+    )
+    say(
+        f"{len(spent['run_cell']) / len(some):.0f} cells and {len(spent['ask']) / len(some):.0f} questions a submission."
+    )
     return total
 
 
@@ -329,23 +460,40 @@ def coordinate(folder, everybody):
         with Book(of.coursedir, of.config) as book:
             begun = time.perf_counter()
             for i in range(0, len(copies), grade.BATCH):
-                grade.write(of, book, LESSON, copies[i:i + grade.BATCH])
+                grade.write(of, book, LESSON, copies[i : i + grade.BATCH])
             writing = (time.perf_counter() - begun) / len(copies)
         begun = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "grader", "report", LESSON], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, "-m", "grader", "report", LESSON], check=True, stdout=subprocess.DEVNULL
+        )
         reporting = time.perf_counter() - begun
     finally:
         os.chdir(here)
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50) as cluster, Client(cluster) as client:
+    with (
+        LocalCluster(
+            n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50
+        ) as cluster,
+        Client(cluster) as client,
+    ):
         data = [everybody[0].data + bytes([i % 256]) for i in range(200)]
         client.submit(len, b"").result()
         begun = time.perf_counter()
         for some in range(0, len(data), 10):
-            client.gather([client.submit(bytes.upper, d, pure=False) for d in data[some:some + 10]])
+            client.gather([client.submit(bytes.upper, d, pure=False) for d in data[some : some + 10]])
         sending = (time.perf_counter() - begun) / len(data)
-    show("What the coordinator spends on a submission", ["", "time"], [("graded notebook, record and gradebook (SQLite), on the disk", f"{writing * 1000:.1f} ms"),
-                                                                      ("Dask: there and back", f"{sending * 1000:.1f} ms")])
-    show("`python -m grader report`", ["learners", "time (goal: under 10 s)"], [(f"{REPORTED:,} and the class", f"{reporting:.1f} s")])
+    show(
+        "What the coordinator spends on a submission",
+        ["", "time"],
+        [
+            ("graded notebook, record and gradebook (SQLite), on the disk", f"{writing * 1000:.1f} ms"),
+            ("Dask: there and back", f"{sending * 1000:.1f} ms"),
+        ],
+    )
+    show(
+        "`python -m grader report`",
+        ["learners", "time (goal: under 10 s)"],
+        [(f"{REPORTED:,} and the class", f"{reporting:.1f} s")],
+    )
     return writing + sending
 
 
@@ -355,31 +503,64 @@ def hundred_thousand(runs, worker, coordinator, count=100_000):
     rows = []
     for cores in (2, 16, 64, 256):
         grading, writing = count * each / cores, count * coordinator
-        rows.append((cores, f"{max(grading, writing) / 60:.0f} min", "the workers" if grading > writing else "the coordinator"))
-    show(f"{count:,} submissions, calculated, not measured: a worker needs {ms(each)} a submission, the coordinator {coordinator * 1000:.1f} ms",
-         ["cores", "time", "bound by"], rows)
-    say(f"More than {each / coordinator:.0f} cores gain nothing: one coordinator writes. Not in it: a slower network, PostgreSQL over one, hostile answers "
-        "(one that never returns costs its deadlines), workers that share cores with something else.")
+        rows.append(
+            (
+                cores,
+                f"{max(grading, writing) / 60:.0f} min",
+                "the workers" if grading > writing else "the coordinator",
+            )
+        )
+    show(
+        f"{count:,} submissions, calculated, not measured: a worker needs {ms(each)} a submission, the coordinator {coordinator * 1000:.1f} ms",
+        ["cores", "time", "bound by"],
+        rows,
+    )
+    say(
+        f"More than {each / coordinator:.0f} cores gain nothing: one coordinator writes. Not in it: a slower network, PostgreSQL over one, hostile answers "
+        "(one that never returns costs its deadlines), workers that share cores with something else."
+    )
 
 
 # ---------------------------------------------------------------- plain files
 
+
 def checks(folder, count=6):
     """`check` of many files in one call against a call a file."""
-    sources = [s for x in demo.learners(LESSON, count * 4, odd=False) if x.kind != "unfinished" for s in [[c for c in code_cells(x.data) if c.startswith("def bce(")]] if s]
+    sources = [
+        s
+        for x in demo.learners(LESSON, count * 4, odd=False)
+        if x.kind != "unfinished"
+        for s in [[c for c in code_cells(x.data) if c.startswith("def bce(")]]
+        if s
+    ]
     files = []
     for i, source in enumerate(sources[:count]):
         files.append(folder / f"answer{i}.py")
-        files[-1].write_text("import math\nimport torch\nfrom torch import nn\nfrom torch.nn import functional as F\n\n" + source[0] + "\n")
+        files[-1].write_text(
+            "import math\nimport torch\nfrom torch import nn\nfrom torch.nn import functional as F\n\n"
+            + source[0]
+            + "\n"
+        )
 
     def seconds(*some):
         begun = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "grader", "check", LESSON, *map(str, some)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, "-m", "grader", "check", LESSON, *map(str, some)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         return time.perf_counter() - begun
 
     together, alone = seconds(*files), sum(seconds(f) for f in files[:3]) / 3
-    show(f"`python -m grader check` of {len(files)} files of {LESSON}", ["", "time a file"],
-         [("one call for all", ms(together / len(files))), ("a call for each", ms(alone)), ("ratio", f"{alone * len(files) / together:.1f}")])
+    show(
+        f"`python -m grader check` of {len(files)} files of {LESSON}",
+        ["", "time a file"],
+        [
+            ("one call for all", ms(together / len(files))),
+            ("a call for each", ms(alone)),
+            ("ratio", f"{alone * len(files) / together:.1f}"),
+        ],
+    )
 
 
 if __name__ == "__main__":

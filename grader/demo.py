@@ -2,6 +2,7 @@
 
 Their answers are the course's own, the known mistakes of the exercises, and what `grader/tests/answers` holds.
 """
+
 import ast
 import builtins
 import inspect
@@ -22,7 +23,7 @@ from grader.course.lessons import exercises_of
 from grader.tests.answers import answers
 
 STUDENTS = 24
-ORDINARY = {"right": 4, "wrong": 8, "unfinished": 6}        # of 24, what most classes are made of
+ORDINARY = {"right": 4, "wrong": 8, "unfinished": 6}  # of 24, what most classes are made of
 ODD = {"damaged": 3, "hostile": 3}
 
 
@@ -44,24 +45,40 @@ def written(function, name, known):
         return None
     definition.name, definition.decorator_list = name, []
     names = {n.id: type(n.ctx) for n in ast.walk(definition) if isinstance(n, ast.Name)}
-    own = {n.id for n in ast.walk(definition) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)} | \
-        {n.arg for n in ast.walk(definition) if isinstance(n, ast.arg)} | {n.name for n in ast.walk(definition) if hasattr(n, "name") and n.name}
+    own = (
+        {n.id for n in ast.walk(definition) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+        | {n.arg for n in ast.walk(definition) if isinstance(n, ast.arg)}
+        | {n.name for n in ast.walk(definition) if hasattr(n, "name") and n.name}
+    )
     return ast.unparse(definition) if set(names) <= own | known | set(dir(builtins)) else None
 
 
 def imported(notebook):
     """The names that a notebook's imports bind."""
     trees = [ast.parse(c.source) for c in notebook.cells if c.cell_type == "code" and "import" in c.source]
-    return {(a.asname or a.name).partition(".")[0] for t in trees for n in ast.walk(t) if isinstance(n, (ast.Import, ast.ImportFrom)) for a in n.names}
+    return {
+        (a.asname or a.name).partition(".")[0]
+        for t in trees
+        for n in ast.walk(t)
+        if isinstance(n, (ast.Import, ast.ImportFrom))
+        for a in n.names
+    }
 
 
 def learners(lesson, count, seed=0, odd=True):
     """`count` Learners, the same ones for the same seed. odd: some hand in what is damaged or hostile."""
     draw, release, course = random.Random(seed), loads(released(lesson)), solution_cells(lesson)
     known, exercises = imported(release), exercises_of(lesson)
-    right = {n: [source] + [w for a in answers() if a.exercise == n and a.right and (w := written(a.function, n, known))] for n, source in course.items()}
-    wrong = {n: [w for m in e.mistakes if (w := written(m.function, n, known))] +
-             [w for a in answers() if a.exercise == n and not a.right and (w := written(a.function, n, known))] for n, e in exercises.items()}
+    right = {
+        n: [source]
+        + [w for a in answers() if a.exercise == n and a.right and (w := written(a.function, n, known))]
+        for n, source in course.items()
+    }
+    wrong = {
+        n: [w for m in e.mistakes if (w := written(m.function, n, known))]
+        + [w for a in answers() if a.exercise == n and not a.right and (w := written(a.function, n, known))]
+        for n, e in exercises.items()
+    }
     kinds = [k for k, n in (ORDINARY | (ODD if odd else {})).items() for _ in range(n)]
     for i in range(count):
         if i % len(kinds) == 0:
@@ -69,23 +86,39 @@ def learners(lesson, count, seed=0, odd=True):
         kind, name = kinds[i % len(kinds)], f"learner{i + 1:0{len(str(count))}d}"
         mine = {n: draw.choice(sources) for n, sources in right.items()}
         if kind == "right":
-            yield Learner(name, kind, "everything right, partly in another style", filled(release, mine), full=True)
+            yield Learner(
+                name, kind, "everything right, partly in another style", filled(release, mine), full=True
+            )
         elif kind == "wrong":
             missed = draw.sample([n for n in mine if wrong[n]], k=draw.randint(1, max(1, len(mine) // 2)))
-            yield Learner(name, kind, f"mistakes in {', '.join(missed)}", filled(release, mine | {n: draw.choice(wrong[n]) for n in missed}))
+            yield Learner(
+                name,
+                kind,
+                f"mistakes in {', '.join(missed)}",
+                filled(release, mine | {n: draw.choice(wrong[n]) for n in missed}),
+            )
         elif kind == "unfinished":
             done = draw.randint(0, len(mine) - 1)
-            yield Learner(name, kind, f"the first {done} of {len(mine)}", filled(release, dict(list(mine.items())[:done])))
+            yield Learner(
+                name,
+                kind,
+                f"the first {done} of {len(mine)}",
+                filled(release, dict(list(mine.items())[:done])),
+            )
         elif kind == "damaged":
             what, change = DAMAGES[i % len(DAMAGES)]
             yield Learner(name, kind, what, change(filled(release, mine)))
         else:
             what, code = ATTACKS[i % len(ATTACKS)]
             last = list(mine)[-1]
-            yield Learner(name, kind, what, filled(release, mine | {last: f"{mine[last]}\n\n{code.format(name=last)}"}))
+            yield Learner(
+                name, kind, what, filled(release, mine | {last: f"{mine[last]}\n\n{code.format(name=last)}"})
+            )
 
 
-def filled(release, sources, open_answer="Because the loss grows without bound where the model is sure and wrong."):
+def filled(
+    release, sources, open_answer="Because the loss grows without bound where the model is sure and wrong."
+):
     """A submission as bytes: the release with these answers in it."""
     nb = nbformat.from_dict(release)
     for cell in nb.cells:
@@ -96,16 +129,25 @@ def filled(release, sources, open_answer="Because the loss grows without bound w
 
 
 DAMAGES = [
-    ("a file cut in the middle", lambda data: data[:len(data) // 2]),
+    ("a file cut in the middle", lambda data: data[: len(data) // 2]),
     ("an empty file", lambda data: b""),
     ("a word processor's file", lambda data: b"PK\x03\x04" + bytes(range(256)) * 20),
-    ("a notebook without its cells", lambda data: b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'),
+    (
+        "a notebook without its cells",
+        lambda data: b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
+    ),
 ]
-ATTACKS = [             # appended to the right answer of the last exercise
+ATTACKS = [  # appended to the right answer of the last exercise
     ("ends the interpreter", "import os\ndef {name}(*a, **k): os._exit(0)"),
     ("never comes back", "def {name}(*a, **k):\n    while True: pass"),
-    ("fills the memory", "def {name}(*a, **k):\n    hoard = []\n    while True: hoard.append(bytearray(1 << 26))"),
-    ("gives itself points", "get_ipython().events.register('pre_run_cell', lambda *a: print(100))\n{name} = lambda *a, **k: 'full marks'"),
+    (
+        "fills the memory",
+        "def {name}(*a, **k):\n    hoard = []\n    while True: hoard.append(bytearray(1 << 26))",
+    ),
+    (
+        "gives itself points",
+        "get_ipython().events.register('pre_run_cell', lambda *a: print(100))\n{name} = lambda *a, **k: 'full marks'",
+    ),
     ("reads the teacher's files", "{name} = lambda *a, **k: open('/etc/shadow').read()"),
 ]
 
@@ -150,7 +192,13 @@ def main(lesson="02_bce"):
 
     run("grade", lesson)
     again = next(x for x in everybody.values() if x.kind == "unfinished")
-    better = Learner(again.name, "unfinished", "then everything right, handed in again", filled(loads(released(lesson)), solution_cells(lesson)), full=True)
+    better = Learner(
+        again.name,
+        "unfinished",
+        "then everything right, handed in again",
+        filled(loads(released(lesson)), solution_cells(lesson)),
+        full=True,
+    )
     everybody[again.name] = better
     submit(folder, better, lesson)
     out.print(f"\n{again.name} hands in again; nobody else is graded a second time.", highlight=False)
@@ -159,19 +207,36 @@ def main(lesson="02_bce"):
     run("report", lesson)
 
     names = list(exercises_of(lesson))
-    table = Table("learner", "points", " ".join(names), "what was handed in", title=f"{lesson}: the gradebook", title_justify="left", box=None)
+    table = Table(
+        "learner",
+        "points",
+        " ".join(names),
+        "what was handed in",
+        title=f"{lesson}: the gradebook",
+        title_justify="left",
+        box=None,
+    )
     for name, mark in sorted(marks(course(), lesson).items()):
         scores = [mark.cells[f"test_{n}"].score for n in names]
         line = " ".join(f"{s:g}".center(len(n)) for s, n in zip(scores, names))
-        table.add_row(name, f"{sum(scores):4g} of {sum(e.points for e in exercises_of(lesson).values()):g}", line, f"{everybody[name].kind}: {everybody[name].what}")
+        table.add_row(
+            name,
+            f"{sum(scores):4g} of {sum(e.points for e in exercises_of(lesson).values()):g}",
+            line,
+            f"{everybody[name].kind}: {everybody[name].what}",
+        )
     Console(width=180).print("\n", table)
-    out.print(f"""
+    out.print(
+        f"""
 The gradebook is        demo/gradebook.db
 feedback, one a learner demo/feedback/{next(iter(everybody))}/{lesson}/{lesson}.html
 the report for teachers demo/reports/{lesson}.html
 what was graded         demo/autograded/; open answers wait there for a person: `nbgrader formgrader` in demo/
 
-{time.monotonic() - begun:.0f} seconds.""", highlight=False, soft_wrap=True)
+{time.monotonic() - begun:.0f} seconds.""",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 Importing this sets matplotlib's defaults; `LINE["…"]` styles a curve, `show("…")` ends a figure with its text alternative,
 `interact(draw, …)` adds sliders where there is somebody to move them.
 """
+
 import base64
 import html
 import io
@@ -10,7 +11,15 @@ import os
 
 import matplotlib.pyplot as plt
 
-BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#7f7f7f"   # Okabe and Ito
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = (
+    "#0072b2",
+    "#e69f00",
+    "#009e73",
+    "#d55e00",
+    "#cc79a7",
+    "#56b4e9",
+    "#7f7f7f",
+)  # Okabe and Ito
 LINE = {
     "cross-entropy": dict(color=BLUE, linestyle="-"),
     "squared error": dict(color=PURPLE, linestyle=":"),
@@ -32,15 +41,35 @@ LINE = {
     "forward": dict(color=BLUE, linestyle="-"),
     "reverse": dict(color=RED, linestyle="--"),
 }
-CLASS = [dict(color=BLUE, marker="o"), dict(color=RED, marker="s"), dict(color=GREEN, marker="^"), dict(color=ORANGE, marker="D"), dict(color=PURPLE, marker="v")]
+CLASS = [
+    dict(color=BLUE, marker="o"),
+    dict(color=RED, marker="s"),
+    dict(color=GREEN, marker="^"),
+    dict(color=ORANGE, marker="D"),
+    dict(color=PURPLE, marker="v"),
+]
 
 # Fixed margins: to measure every label and lay out anew takes half of a figure's time. A figure with long tick labels asks for layout="constrained".
-plt.rcParams.update({
-    "figure.figsize": (9, 3.2), "figure.dpi": 80, "figure.facecolor": "white",
-    "figure.subplot.left": 0.08, "figure.subplot.right": 0.98, "figure.subplot.bottom": 0.17, "figure.subplot.top": 0.9, "figure.subplot.wspace": 0.25,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.3, "lines.linewidth": 2,
-    "legend.frameon": False, "font.size": 10, "image.cmap": "cividis",
-})
+plt.rcParams.update(
+    {
+        "figure.figsize": (9, 3.2),
+        "figure.dpi": 80,
+        "figure.facecolor": "white",
+        "figure.subplot.left": 0.08,
+        "figure.subplot.right": 0.98,
+        "figure.subplot.bottom": 0.17,
+        "figure.subplot.top": 0.9,
+        "figure.subplot.wspace": 0.25,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.alpha": 0.3,
+        "lines.linewidth": 2,
+        "legend.frameon": False,
+        "font.size": 10,
+        "image.cmap": "cividis",
+    }
+)
 
 
 def show(alternative):
@@ -69,8 +98,18 @@ def interact(draw, **sliders):
     import ipywidgets  # here, for it is needed nowhere else
 
     shown = display(data, metadata=metadata, raw=True, display_id=True)
-    moving = {name: ipywidgets.FloatSlider(start, min=low, max=high, step=step, description=name, style={"description_width": "initial"},
-                                           layout={"width": "60%"}) for name, (low, high, step, start) in sliders.items()}
+    moving = {
+        name: ipywidgets.FloatSlider(
+            start,
+            min=low,
+            max=high,
+            step=step,
+            description=name,
+            style={"description_width": "initial"},
+            layout={"width": "60%"},
+        )
+        for name, (low, high, step, start) in sliders.items()
+    }
 
     def moved(_):
         data, metadata = _picture(draw(**{name: slider.value for name, slider in moving.items()}))
@@ -90,9 +129,11 @@ def _picture(alternative):
     figure.savefig(picture, format="png", metadata={"Software": None})
     plt.close(figure)
     data = {"image/png": picture.getvalue(), "text/plain": alternative}
-    if _live():     # JupyterLab gives a PNG no text alternative, an <img> it does
+    if _live():  # JupyterLab gives a PNG no text alternative, an <img> it does
         source = base64.b64encode(picture.getvalue()).decode()
-        data["text/html"] = f'<img alt="{html.escape(alternative, quote=True)}" src="data:image/png;base64,{source}">'
+        data["text/html"] = (
+            f'<img alt="{html.escape(alternative, quote=True)}" src="data:image/png;base64,{source}">'
+        )
     return data, {"image/png": {"alt": alternative}}
 
 

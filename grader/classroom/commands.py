@@ -1,5 +1,6 @@
 """The teacher's commands after grading: report, export, feedback, release, collect, regrade. Each says in a sentence what went wrong, and exits
 with 1; with 2, as Typer does, where the words of the command are wrong."""
+
 from contextlib import contextmanager
 
 import typer
@@ -44,11 +45,17 @@ def _course():
     except (GradingError, GradebookError, ReportError, ExportError, RoundError, JailError) as error:
         stop(str(error))
     except OSError as error:
-        stop(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}. Nothing was half-written; make room or set the permissions, and run it again.")
+        stop(
+            f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}. Nothing was half-written; make room or set the permissions, and run it again."
+        )
 
 
 @app.command()
-def report(lesson: list[str] = typer.Argument(None, help="Lessons, as 02_bce, bce or 2; all that are graded, and the course, by default.")):
+def report(
+    lesson: list[str] = typer.Argument(
+        None, help="Lessons, as 02_bce, bce or 2; all that are graded, and the course, by default."
+    ),
+):
     """Write reports/LESSON.html and .csv: scores, mistakes, who is stuck where, what to say in the next lecture, equal answers."""
     from grader.classroom import report as pages
     from grader.course.lessons import lessons
@@ -60,8 +67,10 @@ def report(lesson: list[str] = typer.Argument(None, help="Lessons, as 02_bce, bc
 
 
 @app.command()
-def export(format: str = typer.Argument(help="canvas, moodle or csv."),
-           to: str = typer.Option(None, help="The file to write; canvas.csv, moodle.csv or grades.csv by default.")):
+def export(
+    format: str = typer.Argument(help="canvas, moodle or csv."),
+    to: str = typer.Option(None, help="The file to write; canvas.csv, moodle.csv or grades.csv by default."),
+):
     """Write the gradebook's scores as a CSV file that Canvas or Moodle imports."""
     from grader.classroom import export as formats
 
@@ -71,7 +80,9 @@ def export(format: str = typer.Argument(help="canvas, moodle or csv."),
         path, count, waiting = formats.export(of, format, to)
     say(f"{path}: {count} students")
     if waiting:
-        say(f"{waiting} submissions have answers that a person has still to grade; their scores go without them.")
+        say(
+            f"{waiting} submissions have answers that a person has still to grade; their scores go without them."
+        )
 
 
 @app.command()
@@ -87,7 +98,9 @@ def feedback(lesson: list[str] = LESSONS):
 
 
 @app.command()
-def release(lesson: list[str] = LESSONS, again: bool = typer.Option(False, help="Replace what was released before.")):
+def release(
+    lesson: list[str] = LESSONS, again: bool = typer.Option(False, help="Replace what was released before.")
+):
     """Put lessons where learners fetch them."""
     from grader.classroom import rounds
 
@@ -108,18 +121,29 @@ def collect(lesson: list[str] = LESSONS):
             found = rounds.collect(of, name)
             for warning in found.warnings:
                 say(warning)
-            again = f" ({', '.join(found.replaced[:10])}{' …' if len(found.replaced) > 10 else ''})" if found.replaced else ""
-            say(f"{name}: {len(found.new)} new, {len(found.replaced)} replaced by a newer one{again}, {found.same} unchanged")
+            again = (
+                f" ({', '.join(found.replaced[:10])}{' …' if len(found.replaced) > 10 else ''})"
+                if found.replaced
+                else ""
+            )
+            say(
+                f"{name}: {len(found.new)} new, {len(found.replaced)} replaced by a newer one{again}, {found.same} unchanged"
+            )
 
 
 @app.command()
-def regrade(student: str = typer.Argument(help="The learner's id."), lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2."),
-            trust_submissions: bool = typer.Option(False, help="Run the submission without walls: it can do what you can.")):
+def regrade(
+    student: str = typer.Argument(help="The learner's id."),
+    lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2."),
+    trust_submissions: bool = typer.Option(
+        False, help="Run the submission without walls: it can do what you can."
+    ),
+):
     """Repeat a verdict exactly, with the inputs that were used, and say why. Changes nothing. Exit code 1 if it comes out differently."""
     from grader.classroom import rounds
     from grader.jail.doctor import walls
 
-    name, = find_lessons([lesson])
+    (name,) = find_lessons([lesson])
     if not trust_submissions and not (found := walls()).ok:
         stop("\n".join([found.why, *found.advice]))
     with _course() as of:
@@ -133,4 +157,6 @@ def regrade(student: str = typer.Argument(help="The learner's id."), lesson: str
         say(f"The same as recorded: {points[1]} points, seed {result.seed}.")
     else:
         differ = [n for n in {**result.before, **result.now} if result.before.get(n) != result.now.get(n)]
-        stop(f"Not the same as recorded: {points[0]} points then, {points[1]} now, seed {result.seed}. It differs in {', '.join(differ)}.")
+        stop(
+            f"Not the same as recorded: {points[0]} points then, {points[1]} now, seed {result.seed}. It differs in {', '.join(differ)}."
+        )

@@ -2,6 +2,7 @@
 
 The cell's outputs are written here, too: the panel, and one result that holds the points, which nbgrader reads as partial credit.
 """
+
 import base64
 import functools
 import logging
@@ -22,8 +23,8 @@ from grader.judging.scan import written
 from grader.judging.verdict import ERROR, MISSING, Verdict
 
 LOG = logging.getLogger(__name__)
-SHOWN_BYTES = 12 << 20      # of all outputs of a notebook: more than that no browser shows
-NO_MATH = "tex2jax_ignore mathjax_ignore"       # a panel quotes the learner's own words: MathJax makes links of `$\\href…$`
+SHOWN_BYTES = 12 << 20  # of all outputs of a notebook: more than that no browser shows
+NO_MATH = "tex2jax_ignore mathjax_ignore"  # a panel quotes the learner's own words: MathJax makes links of `$\\href…$`
 NO_COMPILER = "`torch.compile` does not run where submissions are graded: there is no compiler. Leave it out."
 UNSHOWN = "… more was shown here than fits into the notebook.\n"
 
@@ -75,12 +76,18 @@ def _borrowed(notebook, known):
     """The exercises of other lessons that the notebook takes through `ready`: at home it gives the course's answers to them."""
     own = {c.metadata.get("nbgrader", {}).get("grade_id") for c in notebook.cells}
     text = "\n".join(c.source for c in notebook.cells if c.cell_type == "code")
-    return [n for n in dict.fromkeys(re.findall(r"""\bready\(\s*["'](\w+)["']""", text)) if n in known and n not in own]
+    return [
+        n
+        for n in dict.fromkeys(re.findall(r"""\bready\(\s*["'](\w+)["']""", text))
+        if n in known and n not in own
+    ]
 
 
 def _note_cell(notes):
     """What was found in the submission, at the head of the notebook, for teacher and learner."""
-    cell = nbformat.v4.new_markdown_cell(harmless("\n".join(["About this submission:\n", *(f"- {n}" for n in notes)])))
+    cell = nbformat.v4.new_markdown_cell(
+        harmless("\n".join(["About this submission:\n", *(f"- {n}" for n in notes)]))
+    )
     cell.id = "submission-notes"
     return cell
 
@@ -99,7 +106,14 @@ def _judge(exercise, session, seed, source):
                     return answer if answer.raised is None else replace(answer, raised=_told(answer.raised))
                 lost = answer
             except ChildDied as death:
-                lost = Result(raised=Raised({"deadline": "DeadlineExceeded", "memory": "MemoryError"}.get(death.reason, "ProcessDied"), ""))
+                lost = Result(
+                    raised=Raised(
+                        {"deadline": "DeadlineExceeded", "memory": "MemoryError"}.get(
+                            death.reason, "ProcessDied"
+                        ),
+                        "",
+                    )
+                )
         if isinstance(lost, Absent):
             raise _NoAnswer(lost)
         return lost
@@ -108,18 +122,36 @@ def _judge(exercise, session, seed, source):
         return judge(exercise, ask, seed=seed, source=source)
     except _NoAnswer as absent:
         kind = absent.args[0].type
-        finding = f"There is no `{exercise.name}` when this cell is reached: its cell failed, or does not define it." if kind is None else \
-            f"`{exercise.name}` is an object of type {kind} here, not a function."
+        finding = (
+            f"There is no `{exercise.name}` when this cell is reached: its cell failed, or does not define it."
+            if kind is None
+            else f"`{exercise.name}` is an object of type {kind} here, not a function."
+        )
         return Verdict(exercise.name, MISSING if kind is None else ERROR, exercise.points, finding, seed=seed)
-    except Exception as error:      # the judge met what nobody thought of: a person has to look, and the class goes on
+    except (
+        Exception
+    ) as error:  # the judge met what nobody thought of: a person has to look, and the class goes on
         LOG.exception("%s, seed %s: the judge failed", exercise.name, seed)
-        session.notes.append(f"`{exercise.name}` could not be judged ({type(error).__name__}). A person has to look at it.")
-        return Verdict(exercise.name, ERROR, exercise.points, "This answer could not be judged. It counts as none until a person has looked at it.", seed=seed)
+        session.notes.append(
+            f"`{exercise.name}` could not be judged ({type(error).__name__}). A person has to look at it."
+        )
+        return Verdict(
+            exercise.name,
+            ERROR,
+            exercise.points,
+            "This answer could not be judged. It counts as none until a person has looked at it.",
+            seed=seed,
+        )
 
 
 def _told(raised):
     """What an answer raised, without this machine's paths; in plain words where the jail is the reason."""
-    return replace(raised, text=NO_COMPILER if raised.type in ("InductorError", "BackendCompilerFailed") else without_paths(raised.text))
+    return replace(
+        raised,
+        text=NO_COMPILER
+        if raised.type in ("InductorError", "BackendCompilerFailed")
+        else without_paths(raised.text),
+    )
 
 
 @functools.cache
@@ -138,15 +170,25 @@ def _write(cell, verdict):
     cell.execution_count = None
     text = verdict.message + (f"\n({_who_spoke(verdict)})" if verdict.called else "")
     cell.outputs = [
-        _made("display_data", data={"text/plain": text, "text/html": f'<div class="{NO_MATH}">{verdict.html()}</div>'},
-                               metadata={"grader": {"seed": verdict.seed, "verdict": verdict.summary()}}),
+        _made(
+            "display_data",
+            data={"text/plain": text, "text/html": f'<div class="{NO_MATH}">{verdict.html()}</div>'},
+            metadata={"grader": {"seed": verdict.seed, "verdict": verdict.summary()}},
+        ),
         _made("execute_result", data={"text/plain": repr(points)}, execution_count=None),
     ]
 
 
 def _who_spoke(verdict):
     """Which of the two watchers saw the forbidden call: the trace of what ran, or the scan of what is written."""
-    saw = [who for who, names in (("seen while it ran", verdict.details.get("trace")), ("seen in the cell's text", verdict.details.get("scan"))) if names]
+    saw = [
+        who
+        for who, names in (
+            ("seen while it ran", verdict.details.get("trace")),
+            ("seen in the cell's text", verdict.details.get("scan")),
+        )
+        if names
+    ]
     return "; ".join(saw)
 
 
@@ -154,7 +196,14 @@ class _Session:
     """A child that runs a notebook's cells; begun again, with the cells that went well, when it died."""
 
     def __init__(self, jail):
-        self.jail, self.child, self.done, self.deaths, self.notes, self.room = jail, None, [], 0, [], SHOWN_BYTES
+        self.jail, self.child, self.done, self.deaths, self.notes, self.room = (
+            jail,
+            None,
+            [],
+            0,
+            [],
+            SHOWN_BYTES,
+        )
         self.deadline = time.monotonic() + jail.limits.notebook_seconds
 
     def close(self):
@@ -170,17 +219,27 @@ class _Session:
             outcome = self._run(self._alive(), cell.source)
         except ChildDied as death:
             self._died(death)
-            cell.outputs = [_made("error", ename="InterpreterDied", evalue=death.says, traceback=[death.says])]
+            cell.outputs = [
+                _made("error", ename="InterpreterDied", evalue=death.says, traceback=[death.says])
+            ]
             return
         cell.outputs = [_output(o) for o in outcome.outputs if self._fits(o)]
         if len(cell.outputs) < len(outcome.outputs):
             cell.outputs.append(_made("stream", name="stdout", text=UNSHOWN))
         if outcome.dropped:
-            cell.outputs.append(_made("stream", name="stdout", text=f"… {outcome.dropped} more outputs were cut.\n"))
+            cell.outputs.append(
+                _made("stream", name="stdout", text=f"… {outcome.dropped} more outputs were cut.\n")
+            )
         if outcome.error:
-            cell.outputs.append(_made("error", ename=outcome.error.type, evalue=outcome.error.text,
-                                                       traceback=outcome.error.traceback.splitlines() or [outcome.error.one_line]))
-        self.done.append(cell.source)       # also where it failed: what it did before it failed stays done
+            cell.outputs.append(
+                _made(
+                    "error",
+                    ename=outcome.error.type,
+                    evalue=outcome.error.text,
+                    traceback=outcome.error.traceback.splitlines() or [outcome.error.one_line],
+                )
+            )
+        self.done.append(cell.source)  # also where it failed: what it did before it failed stays done
 
     def ask(self, exercise, question, gradient):
         try:
@@ -192,7 +251,7 @@ class _Session:
     def lend(self, exercise):
         """Give `ready` the course's answer to an exercise that is judged and not passed, as it does at home. Never one that is still open."""
         sources = _course_answers(exercise.lesson)
-        answers = {n: sources[n] for n in list(sources)[:list(sources).index(exercise.name) + 1]}
+        answers = {n: sources[n] for n in list(sources)[: list(sources).index(exercise.name) + 1]}
         source = f"__import__('grader').lend({answers!r})"
         try:
             self._run(self._alive(), source)
@@ -201,7 +260,9 @@ class _Session:
             self._died(death)
 
     def _run(self, child, source):
-        return child.run_cell(source, min(self.jail.limits.cell_seconds, max(self.deadline - time.monotonic(), 0.01)))
+        return child.run_cell(
+            source, min(self.jail.limits.cell_seconds, max(self.deadline - time.monotonic(), 0.01))
+        )
 
     def _fits(self, output):
         size = len(output.text) + len(output.png or b"")
@@ -221,14 +282,20 @@ class _Session:
             raise ChildDied("died", "it died too often")
         if self.child is None:
             self.child = self.jail.child()
-            for source in self.done:        # a death in here costs the question that asked for it, and is not repeated for ever
+            for source in (
+                self.done
+            ):  # a death in here costs the question that asked for it, and is not repeated for ever
                 self._run(self.child, source)
         return self.child
 
 
 def _made(kind, **fields):
     """An output, not yet validated: the notebook is, once, when it is written. Validating each alone costs more than judging."""
-    return nbformat.from_dict({"output_type": kind} | ({"metadata": {}} if kind in ("display_data", "execute_result") else {}) | fields)
+    return nbformat.from_dict(
+        {"output_type": kind}
+        | ({"metadata": {}} if kind in ("display_data", "execute_result") else {})
+        | fields
+    )
 
 
 def _output(output):

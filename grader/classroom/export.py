@@ -3,6 +3,7 @@
 
 Names come from outside: every text is quoted, and one that a spreadsheet would read as a formula is defused.
 """
+
 import csv
 import io
 from pathlib import Path
@@ -29,7 +30,9 @@ def safe(value):
 def table(rows):
     """Rows as the text of a CSV file: every text quoted, numbers plain."""
     file = io.StringIO()
-    csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n").writerows([safe(v) for v in row] for row in rows)
+    csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n").writerows(
+        [safe(v) for v in row] for row in rows
+    )
     return file.getvalue()
 
 
@@ -62,10 +65,17 @@ class _Csv(ExportPlugin):
         try:
             lessons = {a.name: a.max_score for a in sorted(gradebook.assignments, key=lambda a: a.name)}
             people = students(gradebook.db)
-            for wanted, known, what in ((self.assignment, lessons, "lesson"), (self.student, people, "student")):
+            for wanted, known, what in (
+                (self.assignment, lessons, "lesson"),
+                (self.student, people, "student"),
+            ):
                 if missing := [str(w) for w in wanted if str(w) not in known]:
-                    raise ExportError(f"The gradebook has no {what} {', '.join(map(repr, missing))}. It has: {', '.join(list(known)[:30]) or 'none'}.")
-            lessons = {n: m for n, m in lessons.items() if not self.assignment or n in map(str, self.assignment)}
+                    raise ExportError(
+                        f"The gradebook has no {what} {', '.join(map(repr, missing))}. It has: {', '.join(list(known)[:30]) or 'none'}."
+                    )
+            lessons = {
+                n: m for n, m in lessons.items() if not self.assignment or n in map(str, self.assignment)
+            }
             people = {i: p for i, p in people.items() if not self.student or i in map(str, self.student)}
             marks = {name: read(gradebook.db, name) for name in lessons}
         except SQLAlchemyError as error:
@@ -75,7 +85,10 @@ class _Csv(ExportPlugin):
         save(path, table(self.rows(people, lessons, marks)))
         waiting = sum(m.waiting for of in marks.values() for m in of.values())
         if waiting:
-            self.log.warning("%d submissions have answers that a person has still to grade; their scores go without them.", waiting)
+            self.log.warning(
+                "%d submissions have answers that a person has still to grade; their scores go without them.",
+                waiting,
+            )
         self.log.info("Exported %d students to %s", len(people), path)
         return len(people), waiting
 
@@ -94,7 +107,14 @@ class Canvas(_Csv):
         yield ["Points Possible", "", "", "", "", *map(number, lessons.values())]
         for key, person in people.items():
             name = ", ".join(filter(None, [person.last_name, person.first_name])) or key
-            yield [name, person.lms_user_id, "", key, "", *(number(marks[n][key].score) if key in marks[n] else "" for n in lessons)]
+            yield [
+                name,
+                person.lms_user_id,
+                "",
+                key,
+                "",
+                *(number(marks[n][key].score) if key in marks[n] else "" for n in lessons),
+            ]
 
 
 class Moodle(_Csv):
@@ -105,21 +125,47 @@ class Moodle(_Csv):
     def rows(self, people, lessons, marks):
         yield ["Username", "Email address", "First name", "Last name", *lessons]
         for key, person in people.items():
-            yield [key, person.email, person.first_name, person.last_name,
-                   *(number(marks[n][key].score) if key in marks[n] else "" for n in lessons)]
+            yield [
+                key,
+                person.email,
+                person.first_name,
+                person.last_name,
+                *(number(marks[n][key].score) if key in marks[n] else "" for n in lessons),
+            ]
 
 
 class Table(_Csv):
     """nbgrader's own columns: a row for each lesson and student, with the zero of who submitted nothing."""
 
     def rows(self, people, lessons, marks):
-        yield ["assignment", "timestamp", "student_id", "last_name", "first_name", "email", "raw_score", "late_submission_penalty", "score", "max_score"]
+        yield [
+            "assignment",
+            "timestamp",
+            "student_id",
+            "last_name",
+            "first_name",
+            "email",
+            "raw_score",
+            "late_submission_penalty",
+            "score",
+            "max_score",
+        ]
         for lesson, most in lessons.items():
             for key, person in people.items():
                 mine = marks[lesson].get(key)
                 raw = sum(m.score for m in mine.cells.values()) if mine else 0
-                yield [lesson, mine and mine.timestamp and mine.timestamp.isoformat(), key, person.last_name, person.first_name, person.email,
-                       number(raw), number(mine.penalty if mine else 0), number(mine.score if mine else 0), number(most)]
+                yield [
+                    lesson,
+                    mine and mine.timestamp and mine.timestamp.isoformat(),
+                    key,
+                    person.last_name,
+                    person.first_name,
+                    person.email,
+                    number(raw),
+                    number(mine.penalty if mine else 0),
+                    number(mine.score if mine else 0),
+                    number(most),
+                ]
 
 
 FORMATS = {"canvas": Canvas, "moodle": Moodle, "csv": Table}

@@ -3,6 +3,7 @@
 It holds the score, each exercise's verdict as Examine wrote it, the learner's code, open answers, and the teacher's comments. Of outputs only
 the verdicts are taken, so nothing else that code printed can get in; paths of the machine that graded are cut down to a file's name.
 """
+
 import functools
 import hashlib
 from pathlib import Path
@@ -17,7 +18,7 @@ from grader.classroom.marks import read
 from grader.classroom.rebuild import without_paths
 
 TEMPLATES = Path(__file__).parent / "templates"
-MARKER = "grader-feedback"      # in the page's head: says of what it was made
+MARKER = "grader-feedback"  # in the page's head: says of what it was made
 
 
 class Page(TemplateExporter):
@@ -31,7 +32,15 @@ class Page(TemplateExporter):
 
     @property
     def default_config(self):
-        c = Config({"Page": {"template_name": "feedback", "extra_template_basedirs": [str(TEMPLATES)], "extra_template_paths": [str(TEMPLATES)]}})
+        c = Config(
+            {
+                "Page": {
+                    "template_name": "feedback",
+                    "extra_template_basedirs": [str(TEMPLATES)],
+                    "extra_template_paths": [str(TEMPLATES)],
+                }
+            }
+        )
         c.merge(super().default_config)
         return c
 
@@ -46,8 +55,17 @@ class Verdicts(NbGraderPreprocessor):
         if mine is None:
             raise KeyError(f"The gradebook has no submission of {lesson} by {student}: grade it again.")
         coursedir = self.parent.parent.coursedir
-        graded = Path(coursedir.root, coursedir.format_path(coursedir.autograded_directory, student, lesson), f"{about['notebook']}.ipynb")
-        resources["feedback"] = content(nb, mine) | {"student": student, "lesson": lesson, "marker": MARKER, "made_of": made_of(graded, mine)}
+        graded = Path(
+            coursedir.root,
+            coursedir.format_path(coursedir.autograded_directory, student, lesson),
+            f"{about['notebook']}.ipynb",
+        )
+        resources["feedback"] = content(nb, mine) | {
+            "student": student,
+            "lesson": lesson,
+            "marker": MARKER,
+            "made_of": made_of(graded, mine),
+        }
         return nb, resources
 
     def _marks(self, url, lesson):
@@ -68,34 +86,82 @@ def content(nb, marks):
             code[name] = cell.source
         elif data.get("grade") or data.get("task"):
             mark, about = marks.cells.get(name), name.removeprefix("test_")
-            common = {"name": about, "score": mark.score if mark else 0.0, "most": mark.most if mark else data.get("points", 0),
-                      "by_hand": bool(mark and mark.manual is not None), "comment": marks.comments.get(about) or marks.comments.get(name)}
+            common = {
+                "name": about,
+                "score": mark.score if mark else 0.0,
+                "most": mark.most if mark else data.get("points", 0),
+                "by_hand": bool(mark and mark.manual is not None),
+                "comment": marks.comments.get(about) or marks.comments.get(name),
+            }
             if data.get("solution") or data.get("task"):
                 pictures = [b["image/png"] for b in cell.get("attachments", {}).values() if "image/png" in b]
-                parts.append(common | {"kind": "question", "asked": before, "answer": cell.source, "pictures": pictures,
-                                       "waiting": bool(mark and mark.waiting)})
+                parts.append(
+                    common
+                    | {
+                        "kind": "question",
+                        "asked": before,
+                        "answer": cell.source,
+                        "pictures": pictures,
+                        "waiting": bool(mark and mark.waiting),
+                    }
+                )
             else:
-                parts.append(common | {"kind": "exercise", "panel": _panel(cell), "status": _status(cell), "code": code.get(about)})
+                parts.append(
+                    common
+                    | {
+                        "kind": "exercise",
+                        "panel": _panel(cell),
+                        "status": _status(cell),
+                        "code": code.get(about),
+                    }
+                )
         if cell.cell_type == "markdown":
             before = cell.source
-    return {"parts": parts, "notes": [without_paths(n) for n in nb.metadata.get("grader", {}).get("notes", ())], "penalty": marks.penalty,
-            "score": marks.score, "most": sum(p["most"] for p in parts), "waiting": marks.waiting}
+    return {
+        "parts": parts,
+        "notes": [without_paths(n) for n in nb.metadata.get("grader", {}).get("notes", ())],
+        "penalty": marks.penalty,
+        "score": marks.score,
+        "most": sum(p["most"] for p in parts),
+        "waiting": marks.waiting,
+    }
 
 
 def _panel(cell):
     """The verdict's panel. Examine wrote it, and escaped what came from the learner."""
-    return next((without_paths(o.data["text/html"]) for o in cell.get("outputs", ()) if o.output_type == "display_data" and "text/html" in o.data), "")
+    return next(
+        (
+            without_paths(o.data["text/html"])
+            for o in cell.get("outputs", ())
+            if o.output_type == "display_data" and "text/html" in o.data
+        ),
+        "",
+    )
 
 
 def _status(cell):
-    found = next((o.metadata["grader"]["verdict"] for o in cell.get("outputs", ()) if o.output_type == "display_data" and "grader" in o.metadata), {})
+    found = next(
+        (
+            o.metadata["grader"]["verdict"]
+            for o in cell.get("outputs", ())
+            if o.output_type == "display_data" and "grader" in o.metadata
+        ),
+        {},
+    )
     return found.get("status", "")
 
 
 def made_of(notebook, marks):
     """A digest of all that a page depends on: the graded notebook, the marks and comments, the template."""
     state = Path(notebook).stat()
-    parts = (state.st_mtime_ns, state.st_size, sorted(marks.cells.items(), key=str), sorted(marks.comments.items()), marks.penalty, _template())
+    parts = (
+        state.st_mtime_ns,
+        state.st_size,
+        sorted(marks.cells.items(), key=str),
+        sorted(marks.comments.items()),
+        marks.penalty,
+        _template(),
+    )
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 

@@ -3,6 +3,7 @@
 Everything goes through Dask, on this machine by default, on a cluster when its scheduler is named: submissions travel there as bytes.
 A submission whose content and definitions are unchanged is not graded again; a killed run goes on where it stopped.
 """
+
 import contextlib
 import functools
 import os
@@ -25,10 +26,13 @@ from grader.classroom.gradebook import Book, GradebookError
 from grader.course.build import ROOT, LessonError, loads, programs_on_path, release, released
 from grader.course.lessons import exercises
 
-BATCH, SECONDS = 50, 2      # submissions a transaction, at the most; seconds after which what came back is written
-IN_FLIGHT = 3               # submissions on their way to or from each worker: memory stays flat, and no worker waits
-LONELY = 60                 # seconds without any worker until a run gives up
-IN_A_ROW = 5                # submissions that fail one after the other until a run gives up: it is not them
+BATCH, SECONDS = (
+    50,
+    2,
+)  # submissions a transaction, at the most; seconds after which what came back is written
+IN_FLIGHT = 3  # submissions on their way to or from each worker: memory stays flat, and no worker waits
+LONELY = 60  # seconds without any worker until a run gives up
+IN_A_ROW = 5  # submissions that fail one after the other until a run gives up: it is not them
 
 
 class GradingError(RuntimeError):
@@ -94,7 +98,9 @@ def course():
     from nbgrader.apps import NbGrader
 
     if not Path("nbgrader_config.py").exists():
-        raise GradingError(f"There is no nbgrader_config.py in {Path.cwd()}: run this in the course's folder.")
+        raise GradingError(
+            f"There is no nbgrader_config.py in {Path.cwd()}: run this in the course's folder."
+        )
     programs_on_path()
     app = NbGrader()
     app.initialize([])
@@ -104,7 +110,9 @@ def course():
 
 # ---------------------------------------------------------------- in a worker
 
-_one_at_a_time = threading.Lock()       # a worker with several threads has one jail, and one standard output to catch
+_one_at_a_time = (
+    threading.Lock()
+)  # a worker with several threads has one jail, and one standard output to catch
 
 
 def grade_one(task, trust=False):
@@ -118,13 +126,25 @@ def grade_one(task, trust=False):
     found, notes = (None, []) if task.data is None else submission.parse(task.data)
     notebook, more = rebuild(_release(task.lesson), found)
     with _one_at_a_time:
-        examined = examine(notebook, shared_jail(trust), new_seed() if task.seed is None else task.seed, [*task.notes, *notes, *more])
+        examined = examine(
+            notebook,
+            shared_jail(trust),
+            new_seed() if task.seed is None else task.seed,
+            [*task.notes, *notes, *more],
+        )
     cells = [c for c in examined.notebook.cells if "nbgrader" in c.metadata]
     return Graded(
-        task.lesson, task.student, nbformat.writes(examined.notebook, version=nbformat.NO_CONVERT) + "\n",
+        task.lesson,
+        task.student,
+        nbformat.writes(examined.notebook, version=nbformat.NO_CONVERT) + "\n",
         record.make(task.lesson, record.content(task.data), examined),
         {c.metadata.nbgrader.grade_id: determine_grade(c)[0] for c in cells if is_grade(c)},
-        frozenset(c.metadata.nbgrader.grade_id for c in cells if is_solution(c) and c.metadata.nbgrader.get("checksum") == compute_checksum(c)))
+        frozenset(
+            c.metadata.nbgrader.grade_id
+            for c in cells
+            if is_solution(c) and c.metadata.nbgrader.get("checksum") == compute_checksum(c)
+        ),
+    )
 
 
 @functools.cache
@@ -152,24 +172,45 @@ def get_ready(definitions, trust):
 
 # ---------------------------------------------------------------- the coordinator
 
+
 def pending(of, lesson, book, again=False):
     """(due, unchanged): the submissions of a lesson that are to be graded, and the students whose need not be."""
     base = Path(of.folder("submitted", "*", lesson))
-    folders = sorted(p for p in base.parents[1].glob(f"*/{lesson}") if (p.is_dir() or p.is_symlink()) and not p.parent.name.startswith("."))
+    folders = sorted(
+        p
+        for p in base.parents[1].glob(f"*/{lesson}")
+        if (p.is_dir() or p.is_symlink()) and not p.parent.name.startswith(".")
+    )
     known, definitions, due, unchanged = book.submitted(lesson), record.definitions(lesson), [], []
     for folder in folders:
         student = folder.parent.name
         notes = submission.tidy(folder, lesson)
         data, more = submission.load(folder / f"{lesson}.ipynb")
-        before, seed, why = record.load(of.folder("autograded", student, lesson)) if student in known else None, None, "new"
+        before, seed, why = (
+            record.load(of.folder("autograded", student, lesson)) if student in known else None,
+            None,
+            "new",
+        )
         if before:
-            same = before["content"] == record.content(data) and before.get("timestamp", "?") == _stamp(submission.timestamp(folder))
+            same = before["content"] == record.content(data) and before.get("timestamp", "?") == _stamp(
+                submission.timestamp(folder)
+            )
             kept = before.get("size") == _size(of.folder("autograded", student, lesson) / f"{lesson}.ipynb")
             if same and kept and not again and before["definitions"] == definitions:
                 unchanged.append(student)
                 continue
-            why = "resubmitted" if not same else "asked for" if again else "exercises changed" if before["definitions"] != definitions else "new"
-            seed = before["seed"] if same else None     # the same answer meets the same inputs: only what was changed changes its grade
+            why = (
+                "resubmitted"
+                if not same
+                else "asked for"
+                if again
+                else "exercises changed"
+                if before["definitions"] != definitions
+                else "new"
+            )
+            seed = (
+                before["seed"] if same else None
+            )  # the same answer meets the same inputs: only what was changed changes its grade
         due.append(Due(lesson, student, folder, (*notes, *more), why, seed))
     return due, unchanged
 
@@ -185,27 +226,40 @@ def _size(path):
 def ensure_lesson(of, lesson, book):
     """The lesson in the gradebook, as the release has it: by nbgrader's own generate_assignment."""
     if not released(lesson).exists():
-        raise GradingError(f"{lesson} has no release ({released(lesson).relative_to(ROOT)}): run `python -m grader build {lesson}`.")
-    stated = {c.metadata.nbgrader.grade_id.removeprefix("test_"): c.metadata.nbgrader.points for c in loads(released(lesson)).cells
-              if c.metadata.get("nbgrader", {}).get("grade")}
+        raise GradingError(
+            f"{lesson} has no release ({released(lesson).relative_to(ROOT)}): run `python -m grader build {lesson}`."
+        )
+    stated = {
+        c.metadata.nbgrader.grade_id.removeprefix("test_"): c.metadata.nbgrader.points
+        for c in loads(released(lesson)).cells
+        if c.metadata.get("nbgrader", {}).get("grade")
+    }
     for name, found in exercises().items():
         if name in stated and stated[name] != found.points:
-            raise GradingError(f"{name} gives {found.points:g} points, in the release of {lesson} {stated[name]:g}: run `python -m grader build {lesson}`.")
+            raise GradingError(
+                f"{name} gives {found.points:g} points, in the release of {lesson} {stated[name]:g}: run `python -m grader build {lesson}`."
+            )
     if not book.is_current(lesson):
         with tempfile.TemporaryDirectory(prefix="grader-") as folder:
             try:
                 release(lesson, target=folder, database=of.coursedir.db_url, course_id=of.coursedir.course_id)
             except LessonError as error:
-                raise GradebookError(f"nbgrader could not put {lesson} into the gradebook: {_last_words(error)}") from None
+                raise GradebookError(
+                    f"nbgrader could not put {lesson} into the gradebook: {_last_words(error)}"
+                ) from None
 
 
 def _last_words(error):
     """The line of nbgrader's log that says why."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return next((line for line in reversed(lines) if "Error" in line), lines[-1] if lines else "no reason given")[:300]
+    return next(
+        (line for line in reversed(lines) if "Error" in line), lines[-1] if lines else "no reason given"
+    )[:300]
 
 
-def grade_class(of, lessons, *, jobs=None, scheduler=None, trust=False, again=False, seen=lambda graded, total: None):
+def grade_class(
+    of, lessons, *, jobs=None, scheduler=None, trust=False, again=False, seen=lambda graded, total: None
+):
     """Grade all submissions of some lessons. `seen(graded, total)` is called for each that is written, or failed.
 
     Returns a Counter: of the reasons why submissions were graded (see Due), and of "unchanged" and "failed".
@@ -216,7 +270,7 @@ def grade_class(of, lessons, *, jobs=None, scheduler=None, trust=False, again=Fa
             ensure_lesson(of, lesson, book)
             with _disk():
                 more, unchanged = pending(of, lesson, book, again)
-            book.refresh_penalties(lesson, unchanged)       # due dates and extensions may have changed since
+            book.refresh_penalties(lesson, unchanged)  # due dates and extensions may have changed since
             due, counts = due + more, counts + Counter(unchanged=len(unchanged))
         if not due:
             return counts
@@ -247,8 +301,10 @@ def grade_class(of, lessons, *, jobs=None, scheduler=None, trust=False, again=Fa
                 flush()
                 if isinstance(stop, GradingError):
                     raise
-                raise GradingError(f"Stopped. {counts.total() - counts['unchanged'] - counts['failed']} of {len(due)} are graded and written; "
-                                   "the same command goes on from here.") from None
+                raise GradingError(
+                    f"Stopped. {counts.total() - counts['unchanged'] - counts['failed']} of {len(due)} are graded and written; "
+                    "the same command goes on from here."
+                ) from None
             flush()
         return counts
 
@@ -258,7 +314,7 @@ def _only_run(root):
     """One coordinator at a time in a course's folder: a lock that ends with its process, however that ends."""
     try:
         import fcntl
-    except ImportError:     # Windows
+    except ImportError:  # Windows
         yield
         return
     path = root / "autograded" / ".grading"
@@ -269,7 +325,9 @@ def _only_run(root):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise GradingError("Another `grade` is running in this folder. Wait for its end, or end it, and run this again.") from None
+            raise GradingError(
+                "Another `grade` is running in this folder. Wait for its end, or end it, and run this again."
+            ) from None
         yield
 
 
@@ -279,8 +337,10 @@ def _disk():
     try:
         yield
     except OSError as error:
-        raise GradingError(f"{error.strerror}: {error.filename}. What was graded before is written, nothing is half-written. Make room or set the "
-                           "permissions, and run the same command again: it goes on from here.") from None
+        raise GradingError(
+            f"{error.strerror}: {error.filename}. What was graded before is written, nothing is half-written. Make room or set the "
+            "permissions, and run the same command again: it goes on from here."
+        ) from None
 
 
 def write(of, book, lesson, batch):
@@ -312,28 +372,46 @@ def _client(jobs, scheduler, count):
     from dask import config
     from distributed import Client, LocalCluster
 
-    warnings.filterwarnings("ignore", message="Sending large graph")        # a notebook may be large; it is sent once
-    config.set({"distributed.admin.low-level-log-length": 20})      # Dask's default keeps the last 1,000 messages, and so submissions, in memory
+    warnings.filterwarnings(
+        "ignore", message="Sending large graph"
+    )  # a notebook may be large; it is sent once
+    config.set(
+        {"distributed.admin.low-level-log-length": 20}
+    )  # Dask's default keeps the last 1,000 messages, and so submissions, in memory
     if scheduler:
         try:
             client = Client(scheduler, timeout=10)
         except (OSError, ValueError, TypeError, ImportError) as error:
-            raise GradingError(f"There is no Dask scheduler at {scheduler} ({str(error).splitlines()[0] if str(error) else type(error).__name__}). "
-                               "Start one with `dask scheduler`, and give its address as tcp://host:8786.") from None
+            raise GradingError(
+                f"There is no Dask scheduler at {scheduler} ({str(error).splitlines()[0] if str(error) else type(error).__name__}). "
+                "Start one with `dask scheduler`, and give its address as tcp://host:8786."
+            ) from None
         with client:
             yield client
         return
-    with config.set({"distributed.comm.timeouts.connect": "60s", "distributed.worker.daemon": False}), \
-            LocalCluster(n_workers=max(1, min(jobs, count)), threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", silence_logs=50) as cluster, \
-            Client(cluster) as client:
+    with (
+        config.set({"distributed.comm.timeouts.connect": "60s", "distributed.worker.daemon": False}),
+        LocalCluster(
+            n_workers=max(1, min(jobs, count)),
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address="127.0.0.1:0",
+            silence_logs=50,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
         yield client
 
 
 def prepare(client, lessons, trust, scheduler):
     """Warm all workers up, and find out whether they can grade."""
     if not client.nthreads():
-        raise GradingError(f"The scheduler at {scheduler} has no workers. Start some with `dask worker {scheduler} --nthreads 1 --nworkers auto`.")
-    found = client.run(get_ready, {lesson: record.definitions(lesson) for lesson in lessons}, trust, on_error="return")
+        raise GradingError(
+            f"The scheduler at {scheduler} has no workers. Start some with `dask worker {scheduler} --nthreads 1 --nworkers auto`."
+        )
+    found = client.run(
+        get_ready, {lesson: record.definitions(lesson) for lesson in lessons}, trust, on_error="return"
+    )
     broken = {worker: str(said) or type(said).__name__ for worker, said in found.items() if said != ""}
     if broken:
         worker, said = next(iter(broken.items()))
@@ -348,16 +426,25 @@ def _results(client, due, trust):
     arrived, flying, todo, failed = queue.SimpleQueue(), {}, iter(due), []
     width, last, alone = 0, 0.0, None
     while True:
-        if time.monotonic() - last > SECONDS:       # workers may come and go
+        if time.monotonic() - last > SECONDS:  # workers may come and go
             last, workers = time.monotonic(), len(client.nthreads())
             width = IN_FLIGHT * workers
             alone = None if workers else alone or last
             if alone and last - alone > LONELY:
-                raise GradingError(f"There has been no worker for {LONELY} seconds. What came back is written; start workers, and run the same command "
-                                   "again: it goes on from here.")
+                raise GradingError(
+                    f"There has been no worker for {LONELY} seconds. What came back is written; start workers, and run the same command "
+                    "again: it goes on from here."
+                )
         while len(flying) < width and (next_one := next(todo, None)):
             data, _ = submission.load(next_one.folder / f"{next_one.lesson}.ipynb")
-            task = Task(next_one.lesson, next_one.student, data, next_one.notes, next_one.seed, definitions[next_one.lesson])
+            task = Task(
+                next_one.lesson,
+                next_one.student,
+                data,
+                next_one.notes,
+                next_one.seed,
+                definitions[next_one.lesson],
+            )
             stamp = submission.timestamp(next_one.folder)
             future = client.submit(grade_one, task, trust, pure=False, retries=2)
             flying[future.key] = (future, next_one, stamp)
@@ -375,14 +462,24 @@ def _results(client, due, trust):
             graded = future.result()
             yield from failed
             failed.clear()
-            yield replace(graded, timestamp=stamp, why=this.why,
-                          record=graded.record | {"timestamp": _stamp(stamp), "size": len(graded.text.encode())})
+            yield replace(
+                graded,
+                timestamp=stamp,
+                why=this.why,
+                record=graded.record | {"timestamp": _stamp(stamp), "size": len(graded.text.encode())},
+            )
         except CancelledError:
-            raise GradingError("The connection to the scheduler is lost. What came back is written; run the same command again: it goes on from here.") from None
-        except Exception as error:      # a worker lost too often, or a fault of the grader: this submission fails, the run goes on
+            raise GradingError(
+                "The connection to the scheduler is lost. What came back is written; run the same command again: it goes on from here."
+            ) from None
+        except Exception as error:  # a worker lost too often, or a fault of the grader: this submission fails, the run goes on
             said = str(error).splitlines()[0][:300] if str(error) else ""
-            failed.append(Graded(this.lesson, this.student, why=this.why, error=f"{type(error).__name__}: {said}"))
+            failed.append(
+                Graded(this.lesson, this.student, why=this.why, error=f"{type(error).__name__}: {said}")
+            )
             if len(failed) == IN_A_ROW:
-                raise GradingError(f"{IN_A_ROW} submissions in a row were not graded, so it is not they that are wrong. The last, {this.student}: {said or type(error).__name__} "
-                                   "What came back is written. Mend that, and run the same command again: it goes on from here.") from None
+                raise GradingError(
+                    f"{IN_A_ROW} submissions in a row were not graded, so it is not they that are wrong. The last, {this.student}: {said or type(error).__name__} "
+                    "What came back is written. Mend that, and run the same command again: it goes on from here."
+                ) from None
         future.release()

@@ -1,15 +1,24 @@
 """Write many grades at once, through nbgrader's own models: nbgrader's way costs a dozen commits a submission, this one a commit a batch."""
+
 from contextlib import contextmanager
 from datetime import timedelta
 
-from nbgrader.api import Comment, Grade, Gradebook, MissingEntry, Student, SubmittedAssignment, SubmittedNotebook
+from nbgrader.api import (
+    Comment,
+    Grade,
+    Gradebook,
+    MissingEntry,
+    Student,
+    SubmittedAssignment,
+    SubmittedNotebook,
+)
 from nbgrader.plugins import LateSubmissionPlugin
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import selectinload
 
 from grader.course.build import loads, released
 
-SAME_ANSWERS = ("exercises changed", "asked for")       # why something is graded again that a person may have read
+SAME_ANSWERS = ("exercises changed", "asked for")  # why something is graded again that a person may have read
 
 
 class GradebookError(RuntimeError):
@@ -27,15 +36,19 @@ class Book:
             self._gradebook = Gradebook(self.coursedir.db_url, self.coursedir.course_id)
             self._gradebook.db.query(Student).count()
         except (SQLAlchemyError, ModuleNotFoundError, ValueError) as error:
-            raise GradebookError(f"The gradebook {_without_password(self.coursedir.db_url)} cannot be opened: {_first(error)}. "
-                                 "Is another program using it, or the address wrong (c.CourseDirectory.db_url)?") from None
+            raise GradebookError(
+                f"The gradebook {_without_password(self.coursedir.db_url)} cannot be opened: {_first(error)}. "
+                "Is another program using it, or the address wrong (c.CourseDirectory.db_url)?"
+            ) from None
         self.db = self._gradebook.db
         return self
 
     def __exit__(self, kind, error, _):
         self._gradebook.close()
         if isinstance(error, SQLAlchemyError):
-            raise GradebookError(f"The gradebook {_without_password(self.coursedir.db_url)} cannot be used: {_first(error)}") from None
+            raise GradebookError(
+                f"The gradebook {_without_password(self.coursedir.db_url)} cannot be used: {_first(error)}"
+            ) from None
 
     def is_current(self, lesson):
         """Does the gradebook have this lesson's cells as the release has them?"""
@@ -44,12 +57,18 @@ class Book:
         except MissingEntry:
             return False
         graded = [c for c in loads(released(lesson)).cells if c.metadata.get("nbgrader", {}).get("grade")]
-        return {c.name: c.max_score for c in row.grade_cells} == {c.metadata.nbgrader.grade_id: float(c.metadata.nbgrader.points) for c in graded}
+        return {c.name: c.max_score for c in row.grade_cells} == {
+            c.metadata.nbgrader.grade_id: float(c.metadata.nbgrader.points) for c in graded
+        }
 
     def submitted(self, lesson):
         """The students that have a submission of the lesson in the gradebook."""
-        return {s for (s,) in self.db.query(SubmittedAssignment.student_id).filter(
-            SubmittedAssignment.assignment_id == self._gradebook.find_assignment(lesson).id)}
+        return {
+            s
+            for (s,) in self.db.query(SubmittedAssignment.student_id).filter(
+                SubmittedAssignment.assignment_id == self._gradebook.find_assignment(lesson).id
+            )
+        }
 
     def write(self, lesson, batch):
         """Write a batch of Graded in one transaction."""
@@ -58,8 +77,13 @@ class Book:
 
     def refresh_penalties(self, lesson, students):
         """Late penalties of submissions that are not graded again: due dates and extensions may have changed since."""
-        assignment, row = self._gradebook.find_assignment(lesson), self._gradebook.find_notebook(lesson, lesson)
-        late = self.db.query(SubmittedNotebook).filter(SubmittedNotebook.notebook_id == row.id, SubmittedNotebook.late_submission_penalty.is_not(None))
+        assignment, row = (
+            self._gradebook.find_assignment(lesson),
+            self._gradebook.find_notebook(lesson, lesson),
+        )
+        late = self.db.query(SubmittedNotebook).filter(
+            SubmittedNotebook.notebook_id == row.id, SubmittedNotebook.late_submission_penalty.is_not(None)
+        )
         if assignment.duedate is None and not late.count():
             return
         with self._transaction():
@@ -74,11 +98,16 @@ class Book:
             self.db.commit()
         except SQLAlchemyError as error:
             self.db.rollback()
-            raise GradebookError(f"The gradebook cannot be written ({_first(error)}). Is another program using it, or the disk full? "
-                                 "Nothing was half-written; run the same command again.") from None
+            raise GradebookError(
+                f"The gradebook cannot be written ({_first(error)}). Is another program using it, or the disk full? "
+                "Nothing was half-written; run the same command again."
+            ) from None
 
     def _write(self, lesson, batch):
-        assignment, row = self._gradebook.find_assignment(lesson), self._gradebook.find_notebook(lesson, lesson)
+        assignment, row = (
+            self._gradebook.find_assignment(lesson),
+            self._gradebook.find_notebook(lesson, lesson),
+        )
         names = [g.student for g in batch]
         known = {s for (s,) in self.db.query(Student.id).filter(Student.id.in_(names))}
         for name in names:
@@ -98,18 +127,29 @@ class Book:
 
     def _notebooks(self, row, students):
         """student -> SubmittedNotebook, with its grades and comments, of those that have one."""
-        return {nb.assignment.student_id: nb for nb in self.db.query(SubmittedNotebook).join(SubmittedAssignment).filter(
-            SubmittedNotebook.notebook_id == row.id, SubmittedAssignment.student_id.in_(students)).options(
+        return {
+            nb.assignment.student_id: nb
+            for nb in self.db.query(SubmittedNotebook)
+            .join(SubmittedAssignment)
+            .filter(SubmittedNotebook.notebook_id == row.id, SubmittedAssignment.student_id.in_(students))
+            .options(
                 selectinload(SubmittedNotebook.grades).selectinload(Grade.cell),
-                selectinload(SubmittedNotebook.comments).selectinload(Comment.cell), selectinload(SubmittedNotebook.assignment))}
+                selectinload(SubmittedNotebook.comments).selectinload(Comment.cell),
+                selectinload(SubmittedNotebook.assignment),
+            )
+        }
 
     def _grades(self, notebook, row, graded):
         grades, comments = {g.cell_id: g for g in notebook.grades}, {c.cell_id: c for c in notebook.comments}
         for cell in row.grade_cells:
             grade = grades.get(cell.id) or self._added(Grade(cell_id=cell.id, notebook=notebook))
             grade.auto_score = graded.scores.get(cell.name, 0.0)
-            read = grade.manual_score is not None and grade.auto_score is None and graded.why in SAME_ANSWERS      # an open answer
-            grade.needs_manual_grade = (grade.manual_score is not None or grade.auto_score is None) and not read
+            read = (
+                grade.manual_score is not None and grade.auto_score is None and graded.why in SAME_ANSWERS
+            )  # an open answer
+            grade.needs_manual_grade = (
+                grade.manual_score is not None or grade.auto_score is None
+            ) and not read
         for cell in row.solution_cells:
             comment = comments.get(cell.id) or self._added(Comment(cell_id=cell.id, notebook=notebook))
             comment.auto_comment = "No response." if cell.name in graded.unanswered else None
@@ -120,18 +160,32 @@ class Book:
 
     def _late(self, notebook, assignment):
         """A late penalty, by the plug-in that nbgrader's configuration names."""
-        submitted, extension, penalty = notebook.assignment.timestamp, notebook.assignment.extension or timedelta(), None
-        late = (submitted - assignment.duedate - extension).total_seconds() if assignment.duedate and submitted else 0
+        submitted, extension, penalty = (
+            notebook.assignment.timestamp,
+            notebook.assignment.extension or timedelta(),
+            None,
+        )
+        late = (
+            (submitted - assignment.duedate - extension).total_seconds()
+            if assignment.duedate and submitted
+            else 0
+        )
         if late > 0:
-            score = sum((g.manual_score if g.manual_score is not None else g.auto_score or 0.0) + (g.extra_credit or 0.0) for g in notebook.grades)
+            score = sum(
+                (g.manual_score if g.manual_score is not None else g.auto_score or 0.0)
+                + (g.extra_credit or 0.0)
+                for g in notebook.grades
+            )
             make = self.config.AssignLatePenalties.get("plugin_class") or LateSubmissionPlugin
-            penalty = make(config=self.config).late_submission_penalty(notebook.assignment.student_id, score, late)
+            penalty = make(config=self.config).late_submission_penalty(
+                notebook.assignment.student_id, score, late
+            )
         notebook.late_submission_penalty = None if penalty is None else min(max(penalty, 0.0), score)
 
 
 def _pieces(items, size=200):
     """A list in pieces: databases take so many parameters and no more."""
-    return (items[i:i + size] for i in range(0, len(items), size))
+    return (items[i : i + size] for i in range(0, len(items), size))
 
 
 def _first(error):

@@ -1,4 +1,5 @@
 """What the gradebook says of a lesson, read at once: scores of persons and machine, comments, late penalties. Reads only."""
+
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +18,7 @@ class Mark:
     manual: float | None
     extra: float
     most: float
-    waiting: bool           # a person has still to give the first score
+    waiting: bool  # a person has still to give the first score
 
     @property
     def score(self):
@@ -62,29 +63,53 @@ def read(db, lesson):
         assignment = db.query(Assignment).filter(Assignment.name == lesson).one_or_none()
         if assignment is None:
             return {}
-        most = {c.id: c.max_score or 0.0 for nb in assignment.notebooks for c in [*nb.grade_cells, *nb.task_cells]}
+        most = {
+            c.id: c.max_score or 0.0 for nb in assignment.notebooks for c in [*nb.grade_cells, *nb.task_cells]
+        }
         here = SubmittedAssignment.assignment_id == assignment.id
         found = {}
-        for student, when, penalty in db.query(SubmittedAssignment.student_id, SubmittedAssignment.timestamp, SubmittedNotebook.late_submission_penalty) \
-                .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id).filter(here):
+        for student, when, penalty in (
+            db.query(
+                SubmittedAssignment.student_id,
+                SubmittedAssignment.timestamp,
+                SubmittedNotebook.late_submission_penalty,
+            )
+            .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+            .filter(here)
+        ):
             mine = found.setdefault(student, Marks(timestamp=when))
             mine.penalty += penalty or 0.0
-        for student, name, cell, auto, manual, extra, waiting in _cells(db, Grade, Grade.auto_score, Grade.manual_score, Grade.extra_credit,
-                                                                        Grade.needs_manual_grade).filter(here):
-            found[student].cells[name] = Mark(auto, manual, extra or 0.0, most.get(cell, 0.0), bool(waiting) and auto is None and manual is None)
-        for student, name, _, auto, manual in _cells(db, Comment, Comment.auto_comment, Comment.manual_comment).filter(here):
+        for student, name, cell, auto, manual, extra, waiting in _cells(
+            db, Grade, Grade.auto_score, Grade.manual_score, Grade.extra_credit, Grade.needs_manual_grade
+        ).filter(here):
+            found[student].cells[name] = Mark(
+                auto,
+                manual,
+                extra or 0.0,
+                most.get(cell, 0.0),
+                bool(waiting) and auto is None and manual is None,
+            )
+        for student, name, _, auto, manual in _cells(
+            db, Comment, Comment.auto_comment, Comment.manual_comment
+        ).filter(here):
             if said := manual if manual is not None else auto:
                 found[student].comments[name] = said
     except SQLAlchemyError as error:
-        raise GradebookError(f"The gradebook cannot be read ({first(error)}). "
-                             "Is another program using it? Run the same command again.") from None
+        raise GradebookError(
+            f"The gradebook cannot be read ({first(error)}). "
+            "Is another program using it? Run the same command again."
+        ) from None
     return found
 
 
 def _cells(db, kind, *columns):
-    return db.query(SubmittedAssignment.student_id, BaseCell.name, BaseCell.id, *columns).select_from(kind) \
-        .join(SubmittedNotebook, kind.notebook_id == SubmittedNotebook.id) \
-        .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id).join(BaseCell, kind.cell_id == BaseCell.id)
+    return (
+        db.query(SubmittedAssignment.student_id, BaseCell.name, BaseCell.id, *columns)
+        .select_from(kind)
+        .join(SubmittedNotebook, kind.notebook_id == SubmittedNotebook.id)
+        .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+        .join(BaseCell, kind.cell_id == BaseCell.id)
+    )
 
 
 def students(db):

@@ -1,4 +1,5 @@
 """What nbgrader plugs in, named in nbgrader_config.py: an exporter that reads anything, Rebuild, Examine, and what releases and collects."""
+
 import atexit
 import contextlib
 import glob
@@ -21,7 +22,7 @@ from grader.classroom.rebuild import rebuild
 from grader.course.build import loads, released
 from grader.jail import Jail
 
-STUDENT = re.compile(r"(?!\.)[\w.@+ -]{1,200}")        # what is a name of a folder only, and nothing in a page
+STUDENT = re.compile(r"(?!\.)[\w.@+ -]{1,200}")  # what is a name of a folder only, and nothing in a page
 
 
 class AnyNotebook(NotebookExporter):
@@ -30,16 +31,22 @@ class AnyNotebook(NotebookExporter):
     def from_filename(self, filename, resources=None, **kwargs):
         coursedir = self.parent.coursedir
         submitted = Path(coursedir.root, coursedir.submitted_directory)
-        if not Path(coursedir.root, filename).is_relative_to(submitted):        # the second pass, over what Rebuild wrote
+        if not Path(coursedir.root, filename).is_relative_to(
+            submitted
+        ):  # the second pass, over what Rebuild wrote
             return super().from_filename(filename, resources=resources, **kwargs)
         data, notes = submission.load(filename)
         notebook, more = submission.parse(data) if data is not None else (None, [])
         notes = [*_odd.pop(str(Path(filename).parent), ()), *notes, *more]
-        resources["grader"] = {"notes": notes, "submitted": notebook is not None, "content": record.content(data)}
+        resources["grader"] = {
+            "notes": notes,
+            "submitted": notebook is not None,
+            "content": record.content(data),
+        }
         return self.from_notebook_node(notebook or nbformat.v4.new_notebook(), resources=resources, **kwargs)
 
 
-_odd = {}       # what the hook below found: folder -> notes
+_odd = {}  # what the hook below found: folder -> notes
 
 
 def before_autograde(assignment, student, notebooks):
@@ -53,7 +60,9 @@ class Rebuild(NbGraderPreprocessor):
 
     def preprocess(self, nb, resources):
         found = resources.get("grader", {"notes": [], "submitted": True, "content": ""})
-        result, notes = rebuild(loads(released(resources["nbgrader"]["assignment"])), nb if found["submitted"] else None)
+        result, notes = rebuild(
+            loads(released(resources["nbgrader"]["assignment"])), nb if found["submitted"] else None
+        )
         result.metadata["grader"] = {"notes": found["notes"] + notes, "content": found["content"]}
         _alone(self.parent.parent.coursedir, resources)
         return result, resources
@@ -61,7 +70,10 @@ class Rebuild(NbGraderPreprocessor):
 
 def _folder(coursedir, resources):
     about = resources["nbgrader"]
-    return Path(coursedir.root, coursedir.format_path(coursedir.autograded_directory, about["student"], about["assignment"]))
+    return Path(
+        coursedir.root,
+        coursedir.format_path(coursedir.autograded_directory, about["student"], about["assignment"]),
+    )
 
 
 def _alone(coursedir, resources):
@@ -75,7 +87,9 @@ def _alone(coursedir, resources):
 class Examine(NbGraderPreprocessor):
     """Autograding preprocessor in the place of nbgrader's Execute: judges behind walls, writes the panels and the points."""
 
-    trust_submissions = Bool(False, help="Run submissions without walls: they can then read, write and send what this user can.").tag(config=True)
+    trust_submissions = Bool(
+        False, help="Run submissions without walls: they can then read, write and send what this user can."
+    ).tag(config=True)
 
     def preprocess(self, nb, resources):
         about = nb.metadata.get("grader", {})
@@ -83,7 +97,11 @@ class Examine(NbGraderPreprocessor):
         coursedir = self.parent.parent.coursedir
         lesson, folder = resources["nbgrader"]["assignment"], _folder(coursedir, resources)
         stamp = submission.timestamp(folder)
-        record.save(folder, record.make(lesson, about.get("content", ""), examined) | {"timestamp": stamp and stamp.isoformat()})
+        record.save(
+            folder,
+            record.make(lesson, about.get("content", ""), examined)
+            | {"timestamp": stamp and stamp.isoformat()},
+        )
         return examined.notebook, resources
 
 
@@ -110,7 +128,7 @@ class _Whole:
             part.replace(dest)
         except BaseException as error:
             shutil.rmtree(part, ignore_errors=True)
-            if isinstance(error, shutil.Error):     # a list of what was not copied
+            if isinstance(error, shutil.Error):  # a list of what was not copied
                 raise OSError(error.args[0][0][2]) from None
             raise
 
@@ -124,14 +142,25 @@ class Collect(_Whole, ExchangeCollect):
     put there keeps nobody else's submission from being collected, and a submission arrives whole or not at all."""
 
     def init_src(self):
-        names = [Path(name).name for name in glob.glob(f"{self.root}/{self.coursedir.course_id}/inbound/*+{self.coursedir.assignment_id}+*")]
+        names = [
+            Path(name).name
+            for name in glob.glob(
+                f"{self.root}/{self.coursedir.course_id}/inbound/*+{self.coursedir.assignment_id}+*"
+            )
+        ]
         odd = [name for name in names if not _dated(name)]
         for name in odd:
-            self.log.warning("%r is not collected: its name does not say when it was submitted. It stays in the exchange; if it counts, rename it to "
-                             "LEARNER+%s+2026-01-31 12:00:00 UTC, and collect again.", submission.shown(name), self.coursedir.assignment_id)
+            self.log.warning(
+                "%r is not collected: its name does not say when it was submitted. It stays in the exchange; if it counts, rename it to "
+                "LEARNER+%s+2026-01-31 12:00:00 UTC, and collect again.",
+                submission.shown(name),
+                self.coursedir.assignment_id,
+            )
         if not odd:
             return super().init_src()
-        with tempfile.TemporaryDirectory() as folder:       # nbgrader stops at the first such name: let it choose among the others
+        with (
+            tempfile.TemporaryDirectory() as folder
+        ):  # nbgrader stops at the first such name: let it choose among the others
             for name in set(names) - set(odd):
                 Path(folder, self.coursedir.course_id, "inbound", name).mkdir(parents=True)
             Path(folder, self.coursedir.course_id, "inbound").mkdir(parents=True, exist_ok=True)
@@ -142,9 +171,13 @@ class Collect(_Whole, ExchangeCollect):
     def do_copy(self, src, dest, log=None):
         student, lesson = Path(dest).parent.name, self.coursedir.assignment_id
         if not STUDENT.fullmatch(student):
-            self.log.warning("%s: not collected. %r is no id of a learner: that has letters, digits, spaces and . @ + - _ only.", src, student)
+            self.log.warning(
+                "%s: not collected. %r is no id of a learner: that has letters, digits, spaces and . @ + - _ only.",
+                src,
+                student,
+            )
             with contextlib.suppress(OSError):
-                Path(dest).parent.rmdir()       # nbgrader has made it already
+                Path(dest).parent.rmdir()  # nbgrader has made it already
             return
         with tempfile.TemporaryDirectory() as folder:
             copied = Path(folder, "submission")
@@ -152,10 +185,16 @@ class Collect(_Whole, ExchangeCollect):
             for note in submission.tidy(copied, lesson):
                 self.log.warning("%s: %s", student, note)
             if self.get_size(copied) > 1000 * self.coursedir.max_dir_size:
-                self.log.warning("%s: what was submitted has more than %d MB (c.CourseDirectory.max_dir_size): of it, only the notebook is collected.",
-                                 student, self.coursedir.max_dir_size // 1000)
+                self.log.warning(
+                    "%s: what was submitted has more than %d MB (c.CourseDirectory.max_dir_size): of it, only the notebook is collected.",
+                    student,
+                    self.coursedir.max_dir_size // 1000,
+                )
                 for path in copied.iterdir():
-                    if path.name not in (f"{lesson}.ipynb", *submission.BESIDE) or path.stat().st_size > 1000 * self.coursedir.max_dir_size:
+                    if (
+                        path.name not in (f"{lesson}.ipynb", *submission.BESIDE)
+                        or path.stat().st_size > 1000 * self.coursedir.max_dir_size
+                    ):
                         shutil.rmtree(path) if path.is_dir() else path.unlink()
             super().do_copy(str(copied), dest, log)
             submission.placeholder(dest, lesson)
@@ -165,11 +204,20 @@ class ReleaseFeedback(ExchangeReleaseFeedback):
     """Hands feedback out to all that can fetch it. nbgrader stops at the first that cannot: who did not submit by `nbgrader submit`."""
 
     def copy_files(self):
-        pattern = Path(self.coursedir.format_path(self.coursedir.feedback_directory, "*", self.coursedir.assignment_id))
-        pages = [p for p in sorted(pattern.parents[1].glob(f"*/{pattern.name}")) if not all(_says(p / name) for name in submission.BESIDE)]
+        pattern = Path(
+            self.coursedir.format_path(self.coursedir.feedback_directory, "*", self.coursedir.assignment_id)
+        )
+        pages = [
+            p
+            for p in sorted(pattern.parents[1].glob(f"*/{pattern.name}"))
+            if not all(_says(p / name) for name in submission.BESIDE)
+        ]
         for page in pages:
-            self.log.warning("%s: not released, give it to the learner yourself. It was not submitted by `nbgrader submit`, so `nbgrader fetch_feedback` cannot "
-                             "find it.", page)
+            self.log.warning(
+                "%s: not released, give it to the learner yourself. It was not submitted by `nbgrader submit`, so `nbgrader fetch_feedback` cannot "
+                "find it.",
+                page,
+            )
         without = [self.coursedir.student_id_exclude, *(page.parent.name for page in pages)]
         with temp_attrs(self.coursedir, student_id_exclude=",".join(filter(None, without))):
             super().copy_files()

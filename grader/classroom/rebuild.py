@@ -3,6 +3,7 @@
 From the course: order, graded and locked cells, ids, tags, metadata. From the submission: the source of solution cells, ordinary
 cells as edited, the learner's own extra cells where they stood. Nothing of the learner's outputs or metadata.
 """
+
 import base64
 import re
 
@@ -10,10 +11,12 @@ import nbformat
 
 from grader.judging.wire import is_picture
 
-SOURCE = 200_000        # characters of a cell that are taken
-EXTRA = 300             # cells of the learner's own that are taken
-PICTURES = 8            # attachments of a cell that are taken
-PATH = re.compile(r"(?:(?<![\w.:/<~])|(?<=file://))(?:[A-Za-z]:\\|~?/)(?:[^\s/\\<>\"'`:;,()&]+[/\\])+([^\s/\\<>\"'`:;,()&]+)")
+SOURCE = 200_000  # characters of a cell that are taken
+EXTRA = 300  # cells of the learner's own that are taken
+PICTURES = 8  # attachments of a cell that are taken
+PATH = re.compile(
+    r"(?:(?<![\w.:/<~])|(?<=file://))(?:[A-Za-z]:\\|~?/)(?:[^\s/\\<>\"'`:;,()&]+[/\\])+([^\s/\\<>\"'`:;,()&]+)"
+)
 CUT = "\n# … cut: the cell is longer than what is taken"
 
 
@@ -23,21 +26,29 @@ def rebuild(course, submitted):
     cells = list(submitted.cells) if submitted is not None else []
     known = {_grade_id(c) for c in course.cells}
     for cell in cells:
-        if _grade_id(cell) not in known:        # a mark of no cell of this lesson, copied or mistyped, is none
+        if _grade_id(cell) not in known:  # a mark of no cell of this lesson, copied or mistyped, is none
             cell.metadata.pop("nbgrader", None)
     match = _match(course, cells, notes)
     taken = {id(c) for c in match.values()}
     graded = {c.metadata.nbgrader.grade_id: c for c in course.cells if _is_locked(c)}
-    extra, after = {}, None         # the learner's own cells, by the course's cell that they follow
+    extra, after = {}, None  # the learner's own cells, by the course's cell that they follow
     positions = {id(c): key for key, c in match.items()}
     for cell in cells:
         if id(cell) in taken:
             after = positions[id(cell)]
-        elif (grade_id := _grade_id(cell)) in graded or cell.id in {g.id for g in graded.values()} and cell.cell_type == "code":
+        elif (
+            (grade_id := _grade_id(cell)) in graded
+            or cell.id in {g.id for g in graded.values()}
+            and cell.cell_type == "code"
+        ):
             key = grade_id if grade_id in graded else cell.id
-            course_cell = next(c for c in graded.values() if c.metadata.nbgrader.grade_id == key or c.id == key)
+            course_cell = next(
+                c for c in graded.values() if c.metadata.nbgrader.grade_id == key or c.id == key
+            )
             if cell.source.strip() != course_cell.source.strip() or cell.cell_type != course_cell.cell_type:
-                notes.append(f"The graded cell `{course_cell.metadata.nbgrader.grade_id}` was changed; the course's own was used.")
+                notes.append(
+                    f"The graded cell `{course_cell.metadata.nbgrader.grade_id}` was changed; the course's own was used."
+                )
             after = course_cell.id
         elif cell.source.strip() and not _is_stub(cell, course):
             extra.setdefault(after, []).append(cell)
@@ -51,7 +62,9 @@ def rebuild(course, submitted):
                 result.append(_own(own, count, notes))
     if count > EXTRA:
         notes.append(f"{count} cells of your own: the first {EXTRA} were taken.")
-    nb = nbformat.NotebookNode(course, cells=result, metadata=course.metadata.copy())    # whoever writes it validates it
+    nb = nbformat.NotebookNode(
+        course, cells=result, metadata=course.metadata.copy()
+    )  # whoever writes it validates it
     return nb, list(dict.fromkeys(notes))
 
 
@@ -66,7 +79,12 @@ def _is_solution(cell):
 
 def _is_stub(cell, course):
     """Is this one more copy of an exercise's cell as it was released? Behind the answer it would undo it."""
-    return any(_is_solution(c) and c.metadata.nbgrader.grade_id == _grade_id(cell) and c.source.strip() == cell.source.strip() for c in course.cells)
+    return any(
+        _is_solution(c)
+        and c.metadata.nbgrader.grade_id == _grade_id(cell)
+        and c.source.strip() == cell.source.strip()
+        for c in course.cells
+    )
 
 
 def _grade_id(cell):
@@ -88,31 +106,59 @@ def _match(course, cells, notes):
         if len(found) > 1:
             notes.append(f"There are {len(found)} cells of `{name}`; the last one that was changed counts.")
         changed = [c for c in found if c.source.strip() != own.source.strip()]
-        if not changed:         # its mark is lost, or a fresh cell was written: by its id, or by what it defines
-            changed = [c for c in free if _grade_id(c) is None and (c.id == own.id or own.cell_type == "code" and c.cell_type == "code" and _defines(c.source, name))]
+        if not changed:  # its mark is lost, or a fresh cell was written: by its id, or by what it defines
+            changed = [
+                c
+                for c in free
+                if _grade_id(c) is None
+                and (
+                    c.id == own.id
+                    or own.cell_type == "code"
+                    and c.cell_type == "code"
+                    and _defines(c.source, name)
+                )
+            ]
             if changed and not (len(changed) == 1 and changed[0].id == own.id):
                 notes.append(f"The answer to `{name}` was found in a cell of your own.")
         chosen = (changed or found)[-1:]
         if chosen:
             if chosen[0].cell_type != own.cell_type:
-                notes.append(f"The cell of `{name}` had become a {chosen[0].cell_type} cell; it was read as {own.cell_type} again.")
+                notes.append(
+                    f"The cell of `{name}` had become a {chosen[0].cell_type} cell; it was read as {own.cell_type} again."
+                )
             take(own, chosen[0])
-        elif own.cell_type == "code" and any(c.cell_type == "code" and _defines(c.source, name) for c in cells):      # two cells merged into one
+        elif own.cell_type == "code" and any(
+            c.cell_type == "code" and _defines(c.source, name) for c in cells
+        ):  # two cells merged into one
             notes.append(f"The cell of `{name}` is missing; it is defined in another cell, and that counts.")
-            match[own.id] = nbformat.from_dict({"cell_type": "code", "id": own.id, "metadata": {}, "source": f"# {name} is defined in another cell"})
+            match[own.id] = nbformat.from_dict(
+                {
+                    "cell_type": "code",
+                    "id": own.id,
+                    "metadata": {},
+                    "source": f"# {name} is defined in another cell",
+                }
+            )
         elif cells:
             notes.append(f"The cell of `{name}` is missing; the empty one was used.")
-    ordinary, free = [c for c in course.cells if "nbgrader" not in c.metadata], [c for c in free if _grade_id(c) is None]
+    ordinary, free = (
+        [c for c in course.cells if "nbgrader" not in c.metadata],
+        [c for c in free if _grade_id(c) is None],
+    )
     for same in (lambda own, c: c.id == own.id, lambda own, c: c.source.strip() == own.source.strip()):
         for own in ordinary:
-            if own.id not in match and (found := next((c for c in free if same(own, c) and c.cell_type == own.cell_type), None)):
+            if own.id not in match and (
+                found := next((c for c in free if same(own, c) and c.cell_type == own.cell_type), None)
+            ):
                 take(own, found)
     return match
 
 
 def _defines(source, name):
     """Does this text bind the name at its top level? Also where it does not parse: then its author is told why."""
-    return bool(re.search(rf"^(?:(?:async\s+)?def|class)\s+{name}\b|^{name}\s*(?::[^=\n]+)?=(?!=)", source, re.M))
+    return bool(
+        re.search(rf"^(?:(?:async\s+)?def|class)\s+{name}\b|^{name}\s*(?::[^=\n]+)?=(?!=)", source, re.M)
+    )
 
 
 def _filled(course_cell, cell, notes):
@@ -129,7 +175,9 @@ def _filled(course_cell, cell, notes):
 
 
 def _own(cell, number, notes):
-    made = (nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell)(_source(cell, notes))
+    made = (nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell)(
+        _source(cell, notes)
+    )
     if cell.cell_type != "code":
         _fill_markdown(made, cell)
     made.id = f"extra-{number:03d}"
@@ -141,7 +189,11 @@ def _fill_markdown(made, cell, untouched=None):
     made.pop("attachments", None)
     if pictures:
         made["attachments"] = pictures
-    made.source = untouched if untouched is not None and made.source.strip() == untouched.strip() else harmless(made.source, pictures)
+    made.source = (
+        untouched
+        if untouched is not None and made.source.strip() == untouched.strip()
+        else harmless(made.source, pictures)
+    )
 
 
 def _source(cell, notes):
@@ -167,9 +219,12 @@ def _pictures(cell):
 
 
 # what MathJax turns into links, styles, or new commands that could
-TEX = re.compile(r"\\(?=(href|url|style|class|cssId|data|require|html[a-z]*|unicode|texttip|tooltip|mathtip|toggle|csname|bbox|include[a-z]*|"
-                 r"newcommand|renewcommand|providecommand|newenvironment|renewenvironment|def|gdef|edef|xdef|let|futurelet|DeclareMathOperator|"
-                 r"mmlToken|action|script)(?![a-z]))", re.I)
+TEX = re.compile(
+    r"\\(?=(href|url|style|class|cssId|data|require|html[a-z]*|unicode|texttip|tooltip|mathtip|toggle|csname|bbox|include[a-z]*|"
+    r"newcommand|renewcommand|providecommand|newenvironment|renewenvironment|def|gdef|edef|xdef|let|futurelet|DeclareMathOperator|"
+    r"mmlToken|action|script)(?![a-z]))",
+    re.I,
+)
 
 
 def harmless(markdown, pictures=()):
@@ -183,11 +238,11 @@ def harmless(markdown, pictures=()):
     text = re.sub(r"\]:", "] :", text)
     text = re.sub(r"(`{3,}|~{3,})(?=[^\n]*mermaid)", r"\1diagram ", text, flags=re.I)
     text = re.sub(r"(?i)\b(javascript|vbscript|data)\s*:", r"\1 :", text)
-    text = re.sub(r"(?i)\b(https?|ftp):(?=/)", r"\1: ", text)      # a bare address would become a link
+    text = re.sub(r"(?i)\b(https?|ftp):(?=/)", r"\1: ", text)  # a bare address would become a link
     return TEX.sub(lambda m: "\\ ", text)
 
 
 def without_paths(text):
     """A path with folders in it becomes `…/file`: nobody needs to know where the grader is installed."""
-    parts = re.split(r"(data:image/[^\"')\s]*)", text)        # a picture's letters are no path
+    parts = re.split(r"(data:image/[^\"')\s]*)", text)  # a picture's letters are no path
     return "".join(part if i % 2 else PATH.sub(r"…/\1", part) for i, part in enumerate(parts))

@@ -1,4 +1,5 @@
 """What is kept of a grading beside the autograded notebook: `graded.json`, small, for resuming, repeating and reporting."""
+
 import contextlib
 import functools
 import hashlib
@@ -14,9 +15,21 @@ from grader.course.build import released, text_of
 from grader.course.lessons import lessons, slug
 
 FILE = "graded.json"
-READ_BY_ALL = ("judging/question.py", "judging/exercise.py", "judging/compare.py", "judging/judge.py", "judging/diagnose.py", "judging/smallest.py", "judging/scan.py",
-               "judging/verdict.py", "classroom/submission.py", "classroom/rebuild.py", "classroom/examine.py",
-               "jail/child.py", "judging/wire.py")
+READ_BY_ALL = (
+    "judging/question.py",
+    "judging/exercise.py",
+    "judging/compare.py",
+    "judging/judge.py",
+    "judging/diagnose.py",
+    "judging/smallest.py",
+    "judging/scan.py",
+    "judging/verdict.py",
+    "classroom/submission.py",
+    "classroom/rebuild.py",
+    "classroom/examine.py",
+    "jail/child.py",
+    "judging/wire.py",
+)
 
 
 def definitions(lesson):
@@ -41,7 +54,11 @@ def _modules(home, name):
     """The file of a lesson's exercises, and those of other lessons whose examples it takes."""
     found = [home / f"{name}.py"]
     for path in found:
-        others = re.findall(r"^from grader\.exercises\.(\w+) import", path.read_text(encoding="utf-8"), re.M) if path.exists() else []
+        others = (
+            re.findall(r"^from grader\.exercises\.(\w+) import", path.read_text(encoding="utf-8"), re.M)
+            if path.exists()
+            else []
+        )
         found += [home / f"{n}.py" for n in others if home / f"{n}.py" not in found]
     return found
 
@@ -84,8 +101,17 @@ def load(folder):
 
 def make(lesson, digest, examined):
     """The record of an examined notebook."""
-    answers = {c.metadata.nbgrader.grade_id: c.source for c in examined.notebook.cells
-               if c.cell_type == "code" and c.metadata.get("nbgrader", {}).get("solution")}
-    return {"lesson": lesson, "content": digest, "definitions": definitions(lesson), "seed": examined.seed,
-            "notes": examined.notebook.metadata["grader"]["notes"], "verdicts": {n: v.summary() for n, v in examined.verdicts.items()},
-            "answers": answers}
+    answers = {
+        c.metadata.nbgrader.grade_id: c.source
+        for c in examined.notebook.cells
+        if c.cell_type == "code" and c.metadata.get("nbgrader", {}).get("solution")
+    }
+    return {
+        "lesson": lesson,
+        "content": digest,
+        "definitions": definitions(lesson),
+        "seed": examined.seed,
+        "notes": examined.notebook.metadata["grader"]["notes"],
+        "verdicts": {n: v.summary() for n, v in examined.verdicts.items()},
+        "answers": answers,
+    }

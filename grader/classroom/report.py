@@ -2,6 +2,7 @@
 
 Reading (files) is apart from counting (pure) and from writing (a template that escapes all it is given).
 """
+
 import base64
 import io
 import json
@@ -16,7 +17,7 @@ from grader.classroom.export import number, save, table
 from grader.classroom.marks import Marks, marks
 
 TEMPLATES = Path(__file__).parent / "templates"
-MOST = 5            # mistakes that are proposed for the next lecture
+MOST = 5  # mistakes that are proposed for the next lecture
 WORDS = {"passed": "✔ passed", "not yet": "✘ not yet", "error": "⚠ error", "not attempted": "○ not attempted"}
 
 
@@ -25,6 +26,7 @@ class ReportError(RuntimeError):
 
 
 # ---------------------------------------------------------------- reading
+
 
 @dataclass
 class Graded:
@@ -43,7 +45,10 @@ def read(of, lesson):
     for path in _folders(of, "autograded", lesson):
         try:
             record = json.loads((path / "graded.json").read_bytes())
-            if not all(isinstance(v["points"] + v["max_points"], (int, float)) and v["status"] in WORDS for v in record["verdicts"].values()):
+            if not all(
+                isinstance(v["points"] + v["max_points"], (int, float)) and v["status"] in WORDS
+                for v in record["verdicts"].values()
+            ):
                 raise ValueError
             found.records[path.parent.name] = record
         except FileNotFoundError:
@@ -59,10 +64,13 @@ def read(of, lesson):
 
 def _folders(of, step, lesson):
     pattern = Path(of.folder(step, "*", lesson))
-    return sorted(p for p in pattern.parents[1].glob(f"*/{lesson}") if p.is_dir() and not p.parent.name.startswith("."))
+    return sorted(
+        p for p in pattern.parents[1].glob(f"*/{lesson}") if p.is_dir() and not p.parent.name.startswith(".")
+    )
 
 
 # ---------------------------------------------------------------- counting
+
 
 def mistake_of(verdict):
     """What went wrong, in a sentence that is the same for everybody with the same mistake."""
@@ -72,7 +80,11 @@ def mistake_of(verdict):
         return verdict["mistake"]
     if verdict["status"] == "error":
         raised = re.match(r"Your code raised (\w+)", verdict.get("finding", ""))
-        return f"The code stopped with {raised[1]}." if raised else verdict.get("finding", "").split(" (line ")[0]
+        return (
+            f"The code stopped with {raised[1]}."
+            if raised
+            else verdict.get("finding", "").split(" (line ")[0]
+        )
     return "Another difference: no mistake that is known."
 
 
@@ -81,20 +93,42 @@ def summarise(graded, own=None, stubs=()):
     records, own = graded.records, own or {}
     names = list(dict.fromkeys(n for r in records.values() for n in r["verdicts"]))
     rows = {student: _row(record, graded.marks.get(student)) for student, record in records.items()}
-    exercises = [_exercise(name, {s: r["verdicts"][name] for s, r in records.items() if name in r["verdicts"]}) for name in names]
+    exercises = [
+        _exercise(name, {s: r["verdicts"][name] for s, r in records.items() if name in r["verdicts"]})
+        for name in names
+    ]
     questions = sorted({q for r in rows.values() for q in r["questions"]})
     equal = []
     for name in names:
-        answers = {s: r["answers"][name] for s, r in records.items() if isinstance(r.get("answers", {}).get(name), str)}
+        answers = {
+            s: r["answers"][name]
+            for s, r in records.items()
+            if isinstance(r.get("answers", {}).get(name), str)
+        }
         course = {"the course's own": own[name]} if name in own else {}
         for keys in similar.groups(answers, course, stubs):
             learners = [k for k in keys if k not in course]
-            equal.append({"exercise": name, "learners": learners, "course": len(learners) < len(keys), "source": answers[learners[0]]})
+            equal.append(
+                {
+                    "exercise": name,
+                    "learners": learners,
+                    "course": len(learners) < len(keys),
+                    "source": answers[learners[0]],
+                }
+            )
     return {
-        "lesson": graded.lesson, "rows": rows, "names": names, "exercises": exercises, "waiting": graded.waiting, "damaged": graded.damaged,
-        "questions": [_question(q, [r["questions"][q] for r in rows.values() if q in r["questions"]]) for q in questions],
+        "lesson": graded.lesson,
+        "rows": rows,
+        "names": names,
+        "exercises": exercises,
+        "waiting": graded.waiting,
+        "damaged": graded.damaged,
+        "questions": [
+            _question(q, [r["questions"][q] for r in rows.values() if q in r["questions"]]) for q in questions
+        ],
         "scores": _spread([(r["score"], r["most"]) for r in rows.values()]),
-        "lecture": lecture(exercises), "equal": equal,
+        "lecture": lecture(exercises),
+        "equal": equal,
         "notes": {s: r["notes"] for s, r in records.items() if r.get("notes")},
         "ungraded": sum(r["waiting"] for r in rows.values()),
     }
@@ -113,8 +147,16 @@ def _row(record, given):
             questions[cell] = mark
             most += mark.most
     score = max(0.0, sum(points.values()) + sum(m.score for m in questions.values()) - given.penalty)
-    return {"points": points, "questions": questions, "score": number(score), "most": number(most), "penalty": number(given.penalty),
-            "waiting": any(m.waiting for m in questions.values()), "verdicts": record["verdicts"], "notes": record.get("notes", [])}
+    return {
+        "points": points,
+        "questions": questions,
+        "score": number(score),
+        "most": number(most),
+        "penalty": number(given.penalty),
+        "waiting": any(m.waiting for m in questions.values()),
+        "verdicts": record["verdicts"],
+        "notes": record.get("notes", []),
+    }
 
 
 def _exercise(name, verdicts):
@@ -123,19 +165,31 @@ def _exercise(name, verdicts):
     mistakes = {}
     for student in [*by["not yet"], *by["error"]]:
         verdict = verdicts[student]
-        found = mistakes.setdefault(mistake_of(verdict), {"says": mistake_of(verdict), "hint": "", "learners": []})
+        found = mistakes.setdefault(
+            mistake_of(verdict), {"says": mistake_of(verdict), "hint": "", "learners": []}
+        )
         found["hint"] = found["hint"] or verdict.get("hint", "")
         found["learners"].append(student)
-    return {"name": name, "total": len(verdicts), "passed": len(by["passed"]), "tried": len(verdicts) - len(by["not attempted"]),
-            "absent": by["not attempted"], "mistakes": sorted(mistakes.values(), key=lambda m: (-len(m["learners"]), m["says"])),
-            "points": number(sum(v["points"] for v in verdicts.values()) / max(1, len(verdicts))),
-            "most": max((v["max_points"] for v in verdicts.values()), default=0)}
+    return {
+        "name": name,
+        "total": len(verdicts),
+        "passed": len(by["passed"]),
+        "tried": len(verdicts) - len(by["not attempted"]),
+        "absent": by["not attempted"],
+        "mistakes": sorted(mistakes.values(), key=lambda m: (-len(m["learners"]), m["says"])),
+        "points": number(sum(v["points"] for v in verdicts.values()) / max(1, len(verdicts))),
+        "most": max((v["max_points"] for v in verdicts.values()), default=0),
+    }
 
 
 def _question(name, given):
     done = [m.score for m in given if not m.waiting]
-    return {"name": name, "most": max(m.most for m in given), "waiting": sum(m.waiting for m in given),
-            "mean": number(round(sum(done) / len(done), 2)) if done else None}
+    return {
+        "name": name,
+        "most": max(m.most for m in given),
+        "waiting": sum(m.waiting for m in given),
+        "mean": number(round(sum(done) / len(done), 2)) if done else None,
+    }
 
 
 def _spread(scores):
@@ -144,23 +198,39 @@ def _spread(scores):
     if not values:
         return None
     half = len(values) // 2
-    return {"count": len(values), "most": max(m for _, m in scores), "mean": number(round(sum(values) / len(values), 2)), "median": number(median(values)),
-            "low": number(median(values[:half] or values)), "high": number(median(values[-half:] or values)),
-            "full": sum(s >= m for s, m in scores), "none": sum(s == 0 for s, _ in scores), "values": values}
+    return {
+        "count": len(values),
+        "most": max(m for _, m in scores),
+        "mean": number(round(sum(values) / len(values), 2)),
+        "median": number(median(values)),
+        "low": number(median(values[:half] or values)),
+        "high": number(median(values[-half:] or values)),
+        "full": sum(s >= m for s, m in scores),
+        "none": sum(s == 0 for s, _ in scores),
+        "values": values,
+    }
 
 
 def lecture(exercises, most=MOST):
     """What to speak about: the mistakes made most often, those that have a name."""
-    named = [m | {"exercise": e["name"], "tried": e["tried"]} for e in exercises for m in e["mistakes"] if not m["says"].startswith("Another difference")]
+    named = [
+        m | {"exercise": e["name"], "tried": e["tried"]}
+        for e in exercises
+        for m in e["mistakes"]
+        if not m["says"].startswith("Another difference")
+    ]
     return sorted(named, key=lambda m: -len(m["learners"]))[:most]
 
 
 # ---------------------------------------------------------------- writing
 
+
 def alternative(spread, unit):
     """The picture of the scores in words."""
-    return (f"Histogram of the scores of {spread['count']} {unit}s, of at most {spread['most']} points. The median is {spread['median']}, "
-            f"the middle half lies from {spread['low']} to {spread['high']}. {spread['full']} have full marks, {spread['none']} have none.")
+    return (
+        f"Histogram of the scores of {spread['count']} {unit}s, of at most {spread['most']} points. The median is {spread['median']}, "
+        f"the middle half lies from {spread['low']} to {spread['high']}. {spread['full']} have full marks, {spread['none']} have none."
+    )
 
 
 def picture(spread, unit):
@@ -171,7 +241,13 @@ def picture(spread, unit):
     axes = figure.subplots()
     most = max(spread["most"], 1)
     steps = int(most) if most <= 30 else 20
-    axes.hist(spread["values"], bins=[most * (i - 0.5) / steps for i in range(steps + 2)], color="#0072b2", edgecolor="white", linewidth=0.8)
+    axes.hist(
+        spread["values"],
+        bins=[most * (i - 0.5) / steps for i in range(steps + 2)],
+        color="#0072b2",
+        edgecolor="white",
+        linewidth=0.8,
+    )
     axes.axvline(spread["median"], color="#d55e00", linestyle="--", linewidth=2)
     axes.set_xlabel(f"points, of {spread['most']}; dashed: the median, {spread['median']}")
     axes.set_ylabel(f"{unit}s")
@@ -188,7 +264,9 @@ def environment():
     from jinja2 import Environment, FileSystemLoader
     from markupsafe import Markup, escape
 
-    made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
     made.filters["words"] = lambda text: Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
     made.filters["percent"] = lambda part, whole: f"{100 * part / whole:.0f} %" if whole else "–"
     made.globals |= {"WORDS": WORDS, "alternative": alternative, "picture": picture}
@@ -198,16 +276,42 @@ def environment():
 def csv_of(summary):
     """A row for each learner: score, then points and mistake of each exercise, then open questions and notes."""
     names, questions = summary["names"], [q["name"] for q in summary["questions"]]
-    yield ["student", "score", "max_score", *(f"{n}{what}" for n in names for what in (" points", " status", " mistake")), *questions, "late penalty", "notes"]
+    yield [
+        "student",
+        "score",
+        "max_score",
+        *(f"{n}{what}" for n in names for what in (" points", " status", " mistake")),
+        *questions,
+        "late penalty",
+        "notes",
+    ]
     for student, row in summary["rows"].items():
         cells = []
         for name in names:
             verdict = row["verdicts"].get(name)
-            cells += [number(row["points"][name]), verdict["status"], "" if verdict["status"] in ("passed", "not attempted") else mistake_of(verdict)] \
-                if verdict else ["", "", ""]
-        yield [student, row["score"], row["most"], *cells,
-               *("" if q not in row["questions"] or row["questions"][q].waiting else number(row["questions"][q].score) for q in questions),
-               row["penalty"], " ".join(row["notes"])]
+            cells += (
+                [
+                    number(row["points"][name]),
+                    verdict["status"],
+                    "" if verdict["status"] in ("passed", "not attempted") else mistake_of(verdict),
+                ]
+                if verdict
+                else ["", "", ""]
+            )
+        yield [
+            student,
+            row["score"],
+            row["most"],
+            *cells,
+            *(
+                ""
+                if q not in row["questions"] or row["questions"][q].waiting
+                else number(row["questions"][q].score)
+                for q in questions
+            ),
+            row["penalty"],
+            " ".join(row["notes"]),
+        ]
 
 
 def course_summary(summaries):
@@ -217,19 +321,34 @@ def course_summary(summaries):
         for student, row in s["rows"].items():
             rows.setdefault(student, {})[s["lesson"]] = row
             open_[student] += sum(v["status"] in ("not yet", "error") for v in row["verdicts"].values())
-    mistakes = sorted((m | {"lesson": s["lesson"]} for s in summaries for m in s["lecture"]), key=lambda m: -len(m["learners"]))[:2 * MOST]
-    totals = {student: (sum(r["score"] for r in mine.values()), sum(r["most"] for r in mine.values())) for student, mine in rows.items()}
+    mistakes = sorted(
+        (m | {"lesson": s["lesson"]} for s in summaries for m in s["lecture"]),
+        key=lambda m: -len(m["learners"]),
+    )[: 2 * MOST]
+    totals = {
+        student: (sum(r["score"] for r in mine.values()), sum(r["most"] for r in mine.values()))
+        for student, mine in rows.items()
+    }
     whole = sum(max(r["most"] for r in s["rows"].values()) for s in summaries)
-    return {"lessons": summaries, "rows": dict(sorted(rows.items())), "totals": totals, "lecture": mistakes,
-            "scores": _spread([(total, whole) for total, _ in totals.values()]),
-            "stuck": [(s, n) for s, n in sorted(open_.items(), key=lambda x: (-x[1], x[0])) if n][:30]}
+    return {
+        "lessons": summaries,
+        "rows": dict(sorted(rows.items())),
+        "totals": totals,
+        "lecture": mistakes,
+        "scores": _spread([(total, whole) for total, _ in totals.values()]),
+        "stuck": [(s, n) for s, n in sorted(open_.items(), key=lambda x: (-x[1], x[0])) if n][:30],
+    }
 
 
 def course_csv(summary):
     lessons = [s["lesson"] for s in summary["lessons"]]
     yield ["student", *lessons, "total"]
     for student, mine in summary["rows"].items():
-        yield [student, *(mine[n]["score"] if n in mine else "" for n in lessons), number(summary["totals"][student][0])]
+        yield [
+            student,
+            *(mine[n]["score"] if n in mine else "" for n in lessons),
+            number(summary["totals"][student][0]),
+        ]
 
 
 def write(of, lessons, own=lambda lesson: ({}, ()), whole=False):
@@ -243,7 +362,9 @@ def write(of, lessons, own=lambda lesson: ({}, ()), whole=False):
         if graded.records:
             summaries.append(summarise(graded, *own(lesson)))
         elif not whole:
-            raise ReportError(f"No submission of {lesson} is graded: run `python -m grader grade {lesson}` first.")
+            raise ReportError(
+                f"No submission of {lesson} is graded: run `python -m grader grade {lesson}` first."
+            )
     if not summaries:
         raise ReportError("No submission is graded: run `python -m grader grade` first.")
     folder, templates, pages = of.root / "reports", environment(), []
@@ -267,5 +388,9 @@ def course_answers(lesson):
     """(the course's answers by name, the sources of the empty exercises) of a lesson."""
     from grader.course.build import loads, released, solution_cells
 
-    stubs = [c.source for c in loads(released(lesson)).cells if c.cell_type == "code" and c.metadata.get("nbgrader", {}).get("solution")]
+    stubs = [
+        c.source
+        for c in loads(released(lesson)).cells
+        if c.cell_type == "code" and c.metadata.get("nbgrader", {}).get("solution")
+    ]
     return solution_cells(lesson), stubs

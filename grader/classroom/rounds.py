@@ -1,4 +1,5 @@
 """A round with a class, through nbgrader's own API: release a lesson, collect what was submitted, make feedback; and repeat one verdict."""
+
 import re
 import tempfile
 from collections import namedtuple
@@ -31,8 +32,20 @@ def _api(of, **sections):
 def _fail(lesson, result):
     """nbgrader's last words as one sentence."""
     log, error = result.get("log") or "", (result.get("error") or "").strip()
-    said = next((re.sub(r"^[\w.]*(Error|Exception): ", "", line) for line in reversed(error.splitlines()) if line.strip()), "") or log.strip().splitlines()[-1]
-    raise RoundError(f"{lesson}: {said.rstrip('.')}. What was done before stays, nothing is half-written; mend that, and run the same command again.")
+    said = (
+        next(
+            (
+                re.sub(r"^[\w.]*(Error|Exception): ", "", line)
+                for line in reversed(error.splitlines())
+                if line.strip()
+            ),
+            "",
+        )
+        or log.strip().splitlines()[-1]
+    )
+    raise RoundError(
+        f"{lesson}: {said.rstrip('.')}. What was done before stays, nothing is half-written; mend that, and run the same command again."
+    )
 
 
 def release(of, lesson, again=False):
@@ -40,7 +53,9 @@ def release(of, lesson, again=False):
     api = _api(of, ExchangeReleaseAssignment={"force": again})
     target = Path(api.exchange_root, of.coursedir.course_id, "outbound", lesson)
     if target.exists() and not again:
-        raise RoundError(f"{lesson} is released already ({target}). `--again` puts the present release in its place; what learners have fetched stays as it is.")
+        raise RoundError(
+            f"{lesson} is released already ({target}). `--again` puts the present release in its place; what learners have fetched stays as it is."
+        )
     result = api.release_assignment(lesson)
     if not result["success"]:
         _fail(lesson, result)
@@ -51,8 +66,10 @@ def collect(of, lesson):
     """Take in the newest submission of everybody: a resubmission replaces the earlier one."""
     api = _api(of)
     if not Path(api.exchange_root, of.coursedir.course_id, "inbound").is_dir():
-        raise RoundError(f"There is no exchange with submissions at {api.exchange_root}: release a lesson first, or name the right folder as "
-                         "c.Exchange.root in nbgrader_config.py.")
+        raise RoundError(
+            f"There is no exchange with submissions at {api.exchange_root}: release a lesson first, or name the right folder as "
+            "c.Exchange.root in nbgrader_config.py."
+        )
     before = _stamps(of, lesson)
     result = api.collect(lesson, update=True)
     if not result["success"]:
@@ -60,8 +77,12 @@ def collect(of, lesson):
     after = _stamps(of, lesson)
     said = re.findall(r"^\[(\w+)\] (.*?)(?=^\[\w+\] |\Z)", result.get("log") or "", re.M | re.S)
     warnings = [" ".join(text.split()) for level, text in said if level == "WARNING"]
-    return Collected(sorted(after.keys() - before.keys()), sorted(s for s in before if after.get(s) != before[s]),
-                     sum(after.get(s) == before[s] for s in before), [w for w in warnings if not w.startswith("No submissions of")])
+    return Collected(
+        sorted(after.keys() - before.keys()),
+        sorted(s for s in before if after.get(s) != before[s]),
+        sum(after.get(s) == before[s] for s in before),
+        [w for w in warnings if not w.startswith("No submissions of")],
+    )
 
 
 def _stamps(of, lesson):
@@ -72,13 +93,22 @@ def _stamps(of, lesson):
 def feedback(of, lesson):
     """(made, unchanged): make the pages of those whose grade, comments or points have changed. RoundError names those without a page."""
     pattern = Path(of.folder("autograded", "*", lesson))
-    graded = {p.parent.name: p / f"{lesson}.ipynb" for p in sorted(pattern.parents[1].glob(f"*/{lesson}")) if (p / f"{lesson}.ipynb").is_file()}
+    graded = {
+        p.parent.name: p / f"{lesson}.ipynb"
+        for p in sorted(pattern.parents[1].glob(f"*/{lesson}"))
+        if (p / f"{lesson}.ipynb").is_file()
+    }
     if not graded:
         raise RoundError(f"No submission of {lesson} is graded: run `python -m grader grade {lesson}` first.")
     known = marks(of, lesson)
 
     def stale():
-        return [s for s, path in graded.items() if s in known and not is_current(of.folder("feedback", s, lesson) / f"{lesson}.html", made_of(path, known[s]))]
+        return [
+            s
+            for s, path in graded.items()
+            if s in known
+            and not is_current(of.folder("feedback", s, lesson) / f"{lesson}.html", made_of(path, known[s]))
+        ]
 
     todo, result = stale(), {}
     if todo:
@@ -86,13 +116,21 @@ def feedback(of, lesson):
             result = _made_beside(of, lesson)
     if left := stale():
         if not result["success"]:
-            raised = re.findall(r"^(?:\[ERROR\])?\s*([\w.]+(?:Error|Exception|NotFound)\b.*)$", result.get("log") or "", re.M)
+            raised = re.findall(
+                r"^(?:\[ERROR\])?\s*([\w.]+(?:Error|Exception|NotFound)\b.*)$", result.get("log") or "", re.M
+            )
             why = raised[-1] if raised else result["error"].strip().splitlines()[-1]
-            raise RoundError(f"{lesson}: {len(left)} of {len(graded)} have no new feedback ({_few(left)}). {why[:300]}")
-        raise RoundError(f"{lesson}: {len(left)} pages are not as they should be ({_few(left)}). Is another program grading? Run the same command again.")
+            raise RoundError(
+                f"{lesson}: {len(left)} of {len(graded)} have no new feedback ({_few(left)}). {why[:300]}"
+            )
+        raise RoundError(
+            f"{lesson}: {len(left)} pages are not as they should be ({_few(left)}). Is another program grading? Run the same command again."
+        )
     if strangers := [s for s in graded if s not in known]:
-        raise RoundError(f"{lesson}: {len(strangers)} graded submissions are not in the gradebook ({_few(strangers)}): run `python -m grader grade {lesson}`. "
-                         f"The other {len(graded) - len(strangers)} have their feedback.")
+        raise RoundError(
+            f"{lesson}: {len(strangers)} graded submissions are not in the gradebook ({_few(strangers)}): run `python -m grader grade {lesson}`. "
+            f"The other {len(graded) - len(strangers)} have their feedback."
+        )
     return len(todo), len(graded) - len(todo)
 
 
@@ -101,7 +139,9 @@ def _made_beside(of, lesson):
     with tempfile.TemporaryDirectory(dir=of.root, prefix=".feedback-") as folder:
         with temp_attrs(of.coursedir, feedback_directory=folder):
             result = _api(of).generate_feedback(lesson, force=True)
-            pages = {p.parent.name: p for p in of.folder("feedback", "*", lesson).parents[1].glob(f"*/{lesson}")}
+            pages = {
+                p.parent.name: p for p in of.folder("feedback", "*", lesson).parents[1].glob(f"*/{lesson}")
+            }
         for student, made in pages.items():
             target = of.folder("feedback", student, lesson)
             try:
@@ -126,14 +166,37 @@ def regrade(of, student, lesson, trust=False):
     """Repeat a verdict with its recorded seed. Writes nothing; says what the submission gets now, and whether that is the same."""
     before = record.load(of.folder("autograded", student, lesson))
     if before is None:
-        raise RoundError(f"There is no grading of {lesson} by {student}: run `python -m grader grade {lesson}`. "
-                         f"Graded are: {_few(sorted(p.parent.parent.name for p in of.root.glob(f'autograded/*/{lesson}/{record.FILE}'))) or 'none'}.")
+        raise RoundError(
+            f"There is no grading of {lesson} by {student}: run `python -m grader grade {lesson}`. "
+            f"Graded are: {_few(sorted(p.parent.parent.name for p in of.root.glob(f'autograded/*/{lesson}/{record.FILE}'))) or 'none'}."
+        )
     path = of.folder("submitted", student, lesson) / f"{lesson}.ipynb"
     usable = path.is_file() and not path.is_symlink() and path.stat().st_size <= submission.LARGEST
     data = path.read_bytes() if usable else None
-    changed = [text for text, true in (("The submission is another one than was graded.", before["content"] != record.content(data)),
-                                       ("The exercises, the judge or torch have changed since.", before["definitions"] != record.definitions(lesson))) if true]
+    changed = [
+        text
+        for text, true in (
+            ("The submission is another one than was graded.", before["content"] != record.content(data)),
+            (
+                "The exercises, the judge or torch have changed since.",
+                before["definitions"] != record.definitions(lesson),
+            ),
+        )
+        if true
+    ]
     graded = grade_one(Task(lesson, student, data, (), before["seed"]), trust)
     notebook = nbformat.reads(graded.text, as_version=4)
-    messages = [o.data["text/plain"] for c in notebook.cells for o in c.get("outputs", ()) if o.output_type == "display_data" and "grader" in o.metadata]
-    return Regraded(graded.record["verdicts"] == before["verdicts"], messages, before["verdicts"], graded.record["verdicts"], changed, before["seed"])
+    messages = [
+        o.data["text/plain"]
+        for c in notebook.cells
+        for o in c.get("outputs", ())
+        if o.output_type == "display_data" and "grader" in o.metadata
+    ]
+    return Regraded(
+        graded.record["verdicts"] == before["verdicts"],
+        messages,
+        before["verdicts"],
+        graded.record["verdicts"],
+        changed,
+        before["seed"],
+    )

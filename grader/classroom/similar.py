@@ -2,12 +2,13 @@
 
 Equality is a question for a person, never a verdict: the course's solutions are public, and there are few ways to write a short formula.
 """
+
 import ast
 import warnings
 from collections import defaultdict
 
-SMALLEST = 50           # nodes of a syntax tree: below it, two people write the same without having seen each other's
-LARGEST = 20_000        # characters that are parsed
+SMALLEST = 50  # nodes of a syntax tree: below it, two people write the same without having seen each other's
+LARGEST = 20_000  # characters that are parsed
 
 
 def shape(source):
@@ -121,7 +122,9 @@ class _Reader:
             self.block(node.body, scopes)
         elif isinstance(node, COMPREHENSIONS):
             inner = [*scopes, self.scope([g.target for g in node.generators])]
-            self.read(node.generators[0].iter, scopes)      # as Python does: only what comes after sees the comprehension's names
+            self.read(
+                node.generators[0].iter, scopes
+            )  # as Python does: only what comes after sees the comprehension's names
             for g in node.generators:
                 self.words.append("for")
                 for part in [g.target, *([g.iter] if g is not node.generators[0] else []), *g.ifs]:
@@ -134,7 +137,11 @@ class _Reader:
             self.fields(node, scopes)
 
     def function(self, node, scopes):
-        for part in [*getattr(node, "decorator_list", ()), *node.args.defaults, *filter(None, node.args.kw_defaults)]:
+        for part in [
+            *getattr(node, "decorator_list", ()),
+            *node.args.defaults,
+            *filter(None, node.args.kw_defaults),
+        ]:
             self.read(part, scopes)
         if not isinstance(node, ast.Lambda):
             # a method's name is an attribute: it stays
@@ -142,7 +149,13 @@ class _Reader:
         body = [node.body] if isinstance(node, ast.Lambda) else node.body
         inner = [*scopes, self.scope([node.args, *body])]
         a = node.args
-        for kind, parts in (("/", a.posonlyargs), (",", a.args), ("*", [a.vararg] if a.vararg else []), ("k", a.kwonlyargs), ("**", [a.kwarg] if a.kwarg else [])):
+        for kind, parts in (
+            ("/", a.posonlyargs),
+            (",", a.args),
+            ("*", [a.vararg] if a.vararg else []),
+            ("k", a.kwonlyargs),
+            ("**", [a.kwarg] if a.kwarg else []),
+        ):
             for part in parts:
                 self.words.append(kind)
                 self.read(part, inner)
@@ -172,5 +185,10 @@ class _Reader:
                 for part in value:
                     self.read(part, scopes) if isinstance(part, ast.AST) else self.words.append(str(part))
             else:
-                self.words.append(self.name(value, scopes) if isinstance(node, (ast.alias, ast.ExceptHandler)) and field in ("asname", "name")
-                                  and not (isinstance(node, ast.alias) and field == "name") else str(value))
+                self.words.append(
+                    self.name(value, scopes)
+                    if isinstance(node, (ast.alias, ast.ExceptHandler))
+                    and field in ("asname", "name")
+                    and not (isinstance(node, ast.alias) and field == "name")
+                    else str(value)
+                )

@@ -1,4 +1,5 @@
 """Read whatever lies where a submission should lie. Never raises on its content: what cannot be read becomes a placeholder and a note."""
+
 import codecs
 import json
 import os
@@ -10,12 +11,15 @@ from pathlib import Path
 import nbformat
 from nbgrader.utils import parse_utc
 
-LARGEST = 160 << 20     # bytes of a notebook file that are read
-CELLS = 2000            # of a notebook that are read
+LARGEST = 160 << 20  # bytes of a notebook file that are read
+CELLS = 2000  # of a notebook that are read
 CONTAINERS = 1_000_000  # lists and objects in a file: what is far above that is made to fill the memory
-DEEPEST = 20            # folders in each other that are collected
-BESIDE = ("timestamp.txt", "submission_secret.txt")      # nbgrader's own files: when it was submitted, and by which name its feedback is found
-WAS = {                 # what was put in the place of something that is not touched -> what is said about it
+DEEPEST = 20  # folders in each other that are collected
+BESIDE = (
+    "timestamp.txt",
+    "submission_secret.txt",
+)  # nbgrader's own files: when it was submitted, and by which name its feedback is found
+WAS = {  # what was put in the place of something that is not touched -> what is said about it
     "-was-a-link": "was a link. Links are not followed.",
     "-was-a-folder": "stood for a folder in the notebook's place.",
     "-was-no-file": "was neither a file nor a folder, and was dropped.",
@@ -43,11 +47,15 @@ def parse(data):
     """(notebook, notes) from the bytes of a file."""
     notes = []
     if not data.strip():
-        return None, ["The notebook's file is empty: no notebook was submitted, or nothing was written into it."]
+        return None, [
+            "The notebook's file is empty: no notebook was submitted, or nothing was written into it."
+        ]
     if len(data) > 1 << 20 and _containers(data) > CONTAINERS:
         return None, ["The file is no notebook: it holds millions of lists and objects."]
     try:
-        wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))      # what some editors and shells make of a file
+        wide = data.startswith(
+            (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        )  # what some editors and shells make of a file
         text = data.decode("utf-16" if wide else "utf-8-sig")
         notes += ["The file is UTF-16 where a notebook is UTF-8; it was read as that."] if wide else []
     except UnicodeDecodeError:
@@ -62,12 +70,20 @@ def parse(data):
     if not isinstance(content, dict):
         return None, [*notes, "The file is no notebook: JSON, but not a notebook's."]
     version = content.get("nbformat")
-    if isinstance(version, int) and not isinstance(version, bool) and version < 4 and isinstance(content.get("worksheets", content.get("cells")), list):
+    if (
+        isinstance(version, int)
+        and not isinstance(version, bool)
+        and version < 4
+        and isinstance(content.get("worksheets", content.get("cells")), list)
+    ):
         try:
             content = nbformat.convert(nbformat.from_dict(content), 4)
             notes.append(f"The notebook has the old format {version}; it was converted.")
-        except Exception:       # a damaged old notebook fails in many ways
-            return None, [*notes, f"The notebook claims the old format {str(version)[:20]}, and cannot be converted from it."]
+        except Exception:  # a damaged old notebook fails in many ways
+            return None, [
+                *notes,
+                f"The notebook claims the old format {str(version)[:20]}, and cannot be converted from it.",
+            ]
     elif version != 4:
         notes.append(f"The notebook claims the format {shown(str(version), 20)}; it was read as format 4.")
     if not isinstance(content.get("cells"), list):
@@ -102,14 +118,24 @@ def _cell(raw):
     data = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     grade_id = data.get("grade_id") if isinstance(data, dict) else None
     # not by nbformat.v4.new_…_cell: that validates each cell alone, which costs more than judging
-    cell = nbformat.from_dict({"cell_type": raw["cell_type"], "id": raw["id"] if isinstance(raw.get("id"), str) else "", "metadata": {},
-                               "source": source.encode("utf-8", errors="replace").decode("utf-8")})
+    cell = nbformat.from_dict(
+        {
+            "cell_type": raw["cell_type"],
+            "id": raw["id"] if isinstance(raw.get("id"), str) else "",
+            "metadata": {},
+            "source": source.encode("utf-8", errors="replace").decode("utf-8"),
+        }
+    )
     if raw["cell_type"] == "code":
         cell.outputs, cell.execution_count = [], None
     if isinstance(grade_id, str):
         cell.metadata["nbgrader"] = {"grade_id": grade_id}
     if isinstance(raw.get("attachments"), dict):
-        cell["attachments"] = {name: {"image/png": found} for name, bundle in raw["attachments"].items() if (found := _png(bundle))}
+        cell["attachments"] = {
+            name: {"image/png": found}
+            for name, bundle in raw["attachments"].items()
+            if (found := _png(bundle))
+        }
     return cell
 
 
@@ -123,12 +149,17 @@ def _png(bundle):
 
 def shown(name, most=80):
     """A name that a learner chose, as it may be shown: short, printable, without quotes and brackets."""
-    text = os.fsencode(name).decode("utf-8", errors="replace") if isinstance(name, Path) else name.encode("utf-8", errors="replace").decode()
+    text = (
+        os.fsencode(name).decode("utf-8", errors="replace")
+        if isinstance(name, Path)
+        else name.encode("utf-8", errors="replace").decode()
+    )
     text = "".join(c if c.isprintable() and c not in "`<>[]$\\" else "?" for c in text)
     return text if len(text) <= most else text[:most] + "…"
 
 
 # ---------------------------------------------------------------- the folder around it
+
 
 def tidy(folder, lesson):
     """Make a submission's folder safe to copy, and say what is odd about it. Links, pipes and devices make way for a small file that says what
@@ -148,8 +179,13 @@ def tidy(folder, lesson):
             path.unlink()
             _instead(path, "-was-no-file")
     stamp = folder / "timestamp.txt"
-    if stamp.exists() and (not stamp.is_file() or stamp.stat().st_size > 100 or timestamp(folder) is None and stamp.read_bytes().strip()):
-        stamp.rename(_free(stamp.with_name("timestamp.txt-unreadable")))        # nbgrader ends at one
+    if stamp.exists() and (
+        not stamp.is_file()
+        or stamp.stat().st_size > 100
+        or timestamp(folder) is None
+        and stamp.read_bytes().strip()
+    ):
+        stamp.rename(_free(stamp.with_name("timestamp.txt-unreadable")))  # nbgrader ends at one
     notebook = folder / f"{lesson}.ipynb"
     if notebook.is_dir():
         notebook.rename(_free(notebook.with_name(f"{lesson}.ipynb-was-a-folder")))
@@ -165,7 +201,9 @@ def _odd(folder):
     for path in sorted(p for p, _ in _below(folder, folders=True)):
         for suffix, says in WAS.items():
             if path.name.endswith(suffix):
-                notes.append(f"`{shown(path.relative_to(folder).with_name(path.name.removesuffix(suffix)))}` {says}")
+                notes.append(
+                    f"`{shown(path.relative_to(folder).with_name(path.name.removesuffix(suffix)))}` {says}"
+                )
     return notes
 
 
@@ -187,11 +225,18 @@ def copy(source, target):
             _instead(to, "-was-no-file")
         else:
             try:
-                found = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK))
+                found = open(
+                    path,
+                    "rb",
+                    opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK),
+                )
             except OSError:
                 _instead(to, "-was-unreadable")
                 continue
-            with found, open(to, "xb") as copied:       # where the disk is full, this raises: a submission is collected whole or not at all
+            with (
+                found,
+                open(to, "xb") as copied,
+            ):  # where the disk is full, this raises: a submission is collected whole or not at all
                 shutil.copyfileobj(found, copied)
 
 

@@ -5,6 +5,7 @@ A lesson is `solutions/NN_slug.py` in jupytext's percent format. Two kinds of ce
 `# %% [markdown] question="why_log" points=2` is the model answer to an open question that a person grades.
 Behind every exercise the build adds the graded cell `check("bce")`.
 """
+
 import ast
 import functools
 import math
@@ -51,12 +52,20 @@ def notebook(text, lesson):
     cells, seen = [], []
     for cell in source.cells:
         name, question, points = (cell.metadata.pop(k, None) for k in ("exercise", "question", "points"))
-        where = f"{lesson}, the cell that starts with {cell.source.strip().splitlines()[0][:60]!r}" if cell.source.strip() else lesson
+        where = (
+            f"{lesson}, the cell that starts with {cell.source.strip().splitlines()[0][:60]!r}"
+            if cell.source.strip()
+            else lesson
+        )
         if name:
             if name not in defined:
-                raise LessonError(f"{where}: no exercise {name!r} in grader/exercises/{lesson[3:]}.py, only {list(defined)}.")
+                raise LessonError(
+                    f"{where}: no exercise {name!r} in grader/exercises/{lesson[3:]}.py, only {list(defined)}."
+                )
             if not _binds(cell.source, name) or "### BEGIN SOLUTION" not in cell.source:
-                raise LessonError(f"{where}: an exercise cell defines {name} and holds its answer between ### BEGIN SOLUTION and ### END SOLUTION.")
+                raise LessonError(
+                    f"{where}: an exercise cell defines {name} and holds its answer between ### BEGIN SOLUTION and ### END SOLUTION."
+                )
             seen.append(name)
             cells.append(_graded(cell, name, solution=True))
             test = nbformat.v4.new_code_cell(f'check("{name}")', metadata={"tags": ["raises-exception"]})
@@ -65,11 +74,15 @@ def notebook(text, lesson):
             cells.append(_graded(cell, question, grade=True, solution=True, points=points))
         else:
             if "BEGIN SOLUTION" in cell.source:
-                raise LessonError(f"{where}: a solution outside an exercise cell would stay in the release. Mark the cell exercise=\"…\".")
+                raise LessonError(
+                    f'{where}: a solution outside an exercise cell would stay in the release. Mark the cell exercise="…".'
+                )
             for other in exercises() if cell.cell_type == "code" else ():
                 if other in defined and _binds(cell.source, other):
-                    raise LessonError(f"{where}: it binds {other!r}, the name of an exercise, and would replace the learner's answer. "
-                                      "Take another name.")
+                    raise LessonError(
+                        f"{where}: it binds {other!r}, the name of an exercise, and would replace the learner's answer. "
+                        "Take another name."
+                    )
             cells.append(cell)
     if missing := set(defined) - set(seen):
         raise LessonError(f"{lesson}: no cell for the exercises {sorted(missing)}.")
@@ -80,7 +93,14 @@ def notebook(text, lesson):
 
 
 def _graded(cell, grade_id, *, grade=False, solution=False, points=None):
-    data = {"grade": grade, "grade_id": grade_id, "locked": grade and not solution, "schema_version": 3, "solution": solution, "task": False}
+    data = {
+        "grade": grade,
+        "grade_id": grade_id,
+        "locked": grade and not solution,
+        "schema_version": 3,
+        "solution": solution,
+        "task": False,
+    }
     cell.metadata["nbgrader"] = data | ({"points": points} if grade else {})
     return cell
 
@@ -88,10 +108,20 @@ def _graded(cell, grade_id, *, grade=False, solution=False, points=None):
 def _binds(source, name):
     """Does this code bind the name at its top level (assignment, def, class, import, loop)?"""
     try:
-        tree = ast.parse("\n".join("pass" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines()))
+        tree = ast.parse(
+            "\n".join(
+                "pass" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines()
+            )
+        )
     except SyntaxError as error:
         raise LessonError(f"A code cell does not parse: {error}\n{source}") from error
-    inner = {id(n) for f in ast.walk(tree) if isinstance(f, (ast.FunctionDef, ast.ClassDef, ast.Lambda)) for n in ast.walk(f) if n is not f}
+    inner = {
+        id(n)
+        for f in ast.walk(tree)
+        if isinstance(f, (ast.FunctionDef, ast.ClassDef, ast.Lambda))
+        for n in ast.walk(f)
+        if n is not f
+    }
     for node in ast.walk(tree):
         if id(node) in inner:
             continue
@@ -99,7 +129,9 @@ def _binds(source, name):
             return True
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == name:
             return True
-        if isinstance(node, (ast.Import, ast.ImportFrom)) and any((a.asname or a.name) == name for a in node.names):
+        if isinstance(node, (ast.Import, ast.ImportFrom)) and any(
+            (a.asname or a.name) == name for a in node.names
+        ):
             return True
     return False
 
@@ -107,13 +139,20 @@ def _binds(source, name):
 def execute(nb, lesson):
     """Run every cell in a fresh kernel and keep the outputs; raises LessonError where a cell does not run."""
     with tempfile.TemporaryDirectory() as folder:
-        NotebookClient(nb, timeout=300, kernel_name="python3", record_timing=False, coalesce_streams=True, resources={"metadata": {"path": folder}}).execute()
+        NotebookClient(
+            nb,
+            timeout=300,
+            kernel_name="python3",
+            record_timing=False,
+            coalesce_streams=True,
+            resources={"metadata": {"path": folder}},
+        ).execute()
     for cell in nb.cells:
         for output in cell.get("outputs", ()):
             if output.output_type == "error" or output.output_type == "stream" and output.name == "stderr":
                 text = output.get("text") or f"{output.ename}: {output.evalue}"
                 raise LessonError(f"{lesson}, cell {cell.id}: {text.strip()}\n{cell.source}")
-    nb.metadata.pop("language_info", None)      # the patch version of Python would differ from machine to machine
+    nb.metadata.pop("language_info", None)  # the patch version of Python would differ from machine to machine
     return nb
 
 
@@ -155,9 +194,13 @@ def release(lesson, target=RELEASE, database=None, course_id=""):
         config.CourseDirectory.db_url = database or f"sqlite:///{folder}/gradebook.db"
         result = NbGraderAPI(config=config).generate_assignment(lesson, force=True, create=True)
         if not result["success"]:
-            raise LessonError(f"{lesson}: nbgrader could not make the release:\n{result.get('log') or ''}{result.get('error') or ''}")
+            raise LessonError(
+                f"{lesson}: nbgrader could not make the release:\n{result.get('log') or ''}{result.get('error') or ''}"
+            )
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")        # nbgrader deletes the old release first: whoever reads it now still finds one
+        part = path.with_suffix(
+            ".part"
+        )  # nbgrader deletes the old release first: whoever reads it now still finds one
         part.write_bytes(Path(folder, lesson, path.name).read_bytes())
         part.replace(path)
     return path
@@ -174,7 +217,13 @@ def solution_cells(lesson):
 def course_answer(exercise_name):
     """The course's own function (or class) for an exercise: the lesson's text, run up to there."""
     found = exercises()[exercise_name]
-    namespace = {"math": math, "torch": torch, "nn": torch.nn, "F": torch.nn.functional, "ready": course_answer}
+    namespace = {
+        "math": math,
+        "torch": torch,
+        "nn": torch.nn,
+        "F": torch.nn.functional,
+        "ready": course_answer,
+    }
     for name, source in solution_cells(next(n for n in lessons() if slug(n) == found.lesson)).items():
         exec(source, namespace)
         if name == exercise_name:

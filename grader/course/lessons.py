@@ -1,4 +1,5 @@
 """The names of the lessons, and the exercises that belong to each. A lesson's folder is `NN_slug`, its module `slug`."""
+
 import importlib
 from pathlib import Path
 

@@ -2,6 +2,7 @@
 
 Formulas: https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html
 """
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -9,7 +10,14 @@ from torch.nn import functional as F
 from grader.judging.exercise import exercise
 from grader.judging.question import call
 
-PYTORCH = [F.binary_cross_entropy, F.binary_cross_entropy_with_logits, nn.BCELoss, nn.BCEWithLogitsLoss, F.cross_entropy, F.nll_loss]
+PYTORCH = [
+    F.binary_cross_entropy,
+    F.binary_cross_entropy_with_logits,
+    nn.BCELoss,
+    nn.BCEWithLogitsLoss,
+    F.cross_entropy,
+    F.nll_loss,
+]
 Y = [0.0, 1.0, 1.0, 0.0]
 P = [0.4750, 0.8808, 0.9526, 0.6225]
 
@@ -26,6 +34,7 @@ def ordinary(rng):
 def single(label):
     def make(rng):
         return rng.probabilities(1), torch.full((1,), label, dtype=rng.dtype)
+
     return make
 
 
@@ -38,14 +47,20 @@ def certain(rng):
 
 # ---------------------------------------------------------------- bernoulli_likelihood
 
-@exercise(points=2, without=[torch.distributions.Bernoulli, torch.distributions.Binomial, torch.distributions.Categorical], hints=[
-    "One sample: the model gave the outcome that happened a probability. Which one, when y is 1? And when y is 0?",
-    "p when y is 1, 1 − p when y is 0. Either a `torch.where`, or powers: p to the y, times (1 − p) to the (1 − y).",
-    "All samples together: the product, `torch.prod`."],
+
+@exercise(
+    points=2,
+    without=[torch.distributions.Bernoulli, torch.distributions.Binomial, torch.distributions.Categorical],
+    hints=[
+        "One sample: the model gave the outcome that happened a probability. Which one, when y is 1? And when y is 0?",
+        "p when y is 1, 1 − p when y is 0. Either a `torch.where`, or powers: p to the y, times (1 − p) to the (1 − y).",
+        "All samples together: the product, `torch.prod`.",
+    ],
     built="The likelihood of the labels under the model: the number that training wants large. "
-          "`torch.distributions.Bernoulli(p).log_prob(y)` is its logarithm, sample by sample.")
+    "`torch.distributions.Bernoulli(p).log_prob(y)` is its logarithm, sample by sample.",
+)
 def bernoulli_likelihood(p, y):
-    return (p**y * (1 - p)**(1 - y)).prod()
+    return (p**y * (1 - p) ** (1 - y)).prod()
 
 
 bernoulli_likelihood.case("the lesson's example", example=True)(example)
@@ -54,49 +69,82 @@ bernoulli_likelihood.case("one sample of each label")(lambda rng: [single(0.0)(r
 bernoulli_likelihood.case("float32", dtype=torch.float32)(ordinary)
 
 
-@bernoulli_likelihood.mistake("You used p for every sample. Where y is 0, what happened had probability 1 − p.",
-                              hint="A model that says 0.1 is right about a 0: it gave it 0.9.")
-def _(p, y): return p.prod()
+@bernoulli_likelihood.mistake(
+    "You used p for every sample. Where y is 0, what happened had probability 1 − p.",
+    hint="A model that says 0.1 is right about a 0: it gave it 0.9.",
+)
+def _(p, y):
+    return p.prod()
 
 
-@bernoulli_likelihood.mistake("You added the probabilities up. The samples are independent, so their probabilities multiply.")
-def _(p, y): return (p**y * (1 - p)**(1 - y)).sum()
+@bernoulli_likelihood.mistake(
+    "You added the probabilities up. The samples are independent, so their probabilities multiply."
+)
+def _(p, y):
+    return (p**y * (1 - p) ** (1 - y)).sum()
 
 
-@bernoulli_likelihood.mistake("You took the mean of the probabilities. The likelihood of all labels together is their product.")
-def _(p, y): return (p**y * (1 - p)**(1 - y)).mean()
+@bernoulli_likelihood.mistake(
+    "You took the mean of the probabilities. The likelihood of all labels together is their product."
+)
+def _(p, y):
+    return (p**y * (1 - p) ** (1 - y)).mean()
 
 
-@bernoulli_likelihood.mistake("You return the logarithm of the likelihood. Here the product itself is asked for.")
-def _(p, y): return (p**y * (1 - p)**(1 - y)).log().sum()
+@bernoulli_likelihood.mistake(
+    "You return the logarithm of the likelihood. Here the product itself is asked for."
+)
+def _(p, y):
+    return (p**y * (1 - p) ** (1 - y)).log().sum()
 
 
-@bernoulli_likelihood.mistake("Labels and their opposites have changed places: p belongs to y = 1, 1 − p to y = 0.")
-def _(p, y): return (p**(1 - y) * (1 - p)**y).prod()
+@bernoulli_likelihood.mistake(
+    "Labels and their opposites have changed places: p belongs to y = 1, 1 − p to y = 0."
+)
+def _(p, y):
+    return (p ** (1 - y) * (1 - p) ** y).prod()
 
 
-@bernoulli_likelihood.mistake("You multiply p·y: a sample with y = 0 makes the whole product 0. It has to contribute 1 − p.")
-def _(p, y): return (p * y).prod()
+@bernoulli_likelihood.mistake(
+    "You multiply p·y: a sample with y = 0 makes the whole product 0. It has to contribute 1 − p."
+)
+def _(p, y):
+    return (p * y).prod()
 
 
-@bernoulli_likelihood.mistake("You decided at 0.5 and multiplied right and wrong, 1 and 0. The likelihood multiplies the probabilities themselves: 0.9 is better than 0.6.")
-def _(p, y): return ((p > 0.5) == (y == 1)).to(p.dtype).prod()
+@bernoulli_likelihood.mistake(
+    "You decided at 0.5 and multiplied right and wrong, 1 and 0. The likelihood multiplies the probabilities themselves: 0.9 is better than 0.6."
+)
+def _(p, y):
+    return ((p > 0.5) == (y == 1)).to(p.dtype).prod()
 
 
-@bernoulli_likelihood.mistake("Only the samples with y = 1 are in your product. Those with y = 0 contribute 1 − p.")
-def _(p, y): return (p**y).prod()
+@bernoulli_likelihood.mistake(
+    "Only the samples with y = 1 are in your product. Those with y = 0 contribute 1 − p."
+)
+def _(p, y):
+    return (p**y).prod()
 
 
-@bernoulli_likelihood.mistake("You stopped before the product: one number for each sample, where the likelihood of all of them is asked for.")
-def _(p, y): return p**y * (1 - p)**(1 - y)
+@bernoulli_likelihood.mistake(
+    "You stopped before the product: one number for each sample, where the likelihood of all of them is asked for."
+)
+def _(p, y):
+    return p**y * (1 - p) ** (1 - y)
 
 
 # ---------------------------------------------------------------- bce_per_sample
 
-@exercise(points=2, without=PYTORCH, hints=[
-    "Take minus the logarithm of the probability that the model gave to what happened.",
-    "log p when y is 1, log(1 − p) when y is 0: y·log p + (1 − y)·log(1 − p), and a minus in front."],
-    built="One loss per sample. PyTorch calls it `F.binary_cross_entropy(p, y, reduction=\"none\")`.")
+
+@exercise(
+    points=2,
+    without=PYTORCH,
+    hints=[
+        "Take minus the logarithm of the probability that the model gave to what happened.",
+        "log p when y is 1, log(1 − p) when y is 0: y·log p + (1 − y)·log(1 − p), and a minus in front.",
+    ],
+    built='One loss per sample. PyTorch calls it `F.binary_cross_entropy(p, y, reduction="none")`.',
+)
 def bce_per_sample(p, y):
     return F.binary_cross_entropy(p, y, reduction="none")
 
@@ -110,52 +158,78 @@ bce_per_sample.case("nearly certain predictions", extreme=True)(certain)
 
 
 @bce_per_sample.mistake("The minus is missing: logarithms of probabilities are negative, a loss is not.")
-def _(p, y): return y * p.log() + (1 - y) * (1 - p).log()
+def _(p, y):
+    return y * p.log() + (1 - y) * (1 - p).log()
 
 
-@bce_per_sample.mistake("Only the samples with y = 1 cost something. The other half, (1 − y)·log(1 − p), is missing.",
-                        hint="A model that says 0.6225 about a 0 has to pay for it, too.")
-def _(p, y): return -y * p.log()
+@bce_per_sample.mistake(
+    "Only the samples with y = 1 cost something. The other half, (1 − y)·log(1 − p), is missing.",
+    hint="A model that says 0.6225 about a 0 has to pay for it, too.",
+)
+def _(p, y):
+    return -y * p.log()
 
 
 @bce_per_sample.mistake("You return the mean. One loss for each sample is asked for.")
-def _(p, y): return F.binary_cross_entropy(p, y)
+def _(p, y):
+    return F.binary_cross_entropy(p, y)
 
 
 @bce_per_sample.mistake("Label and prediction have changed places: the logarithm is of p, and y weighs it.")
-def _(p, y): return -(p * y.log() + (1 - p) * (1 - y).log())
+def _(p, y):
+    return -(p * y.log() + (1 - p) * (1 - y).log())
 
 
 @bce_per_sample.mistake("This is log base 2. Losses in this course use the natural logarithm, `torch.log`.")
-def _(p, y): return F.binary_cross_entropy(p, y, reduction="none") / torch.log(torch.tensor(2.0, dtype=p.dtype))
+def _(p, y):
+    return F.binary_cross_entropy(p, y, reduction="none") / torch.log(torch.tensor(2.0, dtype=p.dtype))
 
 
 @bce_per_sample.mistake("A parenthesis: you took 1 − log p where log(1 − p) belongs.")
-def _(p, y): return -(y * p.log() + (1 - y) * (1 - p.log()))
+def _(p, y):
+    return -(y * p.log() + (1 - y) * (1 - p.log()))
 
 
-@bce_per_sample.mistake("This is the squared error, not the cross-entropy: it never costs more than 1, however sure the model was.")
-def _(p, y): return (p - y)**2
+@bce_per_sample.mistake(
+    "This is the squared error, not the cross-entropy: it never costs more than 1, however sure the model was."
+)
+def _(p, y):
+    return (p - y) ** 2
 
 
-@bce_per_sample.mistake("You mixed the probabilities and took one logarithm. A label of 0.3 takes 0.3 of one logarithm and 0.7 of the other.")
-def _(p, y): return -(y * p + (1 - y) * (1 - p)).log()
+@bce_per_sample.mistake(
+    "You mixed the probabilities and took one logarithm. A label of 0.3 takes 0.3 of one logarithm and 0.7 of the other."
+)
+def _(p, y):
+    return -(y * p + (1 - y) * (1 - p)).log()
 
 
-@bce_per_sample.mistake("The minus is missing before the second half: both logarithms are negative, so both need it. Put parentheses round their sum.")
-def _(p, y): return -y * p.log() + (1 - y) * (1 - p).log()
+@bce_per_sample.mistake(
+    "The minus is missing before the second half: both logarithms are negative, so both need it. Put parentheses round their sum."
+)
+def _(p, y):
+    return -y * p.log() + (1 - y) * (1 - p).log()
 
 
-@bce_per_sample.mistake("You decided by `y == 1` and lost the labels in between: a label of 0.3 takes 0.3 of one logarithm and 0.7 of the other.")
-def _(p, y): return torch.where(y == 1, -p.log(), -(1 - p).log())
+@bce_per_sample.mistake(
+    "You decided by `y == 1` and lost the labels in between: a label of 0.3 takes 0.3 of one logarithm and 0.7 of the other."
+)
+def _(p, y):
+    return torch.where(y == 1, -p.log(), -(1 - p).log())
 
 
 # ---------------------------------------------------------------- bce
 
-@exercise(points=3, without=PYTORCH, hints=[
-    "You have the losses of the samples already. What is left is one decision: what `reduction` says.",
-    "Three ways out: `losses`, `losses.sum()`, `losses.mean()`."],
-    built="You have built `F.binary_cross_entropy(p, y, reduction=…)`; as a module it is `nn.BCELoss(reduction=…)`.")
+
+@exercise(
+    points=3,
+    without=PYTORCH,
+    hints=[
+        "You have the losses of the samples already. What is left is one decision: what `reduction` says.",
+        "Three ways out: `losses`, `losses.sum()`, `losses.mean()`.",
+    ],
+    built="You have built `F.binary_cross_entropy(p, y, reduction=…)`; as a module it is `nn.BCELoss(reduction=…)`.",
+)
 def bce(p, y, reduction="mean"):
     return F.binary_cross_entropy(p, y, reduction=reduction)
 
@@ -175,21 +249,27 @@ bce.case("float32", dtype=torch.float32, gradient="p")(ordinary)
 bce.case("nearly certain predictions", extreme=True)(certain)
 
 
-@bce.mistake("You added the losses up. The mean divides their sum by N.", hint="Look at `reduction`: its default is \"mean\".")
-def _(p, y, reduction="mean"): return F.binary_cross_entropy(p, y, reduction="sum")
+@bce.mistake(
+    "You added the losses up. The mean divides their sum by N.",
+    hint='Look at `reduction`: its default is "mean".',
+)
+def _(p, y, reduction="mean"):
+    return F.binary_cross_entropy(p, y, reduction="sum")
 
 
-@bce.mistake("`reduction` has no effect: \"sum\" and \"none\" still give the mean.")
-def _(p, y, reduction="mean"): return F.binary_cross_entropy(p, y)
+@bce.mistake('`reduction` has no effect: "sum" and "none" still give the mean.')
+def _(p, y, reduction="mean"):
+    return F.binary_cross_entropy(p, y)
 
 
-@bce.mistake("\"sum\" and \"mean\" have changed places.")
+@bce.mistake('"sum" and "mean" have changed places.')
 def _(p, y, reduction="mean"):
     return F.binary_cross_entropy(p, y, reduction={"sum": "mean", "mean": "sum"}.get(reduction, reduction))
 
 
 @bce.mistake("The minus is missing: logarithms of probabilities are negative, a loss is not.")
-def _(p, y, reduction="mean"): return -F.binary_cross_entropy(p, y, reduction=reduction)
+def _(p, y, reduction="mean"):
+    return -F.binary_cross_entropy(p, y, reduction=reduction)
 
 
 @bce.mistake("Only the samples with y = 1 cost something. The other half, (1 − y)·log(1 − p), is missing.")
@@ -198,38 +278,53 @@ def _(p, y, reduction="mean"):
     return {"mean": losses.mean(), "sum": losses.sum(), "none": losses}[reduction]
 
 
-@bce.mistake("With `reduction=\"none\"` the losses stay as they are, one for each sample; yours are still reduced.")
+@bce.mistake(
+    'With `reduction="none"` the losses stay as they are, one for each sample; yours are still reduced.'
+)
 def _(p, y, reduction="mean"):
     return F.binary_cross_entropy(p, y, reduction="sum" if reduction == "sum" else "mean")
 
 
-@bce.mistake("The mean runs over the first dimension only: a matrix of probabilities has more than that to average.")
+@bce.mistake(
+    "The mean runs over the first dimension only: a matrix of probabilities has more than that to average."
+)
 def _(p, y, reduction="mean"):
     losses = F.binary_cross_entropy(p, y, reduction="none")
     return {"mean": losses.mean(dim=0), "sum": losses.sum(dim=0), "none": losses}[reduction]
 
 
-@bce.mistake("You divided by `len(p)`, the number of rows. A matrix has more entries than rows: `p.numel()`, or `.mean()`.")
+@bce.mistake(
+    "You divided by `len(p)`, the number of rows. A matrix has more entries than rows: `p.numel()`, or `.mean()`."
+)
 def _(p, y, reduction="mean"):
     losses = F.binary_cross_entropy(p, y, reduction="none")
     return {"mean": losses.sum() / len(p), "sum": losses.sum(), "none": losses}[reduction]
 
 
-@bce.mistake("These are logits' losses: you put p through another sigmoid first. It is a probability already.")
-def _(p, y, reduction="mean"): return F.binary_cross_entropy_with_logits(p, y, reduction=reduction)
+@bce.mistake(
+    "These are logits' losses: you put p through another sigmoid first. It is a probability already."
+)
+def _(p, y, reduction="mean"):
+    return F.binary_cross_entropy_with_logits(p, y, reduction=reduction)
 
 
 # ---------------------------------------------------------------- bce_clamped
+
 
 def sure(rng, p, y):
     """One certain sample, so that a nan of one does not hide what the others get."""
     return torch.tensor([p], dtype=rng.dtype), torch.tensor([y], dtype=rng.dtype)
 
 
-@exercise(points=3, without=PYTORCH, hints=[
-    "Only the logarithms are clamped, not the probabilities: log 0 is −inf, and −inf becomes −100.",
-    "`torch.log(p).clamp(min=-100)`, and the same for log(1 − p)."],
-    built="This is what `nn.BCELoss` really computes: its documentation says that it clamps its logarithms at −100.")
+@exercise(
+    points=3,
+    without=PYTORCH,
+    hints=[
+        "Only the logarithms are clamped, not the probabilities: log 0 is −inf, and −inf becomes −100.",
+        "`torch.log(p).clamp(min=-100)`, and the same for log(1 − p).",
+    ],
+    built="This is what `nn.BCELoss` really computes: its documentation says that it clamps its logarithms at −100.",
+)
 def bce_clamped(p, y):
     return F.binary_cross_entropy(p, y)
 
@@ -238,52 +333,76 @@ bce_clamped.case("the lesson's example", example=True)(example)
 bce_clamped.case("random probabilities", gradient="p")(ordinary)
 bce_clamped.case("sure and wrong", extreme=True)(lambda rng: [sure(rng, 0.0, 1.0), sure(rng, 1.0, 0.0)])
 bce_clamped.case("sure and right", extreme=True)(lambda rng: [sure(rng, 1.0, 1.0), sure(rng, 0.0, 0.0)])
-bce_clamped.case("tiny probabilities", extreme=True)(lambda rng: (torch.tensor([1e-30, 1e-12, 1e-60, 0.5], dtype=rng.dtype), torch.ones(4, dtype=rng.dtype)))
+bce_clamped.case("tiny probabilities", extreme=True)(
+    lambda rng: (torch.tensor([1e-30, 1e-12, 1e-60, 0.5], dtype=rng.dtype), torch.ones(4, dtype=rng.dtype))
+)
 bce_clamped.case("float32", dtype=torch.float32)(ordinary)
 
 
-@bce_clamped.mistake("No clamp: where p is exactly 0 or 1, 0·log 0 gives nan and log 0 gives inf.", hint="log 0 is −inf; `clamp(min=-100)` catches it.")
-def _(p, y): return -(y * p.log() + (1 - y) * (1 - p).log()).mean()
+@bce_clamped.mistake(
+    "No clamp: where p is exactly 0 or 1, 0·log 0 gives nan and log 0 gives inf.",
+    hint="log 0 is −inf; `clamp(min=-100)` catches it.",
+)
+def _(p, y):
+    return -(y * p.log() + (1 - y) * (1 - p).log()).mean()
 
 
-@bce_clamped.mistake("You clamped the probabilities away from 0 and 1. PyTorch clamps the logarithms at −100: being sure and wrong costs 100, whatever your epsilon.")
+@bce_clamped.mistake(
+    "You clamped the probabilities away from 0 and 1. PyTorch clamps the logarithms at −100: being sure and wrong costs 100, whatever your epsilon."
+)
 def _(p, y):
     q = p.clamp(1e-7, 1 - 1e-7)
     return -(y * q.log() + (1 - y) * (1 - q).log()).mean()
 
 
-@bce_clamped.mistake("You added an epsilon inside the logarithm: that shifts every loss a little, and sets another ceiling than 100.")
-def _(p, y): return -(y * (p + 1e-8).log() + (1 - y) * (1 - p + 1e-8).log()).mean()
+@bce_clamped.mistake(
+    "You added an epsilon inside the logarithm: that shifts every loss a little, and sets another ceiling than 100."
+)
+def _(p, y):
+    return -(y * (p + 1e-8).log() + (1 - y) * (1 - p + 1e-8).log()).mean()
 
 
 @bce_clamped.mistake("You clamped after multiplying by y: 0·(−inf) is nan before the clamp can help.")
-def _(p, y): return -((y * p.log()).clamp(min=-100) + ((1 - y) * (1 - p).log()).clamp(min=-100)).mean()
+def _(p, y):
+    return -((y * p.log()).clamp(min=-100) + ((1 - y) * (1 - p).log()).clamp(min=-100)).mean()
 
 
 @bce_clamped.mistake("You replaced nan and inf by 0: a model that is sure and wrong would pay nothing.")
-def _(p, y): return torch.nan_to_num(-(y * p.log() + (1 - y) * (1 - p).log()), nan=0.0, posinf=0.0).mean()
+def _(p, y):
+    return torch.nan_to_num(-(y * p.log() + (1 - y) * (1 - p).log()), nan=0.0, posinf=0.0).mean()
 
 
-@bce_clamped.mistake("You replaced only what is infinite. A logarithm may be finite and below −100, too: log 1e−60 is −138. A clamp catches both.")
-def _(p, y): return torch.nan_to_num(-(y * p.log() + (1 - y) * (1 - p).log()), nan=0.0, posinf=100.0).mean()
+@bce_clamped.mistake(
+    "You replaced only what is infinite. A logarithm may be finite and below −100, too: log 1e−60 is −138. A clamp catches both."
+)
+def _(p, y):
+    return torch.nan_to_num(-(y * p.log() + (1 - y) * (1 - p).log()), nan=0.0, posinf=100.0).mean()
 
 
 @bce_clamped.mistake("Only log p is clamped. 1 − p can be 0, too.")
-def _(p, y): return -(y * p.log().clamp(min=-100) + (1 - y) * (1 - p).log()).mean()
+def _(p, y):
+    return -(y * p.log().clamp(min=-100) + (1 - y) * (1 - p).log()).mean()
 
 
 @bce_clamped.mistake("You added the losses up. The mean divides their sum by N.")
-def _(p, y): return F.binary_cross_entropy(p, y, reduction="sum")
+def _(p, y):
+    return F.binary_cross_entropy(p, y, reduction="sum")
 
 
 # ---------------------------------------------------------------- bce_grad
 
-@exercise(points=3, without=[*PYTORCH, torch.autograd.grad, torch.Tensor.backward, torch.autograd.backward, torch.func.jvp], hints=[
-    "Differentiate −log p, and −log(1 − p), by p. Mind the inner derivative of 1 − p.",
-    "−1/p when y is 1, 1/(1 − p) when y is 0.",
-    "Both at once: (p − y) / (p·(1 − p))."],
+
+@exercise(
+    points=3,
+    without=[*PYTORCH, torch.autograd.grad, torch.Tensor.backward, torch.autograd.backward, torch.func.jvp],
+    hints=[
+        "Differentiate −log p, and −log(1 − p), by p. Mind the inner derivative of 1 − p.",
+        "−1/p when y is 1, 1/(1 − p) when y is 0.",
+        "Both at once: (p − y) / (p·(1 − p)).",
+    ],
     built="The slope of each sample's loss: (p − y) / (p(1 − p)). Autograd computes it when you call `loss.backward()`; "
-          "with the mean each entry is divided by N.")
+    "with the mean each entry is divided by N.",
+)
 def bce_grad(p, y):
     return (p - y) / (p * (1 - p))
 
@@ -296,37 +415,55 @@ bce_grad.case("float32", dtype=torch.float32)(ordinary)
 bce_grad.case("nearly certain predictions", extreme=True)(certain)
 
 
-@bce_grad.mistake("This is p − y: the derivative by the logit. By p it is still divided by p(1 − p).", hint="Differentiate −log p by p.")
-def _(p, y): return p - y
+@bce_grad.mistake(
+    "This is p − y: the derivative by the logit. By p it is still divided by p(1 − p).",
+    hint="Differentiate −log p by p.",
+)
+def _(p, y):
+    return p - y
 
 
 @bce_grad.mistake("You divided by N. Each sample's own derivative is asked for; the mean divides by N later.")
-def _(p, y): return (p - y) / (p * (1 - p)) / len(p)
+def _(p, y):
+    return (p - y) / (p * (1 - p)) / len(p)
 
 
-@bce_grad.mistake("The sign is turned round: with y = 1 a larger p makes the loss smaller, so its slope is negative.")
-def _(p, y): return (y - p) / (p * (1 - p))
+@bce_grad.mistake(
+    "The sign is turned round: with y = 1 a larger p makes the loss smaller, so its slope is negative."
+)
+def _(p, y):
+    return (y - p) / (p * (1 - p))
 
 
 @bce_grad.mistake("The inner derivative is missing: d/dp log(1 − p) is −1/(1 − p), not 1/(1 − p).")
-def _(p, y): return -y / p - (1 - y) / (1 - p)
+def _(p, y):
+    return -y / p - (1 - y) / (1 - p)
 
 
 @bce_grad.mistake("Only the half with y = 1 is differentiated: −y/p. For y = 0 the slope is 1/(1 − p).")
-def _(p, y): return -y / p
+def _(p, y):
+    return -y / p
 
 
-@bce_grad.mistake("You decided by `y == 1` and lost the labels in between: a label of 0.3 takes 0.3 of one slope and 0.7 of the other.")
-def _(p, y): return torch.where(y == 1, -1 / p, 1 / (1 - p))
+@bce_grad.mistake(
+    "You decided by `y == 1` and lost the labels in between: a label of 0.3 takes 0.3 of one slope and 0.7 of the other."
+)
+def _(p, y):
+    return torch.where(y == 1, -1 / p, 1 / (1 - p))
 
 
-@bce_grad.mistake("A parenthesis is missing: `/ p * (1 - p)` divides by p and multiplies by 1 − p. Both belong below the line.")
-def _(p, y): return (p - y) / p * (1 - p)
+@bce_grad.mistake(
+    "A parenthesis is missing: `/ p * (1 - p)` divides by p and multiplies by 1 − p. Both belong below the line."
+)
+def _(p, y):
+    return (p - y) / p * (1 - p)
 
 
 @bce_grad.mistake("2·(p − y) is the slope of the squared error. The cross-entropy's is (p − y) / (p(1 − p)).")
-def _(p, y): return 2 * (p - y)
+def _(p, y):
+    return 2 * (p - y)
 
 
 @bce_grad.mistake("You return the loss itself, not its derivative.")
-def _(p, y): return F.binary_cross_entropy(p, y, reduction="none")
+def _(p, y):
+    return F.binary_cross_entropy(p, y, reduction="none")

@@ -2,6 +2,7 @@
 
 Formulas: https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html and …/torch.nn.Softplus.html
 """
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -9,11 +10,19 @@ from torch.nn import functional as F
 from grader.judging.exercise import exercise
 from grader.judging.question import call
 
-PYTORCH = [F.binary_cross_entropy_with_logits, nn.BCEWithLogitsLoss, F.multilabel_soft_margin_loss, nn.MultiLabelSoftMarginLoss,
-           F.soft_margin_loss, nn.SoftMarginLoss, F.cross_entropy, nn.CrossEntropyLoss]
+PYTORCH = [
+    F.binary_cross_entropy_with_logits,
+    nn.BCEWithLogitsLoss,
+    F.multilabel_soft_margin_loss,
+    nn.MultiLabelSoftMarginLoss,
+    F.soft_margin_loss,
+    nn.SoftMarginLoss,
+    F.cross_entropy,
+    nn.CrossEntropyLoss,
+]
 Y = [0.0, 1.0, 1.0, 0.0]
 Z = [-0.1, 2.0, 3.0, 0.5]
-EXACT = dict(rtol=1e-9, atol=1e-12)      # so that a float32 on the way, or a measured slope, is seen
+EXACT = dict(rtol=1e-9, atol=1e-12)  # so that a float32 on the way, or a measured slope, is seen
 
 
 def example(rng):
@@ -37,7 +46,9 @@ def large(rng):
 
 def together(rng):
     """Large and ordinary logits in one tensor: a decision for the whole tensor is wrong for some of them."""
-    return torch.cat([rng.uniform(2, low=900, high=1100), rng.uniform(2, low=-1100, high=-900), rng.logits(3)]), rng.labels(7)
+    return torch.cat(
+        [rng.uniform(2, low=900, high=1100), rng.uniform(2, low=-1100, high=-900), rng.logits(3)]
+    ), rng.labels(7)
 
 
 def saturated(rng):
@@ -51,11 +62,17 @@ def reduced(losses, reduction):
 
 # ---------------------------------------------------------------- softplus
 
-@exercise(points=3, without=[F.softplus, nn.Softplus, F.logsigmoid, nn.LogSigmoid, *PYTORCH], hints=[
-    "Where z is large and positive, take e^z out of the parenthesis: log(1 + e^z) = z + log(1 + e^−z). Nothing large is exponentiated any more.",
-    "Where z is negative, the formula is fine as it stands: e^z is small. So in both cases the exponential that you need is exp(−|z|).",
-    "max(z, 0) + log(1 + exp(−|z|)). `torch.logaddexp(z, zero)` is the same thing."],
-    built="The soft version of max(0, z). PyTorch calls it `F.softplus(z)` and `nn.Softplus()`; `F.logsigmoid(z)` is −softplus(−z).")
+
+@exercise(
+    points=3,
+    without=[F.softplus, nn.Softplus, F.logsigmoid, nn.LogSigmoid, *PYTORCH],
+    hints=[
+        "Where z is large and positive, take e^z out of the parenthesis: log(1 + e^z) = z + log(1 + e^−z). Nothing large is exponentiated any more.",
+        "Where z is negative, the formula is fine as it stands: e^z is small. So in both cases the exponential that you need is exp(−|z|).",
+        "max(z, 0) + log(1 + exp(−|z|)). `torch.logaddexp(z, zero)` is the same thing.",
+    ],
+    built="The soft version of max(0, z). PyTorch calls it `F.softplus(z)` and `nn.Softplus()`; `F.logsigmoid(z)` is −softplus(−z).",
+)
 def softplus(z):
     return torch.logaddexp(z, torch.zeros_like(z))
 
@@ -64,100 +81,147 @@ softplus.case("the lesson's example", example=True, gradient="z")(lambda rng: ex
 softplus.case("random logits", gradient="z", **EXACT)(lambda rng: ordinary(rng)[:1])
 softplus.case("a matrix of logits", gradient="z")(lambda rng: (rng.logits(3, 4),))
 softplus.case("logits from 4 to 18", gradient="z")(
-    lambda rng: (rng.uniform(6) + torch.tensor([4.0, 6.0, 8.0, 10.0, 12.0, 17.0], dtype=rng.dtype),))
-softplus.case("large positive logits", extreme=True, gradient="z")(lambda rng: [one(rng, 1000.0, 0.0)[:1], one(rng, 800.0, 0.0)[:1]])
-softplus.case("large negative logits", extreme=True, gradient="z")(lambda rng: [one(rng, -1000.0, 0.0)[:1], one(rng, -800.0, 0.0)[:1]])
+    lambda rng: (rng.uniform(6) + torch.tensor([4.0, 6.0, 8.0, 10.0, 12.0, 17.0], dtype=rng.dtype),)
+)
+softplus.case("large positive logits", extreme=True, gradient="z")(
+    lambda rng: [one(rng, 1000.0, 0.0)[:1], one(rng, 800.0, 0.0)[:1]]
+)
+softplus.case("large negative logits", extreme=True, gradient="z")(
+    lambda rng: [one(rng, -1000.0, 0.0)[:1], one(rng, -800.0, 0.0)[:1]]
+)
 softplus.case("large and ordinary logits together", extreme=True, gradient="z")(lambda rng: together(rng)[:1])
 softplus.case("float32", dtype=torch.float32, gradient="z")(lambda rng: ordinary(rng)[:1])
 softplus.case("float32, from 20 to 120", dtype=torch.float32, extreme=True, gradient="z")(
-    lambda rng: [one(rng, z, 0.0)[:1] for z in (20.0, 95.0, 120.0)])
+    lambda rng: [one(rng, z, 0.0)[:1] for z in (20.0, 95.0, 120.0)]
+)
 
 
-@softplus.mistake("For a large z your result is inf and its gradient nan: exp(z) overflows, or a sigmoid becomes 0 and its logarithm −inf. "
-                  "log(1 + e^z) is nearly z there.",
-                  hint="Take e^z out of the parenthesis before the logarithm.")
-def _(z): return torch.log(1 + torch.exp(z))
+@softplus.mistake(
+    "For a large z your result is inf and its gradient nan: exp(z) overflows, or a sigmoid becomes 0 and its logarithm −inf. "
+    "log(1 + e^z) is nearly z there.",
+    hint="Take e^z out of the parenthesis before the logarithm.",
+)
+def _(z):
+    return torch.log(1 + torch.exp(z))
 
 
-@softplus.mistake("You chose between two formulas, large z apart. The value is right, the gradient nan: `torch.where` also differentiates the branch "
-                  "that it drops, and the exponential there is infinite.", hint="Rewrite it so that no branch ever exponentiates a large number.")
-def _(z): return torch.where(z > 20, z, torch.log1p(torch.exp(z)))
+@softplus.mistake(
+    "You chose between two formulas, large z apart. The value is right, the gradient nan: `torch.where` also differentiates the branch "
+    "that it drops, and the exponential there is infinite.",
+    hint="Rewrite it so that no branch ever exponentiates a large number.",
+)
+def _(z):
+    return torch.where(z > 20, z, torch.log1p(torch.exp(z)))
 
 
-@softplus.mistake("You clamped z before the exponential: beyond the clamp the value stands still and the gradient is 0.",
-                  hint="The exponential can be kept small without touching z.")
-def _(z): return torch.log1p(torch.exp(z.clamp(max=80)))
+@softplus.mistake(
+    "You clamped z before the exponential: beyond the clamp the value stands still and the gradient is 0.",
+    hint="The exponential can be kept small without touching z.",
+)
+def _(z):
+    return torch.log1p(torch.exp(z.clamp(max=80)))
 
 
-@softplus.mistake("This is max(0, z), softplus without its bump: at z = 0 softplus is log 2. log(1 + exp(−|z|)) is still to be added.")
-def _(z): return z.clamp(min=0)
+@softplus.mistake(
+    "This is max(0, z), softplus without its bump: at z = 0 softplus is log 2. log(1 + exp(−|z|)) is still to be added."
+)
+def _(z):
+    return z.clamp(min=0)
 
 
-@softplus.mistake("You took e^z out of the parenthesis for every z. For a large negative z, exp(−z) overflows in turn.",
-                  hint="What is small on both sides is exp(−|z|).")
-def _(z): return z + torch.log1p(torch.exp(-z))
+@softplus.mistake(
+    "You took e^z out of the parenthesis for every z. For a large negative z, exp(−z) overflows in turn.",
+    hint="What is small on both sides is exp(−|z|).",
+)
+def _(z):
+    return z + torch.log1p(torch.exp(-z))
 
 
-@softplus.mistake("You went over to z itself too early: near z = 5 softplus is still clearly above z.",
-                  hint="With exp(−|z|) no threshold is needed.")
-def _(z): return torch.where(z > 4, z, torch.log1p(torch.exp(z.clamp(max=4))))
+@softplus.mistake(
+    "You went over to z itself too early: near z = 5 softplus is still clearly above z.",
+    hint="With exp(−|z|) no threshold is needed.",
+)
+def _(z):
+    return torch.where(z > 4, z, torch.log1p(torch.exp(z.clamp(max=4))))
 
 
 @softplus.mistake("The bump has exp(|z|) in it, which grows. exp(−|z|) shrinks on both sides.")
-def _(z): return z.clamp(min=0) + torch.log1p(torch.exp(z.abs()))
+def _(z):
+    return z.clamp(min=0) + torch.log1p(torch.exp(z.abs()))
 
 
 @softplus.mistake("This is log(1 + e^−z), which is softplus of −z.")
-def _(z): return F.softplus(-z)
+def _(z):
+    return F.softplus(-z)
 
 
 @softplus.mistake("The logarithm is missing: you return 1 + e^z.")
-def _(z): return 1 + torch.exp(z)
+def _(z):
+    return 1 + torch.exp(z)
 
 
 @softplus.mistake("This is the sigmoid: the slope of softplus, not softplus itself.")
-def _(z): return torch.sigmoid(z)
+def _(z):
+    return torch.sigmoid(z)
 
 
-@softplus.mistake("For a negative z yours is |z| plus the bump, and softplus of a large negative number is nearly 0. Does |z| stand where max(z, 0) belongs, "
-                  "or exp(−z) where exp(−|z|) does?")
-def _(z): return z.abs() + torch.log1p(torch.exp(-z.abs()))
+@softplus.mistake(
+    "For a negative z yours is |z| plus the bump, and softplus of a large negative number is nearly 0. Does |z| stand where max(z, 0) belongs, "
+    "or exp(−z) where exp(−|z|) does?"
+)
+def _(z):
+    return z.abs() + torch.log1p(torch.exp(-z.abs()))
 
 
 @softplus.mistake("You add z where max(z, 0) belongs: for a negative z only the bump is left.")
-def _(z): return z + torch.log1p(torch.exp(-z.abs()))
+def _(z):
+    return z + torch.log1p(torch.exp(-z.abs()))
 
 
-@softplus.mistake("Only the bump is there, log(1 + exp(−|z|)): for a positive z the corner, max(z, 0), is still to be added.")
-def _(z): return torch.log1p(torch.exp(-z.abs()))
+@softplus.mistake(
+    "Only the bump is there, log(1 + exp(−|z|)): for a positive z the corner, max(z, 0), is still to be added."
+)
+def _(z):
+    return torch.log1p(torch.exp(-z.abs()))
 
 
 @softplus.mistake("The corner goes the wrong way: min(z, 0) where max(z, 0) belongs.")
-def _(z): return z.clamp(max=0) + torch.log1p(torch.exp(-z.abs()))
+def _(z):
+    return z.clamp(max=0) + torch.log1p(torch.exp(-z.abs()))
 
 
 @softplus.mistake("The bump is a natural logarithm, log 2 = 0.6931 high; yours is to the base 2.")
-def _(z): return z.clamp(min=0) + torch.log2(1 + torch.exp(-z.abs()))
+def _(z):
+    return z.clamp(min=0) + torch.log2(1 + torch.exp(-z.abs()))
 
 
 @softplus.mistake("The sign of log(1 + exp(−|z|)) is turned round: the bump is added to max(0, z).")
-def _(z): return z.clamp(min=0) - torch.log1p(torch.exp(-z.abs()))
+def _(z):
+    return z.clamp(min=0) - torch.log1p(torch.exp(-z.abs()))
 
 
 # ---------------------------------------------------------------- bce_with_logits
 
-@exercise(points=4, without=PYTORCH, hints=[
-    "softplus(−z) where y is 1, softplus(z) where y is 0. A label in between takes its share of both.",
-    "The two differ by very little: softplus(−z) = softplus(z) − z. So y decides how much of z is taken off.",
-    "Each sample: softplus(z) − y·z. Then `reduction`, as in `bce`."],
-    built="You have built `F.binary_cross_entropy_with_logits(z, y, reduction=…)`: the loss of σ(z), without ever making σ(z).")
+
+@exercise(
+    points=4,
+    without=PYTORCH,
+    hints=[
+        "softplus(−z) where y is 1, softplus(z) where y is 0. A label in between takes its share of both.",
+        "The two differ by very little: softplus(−z) = softplus(z) − z. So y decides how much of z is taken off.",
+        "Each sample: softplus(z) − y·z. Then `reduction`, as in `bce`.",
+    ],
+    built="You have built `F.binary_cross_entropy_with_logits(z, y, reduction=…)`: the loss of σ(z), without ever making σ(z).",
+)
 def bce_with_logits(z, y, reduction="mean"):
     return F.binary_cross_entropy_with_logits(z, y, reduction=reduction)
 
 
 bce_with_logits.case("the lesson's example", example=True, gradient="z")(example)
 bce_with_logits.case("random logits", gradient="z", **EXACT)(ordinary)
-bce_with_logits.case("labels between 0 and 1", gradient="z")(lambda rng: (rng.logits(6), rng.uniform(6, low=0.05, high=0.95)))
+bce_with_logits.case("labels between 0 and 1", gradient="z")(
+    lambda rng: (rng.logits(6), rng.uniform(6, low=0.05, high=0.95))
+)
 
 
 @bce_with_logits.case("every reduction", gradient="z")
@@ -173,105 +237,166 @@ def _(rng):
 
 
 bce_with_logits.case("sure and wrong, sure and right", extreme=True, gradient="z")(large)
-bce_with_logits.case("large and ordinary logits together", extreme=True, gradient="z")(lambda rng: call(*together(rng), reduction="none"))
+bce_with_logits.case("large and ordinary logits together", extreme=True, gradient="z")(
+    lambda rng: call(*together(rng), reduction="none")
+)
 bce_with_logits.case("float32", dtype=torch.float32, gradient="z")(ordinary)
-bce_with_logits.case("float32, where sigmoid is 1", dtype=torch.float32, extreme=True, gradient="z")(saturated)
+bce_with_logits.case("float32, where sigmoid is 1", dtype=torch.float32, extreme=True, gradient="z")(
+    saturated
+)
 
 
-@bce_with_logits.mistake("You went through the probability: sigmoid, then the definition. Where sigmoid is 0 or 1 in floating point, the loss becomes inf or nan.",
-                         hint="softplus(z) and softplus(−z) are the two logarithms, and never overflow.")
+@bce_with_logits.mistake(
+    "You went through the probability: sigmoid, then the definition. Where sigmoid is 0 or 1 in floating point, the loss becomes inf or nan.",
+    hint="softplus(z) and softplus(−z) are the two logarithms, and never overflow.",
+)
 def _(z, y, reduction="mean"):
     p = torch.sigmoid(z)
     return reduced(-(y * p.log() + (1 - y) * (1 - p).log()), reduction)
 
 
-@bce_with_logits.mistake("This is BCELoss after a sigmoid: where sigmoid is 0 or 1, its clamp makes the loss 100 and the gradient 0. "
-                         "A logit of 1000 about a 0 costs 1000, with gradient 1.")
-def _(z, y, reduction="mean"): return F.binary_cross_entropy(torch.sigmoid(z), y, reduction=reduction)
+@bce_with_logits.mistake(
+    "This is BCELoss after a sigmoid: where sigmoid is 0 or 1, its clamp makes the loss 100 and the gradient 0. "
+    "A logit of 1000 about a 0 costs 1000, with gradient 1."
+)
+def _(z, y, reduction="mean"):
+    return F.binary_cross_entropy(torch.sigmoid(z), y, reduction=reduction)
 
 
-@bce_with_logits.mistake("You kept the probability away from 0 and 1 by a small number: that sets a ceiling to the loss, and its gradient beyond is 0.")
-def _(z, y, reduction="mean"): return F.binary_cross_entropy(torch.sigmoid(z).clamp(1e-7, 1 - 1e-7), y, reduction=reduction)
+@bce_with_logits.mistake(
+    "You kept the probability away from 0 and 1 by a small number: that sets a ceiling to the loss, and its gradient beyond is 0."
+)
+def _(z, y, reduction="mean"):
+    return F.binary_cross_entropy(torch.sigmoid(z).clamp(1e-7, 1 - 1e-7), y, reduction=reduction)
 
 
-@bce_with_logits.mistake("You put z through a sigmoid, and the result through a loss that contains another sigmoid.",
-                         hint="softplus wants the logit itself.")
-def _(z, y, reduction="mean"): return F.binary_cross_entropy_with_logits(torch.sigmoid(z), y, reduction=reduction)
+@bce_with_logits.mistake(
+    "You put z through a sigmoid, and the result through a loss that contains another sigmoid.",
+    hint="softplus wants the logit itself.",
+)
+def _(z, y, reduction="mean"):
+    return F.binary_cross_entropy_with_logits(torch.sigmoid(z), y, reduction=reduction)
 
 
-@bce_with_logits.mistake("You took logarithms of the logits themselves: z can be negative. log σ(z) is −softplus(−z).")
-def _(z, y, reduction="mean"): return reduced(-(y * z.log() + (1 - y) * (1 - z).log()), reduction)
+@bce_with_logits.mistake(
+    "You took logarithms of the logits themselves: z can be negative. log σ(z) is −softplus(−z)."
+)
+def _(z, y, reduction="mean"):
+    return reduced(-(y * z.log() + (1 - y) * (1 - z).log()), reduction)
 
 
-@bce_with_logits.mistake("The two halves have changed places: softplus(−z) belongs to y = 1, softplus(z) to y = 0.",
-                         hint="A large z about a 1 is right and should cost nearly nothing.")
-def _(z, y, reduction="mean"): return F.binary_cross_entropy_with_logits(z, 1 - y, reduction=reduction)
+@bce_with_logits.mistake(
+    "The two halves have changed places: softplus(−z) belongs to y = 1, softplus(z) to y = 0.",
+    hint="A large z about a 1 is right and should cost nearly nothing.",
+)
+def _(z, y, reduction="mean"):
+    return F.binary_cross_entropy_with_logits(z, 1 - y, reduction=reduction)
 
 
-@bce_with_logits.mistake("Only the samples with y = 1 cost something. The other half, (1 − y)·softplus(z), is missing.")
-def _(z, y, reduction="mean"): return reduced(y * F.softplus(-z), reduction)
+@bce_with_logits.mistake(
+    "Only the samples with y = 1 cost something. The other half, (1 − y)·softplus(z), is missing."
+)
+def _(z, y, reduction="mean"):
+    return reduced(y * F.softplus(-z), reduction)
 
 
-@bce_with_logits.mistake("You decided by `y == 1` and lost the labels in between: a label of 0.3 takes 0.3 of one half and 0.7 of the other.")
-def _(z, y, reduction="mean"): return reduced(torch.where(y == 1, F.softplus(-z), F.softplus(z)), reduction)
+@bce_with_logits.mistake(
+    "You decided by `y == 1` and lost the labels in between: a label of 0.3 takes 0.3 of one half and 0.7 of the other."
+)
+def _(z, y, reduction="mean"):
+    return reduced(torch.where(y == 1, F.softplus(-z), F.softplus(z)), reduction)
 
 
-@bce_with_logits.mistake("You added the losses up. The mean divides their sum by N.", hint="Look at `reduction`: its default is \"mean\".")
-def _(z, y, reduction="mean"): return F.binary_cross_entropy_with_logits(z, y, reduction="none" if reduction == "none" else "sum")
+@bce_with_logits.mistake(
+    "You added the losses up. The mean divides their sum by N.",
+    hint='Look at `reduction`: its default is "mean".',
+)
+def _(z, y, reduction="mean"):
+    return F.binary_cross_entropy_with_logits(z, y, reduction="none" if reduction == "none" else "sum")
 
 
-@bce_with_logits.mistake("`reduction` has no effect: \"sum\" and \"none\" still give the mean.")
-def _(z, y, reduction="mean"): return F.binary_cross_entropy_with_logits(z, y)
+@bce_with_logits.mistake('`reduction` has no effect: "sum" and "none" still give the mean.')
+def _(z, y, reduction="mean"):
+    return F.binary_cross_entropy_with_logits(z, y)
 
 
-@bce_with_logits.mistake("Each sample's own loss comes out, whatever `reduction` says. Does every path return what it computed?")
-def _(z, y, reduction="mean"): return F.binary_cross_entropy_with_logits(z, y, reduction="none")
+@bce_with_logits.mistake(
+    "Each sample's own loss comes out, whatever `reduction` says. Does every path return what it computed?"
+)
+def _(z, y, reduction="mean"):
+    return F.binary_cross_entropy_with_logits(z, y, reduction="none")
 
 
-@bce_with_logits.mistake("You turned labels into signs, 1 − 2y. That is right for 0 and 1; a label of 0.3 takes 0.3 of one half and 0.7 of the other.")
-def _(z, y, reduction="mean"): return reduced(F.softplus((1 - 2 * y) * z), reduction)
+@bce_with_logits.mistake(
+    "You turned labels into signs, 1 − 2y. That is right for 0 and 1; a label of 0.3 takes 0.3 of one half and 0.7 of the other."
+)
+def _(z, y, reduction="mean"):
+    return reduced(F.softplus((1 - 2 * y) * z), reduction)
 
 
-@bce_with_logits.mistake("The mean runs over one dimension only: a matrix of logits has more than that to average.")
+@bce_with_logits.mistake(
+    "The mean runs over one dimension only: a matrix of logits has more than that to average."
+)
 def _(z, y, reduction="mean"):
     losses = F.binary_cross_entropy_with_logits(z, y, reduction="none")
     return {"mean": losses.mean(dim=0), "sum": losses.sum(dim=0), "none": losses}[reduction]
 
 
-@bce_with_logits.mistake("You divided by `len(z)`, the number of rows. A matrix has more entries than rows: `z.numel()`, or `.mean()`.")
+@bce_with_logits.mistake(
+    "You divided by `len(z)`, the number of rows. A matrix has more entries than rows: `z.numel()`, or `.mean()`."
+)
 def _(z, y, reduction="mean"):
     losses = F.binary_cross_entropy_with_logits(z, y, reduction="none")
     return {"mean": losses.sum() / len(z), "sum": losses.sum(), "none": losses}[reduction]
 
 
-@bce_with_logits.mistake("The corner is there, the bump is missing: max(z, 0) stands where softplus(z) belongs.")
-def _(z, y, reduction="mean"): return reduced(z.clamp(min=0) - y * z, reduction)
+@bce_with_logits.mistake(
+    "The corner is there, the bump is missing: max(z, 0) stands where softplus(z) belongs."
+)
+def _(z, y, reduction="mean"):
+    return reduced(z.clamp(min=0) - y * z, reduction)
 
 
-@bce_with_logits.mistake("You clamped the logits: beyond the clamp the loss stands still and the gradient is 0.")
-def _(z, y, reduction="mean"): return F.binary_cross_entropy_with_logits(z.clamp(-15, 15), y, reduction=reduction)
+@bce_with_logits.mistake(
+    "You clamped the logits: beyond the clamp the loss stands still and the gradient is 0."
+)
+def _(z, y, reduction="mean"):
+    return F.binary_cross_entropy_with_logits(z.clamp(-15, 15), y, reduction=reduction)
 
 
 @bce_with_logits.mistake("y·z is added where it is taken off: softplus(z) − y·z.")
-def _(z, y, reduction="mean"): return reduced(F.softplus(z) + y * z, reduction)
+def _(z, y, reduction="mean"):
+    return reduced(F.softplus(z) + y * z, reduction)
 
 
-@bce_with_logits.mistake("You took z off every sample. A label of 0 takes nothing off, a label of 1 takes z off: softplus(z) − y·z.")
-def _(z, y, reduction="mean"): return reduced(F.softplus(z) - z, reduction)
+@bce_with_logits.mistake(
+    "You took z off every sample. A label of 0 takes nothing off, a label of 1 takes z off: softplus(z) − y·z."
+)
+def _(z, y, reduction="mean"):
+    return reduced(F.softplus(z) - z, reduction)
 
 
-@bce_with_logits.mistake("exp(z) overflows in your formula: at |z| = 1000 the loss is inf or nan. A softplus that survives 1000 is the exercise above.")
-def _(z, y, reduction="mean"): return reduced(torch.log(1 + torch.exp(z)) - y * z, reduction)
+@bce_with_logits.mistake(
+    "exp(z) overflows in your formula: at |z| = 1000 the loss is inf or nan. A softplus that survives 1000 is the exercise above."
+)
+def _(z, y, reduction="mean"):
+    return reduced(torch.log(1 + torch.exp(z)) - y * z, reduction)
 
 
 # ---------------------------------------------------------------- bce_with_logits_grad
 
-@exercise(points=3, without=[*PYTORCH, torch.autograd.grad, torch.Tensor.backward, torch.autograd.backward, torch.func.jvp], hints=[
-    "The loss of one sample is softplus(z) − y·z. What is the slope of softplus?",
-    "d/dz log(1 + e^z) = e^z / (1 + e^z), and that has a name that you know.",
-    "Or by the chain rule, from `bce_grad` and the slope of the sigmoid: (p − y)/(p(1 − p)) times p(1 − p). Cancel on paper, not in the computer."],
+
+@exercise(
+    points=3,
+    without=[*PYTORCH, torch.autograd.grad, torch.Tensor.backward, torch.autograd.backward, torch.func.jvp],
+    hints=[
+        "The loss of one sample is softplus(z) − y·z. What is the slope of softplus?",
+        "d/dz log(1 + e^z) = e^z / (1 + e^z), and that has a name that you know.",
+        "Or by the chain rule, from `bce_grad` and the slope of the sigmoid: (p − y)/(p(1 − p)) times p(1 − p). Cancel on paper, not in the computer.",
+    ],
     built="Probability minus label: the most used gradient of classification. `nn.BCEWithLogitsLoss` computes it when you call `loss.backward()`; "
-          "with the mean each entry is divided by N.")
+    "with the mean each entry is divided by N.",
+)
 def bce_with_logits_grad(z, y):
     return torch.sigmoid(z) - y
 
@@ -286,72 +411,110 @@ bce_with_logits_grad.case("float32", dtype=torch.float32)(ordinary)
 bce_with_logits_grad.case("float32, where sigmoid is 1", dtype=torch.float32, extreme=True)(saturated)
 
 
-@bce_with_logits_grad.mistake("The sign is turned round: with y = 0 a larger z makes the loss larger, so its slope is positive.")
-def _(z, y): return y - torch.sigmoid(z)
+@bce_with_logits_grad.mistake(
+    "The sign is turned round: with y = 0 a larger z makes the loss larger, so its slope is positive."
+)
+def _(z, y):
+    return y - torch.sigmoid(z)
 
 
-@bce_with_logits_grad.mistake("You divided by N. Each sample's own derivative is asked for; the mean divides by N later.")
-def _(z, y): return (torch.sigmoid(z) - y) / z.numel()
+@bce_with_logits_grad.mistake(
+    "You divided by N. Each sample's own derivative is asked for; the mean divides by N later."
+)
+def _(z, y):
+    return (torch.sigmoid(z) - y) / z.numel()
 
 
-@bce_with_logits_grad.mistake("This is the derivative by p. By z it is still multiplied by dp/dz = p(1 − p), and then much cancels.")
+@bce_with_logits_grad.mistake(
+    "This is the derivative by p. By z it is still multiplied by dp/dz = p(1 − p), and then much cancels."
+)
 def _(z, y):
     p = torch.sigmoid(z)
     return (p - y) / (p * (1 - p))
 
 
-@bce_with_logits_grad.mistake("One factor p(1 − p) too many: it cancels against the denominator of the derivative by p.",
-                              hint="p(1 − p)·(p − y) is half the slope of the squared error, not that of the cross-entropy.")
+@bce_with_logits_grad.mistake(
+    "One factor p(1 − p) too many: it cancels against the denominator of the derivative by p.",
+    hint="p(1 − p)·(p − y) is half the slope of the squared error, not that of the cross-entropy.",
+)
 def _(z, y):
     p = torch.sigmoid(z)
     return (p - y) * p * (1 - p)
 
 
-@bce_with_logits_grad.mistake("You multiplied the two factors of the chain rule in the computer: where p is 0 or 1 that is 0/0, nan. Cancel them on paper first.")
+@bce_with_logits_grad.mistake(
+    "You multiplied the two factors of the chain rule in the computer: where p is 0 or 1 that is 0/0, nan. Cancel them on paper first."
+)
 def _(z, y):
     p = torch.sigmoid(z)
     return (p - y) / (p * (1 - p)) * p * (1 - p)
 
 
 @bce_with_logits_grad.mistake("You used the logit where the probability belongs: σ(z) − y, not z − y.")
-def _(z, y): return z - y
+def _(z, y):
+    return z - y
 
 
-@bce_with_logits_grad.mistake("e^z / (1 + e^z) is the sigmoid, and for z = 1000 it is inf/inf, nan. `torch.sigmoid` survives that.")
-def _(z, y): return torch.exp(z) / (1 + torch.exp(z)) - y
+@bce_with_logits_grad.mistake(
+    "e^z / (1 + e^z) is the sigmoid, and for z = 1000 it is inf/inf, nan. `torch.sigmoid` survives that."
+)
+def _(z, y):
+    return torch.exp(z) / (1 + torch.exp(z)) - y
 
 
-@bce_with_logits_grad.mistake("You took the decision (0 or 1) where the probability belongs: how sure the model was is lost.")
-def _(z, y): return (z > 0).to(z.dtype) - y
+@bce_with_logits_grad.mistake(
+    "You took the decision (0 or 1) where the probability belongs: how sure the model was is lost."
+)
+def _(z, y):
+    return (z > 0).to(z.dtype) - y
 
 
 @bce_with_logits_grad.mistake("You return the loss itself, not its derivative.")
-def _(z, y): return F.binary_cross_entropy_with_logits(z, y, reduction="none")
+def _(z, y):
+    return F.binary_cross_entropy_with_logits(z, y, reduction="none")
 
 
-@bce_with_logits_grad.mistake("You decided by `y == 1` and lost the labels in between: σ(z) − y holds for every label from 0 to 1.")
-def _(z, y): return torch.where(y == 1, torch.sigmoid(z) - 1, torch.sigmoid(z))
+@bce_with_logits_grad.mistake(
+    "You decided by `y == 1` and lost the labels in between: σ(z) − y holds for every label from 0 to 1."
+)
+def _(z, y):
+    return torch.where(y == 1, torch.sigmoid(z) - 1, torch.sigmoid(z))
 
 
-@bce_with_logits_grad.mistake("You took the sigmoid of z − y. The label is taken off after the sigmoid: σ(z) − y.")
-def _(z, y): return torch.sigmoid(z - y)
+@bce_with_logits_grad.mistake(
+    "You took the sigmoid of z − y. The label is taken off after the sigmoid: σ(z) − y."
+)
+def _(z, y):
+    return torch.sigmoid(z - y)
 
 
-@bce_with_logits_grad.mistake("You return the size of the slope; its sign says which way to go: σ(z) − y is negative where y is 1.")
-def _(z, y): return (torch.sigmoid(z) - y).abs()
+@bce_with_logits_grad.mistake(
+    "You return the size of the slope; its sign says which way to go: σ(z) − y is negative where y is 1."
+)
+def _(z, y):
+    return (torch.sigmoid(z) - y).abs()
 
 
-@bce_with_logits_grad.mistake("This is the slope of softplus alone. The loss is softplus(z) − y·z: the second part has a slope, too.")
-def _(z, y): return torch.sigmoid(z)
+@bce_with_logits_grad.mistake(
+    "This is the slope of softplus alone. The loss is softplus(z) − y·z: the second part has a slope, too."
+)
+def _(z, y):
+    return torch.sigmoid(z)
 
 
 # ---------------------------------------------------------------- BCEWithLogits
 
-@exercise(points=3, without=PYTORCH, hints=[
-    "Two moments: when the object is made (`__init__` gets `reduction`), and when it is called (`forward` gets z and y). What has to be kept from the first to the second?",
-    "`super().__init__()` first, then `self.reduction = reduction`.",
-    "`forward` hands z, y and `self.reduction` to your `bce_with_logits`."],
-    built="You have built `nn.BCEWithLogitsLoss(reduction=…)`: the modular form of the function above.")
+
+@exercise(
+    points=3,
+    without=PYTORCH,
+    hints=[
+        "Two moments: when the object is made (`__init__` gets `reduction`), and when it is called (`forward` gets z and y). What has to be kept from the first to the second?",
+        "`super().__init__()` first, then `self.reduction = reduction`.",
+        "`forward` hands z, y and `self.reduction` to your `bce_with_logits`.",
+    ],
+    built="You have built `nn.BCEWithLogitsLoss(reduction=…)`: the modular form of the function above.",
+)
 class BCEWithLogits(nn.Module):
     def __init__(self, reduction="mean"):
         super().__init__()
@@ -393,61 +556,89 @@ class _Module(nn.Module):
         return self.loss(z, y, self.reduction)
 
 
-@BCEWithLogits.mistake("The constructor's `reduction` is not used when the object is called: \"sum\" and \"none\" still give the mean.",
-                       hint="Keep it: `self.reduction = reduction`, and hand it on in `forward`.")
+@BCEWithLogits.mistake(
+    'The constructor\'s `reduction` is not used when the object is called: "sum" and "none" still give the mean.',
+    hint="Keep it: `self.reduction = reduction`, and hand it on in `forward`.",
+)
 class _(_Module):
-    def loss(self, z, y, reduction): return F.binary_cross_entropy_with_logits(z, y)
+    def loss(self, z, y, reduction):
+        return F.binary_cross_entropy_with_logits(z, y)
 
 
-@BCEWithLogits.mistake("`super().__init__()` is missing: it is what turns an object into a module. Without it the first call fails.")
+@BCEWithLogits.mistake(
+    "`super().__init__()` is missing: it is what turns an object into a module. Without it the first call fails."
+)
 class _(nn.Module):
     def __init__(self, reduction="mean"):
         self.reduction = reduction
 
-    def forward(self, z, y): return F.binary_cross_entropy_with_logits(z, y, reduction=self.reduction)
+    def forward(self, z, y):
+        return F.binary_cross_entropy_with_logits(z, y, reduction=self.reduction)
 
 
 @BCEWithLogits.mistake("When nothing is said about `reduction`, it is the mean; yours adds up.")
 class _(_Module):
-    def __init__(self, reduction="sum"): super().__init__(reduction)
+    def __init__(self, reduction="sum"):
+        super().__init__(reduction)
 
-    def loss(self, z, y, reduction): return F.binary_cross_entropy_with_logits(z, y, reduction=reduction)
+    def loss(self, z, y, reduction):
+        return F.binary_cross_entropy_with_logits(z, y, reduction=reduction)
 
 
-@BCEWithLogits.mistake("You put z through a sigmoid before a loss that contains another one. The module gets logits, and hands them on as they are.")
+@BCEWithLogits.mistake(
+    "You put z through a sigmoid before a loss that contains another one. The module gets logits, and hands them on as they are."
+)
 class _(_Module):
-    def loss(self, z, y, reduction): return F.binary_cross_entropy_with_logits(torch.sigmoid(z), y, reduction=reduction)
+    def loss(self, z, y, reduction):
+        return F.binary_cross_entropy_with_logits(torch.sigmoid(z), y, reduction=reduction)
 
 
-@BCEWithLogits.mistake("Your module computes BCELoss after a sigmoid: where sigmoid is 0 or 1, the clamp makes the loss 100 and the gradient 0.",
-                       hint="Use the loss that works on logits.")
+@BCEWithLogits.mistake(
+    "Your module computes BCELoss after a sigmoid: where sigmoid is 0 or 1, the clamp makes the loss 100 and the gradient 0.",
+    hint="Use the loss that works on logits.",
+)
 class _(_Module):
-    def loss(self, z, y, reduction): return F.binary_cross_entropy(torch.sigmoid(z), y, reduction=reduction)
+    def loss(self, z, y, reduction):
+        return F.binary_cross_entropy(torch.sigmoid(z), y, reduction=reduction)
 
 
-@BCEWithLogits.mistake("Your module goes through the probability and its logarithm: where sigmoid is 0 or 1, the loss becomes inf or nan.")
+@BCEWithLogits.mistake(
+    "Your module goes through the probability and its logarithm: where sigmoid is 0 or 1, the loss becomes inf or nan."
+)
 class _(_Module):
     def loss(self, z, y, reduction):
         p = torch.sigmoid(z)
         return reduced(-(y * p.log() + (1 - y) * (1 - p).log()), reduction)
 
 
-@BCEWithLogits.mistake("Labels and logits have changed places on the way to the loss.", hint="`forward(self, z, y)`: logits first.")
-class _(_Module):
-    def loss(self, z, y, reduction): return F.binary_cross_entropy_with_logits(y, z, reduction=reduction)
-
-
-@BCEWithLogits.mistake("`forward` stops before the reduction: whatever the object was built with, each sample's own loss comes out.")
-class _(_Module):
-    def loss(self, z, y, reduction): return F.binary_cross_entropy_with_logits(z, y, reduction="none")
-
-
-@BCEWithLogits.mistake("Your module reduces a second time: with `reduction=\"none\"` each sample keeps its own loss.")
-class _(_Module):
-    def loss(self, z, y, reduction): return F.binary_cross_entropy_with_logits(z, y, reduction="sum" if reduction == "sum" else "mean")
-
-
-@BCEWithLogits.mistake("\"sum\" and \"mean\" have changed places.")
+@BCEWithLogits.mistake(
+    "Labels and logits have changed places on the way to the loss.",
+    hint="`forward(self, z, y)`: logits first.",
+)
 class _(_Module):
     def loss(self, z, y, reduction):
-        return F.binary_cross_entropy_with_logits(z, y, reduction={"sum": "mean", "mean": "sum"}.get(reduction, reduction))
+        return F.binary_cross_entropy_with_logits(y, z, reduction=reduction)
+
+
+@BCEWithLogits.mistake(
+    "`forward` stops before the reduction: whatever the object was built with, each sample's own loss comes out."
+)
+class _(_Module):
+    def loss(self, z, y, reduction):
+        return F.binary_cross_entropy_with_logits(z, y, reduction="none")
+
+
+@BCEWithLogits.mistake(
+    'Your module reduces a second time: with `reduction="none"` each sample keeps its own loss.'
+)
+class _(_Module):
+    def loss(self, z, y, reduction):
+        return F.binary_cross_entropy_with_logits(z, y, reduction="sum" if reduction == "sum" else "mean")
+
+
+@BCEWithLogits.mistake('"sum" and "mean" have changed places.')
+class _(_Module):
+    def loss(self, z, y, reduction):
+        return F.binary_cross_entropy_with_logits(
+            z, y, reduction={"sum": "mean", "mean": "sum"}.get(reduction, reduction)
+        )

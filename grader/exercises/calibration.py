@@ -2,6 +2,7 @@
 
 Formulas: Guo et al., On Calibration of Modern Neural Networks, https://arxiv.org/abs/1706.04599; Brier (1950).
 """
+
 import math
 
 import torch
@@ -10,9 +11,14 @@ from torch.nn import functional as F
 from grader.judging.exercise import exercise
 from grader.judging.question import call
 
-Z = [[-5.0, 10.0, 1.2, 3.0, -4.0], [5.0, -4.0, 0.1, 1.0, 0.1], [1.0, 3.0, 2.5, -0.1, 2.5], [-7.0, 2.5, 0.1, 3.1, 0.2]]
+Z = [
+    [-5.0, 10.0, 1.2, 3.0, -4.0],
+    [5.0, -4.0, 0.1, 1.0, 0.1],
+    [1.0, 3.0, 2.5, -0.1, 2.5],
+    [-7.0, 2.5, 0.1, 3.1, 0.2],
+]
 Y = [0, 2, 3, 1]
-LOOSE = dict(rtol=1e-5, atol=1e-6)      # a mean taken in float32 on the way is no mistake here
+LOOSE = dict(rtol=1e-5, atol=1e-6)  # a mean taken in float32 on the way is no mistake here
 
 
 def drawn(rng, n, num_classes, scale=1.5):
@@ -44,6 +50,7 @@ def certain(rng):
 
 # ---------------------------------------------------------------- reliability
 
+
 def binned(p, y, bins, index, weight=None, confidence=None):
     """(confidence, accuracy, count) with `index` a function of (confidence, bins) and an optional weight for each sample."""
     largest, predicted = p.max(dim=1)
@@ -53,35 +60,52 @@ def binned(p, y, bins, index, weight=None, confidence=None):
     count = zero.index_add(0, at, weight)
     size = count.clamp(min=1)
     right = (predicted == y).to(p.dtype)
-    return zero.index_add(0, at, weight * confidence) / size, zero.index_add(0, at, weight * right) / size, count
+    return (
+        zero.index_add(0, at, weight * confidence) / size,
+        zero.index_add(0, at, weight * right) / size,
+        count,
+    )
 
 
 def floor(confidence, bins):
     return (confidence * bins).long().clamp(max=bins - 1)
 
 
-@exercise(points=3, any_dtype=True, hints=[
-    "For each sample three numbers: its confidence (the largest probability of its row), whether the class there is the label, and its bin.",
-    "The bin: `(confidence * bins).long()`, and at most bins − 1, so that a confidence of exactly 1 has a bin too.",
-    "For each bin: a mask, the number of samples in it, and their mean confidence and mean rightness; 0 where the mask is empty."],
-    built="The numbers behind a reliability diagram. PyTorch has no function for it; scikit-learn's `calibration_curve` does it for two classes.")
+@exercise(
+    points=3,
+    any_dtype=True,
+    hints=[
+        "For each sample three numbers: its confidence (the largest probability of its row), whether the class there is the label, and its bin.",
+        "The bin: `(confidence * bins).long()`, and at most bins − 1, so that a confidence of exactly 1 has a bin too.",
+        "For each bin: a mask, the number of samples in it, and their mean confidence and mean rightness; 0 where the mask is empty.",
+    ],
+    built="The numbers behind a reliability diagram. PyTorch has no function for it; scikit-learn's `calibration_curve` does it for two classes.",
+)
 def reliability(p, y, bins=10):
     return binned(p, y, bins, floor)
 
 
 reliability.case("the lesson's example", example=True)(example)
 reliability.case("random predictions", **LOOSE)(predictions)
-reliability.case("other numbers of bins", **LOOSE)(lambda rng: [call(*predictions(rng), bins=b) for b in (4, 15)])
+reliability.case("other numbers of bins", **LOOSE)(
+    lambda rng: [call(*predictions(rng), bins=b) for b in (4, 15)]
+)
 reliability.case("confidence exactly 1", **LOOSE)(certain)
 reliability.case("two classes", **LOOSE)(lambda rng: predictions(rng, 20, 2, sharper=1.0))
 reliability.case("float32", dtype=torch.float32)(predictions)
 
 
-@reliability.mistake("Your confidence is the probability of the true class. It is the largest probability: what the model claims before anybody knows the label.")
-def _(p, y, bins=10): return binned(p, y, bins, floor, confidence=p.gather(1, y[:, None])[:, 0])
+@reliability.mistake(
+    "Your confidence is the probability of the true class. It is the largest probability: what the model claims before anybody knows the label."
+)
+def _(p, y, bins=10):
+    return binned(p, y, bins, floor, confidence=p.gather(1, y[:, None])[:, 0])
 
 
-@reliability.mistake("A confidence of exactly 1 falls out of every bin. It belongs to the last one.", hint="min(⌊confidence·bins⌋, bins − 1).")
+@reliability.mistake(
+    "A confidence of exactly 1 falls out of every bin. It belongs to the last one.",
+    hint="min(⌊confidence·bins⌋, bins − 1).",
+)
 def _(p, y, bins=10):
     return binned(p, y, bins, floor, weight=(p.max(dim=1).values < 1).to(p.dtype))
 
@@ -98,23 +122,32 @@ def _(p, y, bins=10):
     return accuracy, confidence, count
 
 
-@reliability.mistake("You return the middle of each bin. The mean of the confidences that fell into it is asked for.")
+@reliability.mistake(
+    "You return the middle of each bin. The mean of the confidences that fell into it is asked for."
+)
 def _(p, y, bins=10):
     _, accuracy, count = binned(p, y, bins, floor)
     return (torch.arange(bins, dtype=p.dtype) + 0.5) / bins, accuracy, count
 
 
-@reliability.mistake("Confidence and accuracy are sums here. Divide them by the number of samples in the bin.")
+@reliability.mistake(
+    "Confidence and accuracy are sums here. Divide them by the number of samples in the bin."
+)
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
     return confidence * count, accuracy * count, count
 
 
-@reliability.mistake("You rounded to the nearest bin. Bin k holds the confidences from k/bins to (k + 1)/bins: round down.")
-def _(p, y, bins=10): return binned(p, y, bins, lambda c, b: (c * b).round().long().clamp(max=b - 1))
+@reliability.mistake(
+    "You rounded to the nearest bin. Bin k holds the confidences from k/bins to (k + 1)/bins: round down."
+)
+def _(p, y, bins=10):
+    return binned(p, y, bins, lambda c, b: (c * b).round().long().clamp(max=b - 1))
 
 
-@reliability.mistake("The third result is a share of the samples here. The number of samples in each bin is asked for.")
+@reliability.mistake(
+    "The third result is a share of the samples here. The number of samples in each bin is asked for."
+)
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
     return confidence, accuracy, count / len(y)
@@ -126,7 +159,9 @@ def _(p, y, bins=10):
     return confidence * count / len(y), accuracy * count / len(y), count
 
 
-@reliability.mistake("The second result is the share of wrong answers. The accuracy is the share of right ones.")
+@reliability.mistake(
+    "The second result is the share of wrong answers. The accuracy is the share of right ones."
+)
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
     return confidence, (1 - accuracy) * (count > 0), count
@@ -138,34 +173,53 @@ def _(p, y, bins=10):
     return count, confidence, accuracy
 
 
-@reliability.mistake("Your bins hold equally many samples. They are to be equally wide: bin k holds the confidences from k/bins to (k + 1)/bins.")
+@reliability.mistake(
+    "Your bins hold equally many samples. They are to be equally wide: bin k holds the confidences from k/bins to (k + 1)/bins."
+)
 def _(p, y, bins=10):
     rank = torch.empty(len(p), dtype=torch.long)
-    rank[p.max(dim=1).values.argsort()] = torch.cat([torch.full((len(part),), k) for k, part in enumerate(torch.tensor_split(torch.arange(len(p)), bins))])
+    rank[p.max(dim=1).values.argsort()] = torch.cat(
+        [torch.full((len(part),), k) for k, part in enumerate(torch.tensor_split(torch.arange(len(p)), bins))]
+    )
     return binned(p, y, bins, lambda c, b: rank)
 
 
-@reliability.mistake("Your bins share out the range between the smallest and the largest confidence. They go from 0 to 1, whatever the confidences are.")
-def _(p, y, bins=10): return binned(p, y, bins, lambda c, b: floor((c - c.min()) / (c.max() - c.min()), b))
+@reliability.mistake(
+    "Your bins share out the range between the smallest and the largest confidence. They go from 0 to 1, whatever the confidences are."
+)
+def _(p, y, bins=10):
+    return binned(p, y, bins, lambda c, b: floor((c - c.min()) / (c.max() - c.min()), b))
 
 
-@reliability.mistake("A bin without an upper edge: each of yours also holds everything above it. Bin k ends below (k + 1)/bins.")
+@reliability.mistake(
+    "A bin without an upper edge: each of yours also holds everything above it. Bin k ends below (k + 1)/bins."
+)
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
-    above = lambda v: v.flip(0).cumsum(0).flip(0)       # noqa: E731
-    return above(confidence * count) / above(count).clamp(min=1), above(accuracy * count) / above(count).clamp(min=1), above(count)
+    above = lambda v: v.flip(0).cumsum(0).flip(0)  # noqa: E731
+    return (
+        above(confidence * count) / above(count).clamp(min=1),
+        above(accuracy * count) / above(count).clamp(min=1),
+        above(count),
+    )
 
 
 @reliability.mistake("You put p through a softmax. It holds probabilities already.")
-def _(p, y, bins=10): return binned(torch.softmax(p, dim=1), y, bins, floor)
+def _(p, y, bins=10):
+    return binned(torch.softmax(p, dim=1), y, bins, floor)
 
 
 # ---------------------------------------------------------------- expected_calibration_error
 
-@exercise(points=2, hints=[
-    "Each bin has a gap: how far its accuracy is from its confidence. Which bins should count for more?",
-    "The gap of a bin counts with its share of the samples, count/N. Empty bins then count nothing by themselves."],
-    built="The expected calibration error (ECE) of Guo et al. (2017). PyTorch has none; TorchMetrics calls it `MulticlassCalibrationError`.")
+
+@exercise(
+    points=2,
+    hints=[
+        "Each bin has a gap: how far its accuracy is from its confidence. Which bins should count for more?",
+        "The gap of a bin counts with its share of the samples, count/N. Empty bins then count nothing by themselves.",
+    ],
+    built="The expected calibration error (ECE) of Guo et al. (2017). PyTorch has none; TorchMetrics calls it `MulticlassCalibrationError`.",
+)
 def expected_calibration_error(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
     return (count / len(y) * (accuracy - confidence).abs()).sum()
@@ -173,31 +227,43 @@ def expected_calibration_error(p, y, bins=10):
 
 expected_calibration_error.case("the lesson's example", example=True)(example)
 expected_calibration_error.case("random predictions", **LOOSE)(predictions)
-expected_calibration_error.case("a model that is too modest", **LOOSE)(lambda rng: predictions(rng, 40, 3, sharper=0.3))
-expected_calibration_error.case("other numbers of bins", **LOOSE)(lambda rng: [call(*predictions(rng), bins=b) for b in (4, 15)])
+expected_calibration_error.case("a model that is too modest", **LOOSE)(
+    lambda rng: predictions(rng, 40, 3, sharper=0.3)
+)
+expected_calibration_error.case("other numbers of bins", **LOOSE)(
+    lambda rng: [call(*predictions(rng), bins=b) for b in (4, 15)]
+)
 expected_calibration_error.case("confidence exactly 1", **LOOSE)(certain)
 expected_calibration_error.case("float32", dtype=torch.float32)(predictions)
 
 
-@expected_calibration_error.mistake("You averaged over the bins, as if each held as many samples. A bin counts with its share, count/N.")
+@expected_calibration_error.mistake(
+    "You averaged over the bins, as if each held as many samples. A bin counts with its share, count/N."
+)
 def _(p, y, bins=10):
     confidence, accuracy, _ = binned(p, y, bins, floor)
     return (accuracy - confidence).abs().mean()
 
 
-@expected_calibration_error.mistake("You averaged over the bins that are not empty, as if each held as many samples. A bin counts with its share, count/N.")
+@expected_calibration_error.mistake(
+    "You averaged over the bins that are not empty, as if each held as many samples. A bin counts with its share, count/N."
+)
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
     return (accuracy - confidence).abs()[count > 0].mean()
 
 
-@expected_calibration_error.mistake("The gaps keep their sign: a bin that is too bold and one that is too modest cancel. Take the absolute value of each gap.")
+@expected_calibration_error.mistake(
+    "The gaps keep their sign: a bin that is too bold and one that is too modest cancel. Take the absolute value of each gap."
+)
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
     return (count / len(y) * (accuracy - confidence)).sum()
 
 
-@expected_calibration_error.mistake("You took the absolute value after adding up: bins that are too bold and too modest have cancelled by then.")
+@expected_calibration_error.mistake(
+    "You took the absolute value after adding up: bins that are too bold and too modest have cancelled by then."
+)
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
     return (count / len(y) * (accuracy - confidence)).sum().abs()
@@ -206,16 +272,20 @@ def _(p, y, bins=10):
 @expected_calibration_error.mistake("You squared the gaps. Their absolute values are asked for.")
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
-    return (count / len(y) * (accuracy - confidence)**2).sum()
+    return (count / len(y) * (accuracy - confidence) ** 2).sum()
 
 
-@expected_calibration_error.mistake("You return the largest gap (the maximum calibration error). The gaps are to be averaged, each with its share of the samples.")
+@expected_calibration_error.mistake(
+    "You return the largest gap (the maximum calibration error). The gaps are to be averaged, each with its share of the samples."
+)
 def _(p, y, bins=10):
     confidence, accuracy, _ = binned(p, y, bins, floor)
     return (accuracy - confidence).abs().max()
 
 
-@expected_calibration_error.mistake("You compared each sample's confidence with 0 or 1. A single sample has no accuracy: the comparison is between means, bin by bin.")
+@expected_calibration_error.mistake(
+    "You compared each sample's confidence with 0 or 1. A single sample has no accuracy: the comparison is between means, bin by bin."
+)
 def _(p, y, bins=10):
     confidence, predicted = p.max(dim=1)
     return (confidence - (predicted == y).to(p.dtype)).abs().mean()
@@ -227,55 +297,73 @@ def _(p, y, bins=10):
     return (count / count * (accuracy - confidence).abs() * count / len(y)).sum()
 
 
-@expected_calibration_error.mistake("A confidence of exactly 1 falls out of every bin. It belongs to the last one.")
+@expected_calibration_error.mistake(
+    "A confidence of exactly 1 falls out of every bin. It belongs to the last one."
+)
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor, weight=(p.max(dim=1).values < 1).to(p.dtype))
     return (count / len(y) * (accuracy - confidence).abs()).sum()
 
 
-@expected_calibration_error.mistake("You added up the gaps without weights, as if each bin held all samples. A bin counts with its share, count/N.")
+@expected_calibration_error.mistake(
+    "You added up the gaps without weights, as if each bin held all samples. A bin counts with its share, count/N."
+)
 def _(p, y, bins=10):
     confidence, accuracy, _ = binned(p, y, bins, floor)
     return (accuracy - confidence).abs().sum()
 
 
-@expected_calibration_error.mistake("You divided by the number of bins. Each gap is multiplied by its bin's count; what those add up to is N, the number of samples.")
+@expected_calibration_error.mistake(
+    "You divided by the number of bins. Each gap is multiplied by its bin's count; what those add up to is N, the number of samples."
+)
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
     return (count * (accuracy - confidence).abs()).sum() / bins
 
 
-@expected_calibration_error.mistake("Your confidence is the probability of the true class. It is the largest probability: what the model claims before anybody knows the label.")
+@expected_calibration_error.mistake(
+    "Your confidence is the probability of the true class. It is the largest probability: what the model claims before anybody knows the label."
+)
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor, confidence=p.gather(1, y[:, None])[:, 0])
     return (count / len(y) * (accuracy - confidence).abs()).sum()
 
 
-@expected_calibration_error.mistake("You compared the accuracy with the middle of each bin. Compare it with the mean of the confidences that fell into it.")
+@expected_calibration_error.mistake(
+    "You compared the accuracy with the middle of each bin. Compare it with the mean of the confidences that fell into it."
+)
 def _(p, y, bins=10):
     _, accuracy, count = binned(p, y, bins, floor)
     return (count / len(y) * (accuracy - (torch.arange(bins) + 0.5) / bins).abs()).sum()
 
 
-@expected_calibration_error.mistake("You squared the gaps and took a root at the end. Their absolute values are asked for.")
+@expected_calibration_error.mistake(
+    "You squared the gaps and took a root at the end. Their absolute values are asked for."
+)
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
-    return (count / len(y) * (accuracy - confidence)**2).sum().sqrt()
+    return (count / len(y) * (accuracy - confidence) ** 2).sum().sqrt()
 
 
-@expected_calibration_error.mistake("The share count/N multiplies the accuracy alone in yours. It multiplies the gap: put the difference in brackets.")
+@expected_calibration_error.mistake(
+    "The share count/N multiplies the accuracy alone in yours. It multiplies the gap: put the difference in brackets."
+)
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
     return (count / len(y) * accuracy - confidence).abs().sum()
 
 
-@expected_calibration_error.mistake("Only the bins that are too bold count in yours. One that is too modest is wrong by its gap, too: take the absolute value.")
+@expected_calibration_error.mistake(
+    "Only the bins that are too bold count in yours. One that is too modest is wrong by its gap, too: take the absolute value."
+)
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
     return (count / len(y) * torch.relu(confidence - accuracy)).sum()
 
 
-@expected_calibration_error.mistake("Your bins hold equally many samples. They are to be equally wide: bin k holds the confidences from k/bins to (k + 1)/bins.")
+@expected_calibration_error.mistake(
+    "Your bins hold equally many samples. They are to be equally wide: bin k holds the confidences from k/bins to (k + 1)/bins."
+)
 def _(p, y, bins=10):
     confidence, predicted = p.max(dim=1)
     gap = (predicted == y).to(p.dtype) - confidence
@@ -284,80 +372,119 @@ def _(p, y, bins=10):
 
 # ---------------------------------------------------------------- brier_score
 
-@exercise(points=2, hints=[
-    "The label as a distribution: 1 at the true class, 0 at the others.",
-    "The squared distance between the two rows: sum over the classes. Then the mean over the samples."],
+
+@exercise(
+    points=2,
+    hints=[
+        "The label as a distribution: 1 at the true class, 0 at the others.",
+        "The squared distance between the two rows: sum over the classes. Then the mean over the samples.",
+    ],
     built="The Brier score of 1950, in its form for several classes. It is a proper score: no prediction beats saying what you believe. "
-          "scikit-learn has `brier_score_loss`; in PyTorch it is C times `F.mse_loss` on one-hot labels.")
+    "scikit-learn has `brier_score_loss`; in PyTorch it is C times `F.mse_loss` on one-hot labels.",
+)
 def brier_score(p, y):
-    return ((p - F.one_hot(y, p.shape[1]).to(p.dtype))**2).sum(dim=1).mean()
+    return ((p - F.one_hot(y, p.shape[1]).to(p.dtype)) ** 2).sum(dim=1).mean()
 
 
 brier_score.case("the lesson's example", example=True)(example)
 brier_score.case("random predictions", gradient="p")(predictions)
-brier_score.case("a class that no label has", gradient="p")(lambda rng: (rng.distribution(7, 5), rng.classes(7, num_classes=3)))
-brier_score.case("two classes", gradient="p")(lambda rng: (rng.distribution(6, 2), rng.classes(6, num_classes=2)))
+brier_score.case("a class that no label has", gradient="p")(
+    lambda rng: (rng.distribution(7, 5), rng.classes(7, num_classes=3))
+)
+brier_score.case("two classes", gradient="p")(
+    lambda rng: (rng.distribution(6, 2), rng.classes(6, num_classes=2))
+)
 brier_score.case("float32", dtype=torch.float32, gradient="p")(predictions)
 
 
-@brier_score.mistake("You averaged over the classes too. The squares are added up over the classes; the mean is over the samples.")
-def _(p, y): return F.mse_loss(p, F.one_hot(y, p.shape[1]).to(p.dtype))
+@brier_score.mistake(
+    "You averaged over the classes too. The squares are added up over the classes; the mean is over the samples."
+)
+def _(p, y):
+    return F.mse_loss(p, F.one_hot(y, p.shape[1]).to(p.dtype))
 
 
-@brier_score.mistake("Only the true class counts here: (1 − p)². The probabilities of the other classes are to be 0, and their squares count too.")
-def _(p, y): return ((1 - p.gather(1, y[:, None]))**2).mean()
+@brier_score.mistake(
+    "Only the true class counts here: (1 − p)². The probabilities of the other classes are to be 0, and their squares count too."
+)
+def _(p, y):
+    return ((1 - p.gather(1, y[:, None])) ** 2).mean()
 
 
-@brier_score.mistake("Only the largest probability counts here, against right or wrong. The score looks at every class.")
+@brier_score.mistake(
+    "Only the largest probability counts here, against right or wrong. The score looks at every class."
+)
 def _(p, y):
     confidence, predicted = p.max(dim=1)
-    return ((confidence - (predicted == y).to(p.dtype))**2).mean()
+    return ((confidence - (predicted == y).to(p.dtype)) ** 2).mean()
 
 
 @brier_score.mistake("You took absolute values. The differences are squared.")
-def _(p, y): return (p - F.one_hot(y, p.shape[1]).to(p.dtype)).abs().sum(dim=1).mean()
+def _(p, y):
+    return (p - F.one_hot(y, p.shape[1]).to(p.dtype)).abs().sum(dim=1).mean()
 
 
-@brier_score.mistake("You took a root: the distance of each sample. The score is the mean of the squared distances.")
-def _(p, y): return ((p - F.one_hot(y, p.shape[1]).to(p.dtype))**2).sum(dim=1).sqrt().mean()
+@brier_score.mistake(
+    "You took a root: the distance of each sample. The score is the mean of the squared distances."
+)
+def _(p, y):
+    return ((p - F.one_hot(y, p.shape[1]).to(p.dtype)) ** 2).sum(dim=1).sqrt().mean()
 
 
 @brier_score.mistake("You added the samples up. The mean over the samples is asked for.")
-def _(p, y): return ((p - F.one_hot(y, p.shape[1]).to(p.dtype))**2).sum()
+def _(p, y):
+    return ((p - F.one_hot(y, p.shape[1]).to(p.dtype)) ** 2).sum()
 
 
 @brier_score.mistake("You put p through a softmax. It holds probabilities already.")
-def _(p, y): return ((torch.softmax(p, dim=1) - F.one_hot(y, p.shape[1]).to(p.dtype))**2).sum(dim=1).mean()
+def _(p, y):
+    return ((torch.softmax(p, dim=1) - F.one_hot(y, p.shape[1]).to(p.dtype)) ** 2).sum(dim=1).mean()
 
 
 @brier_score.mistake("This is the cross-entropy. The Brier score is a squared distance and never passes 2.")
-def _(p, y): return -p.gather(1, y[:, None]).log().mean()
+def _(p, y):
+    return -p.gather(1, y[:, None]).log().mean()
 
 
-@brier_score.mistake("You subtracted the label's number from every probability. The label is a distribution here: 1 at the true class, 0 at the others.",
-                     hint="`F.one_hot(y, p.shape[1])`.")
-def _(p, y): return ((p - y[:, None])**2).sum(dim=1).mean()
+@brier_score.mistake(
+    "You subtracted the label's number from every probability. The label is a distribution here: 1 at the true class, 0 at the others.",
+    hint="`F.one_hot(y, p.shape[1])`.",
+)
+def _(p, y):
+    return ((p - y[:, None]) ** 2).sum(dim=1).mean()
 
 
-@brier_score.mistake("The probabilities of the true class are missing: (1 − p)² there, and p² at each of the other classes.")
-def _(p, y): return (p**2 * (1 - F.one_hot(y, p.shape[1]))).sum(dim=1).mean()
+@brier_score.mistake(
+    "The probabilities of the true class are missing: (1 − p)² there, and p² at each of the other classes."
+)
+def _(p, y):
+    return (p**2 * (1 - F.one_hot(y, p.shape[1]))).sum(dim=1).mean()
 
 
-@brier_score.mistake("Half of it: with two classes, some count one of the two squares. In this form the squares of all classes are added up.")
-def _(p, y): return ((p - F.one_hot(y, p.shape[1]).to(p.dtype))**2).sum(dim=1).mean() / 2
+@brier_score.mistake(
+    "Half of it: with two classes, some count one of the two squares. In this form the squares of all classes are added up."
+)
+def _(p, y):
+    return ((p - F.one_hot(y, p.shape[1]).to(p.dtype)) ** 2).sum(dim=1).mean() / 2
 
 
-@brier_score.mistake("You rounded the prediction to its largest class first. The score is there to look at the probabilities.")
+@brier_score.mistake(
+    "You rounded the prediction to its largest class first. The score is there to look at the probabilities."
+)
 def _(p, y):
     hard = F.one_hot(p.argmax(dim=1), p.shape[1]).to(p.dtype)
-    return ((hard - F.one_hot(y, p.shape[1]))**2).sum(dim=1).mean()
+    return ((hard - F.one_hot(y, p.shape[1])) ** 2).sum(dim=1).mean()
 
 
-@brier_score.mistake("You divided by C − 1. The squares are added up over the classes; the mean is over the samples alone.")
-def _(p, y): return ((p - F.one_hot(y, p.shape[1]))**2).sum(dim=1).mean() / (p.shape[1] - 1)
+@brier_score.mistake(
+    "You divided by C − 1. The squares are added up over the classes; the mean is over the samples alone."
+)
+def _(p, y):
+    return ((p - F.one_hot(y, p.shape[1])) ** 2).sum(dim=1).mean() / (p.shape[1] - 1)
 
 
 # ---------------------------------------------------------------- fit_temperature
+
 
 def lowest(slope):
     """The T at which `slope(b)`, increasing in b = 1/T, is zero: by bisection on log b. nan where no T is best (a few samples are separable)."""
@@ -377,21 +504,28 @@ def best(z, y):
     return lowest(lambda b: torch.softmax(b * z, dim=1).flatten() @ flat - own)
 
 
-@exercise(points=3, number=True, hints=[
-    "Is it a minimum? Compute the cross-entropy at your T, at 0.99·T and at 1.01·T: yours must be the smallest. If it is not, search longer or finer.",
-    "One number is to be found, so nearly any search will do: a fine grid of temperatures on a logarithmic scale, from 0.05 to 50, or gradient descent on log T.",
-    "With gradient descent: `u = torch.zeros((), requires_grad=True)`, T = exp(u) is always positive; minimise `F.cross_entropy(z / u.exp(), y)`, and return the exponential."],
+@exercise(
+    points=3,
+    number=True,
+    hints=[
+        "Is it a minimum? Compute the cross-entropy at your T, at 0.99·T and at 1.01·T: yours must be the smallest. If it is not, search longer or finer.",
+        "One number is to be found, so nearly any search will do: a fine grid of temperatures on a logarithmic scale, from 0.05 to 50, or gradient descent on log T.",
+        "With gradient descent: `u = torch.zeros((), requires_grad=True)`, T = exp(u) is always positive; minimise `F.cross_entropy(z / u.exp(), y)`, and return the exponential.",
+    ],
     built="Temperature scaling (Guo et al., 2017). PyTorch has no function for it: it is `F.cross_entropy(z / T, y)` and any optimiser, on data that "
-          "the network was not trained on.")
+    "the network was not trained on.",
+)
 def fit_temperature(z, y):
     return best(z, y).to(z.dtype)
 
 
 def stretched(low, high, num_classes=4):
     """Logits of a calibrated model, multiplied by a number from low to high: the best temperature is near that number."""
+
     def make(rng):
         z, y = drawn(rng, 90 + rng.size(), num_classes)
         return z * rng.uniform(low=low, high=high), y
+
     return make
 
 
@@ -402,44 +536,65 @@ fit_temperature.case("far too sure, two classes", rtol=0.005)(stretched(7.0, 12.
 fit_temperature.case("float32", dtype=torch.float32, rtol=0.005)(stretched(1.5, 4.0, 6))
 
 
-@fit_temperature.mistake("You return 1/T: the factor that the logits are multiplied by. They are divided by T.")
-def _(z, y): return 1 / best(z, y)
+@fit_temperature.mistake(
+    "You return 1/T: the factor that the logits are multiplied by. They are divided by T."
+)
+def _(z, y):
+    return 1 / best(z, y)
 
 
-@fit_temperature.mistake("You put the logits through a softmax first, and fitted T to probabilities. z goes in as it is.",
-                         hint="`F.cross_entropy` takes logits and does the softmax itself.")
-def _(z, y): return best(torch.softmax(z, dim=1), y)
+@fit_temperature.mistake(
+    "You put the logits through a softmax first, and fitted T to probabilities. z goes in as it is.",
+    hint="`F.cross_entropy` takes logits and does the softmax itself.",
+)
+def _(z, y):
+    return best(torch.softmax(z, dim=1), y)
 
 
-@fit_temperature.mistake("You return 1, the temperature that changes nothing: the search never left its start.")
-def _(z, y): return 1.0
+@fit_temperature.mistake(
+    "You return 1, the temperature that changes nothing: the search never left its start."
+)
+def _(z, y):
+    return 1.0
 
 
-@fit_temperature.mistake("You only looked at temperatures of 1 and more. A model can be too modest, too: then T is below 1.")
-def _(z, y): return best(z, y).clamp(min=1.0)
+@fit_temperature.mistake(
+    "You only looked at temperatures of 1 and more. A model can be too modest, too: then T is below 1."
+)
+def _(z, y):
+    return best(z, y).clamp(min=1.0)
 
 
 @fit_temperature.mistake("You only looked at temperatures up to 1. A model that is too sure needs more.")
-def _(z, y): return best(z, y).clamp(max=1.0)
+def _(z, y):
+    return best(z, y).clamp(max=1.0)
 
 
 @fit_temperature.mistake("You return the logarithm of T: the exponential is missing at the end.")
-def _(z, y): return best(z, y).log()
+def _(z, y):
+    return best(z, y).log()
 
 
 @fit_temperature.mistake("You return the smallest loss. The temperature at which it is reached is asked for.")
-def _(z, y): return F.cross_entropy(z / best(z, y).to(z.dtype), y)
+def _(z, y):
+    return F.cross_entropy(z / best(z, y).to(z.dtype), y)
 
 
 @fit_temperature.mistake("You return the logits divided by T. The temperature itself is asked for.")
-def _(z, y): return z / best(z, y).to(z.dtype)
+def _(z, y):
+    return z / best(z, y).to(z.dtype)
 
 
-@fit_temperature.mistake("You fitted T to the model's own predictions, not to the labels: they always agree with it, so T shrinks towards 0.")
-def _(z, y): return best(z, z.argmax(dim=1))
+@fit_temperature.mistake(
+    "You fitted T to the model's own predictions, not to the labels: they always agree with it, so T shrinks towards 0."
+)
+def _(z, y):
+    return best(z, z.argmax(dim=1))
 
 
-@fit_temperature.mistake("A softmax stands before `cross_entropy`, which takes the softmax itself: give it z / T.")
+@fit_temperature.mistake(
+    "A softmax stands before `cross_entropy`, which takes the softmax itself: give it z / T."
+)
 def _(z, y):
     u = torch.linspace(-5, 5, 301, dtype=torch.float64)
     p = torch.softmax(z.double() / u.exp()[:, None, None], dim=2)
@@ -447,15 +602,19 @@ def _(z, y):
     return u[losses.mean(dim=1).argmin()].exp()
 
 
-@fit_temperature.mistake("`nll_loss` was given probabilities, and takes no logarithm itself: give it `log_softmax` of z / T, or use `cross_entropy`.")
+@fit_temperature.mistake(
+    "`nll_loss` was given probabilities, and takes no logarithm itself: give it `log_softmax` of z / T, or use `cross_entropy`."
+)
 def _(z, y):
     u = torch.linspace(-5, 5, 301, dtype=torch.float64)
     p = torch.softmax(z.double() / u.exp()[:, None, None], dim=2)
     return u[p.gather(2, y[None, :, None].expand(len(u), -1, 1)).mean(dim=(1, 2)).argmax()].exp()
 
 
-@fit_temperature.mistake("You minimised the Brier score. The temperature that minimises the cross-entropy is asked for.")
+@fit_temperature.mistake(
+    "You minimised the Brier score. The temperature that minimises the cross-entropy is asked for."
+)
 def _(z, y):
     u = torch.linspace(-5, 5, 301, dtype=torch.float64)
     p = torch.softmax(z.double() / u.exp()[:, None, None], dim=2)
-    return u[((p - F.one_hot(y, z.shape[1]))**2).sum(dim=2).mean(dim=1).argmin()].exp()
+    return u[((p - F.one_hot(y, z.shape[1])) ** 2).sum(dim=2).mean(dim=1).argmin()].exp()

@@ -3,6 +3,7 @@
 Formulas: https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html;
 label smoothing: Szegedy et al., https://arxiv.org/abs/1512.00567, section 7
 """
+
 import torch
 from torch.nn import functional as F
 
@@ -11,7 +12,7 @@ from grader.judging.exercise import exercise
 from grader.judging.question import call
 
 WEIGHT = [1.0, 1.0, 5.0, 1.0, 2.0]
-WIDE = dict(rtol=1e-3, atol=1e-4)       # logits of 1000 in float32 keep four places
+WIDE = dict(rtol=1e-3, atol=1e-4)  # logits of 1000 in float32 keep four places
 
 
 def ordinary(rng):
@@ -36,26 +37,36 @@ def mask(rng, y, ignore_index=-100):
 
 # ---------------------------------------------------------------- weighted_cross_entropy
 
+
 def weighted(make):
     def ask(rng):
         z, y = make(rng)
         return z, y, weights(rng, z.shape[1])
+
     return ask
 
 
-@exercise(points=2, without=PYTORCH, hints=[
-    "The weights belong to classes. Each sample's own weight is that of its label: index `weight` with `y`.",
-    "Multiply each loss by its weight and add up. Then: by what do you divide, so that weights of 2 everywhere change nothing?",
-    "By the sum of the samples' own weights, `weight[y].sum()`."],
-    built="You have built `F.cross_entropy(z, y, weight=…)`: a weighted mean, divided by the sum of the weights.")
+@exercise(
+    points=2,
+    without=PYTORCH,
+    hints=[
+        "The weights belong to classes. Each sample's own weight is that of its label: index `weight` with `y`.",
+        "Multiply each loss by its weight and add up. Then: by what do you divide, so that weights of 2 everywhere change nothing?",
+        "By the sum of the samples' own weights, `weight[y].sum()`.",
+    ],
+    built="You have built `F.cross_entropy(z, y, weight=…)`: a weighted mean, divided by the sum of the weights.",
+)
 def weighted_cross_entropy(z, y, weight):
     return F.cross_entropy(z, y, weight=weight)
 
 
 weighted_cross_entropy.case("the lesson's example", example=True, gradient="z")(
-    lambda rng: (*example(rng), torch.tensor(WEIGHT, dtype=rng.dtype)))
+    lambda rng: (*example(rng), torch.tensor(WEIGHT, dtype=rng.dtype))
+)
 weighted_cross_entropy.case("random logits", gradient="z")(weighted(ordinary))
-weighted_cross_entropy.case("more classes than samples, one sample", gradient="z")(lambda rng: [weighted(many_classes)(rng), weighted(one_sample)(rng)])
+weighted_cross_entropy.case("more classes than samples, one sample", gradient="z")(
+    lambda rng: [weighted(many_classes)(rng), weighted(one_sample)(rng)]
+)
 weighted_cross_entropy.case("float32", dtype=torch.float32, gradient="z")(weighted(ordinary))
 weighted_cross_entropy.case("logits of 1000", extreme=True, gradient="z")(weighted(extremes))
 
@@ -64,71 +75,115 @@ def _losses(z, y):
     return F.cross_entropy(z, y, reduction="none")
 
 
-@weighted_cross_entropy.mistake("You divided by N. A weighted mean divides by the sum of the weights that were used, so that weights of 2 everywhere change nothing.",
-                                hint="The sum of weight[y].")
-def _(z, y, weight): return (weight[y] * _losses(z, y)).mean()
+@weighted_cross_entropy.mistake(
+    "You divided by N. A weighted mean divides by the sum of the weights that were used, so that weights of 2 everywhere change nothing.",
+    hint="The sum of weight[y].",
+)
+def _(z, y, weight):
+    return (weight[y] * _losses(z, y)).mean()
 
 
-@weighted_cross_entropy.mistake("You divided by the sum of the weights of all classes. Only the weights of the samples at hand count: two samples of one class use its weight twice.")
-def _(z, y, weight): return (weight[y] * _losses(z, y)).sum() / weight.sum()
+@weighted_cross_entropy.mistake(
+    "You divided by the sum of the weights of all classes. Only the weights of the samples at hand count: two samples of one class use its weight twice."
+)
+def _(z, y, weight):
+    return (weight[y] * _losses(z, y)).sum() / weight.sum()
 
 
-@weighted_cross_entropy.mistake("You added the weighted losses up. The mean divides by the sum of the samples' weights.")
-def _(z, y, weight): return (weight[y] * _losses(z, y)).sum()
+@weighted_cross_entropy.mistake(
+    "You added the weighted losses up. The mean divides by the sum of the samples' weights."
+)
+def _(z, y, weight):
+    return (weight[y] * _losses(z, y)).sum()
 
 
 @weighted_cross_entropy.mistake("`weight` has no effect: every sample counts the same.")
-def _(z, y, weight): return F.cross_entropy(z, y)
+def _(z, y, weight):
+    return F.cross_entropy(z, y)
 
 
-@weighted_cross_entropy.mistake("You multiplied the logits by the weights. They belong to the losses: a weight says how much a sample counts, not what the model said.")
-def _(z, y, weight): return F.cross_entropy(z * weight, y)
+@weighted_cross_entropy.mistake(
+    "You multiplied the logits by the weights. They belong to the losses: a weight says how much a sample counts, not what the model said."
+)
+def _(z, y, weight):
+    return F.cross_entropy(z * weight, y)
 
 
-@weighted_cross_entropy.mistake("You chose the weight by the model's guess. It is the label that says how much a sample counts.")
-def _(z, y, weight): return (weight[z.argmax(dim=1)] * _losses(z, y)).sum() / weight[z.argmax(dim=1)].sum()
+@weighted_cross_entropy.mistake(
+    "You chose the weight by the model's guess. It is the label that says how much a sample counts."
+)
+def _(z, y, weight):
+    return (weight[z.argmax(dim=1)] * _losses(z, y)).sum() / weight[z.argmax(dim=1)].sum()
 
 
-@weighted_cross_entropy.mistake("You divided by the number of samples and by the sum of their weights. The sum of the weights alone makes the mean.")
-def _(z, y, weight): return (weight[y] * _losses(z, y)).mean() / weight[y].sum()
+@weighted_cross_entropy.mistake(
+    "You divided by the number of samples and by the sum of their weights. The sum of the weights alone makes the mean."
+)
+def _(z, y, weight):
+    return (weight[y] * _losses(z, y)).mean() / weight[y].sum()
 
 
-@weighted_cross_entropy.mistake("You made the class weights sum to 1 and took the mean over N. It is the weights of the samples at hand that have to sum to 1.")
-def _(z, y, weight): return ((weight / weight.sum())[y] * _losses(z, y)).mean()
+@weighted_cross_entropy.mistake(
+    "You made the class weights sum to 1 and took the mean over N. It is the weights of the samples at hand that have to sum to 1."
+)
+def _(z, y, weight):
+    return ((weight / weight.sum())[y] * _losses(z, y)).mean()
 
 
-@weighted_cross_entropy.mistake("You divided each loss by its weight. A larger weight makes a sample count more, so the loss is multiplied by it.")
-def _(z, y, weight): return F.cross_entropy(z, y, weight=1 / weight)
+@weighted_cross_entropy.mistake(
+    "You divided each loss by its weight. A larger weight makes a sample count more, so the loss is multiplied by it."
+)
+def _(z, y, weight):
+    return F.cross_entropy(z, y, weight=1 / weight)
 
 
-@weighted_cross_entropy.mistake("The logarithm of a softmax is −inf far from the largest logit. log_softmax never makes that 0.")
-def _(z, y, weight): return F.nll_loss(torch.softmax(z, dim=1).log(), y, weight=weight)
+@weighted_cross_entropy.mistake(
+    "The logarithm of a softmax is −inf far from the largest logit. log_softmax never makes that 0."
+)
+def _(z, y, weight):
+    return F.nll_loss(torch.softmax(z, dim=1).log(), y, weight=weight)
 
 
-@weighted_cross_entropy.mistake("You divided by the mean of the class weights. It is the weights of the samples at hand that count: the sum of weight[y].")
-def _(z, y, weight): return (weight[y] * _losses(z, y)).mean() / weight.mean()
+@weighted_cross_entropy.mistake(
+    "You divided by the mean of the class weights. It is the weights of the samples at hand that count: the sum of weight[y]."
+)
+def _(z, y, weight):
+    return (weight[y] * _losses(z, y)).mean() / weight.mean()
 
 
-@weighted_cross_entropy.mistake("You return the weighted loss of each sample. Their sum, divided by the sum of their weights, is asked for.")
-def _(z, y, weight): return weight[y] * _losses(z, y)
+@weighted_cross_entropy.mistake(
+    "You return the weighted loss of each sample. Their sum, divided by the sum of their weights, is asked for."
+)
+def _(z, y, weight):
+    return weight[y] * _losses(z, y)
 
 
-@weighted_cross_entropy.mistake("You multiplied all log-probabilities by the weights and added them up. Only the label's counts, with the label's weight.")
-def _(z, y, weight): return -(torch.log_softmax(z, dim=1) * weight).sum() / weight[y].sum()
+@weighted_cross_entropy.mistake(
+    "You multiplied all log-probabilities by the weights and added them up. Only the label's counts, with the label's weight."
+)
+def _(z, y, weight):
+    return -(torch.log_softmax(z, dim=1) * weight).sum() / weight[y].sum()
 
 
-@weighted_cross_entropy.mistake("The weights are inside the logarithm. They multiply the losses, after the logarithm.")
-def _(z, y, weight): return -(torch.log_softmax(z, dim=1) + weight.log())[torch.arange(len(y)), y].mean()
+@weighted_cross_entropy.mistake(
+    "The weights are inside the logarithm. They multiply the losses, after the logarithm."
+)
+def _(z, y, weight):
+    return -(torch.log_softmax(z, dim=1) + weight.log())[torch.arange(len(y)), y].mean()
 
 
-@weighted_cross_entropy.mistake("You took the largest logit of the whole matrix out. Each row needs its own: next to one at 1000, a row at −1000 underflows to 0.")
+@weighted_cross_entropy.mistake(
+    "You took the largest logit of the whole matrix out. Each row needs its own: next to one at 1000, a row at −1000 underflows to 0."
+)
 def _(z, y, weight):
     shifted = z - z.max()
     losses = shifted.exp().sum(dim=1).log() - shifted[torch.arange(len(y)), y]
     return (weight[y] * losses).sum() / weight[y].sum()
 
 
-@weighted_cross_entropy.mistake("The log-sum-exp is right in symbols, but exp(1000) is inf. `torch.logsumexp` subtracts the largest logit first.")
+@weighted_cross_entropy.mistake(
+    "The log-sum-exp is right in symbols, but exp(1000) is inf. `torch.logsumexp` subtracts the largest logit first."
+)
 def _(z, y, weight):
     losses = z.exp().sum(dim=1).log() - z[torch.arange(len(y)), y]
     return (weight[y] * losses).sum() / weight[y].sum()
@@ -136,24 +191,32 @@ def _(z, y, weight):
 
 # ---------------------------------------------------------------- masked_cross_entropy
 
+
 def masked(make):
     def ask(rng):
         z, y = make(rng)
         return z, mask(rng, y)
+
     return ask
 
 
-@exercise(points=3, without=PYTORCH, hints=[
-    "Which samples stay? `y != ignore_index` answers with one True or False for each.",
-    "−100 is no column: take the ignored samples out before anything is indexed, z and y alike.",
-    "`keep = y != ignore_index`, then the ordinary loss of `z[keep]` and `y[keep]`, averaged over those that are kept."],
-    built="You have built `F.cross_entropy(z, y, ignore_index=…)`: ignored samples are in neither the sum nor the count. With none left it is 0/0, nan.")
+@exercise(
+    points=3,
+    without=PYTORCH,
+    hints=[
+        "Which samples stay? `y != ignore_index` answers with one True or False for each.",
+        "−100 is no column: take the ignored samples out before anything is indexed, z and y alike.",
+        "`keep = y != ignore_index`, then the ordinary loss of `z[keep]` and `y[keep]`, averaged over those that are kept.",
+    ],
+    built="You have built `F.cross_entropy(z, y, ignore_index=…)`: ignored samples are in neither the sum nor the count. With none left it is 0/0, nan.",
+)
 def masked_cross_entropy(z, y, ignore_index=-100):
     return F.cross_entropy(z, y, ignore_index=ignore_index)
 
 
 masked_cross_entropy.case("the lesson's example", example=True, gradient="z")(
-    lambda rng: (example(rng)[0], torch.tensor([0, -100, 3, -100])))
+    lambda rng: (example(rng)[0], torch.tensor([0, -100, 3, -100]))
+)
 masked_cross_entropy.case("random logits", gradient="z")(masked(ordinary))
 
 
@@ -180,8 +243,11 @@ def _kept(z, y, ignore_index):
     return F.cross_entropy(z, y, ignore_index=ignore_index, reduction="none")
 
 
-@masked_cross_entropy.mistake("You divided by N, ignored samples included. The mean is over the samples that are kept.")
-def _(z, y, ignore_index=-100): return _kept(z, y, ignore_index).mean()
+@masked_cross_entropy.mistake(
+    "You divided by N, ignored samples included. The mean is over the samples that are kept."
+)
+def _(z, y, ignore_index=-100):
+    return _kept(z, y, ignore_index).mean()
 
 
 @masked_cross_entropy.mistake("You always ignore −100, whatever `ignore_index` says.")
@@ -190,24 +256,39 @@ def _(z, y, ignore_index=-100):
     return -torch.log_softmax(z, dim=1)[torch.arange(len(y)), y].mean()
 
 
-@masked_cross_entropy.mistake("You ignore every negative label. `ignore_index` says which label is ignored, and it may be an ordinary class.")
-def _(z, y, ignore_index=-100): return F.cross_entropy(z, torch.where(y < 0, -100, y))
+@masked_cross_entropy.mistake(
+    "You ignore every negative label. `ignore_index` says which label is ignored, and it may be an ordinary class."
+)
+def _(z, y, ignore_index=-100):
+    return F.cross_entropy(z, torch.where(y < 0, -100, y))
 
 
-@masked_cross_entropy.mistake("Nothing is ignored: −100 counts from the end or is out of bounds. Take those samples out before you index.")
-def _(z, y, ignore_index=-100): return -torch.log_softmax(z, dim=1)[torch.arange(len(y)), y].mean()
+@masked_cross_entropy.mistake(
+    "Nothing is ignored: −100 counts from the end or is out of bounds. Take those samples out before you index."
+)
+def _(z, y, ignore_index=-100):
+    return -torch.log_softmax(z, dim=1)[torch.arange(len(y)), y].mean()
 
 
-@masked_cross_entropy.mistake("You turned ignored labels into class 0, and they still count. Their losses have to drop out of the sum and of the count.")
-def _(z, y, ignore_index=-100): return F.cross_entropy(z, torch.where(y == ignore_index, 0, y))
+@masked_cross_entropy.mistake(
+    "You turned ignored labels into class 0, and they still count. Their losses have to drop out of the sum and of the count."
+)
+def _(z, y, ignore_index=-100):
+    return F.cross_entropy(z, torch.where(y == ignore_index, 0, y))
 
 
-@masked_cross_entropy.mistake("With everything ignored you return 0. There is no mean of nothing: PyTorch gives nan, and so does this exercise.")
-def _(z, y, ignore_index=-100): return torch.nan_to_num(F.cross_entropy(z, y, ignore_index=ignore_index))
+@masked_cross_entropy.mistake(
+    "With everything ignored you return 0. There is no mean of nothing: PyTorch gives nan, and so does this exercise."
+)
+def _(z, y, ignore_index=-100):
+    return torch.nan_to_num(F.cross_entropy(z, y, ignore_index=ignore_index))
 
 
-@masked_cross_entropy.mistake("You added up the kept losses. The mean divides their sum by how many are kept.")
-def _(z, y, ignore_index=-100): return _kept(z, y, ignore_index).sum()
+@masked_cross_entropy.mistake(
+    "You added up the kept losses. The mean divides their sum by how many are kept."
+)
+def _(z, y, ignore_index=-100):
+    return _kept(z, y, ignore_index).sum()
 
 
 @masked_cross_entropy.mistake("The mask is the wrong way round: you kept the ignored samples.")
@@ -216,7 +297,9 @@ def _(z, y, ignore_index=-100):
     return -torch.log_softmax(z[drop], dim=1)[torch.arange(int(drop.sum())), y[drop]].mean()
 
 
-@masked_cross_entropy.mistake("You took the column of the class out of the softmax. `ignore_index` drops samples, rows; the class stays among the possible answers.")
+@masked_cross_entropy.mistake(
+    "You took the column of the class out of the softmax. `ignore_index` drops samples, rows; the class stays among the possible answers."
+)
 def _(z, y, ignore_index=-100):
     kept = torch.where(torch.arange(z.shape[1]) == ignore_index, -torch.inf, z)
     return F.cross_entropy(kept, y, ignore_index=ignore_index)
@@ -228,31 +311,46 @@ def _zeroed(z, y, ignore_index):
     return F.cross_entropy(z * keep[:, None], torch.where(keep, y, 0), reduction="none"), keep
 
 
-@masked_cross_entropy.mistake("You set the logits of the ignored samples to 0. That is a guess that costs log C, not nothing; and the mean divides by those that are kept.")
-def _(z, y, ignore_index=-100): return _zeroed(z, y, ignore_index)[0].mean()
+@masked_cross_entropy.mistake(
+    "You set the logits of the ignored samples to 0. That is a guess that costs log C, not nothing; and the mean divides by those that are kept."
+)
+def _(z, y, ignore_index=-100):
+    return _zeroed(z, y, ignore_index)[0].mean()
 
 
-@masked_cross_entropy.mistake("You set the logits of the ignored samples to 0. That is a guess that costs log C, not nothing: their losses have to drop out of the sum.")
+@masked_cross_entropy.mistake(
+    "You set the logits of the ignored samples to 0. That is a guess that costs log C, not nothing: their losses have to drop out of the sum."
+)
 def _(z, y, ignore_index=-100):
     losses, keep = _zeroed(z, y, ignore_index)
     return losses.sum() / keep.sum()
 
 
-@masked_cross_entropy.mistake("`y > 0` drops class 0 as well, an ordinary class. Compare with `ignore_index`.")
-def _(z, y, ignore_index=-100): return F.cross_entropy(z[y > 0], y[y > 0])
+@masked_cross_entropy.mistake(
+    "`y > 0` drops class 0 as well, an ordinary class. Compare with `ignore_index`."
+)
+def _(z, y, ignore_index=-100):
+    return F.cross_entropy(z[y > 0], y[y > 0])
 
 
 @masked_cross_entropy.mistake("You divided by how many are ignored. The mean divides by how many are kept.")
-def _(z, y, ignore_index=-100): return _kept(z, y, ignore_index).sum() / (y == ignore_index).sum()
+def _(z, y, ignore_index=-100):
+    return _kept(z, y, ignore_index).sum() / (y == ignore_index).sum()
 
 
 # ---------------------------------------------------------------- smoothed_cross_entropy
 
-@exercise(points=3, without=PYTORCH, hints=[
-    "The smoothed target of a sample: 1 − s of the whole goes to the label, and s is spread evenly over all C classes, the label included.",
-    "So the loss has two parts: (1 − s) times minus the log-probability of the label, and s/C times minus the sum of all log-probabilities.",
-    "The second part is s times minus the *mean* of the row's log-probabilities."],
-    built="You have built `F.cross_entropy(z, y, label_smoothing=…)`. Its lowest value is the entropy of the smoothed target, above 0.")
+
+@exercise(
+    points=3,
+    without=PYTORCH,
+    hints=[
+        "The smoothed target of a sample: 1 − s of the whole goes to the label, and s is spread evenly over all C classes, the label included.",
+        "So the loss has two parts: (1 − s) times minus the log-probability of the label, and s/C times minus the sum of all log-probabilities.",
+        "The second part is s times minus the *mean* of the row's log-probabilities.",
+    ],
+    built="You have built `F.cross_entropy(z, y, label_smoothing=…)`. Its lowest value is the entropy of the smoothed target, above 0.",
+)
 def smoothed_cross_entropy(z, y, label_smoothing=0.1):
     return F.cross_entropy(z, y, label_smoothing=label_smoothing)
 
@@ -267,7 +365,9 @@ def _(rng):
     return [call(z, y, label_smoothing=s) for s in (0.0, 0.3, 1.0)]
 
 
-smoothed_cross_entropy.case("more classes than samples, one sample", gradient="z")(lambda rng: [many_classes(rng), one_sample(rng)])
+smoothed_cross_entropy.case("more classes than samples, one sample", gradient="z")(
+    lambda rng: [many_classes(rng), one_sample(rng)]
+)
 smoothed_cross_entropy.case("float32", dtype=torch.float32, gradient="z")(ordinary)
 smoothed_cross_entropy.case("logits of 1000", extreme=True, gradient="z")(extremes)
 
@@ -280,74 +380,113 @@ def _one_hot(z, y):
     return F.one_hot(y, z.shape[1]).to(z.dtype)
 
 
-@smoothed_cross_entropy.mistake("You spread s over the other C − 1 classes. PyTorch spreads it over all C: the label gets 1 − s + s/C.")
+@smoothed_cross_entropy.mistake(
+    "You spread s over the other C − 1 classes. PyTorch spreads it over all C: the label gets 1 − s + s/C."
+)
 def _(z, y, label_smoothing=0.1):
     s, hot = label_smoothing, _one_hot(z, y)
     return _soft(z, (1 - s) * hot + s / (z.shape[1] - 1) * (1 - hot))
 
 
-@smoothed_cross_entropy.mistake("The label gets 1 − s and the others s/C each: the target no longer sums to 1. The label keeps its own share s/C as well.")
+@smoothed_cross_entropy.mistake(
+    "The label gets 1 − s and the others s/C each: the target no longer sums to 1. The label keeps its own share s/C as well."
+)
 def _(z, y, label_smoothing=0.1):
     s, hot = label_smoothing, _one_hot(z, y)
     return _soft(z, (1 - s) * hot + s / z.shape[1] * (1 - hot))
 
 
-@smoothed_cross_entropy.mistake("You gave every class s, not s/C: the smoothing is shared among the C classes.")
-def _(z, y, label_smoothing=0.1): return _soft(z, (1 - label_smoothing) * _one_hot(z, y) + label_smoothing)
+@smoothed_cross_entropy.mistake(
+    "You gave every class s, not s/C: the smoothing is shared among the C classes."
+)
+def _(z, y, label_smoothing=0.1):
+    return _soft(z, (1 - label_smoothing) * _one_hot(z, y) + label_smoothing)
 
 
-@smoothed_cross_entropy.mistake("The label keeps its full 1, and s/C comes on top: the target sums to more than 1. Take 1 − s of the one-hot part.")
-def _(z, y, label_smoothing=0.1): return _soft(z, _one_hot(z, y) + label_smoothing / z.shape[1])
+@smoothed_cross_entropy.mistake(
+    "The label keeps its full 1, and s/C comes on top: the target sums to more than 1. Take 1 − s of the one-hot part."
+)
+def _(z, y, label_smoothing=0.1):
+    return _soft(z, _one_hot(z, y) + label_smoothing / z.shape[1])
 
 
-@smoothed_cross_entropy.mistake("You smoothed the predictions, not the labels: the mixture with 1/C belongs to the target.")
+@smoothed_cross_entropy.mistake(
+    "You smoothed the predictions, not the labels: the mixture with 1/C belongs to the target."
+)
 def _(z, y, label_smoothing=0.1):
     p = (1 - label_smoothing) * torch.softmax(z, dim=1) + label_smoothing / z.shape[1]
     return F.nll_loss(p.log(), y)
 
 
-@smoothed_cross_entropy.mistake("The two parts have different signs. Both are minus a log-probability, the label's and that of all classes.")
+@smoothed_cross_entropy.mistake(
+    "The two parts have different signs. Both are minus a log-probability, the label's and that of all classes."
+)
 def _(z, y, label_smoothing=0.1):
-    return (1 - label_smoothing) * F.cross_entropy(z, y) + label_smoothing * torch.log_softmax(z, dim=1).mean()
+    return (1 - label_smoothing) * F.cross_entropy(z, y) + label_smoothing * torch.log_softmax(
+        z, dim=1
+    ).mean()
 
 
-@smoothed_cross_entropy.mistake("Only the part of the label is there, scaled by 1 − s. The other classes have to contribute their s/C.")
-def _(z, y, label_smoothing=0.1): return (1 - label_smoothing) * F.cross_entropy(z, y)
+@smoothed_cross_entropy.mistake(
+    "Only the part of the label is there, scaled by 1 − s. The other classes have to contribute their s/C."
+)
+def _(z, y, label_smoothing=0.1):
+    return (1 - label_smoothing) * F.cross_entropy(z, y)
 
 
 @smoothed_cross_entropy.mistake("s and 1 − s have changed places: with s = 0 nothing is smoothed.")
-def _(z, y, label_smoothing=0.1): return F.cross_entropy(z, y, label_smoothing=1 - label_smoothing)
+def _(z, y, label_smoothing=0.1):
+    return F.cross_entropy(z, y, label_smoothing=1 - label_smoothing)
 
 
 @smoothed_cross_entropy.mistake("`label_smoothing` has no effect: this is the loss of the hard labels.")
-def _(z, y, label_smoothing=0.1): return F.cross_entropy(z, y)
+def _(z, y, label_smoothing=0.1):
+    return F.cross_entropy(z, y)
 
 
-@smoothed_cross_entropy.mistake("You took the mean over all N·C entries. The classes are summed, the mean is over the N samples.")
-def _(z, y, label_smoothing=0.1): return F.cross_entropy(z, y, label_smoothing=label_smoothing) / z.shape[1]
+@smoothed_cross_entropy.mistake(
+    "You took the mean over all N·C entries. The classes are summed, the mean is over the N samples."
+)
+def _(z, y, label_smoothing=0.1):
+    return F.cross_entropy(z, y, label_smoothing=label_smoothing) / z.shape[1]
 
 
-@smoothed_cross_entropy.mistake("The logarithm of a softmax is −inf far from the largest logit, and smoothing asks every class. log_softmax never makes that 0.")
+@smoothed_cross_entropy.mistake(
+    "The logarithm of a softmax is −inf far from the largest logit, and smoothing asks every class. log_softmax never makes that 0."
+)
 def _(z, y, label_smoothing=0.1):
     q = (1 - label_smoothing) * _one_hot(z, y) + label_smoothing / z.shape[1]
     return -(q * torch.softmax(z, dim=1).log()).sum(dim=1).mean()
 
 
-@smoothed_cross_entropy.mistake("You spread s over the N samples, s/N. It is shared among the C classes: s/C each.")
-def _(z, y, label_smoothing=0.1): return _soft(z, (1 - label_smoothing) * _one_hot(z, y) + label_smoothing / len(y))
+@smoothed_cross_entropy.mistake(
+    "You spread s over the N samples, s/N. It is shared among the C classes: s/C each."
+)
+def _(z, y, label_smoothing=0.1):
+    return _soft(z, (1 - label_smoothing) * _one_hot(z, y) + label_smoothing / len(y))
 
 
-@smoothed_cross_entropy.mistake("You smoothed the logits, a share of their mean in each. It is the labels that are smoothed.")
-def _(z, y, label_smoothing=0.1): return F.cross_entropy((1 - label_smoothing) * z + label_smoothing * z.mean(dim=1, keepdim=True), y)
+@smoothed_cross_entropy.mistake(
+    "You smoothed the logits, a share of their mean in each. It is the labels that are smoothed."
+)
+def _(z, y, label_smoothing=0.1):
+    return F.cross_entropy((1 - label_smoothing) * z + label_smoothing * z.mean(dim=1, keepdim=True), y)
 
 
-@smoothed_cross_entropy.mistake("You used the entropy of the model's own probabilities. The second part asks for all classes evenly: the mean of −log p over the classes.")
+@smoothed_cross_entropy.mistake(
+    "You used the entropy of the model's own probabilities. The second part asks for all classes evenly: the mean of −log p over the classes."
+)
 def _(z, y, label_smoothing=0.1):
     log_p = torch.log_softmax(z, dim=1)
-    return ((1 - label_smoothing) * F.nll_loss(log_p, y, reduction="none") - label_smoothing * (log_p.exp() * log_p).sum(dim=1)).mean()
+    return (
+        (1 - label_smoothing) * F.nll_loss(log_p, y, reduction="none")
+        - label_smoothing * (log_p.exp() * log_p).sum(dim=1)
+    ).mean()
 
 
-@smoothed_cross_entropy.mistake("Target and prediction have changed places: the logarithm is of the model's probabilities, and the smoothed labels weigh it.")
+@smoothed_cross_entropy.mistake(
+    "Target and prediction have changed places: the logarithm is of the model's probabilities, and the smoothed labels weigh it."
+)
 def _(z, y, label_smoothing=0.1):
     q = (1 - label_smoothing) * _one_hot(z, y) + label_smoothing / z.shape[1]
     return -(torch.softmax(z, dim=1) * q.log()).sum(dim=1).mean()
@@ -355,25 +494,41 @@ def _(z, y, label_smoothing=0.1):
 
 # ---------------------------------------------------------------- soft_cross_entropy
 
+
 def soft(make):
     def ask(rng):
         z, _ = make(rng)
         return z, rng.distribution(*z.shape)
+
     return ask
 
 
-@exercise(points=2, without=PYTORCH, hints=[
-    "The definition of 08, with q where the one-hot labels stood, and log-probabilities from the logits.",
-    "Sum q·log p over the classes, turn the sign, take the mean over the samples: over those, not over all N·C entries."],
-    built="You have built `F.cross_entropy(z, q)` with class probabilities as targets: what PyTorch computes when the target has the shape of the logits.")
+@exercise(
+    points=2,
+    without=PYTORCH,
+    hints=[
+        "The definition of 08, with q where the one-hot labels stood, and log-probabilities from the logits.",
+        "Sum q·log p over the classes, turn the sign, take the mean over the samples: over those, not over all N·C entries.",
+    ],
+    built="You have built `F.cross_entropy(z, q)` with class probabilities as targets: what PyTorch computes when the target has the shape of the logits.",
+)
 def soft_cross_entropy(z, q):
     return F.cross_entropy(z, q)
 
 
 soft_cross_entropy.case("the lesson's example", example=True, gradient=("z", "q"))(
-    lambda rng: (example(rng)[0], torch.tensor([[0.5, 0.5, 0, 0, 0], [0, 0, 1, 0, 0], [0.2, 0.2, 0.2, 0.2, 0.2], [0, 0.6, 0, 0.4, 0]], dtype=rng.dtype)))
+    lambda rng: (
+        example(rng)[0],
+        torch.tensor(
+            [[0.5, 0.5, 0, 0, 0], [0, 0, 1, 0, 0], [0.2, 0.2, 0.2, 0.2, 0.2], [0, 0.6, 0, 0.4, 0]],
+            dtype=rng.dtype,
+        ),
+    )
+)
 soft_cross_entropy.case("random distributions", gradient=("z", "q"))(soft(ordinary))
-soft_cross_entropy.case("more classes than samples, one sample", gradient="z")(lambda rng: [soft(many_classes)(rng), soft(one_sample)(rng)])
+soft_cross_entropy.case("more classes than samples, one sample", gradient="z")(
+    lambda rng: [soft(many_classes)(rng), soft(one_sample)(rng)]
+)
 
 
 @soft_cross_entropy.case("one-hot rows", gradient="z")
@@ -386,90 +541,148 @@ soft_cross_entropy.case("float32", dtype=torch.float32, gradient="z")(soft(ordin
 soft_cross_entropy.case("logits of 1000", extreme=True, gradient="z")(soft(extremes))
 
 
-@soft_cross_entropy.mistake("You took the mean over all N·C entries. The classes are summed, the mean is over the N samples.")
-def _(z, q): return F.cross_entropy(z, q) / z.shape[1]
+@soft_cross_entropy.mistake(
+    "You took the mean over all N·C entries. The classes are summed, the mean is over the N samples."
+)
+def _(z, q):
+    return F.cross_entropy(z, q) / z.shape[1]
 
 
-@soft_cross_entropy.mistake("You made hard labels of q with argmax, and lost what the other classes were given.")
-def _(z, q): return F.cross_entropy(z, q.argmax(dim=1))
+@soft_cross_entropy.mistake(
+    "You made hard labels of q with argmax, and lost what the other classes were given."
+)
+def _(z, q):
+    return F.cross_entropy(z, q.argmax(dim=1))
 
 
 @soft_cross_entropy.mistake("You added the losses of all samples up. The mean divides their sum by N.")
-def _(z, q): return F.cross_entropy(z, q, reduction="sum")
+def _(z, q):
+    return F.cross_entropy(z, q, reduction="sum")
 
 
 @soft_cross_entropy.mistake("You put q through a softmax. It holds probabilities already, its rows sum to 1.")
-def _(z, q): return F.cross_entropy(z, torch.softmax(q, dim=1))
+def _(z, q):
+    return F.cross_entropy(z, torch.softmax(q, dim=1))
 
 
-@soft_cross_entropy.mistake("The logits are no log-probabilities yet: the log-sum-exp of each row is missing.")
-def _(z, q): return -(q * z).sum(dim=1).mean()
+@soft_cross_entropy.mistake(
+    "The logits are no log-probabilities yet: the log-sum-exp of each row is missing."
+)
+def _(z, q):
+    return -(q * z).sum(dim=1).mean()
 
 
-@soft_cross_entropy.mistake("This is the Kullback–Leibler divergence: you subtracted the entropy of q. Cross-entropy keeps it.")
-def _(z, q): return F.kl_div(torch.log_softmax(z, dim=1), q, reduction="batchmean")
+@soft_cross_entropy.mistake(
+    "This is the Kullback–Leibler divergence: you subtracted the entropy of q. Cross-entropy keeps it."
+)
+def _(z, q):
+    return F.kl_div(torch.log_softmax(z, dim=1), q, reduction="batchmean")
 
 
-@soft_cross_entropy.mistake("Target and prediction have changed places: the logarithm is of the model's probabilities, and q weighs it.")
-def _(z, q): return -(torch.softmax(z, dim=1) * q.log()).sum(dim=1).mean()
+@soft_cross_entropy.mistake(
+    "Target and prediction have changed places: the logarithm is of the model's probabilities, and q weighs it."
+)
+def _(z, q):
+    return -(torch.softmax(z, dim=1) * q.log()).sum(dim=1).mean()
 
 
-@soft_cross_entropy.mistake("You took one logarithm of the sum of q·p. Each class has its own logarithm: q·log p, and then the sum.")
-def _(z, q): return -(q * torch.softmax(z, dim=1)).sum(dim=1).log().mean()
+@soft_cross_entropy.mistake(
+    "You took one logarithm of the sum of q·p. Each class has its own logarithm: q·log p, and then the sum."
+)
+def _(z, q):
+    return -(q * torch.softmax(z, dim=1)).sum(dim=1).log().mean()
 
 
 @soft_cross_entropy.mistake("The minus is missing: log-probabilities are negative, a loss is not.")
-def _(z, q): return -F.cross_entropy(z, q)
+def _(z, q):
+    return -F.cross_entropy(z, q)
 
 
-@soft_cross_entropy.mistake("The softmax runs down the columns, over the samples. The classes are dimension 1.")
-def _(z, q): return -(q * torch.log_softmax(z, dim=0)).sum(dim=1).mean()
+@soft_cross_entropy.mistake(
+    "The softmax runs down the columns, over the samples. The classes are dimension 1."
+)
+def _(z, q):
+    return -(q * torch.log_softmax(z, dim=0)).sum(dim=1).mean()
 
 
-@soft_cross_entropy.mistake("The logarithm of a softmax is −inf far from the largest logit, and soft targets ask every class. log_softmax never makes that 0.")
-def _(z, q): return -(q * torch.softmax(z, dim=1).log()).sum(dim=1).mean()
+@soft_cross_entropy.mistake(
+    "The logarithm of a softmax is −inf far from the largest logit, and soft targets ask every class. log_softmax never makes that 0."
+)
+def _(z, q):
+    return -(q * torch.softmax(z, dim=1).log()).sum(dim=1).mean()
 
 
-@soft_cross_entropy.mistake("The value is right, because each row of q sums to 1. But your log-sum-exp is not multiplied by q, so the slope by q lacks it: "
-                            "write q·(log-sum-exp − z), or q·log p.")
-def _(z, q): return (torch.logsumexp(z, dim=1) - (q * z).sum(dim=1)).mean()
+@soft_cross_entropy.mistake(
+    "The value is right, because each row of q sums to 1. But your log-sum-exp is not multiplied by q, so the slope by q lacks it: "
+    "write q·(log-sum-exp − z), or q·log p."
+)
+def _(z, q):
+    return (torch.logsumexp(z, dim=1) - (q * z).sum(dim=1)).mean()
 
 
-@soft_cross_entropy.mistake("You averaged over the classes and added up the samples. It is the other way round: the classes are summed, the mean is over the N samples.")
-def _(z, q): return F.cross_entropy(z, q, reduction="sum") / z.shape[1]
+@soft_cross_entropy.mistake(
+    "You averaged over the classes and added up the samples. It is the other way round: the classes are summed, the mean is over the N samples."
+)
+def _(z, q):
+    return F.cross_entropy(z, q, reduction="sum") / z.shape[1]
 
 
-@soft_cross_entropy.mistake("This is a binary loss for each class on its own. The classes compete in one softmax.")
-def _(z, q): return F.binary_cross_entropy_with_logits(z, q, reduction="none").sum(dim=1).mean()
+@soft_cross_entropy.mistake(
+    "This is a binary loss for each class on its own. The classes compete in one softmax."
+)
+def _(z, q):
+    return F.binary_cross_entropy_with_logits(z, q, reduction="none").sum(dim=1).mean()
 
 
-@soft_cross_entropy.mistake("Only the largest entry of each row of q is counted. All the others have their share, too.")
-def _(z, q): return (q.amax(dim=1) * F.cross_entropy(z, q.argmax(dim=1), reduction="none")).mean()
+@soft_cross_entropy.mistake(
+    "Only the largest entry of each row of q is counted. All the others have their share, too."
+)
+def _(z, q):
+    return (q.amax(dim=1) * F.cross_entropy(z, q.argmax(dim=1), reduction="none")).mean()
 
 
 # ---------------------------------------------------------------- sequence_cross_entropy
 
+
 def sequences(n, c, length):
     def make(rng):
         return rng.logits(n, c, length), rng.classes(n, length, num_classes=c)
+
     return make
 
 
-@exercise(points=3, without=PYTORCH, hints=[
-    "Every position of every sequence is a sample of its own: N·L of them, each with C logits. Which dimension holds those C?",
-    "`log_softmax(z, dim=1)`. Then pick along dimension 1: `gather(1, …)` wants an index with as many dimensions as z.",
-    "Or move the classes to the end, `z.movedim(1, -1)`, and flatten everything before them: an ordinary batch of N·L."],
-    built="You have built `F.cross_entropy` for K-dimensional input: z (N, C, d1, …), y (N, d1, …). Images and texts are losses over all their positions.")
+@exercise(
+    points=3,
+    without=PYTORCH,
+    hints=[
+        "Every position of every sequence is a sample of its own: N·L of them, each with C logits. Which dimension holds those C?",
+        "`log_softmax(z, dim=1)`. Then pick along dimension 1: `gather(1, …)` wants an index with as many dimensions as z.",
+        "Or move the classes to the end, `z.movedim(1, -1)`, and flatten everything before them: an ordinary batch of N·L.",
+    ],
+    built="You have built `F.cross_entropy` for K-dimensional input: z (N, C, d1, …), y (N, d1, …). Images and texts are losses over all their positions.",
+)
 def sequence_cross_entropy(z, y):
     return F.cross_entropy(z, y)
 
 
 sequence_cross_entropy.case("the lesson's example", example=True, gradient="z")(
-    lambda rng: (torch.tensor(Z, dtype=rng.dtype).T.reshape(5, 2, 2).movedim(1, 0).contiguous(), torch.tensor([[0, 2], [3, 1]])))
-sequence_cross_entropy.case("random sequences", gradient="z")(lambda rng: sequences(rng.size(5, 6), 3, rng.size(7, 8))(rng))
-sequence_cross_entropy.case("as many classes as positions", gradient="z")(lambda rng: sequences(rng.size(5, 6), 4, 4)(rng))
-sequence_cross_entropy.case("short sequences", gradient="z")(lambda rng: [sequences(3, 5, 1)(rng), sequences(1, 4, 2)(rng)])
-sequence_cross_entropy.case("more positions than classes, three alike", gradient="z")(lambda rng: [sequences(2, 3, 9)(rng), sequences(3, 3, 3)(rng)])
+    lambda rng: (
+        torch.tensor(Z, dtype=rng.dtype).T.reshape(5, 2, 2).movedim(1, 0).contiguous(),
+        torch.tensor([[0, 2], [3, 1]]),
+    )
+)
+sequence_cross_entropy.case("random sequences", gradient="z")(
+    lambda rng: sequences(rng.size(5, 6), 3, rng.size(7, 8))(rng)
+)
+sequence_cross_entropy.case("as many classes as positions", gradient="z")(
+    lambda rng: sequences(rng.size(5, 6), 4, 4)(rng)
+)
+sequence_cross_entropy.case("short sequences", gradient="z")(
+    lambda rng: [sequences(3, 5, 1)(rng), sequences(1, 4, 2)(rng)]
+)
+sequence_cross_entropy.case("more positions than classes, three alike", gradient="z")(
+    lambda rng: [sequences(2, 3, 9)(rng), sequences(3, 3, 3)(rng)]
+)
 sequence_cross_entropy.case("float32", dtype=torch.float32, gradient="z")(sequences(6, 3, 4))
 
 
@@ -486,80 +699,127 @@ def _picked(log_p, y):
     return -log_p.gather(1, y.unsqueeze(1)).squeeze(1)
 
 
-@sequence_cross_entropy.mistake("The softmax runs over the last dimension, the positions. The classes are dimension 1, whatever stands behind them.")
-def _(z, y): return _picked(torch.log_softmax(z, dim=-1), y).mean()
+@sequence_cross_entropy.mistake(
+    "The softmax runs over the last dimension, the positions. The classes are dimension 1, whatever stands behind them."
+)
+def _(z, y):
+    return _picked(torch.log_softmax(z, dim=-1), y).mean()
 
 
-@sequence_cross_entropy.mistake("You reshaped (N, C, L) to (N·L, C) without moving the classes to the end first: logits of different positions got mixed into one row.",
-                                hint="`z.movedim(1, -1)`, or `z.transpose(1, 2)`, then `reshape`.")
-def _(z, y): return F.cross_entropy(z.reshape(-1, z.shape[1]), y.flatten())
+@sequence_cross_entropy.mistake(
+    "You reshaped (N, C, L) to (N·L, C) without moving the classes to the end first: logits of different positions got mixed into one row.",
+    hint="`z.movedim(1, -1)`, or `z.transpose(1, 2)`, then `reshape`.",
+)
+def _(z, y):
+    return F.cross_entropy(z.reshape(-1, z.shape[1]), y.flatten())
 
 
-@sequence_cross_entropy.mistake("You added up the positions of each sequence. The mean is over all N·L positions.")
-def _(z, y): return _picked(torch.log_softmax(z, dim=1), y).sum(dim=1).mean()
+@sequence_cross_entropy.mistake(
+    "You added up the positions of each sequence. The mean is over all N·L positions."
+)
+def _(z, y):
+    return _picked(torch.log_softmax(z, dim=1), y).sum(dim=1).mean()
 
 
-@sequence_cross_entropy.mistake("You averaged over the N sequences or over the L positions alone. One number for all N·L positions is asked for.")
-def _(z, y): return _picked(torch.log_softmax(z, dim=1), y).mean(dim=1)
+@sequence_cross_entropy.mistake(
+    "You averaged over the N sequences or over the L positions alone. One number for all N·L positions is asked for."
+)
+def _(z, y):
+    return _picked(torch.log_softmax(z, dim=1), y).mean(dim=1)
 
 
 @sequence_cross_entropy.mistake("You added up all positions. The mean divides by N·L.")
-def _(z, y): return F.cross_entropy(z, y, reduction="sum")
+def _(z, y):
+    return F.cross_entropy(z, y, reduction="sum")
 
 
-@sequence_cross_entropy.mistake("The softmax runs over dimension 0, the sequences. The classes are dimension 1.")
-def _(z, y): return _picked(torch.log_softmax(z, dim=0), y).mean()
+@sequence_cross_entropy.mistake(
+    "The softmax runs over dimension 0, the sequences. The classes are dimension 1."
+)
+def _(z, y):
+    return _picked(torch.log_softmax(z, dim=0), y).mean()
 
 
-@sequence_cross_entropy.mistake("`log_p[rows, y]` leaves the positions free: every label was looked up at all L positions. Each label belongs to one position.",
-                                hint="`gather(1, …)` keeps the positions together.")
-def _(z, y): return -torch.log_softmax(z, dim=1)[torch.arange(len(y))[:, None], y].mean()
+@sequence_cross_entropy.mistake(
+    "`log_p[rows, y]` leaves the positions free: every label was looked up at all L positions. Each label belongs to one position.",
+    hint="`gather(1, …)` keeps the positions together.",
+)
+def _(z, y):
+    return -torch.log_softmax(z, dim=1)[torch.arange(len(y))[:, None], y].mean()
 
 
 @sequence_cross_entropy.mistake("Only the first position of each sequence is counted.")
-def _(z, y): return F.cross_entropy(z[:, :, 0], y[:, 0])
+def _(z, y):
+    return F.cross_entropy(z[:, :, 0], y[:, 0])
 
 
-@sequence_cross_entropy.mistake("The logits are no log-probabilities yet: the log-sum-exp over the classes is missing.")
-def _(z, y): return _picked(z, y).mean()
+@sequence_cross_entropy.mistake(
+    "The logits are no log-probabilities yet: the log-sum-exp over the classes is missing."
+)
+def _(z, y):
+    return _picked(z, y).mean()
 
 
-@sequence_cross_entropy.mistake("The logarithm of a softmax is −inf far from the largest logit. log_softmax never makes that 0.")
-def _(z, y): return _picked(torch.softmax(z, dim=1).log(), y).mean()
+@sequence_cross_entropy.mistake(
+    "The logarithm of a softmax is −inf far from the largest logit. log_softmax never makes that 0."
+)
+def _(z, y):
+    return _picked(torch.softmax(z, dim=1).log(), y).mean()
 
 
-@sequence_cross_entropy.mistake("Logits and labels are flattened in different orders: position by position in one, sequence by sequence in the other.",
-                                hint="z in the order (N, L, C), then y as it is: `z.movedim(1, -1)`.")
-def _(z, y): return F.cross_entropy(z.movedim(1, -1).reshape(-1, z.shape[1]), y.T.flatten())
+@sequence_cross_entropy.mistake(
+    "Logits and labels are flattened in different orders: position by position in one, sequence by sequence in the other.",
+    hint="z in the order (N, L, C), then y as it is: `z.movedim(1, -1)`.",
+)
+def _(z, y):
+    return F.cross_entropy(z.movedim(1, -1).reshape(-1, z.shape[1]), y.T.flatten())
 
 
-@sequence_cross_entropy.mistake("`F.one_hot` puts the classes last, (N, L, C), and z has them in dimension 1. It stops with an error, or, when L = C, pairs the wrong ones.",
-                                hint="`F.one_hot(y, C).movedim(-1, 1)`.")
-def _(z, y): return -(F.one_hot(y, z.shape[1]) * torch.log_softmax(z, dim=1)).sum(dim=1).mean()
+@sequence_cross_entropy.mistake(
+    "`F.one_hot` puts the classes last, (N, L, C), and z has them in dimension 1. It stops with an error, or, when L = C, pairs the wrong ones.",
+    hint="`F.one_hot(y, C).movedim(-1, 1)`.",
+)
+def _(z, y):
+    return -(F.one_hot(y, z.shape[1]) * torch.log_softmax(z, dim=1)).sum(dim=1).mean()
 
 
-@sequence_cross_entropy.mistake("You averaged over the classes as well, zeros included. The mean is over the N·L positions.")
-def _(z, y): return F.cross_entropy(z, y) / z.shape[1]
+@sequence_cross_entropy.mistake(
+    "You averaged over the classes as well, zeros included. The mean is over the N·L positions."
+)
+def _(z, y):
+    return F.cross_entropy(z, y) / z.shape[1]
 
 
 @sequence_cross_entropy.mistake("Only the last position of each sequence is counted.")
-def _(z, y): return F.cross_entropy(z[:, :, -1], y[:, -1])
+def _(z, y):
+    return F.cross_entropy(z[:, :, -1], y[:, -1])
 
 
-@sequence_cross_entropy.mistake("You averaged the logits over the positions first. Each position has its own softmax; the mean comes last.")
-def _(z, y): return (torch.logsumexp(z.mean(dim=2), dim=1)[:, None] - z.mean(dim=2).gather(1, y)).mean()
+@sequence_cross_entropy.mistake(
+    "You averaged the logits over the positions first. Each position has its own softmax; the mean comes last."
+)
+def _(z, y):
+    return (torch.logsumexp(z.mean(dim=2), dim=1)[:, None] - z.mean(dim=2).gather(1, y)).mean()
 
 
 # ---------------------------------------------------------------- full_cross_entropy
 
-@exercise(points=5, without=PYTORCH, hints=[
-    "Begin with what is known: log_softmax, and `keep = y != ignore_index`. Give the ignored samples a harmless label, such as 0, so that indexing works.",
-    "Write one loss for each sample: (1 − s) times weight·(−log p) of the label, plus s/C times the sum over all classes of weight·(−log p).",
-    "Then set the ignored ones to 0 (`torch.where`), and reduce. For the mean divide by the sum of weight[label] over the kept samples, smoothing or not."],
+
+@exercise(
+    points=5,
+    without=PYTORCH,
+    hints=[
+        "Begin with what is known: log_softmax, and `keep = y != ignore_index`. Give the ignored samples a harmless label, such as 0, so that indexing works.",
+        "Write one loss for each sample: (1 − s) times weight·(−log p) of the label, plus s/C times the sum over all classes of weight·(−log p).",
+        "Then set the ignored ones to 0 (`torch.where`), and reduce. For the mean divide by the sum of weight[label] over the kept samples, smoothing or not.",
+    ],
     built="You have built `F.cross_entropy` with all its options for class indices. As a module it is "
-          "`nn.CrossEntropyLoss(weight, ignore_index=…, reduction=…, label_smoothing=…)`.")
+    "`nn.CrossEntropyLoss(weight, ignore_index=…, reduction=…, label_smoothing=…)`.",
+)
 def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
-    return F.cross_entropy(z, y, weight=weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing)
+    return F.cross_entropy(
+        z, y, weight=weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing
+    )
 
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -567,6 +827,7 @@ REDUCTIONS = ("mean", "sum", "none")
 
 def options(make=ordinary, **given):
     """Every reduction of one set of options; weight=True and ignore=True stand for random ones."""
+
     def ask(rng):
         z, y = make(rng)
         kwargs = {k: v for k, v in given.items() if k not in ("weight", "ignore")}
@@ -576,6 +837,7 @@ def options(make=ordinary, **given):
         if "weight" in given:
             kwargs["weight"] = weights(rng, z.shape[1])
         return [call(z, y, reduction=r, **kwargs) for r in REDUCTIONS]
+
     return ask
 
 
@@ -589,29 +851,58 @@ full_cross_entropy.case("smoothing", gradient="z")(options(label_smoothing=0.2))
 @full_cross_entropy.case("another ignore_index, also a class", gradient="z")
 def _(rng):
     z, y = ordinary(rng)
-    return [call(z, mask(rng, y, -1), ignore_index=-1), *(call(z, y, ignore_index=0, reduction=r) for r in REDUCTIONS)]
+    return [
+        call(z, mask(rng, y, -1), ignore_index=-1),
+        *(call(z, y, ignore_index=0, reduction=r) for r in REDUCTIONS),
+    ]
 
 
 full_cross_entropy.case("weights and ignored samples", gradient="z")(options(weight=True, ignore=-100))
 full_cross_entropy.case("weights and smoothing", gradient="z")(options(weight=True, label_smoothing=0.3))
-full_cross_entropy.case("smoothing and ignored samples", gradient="z")(options(ignore=-1, label_smoothing=0.3))
+full_cross_entropy.case("smoothing and ignored samples", gradient="z")(
+    options(ignore=-1, label_smoothing=0.3)
+)
 full_cross_entropy.case("all together", gradient="z")(
-    lambda rng: [*options(weight=True, ignore=-100, label_smoothing=0.1)(rng), *options(many_classes, weight=True, ignore=2, label_smoothing=0.4)(rng)])
+    lambda rng: [
+        *options(weight=True, ignore=-100, label_smoothing=0.1)(rng),
+        *options(many_classes, weight=True, ignore=2, label_smoothing=0.4)(rng),
+    ]
+)
 
 
 @full_cross_entropy.case("all ignored")
 def _(rng):
     z, y, w = rng.logits(4, 3), torch.full((4,), -100), weights(rng, 3)
-    return [call(z, y, reduction=r, **k) for r in REDUCTIONS for k in ({}, {"weight": w, "label_smoothing": 0.1})]
+    return [
+        call(z, y, reduction=r, **k) for r in REDUCTIONS for k in ({}, {"weight": w, "label_smoothing": 0.1})
+    ]
 
 
-full_cross_entropy.case("float32", dtype=torch.float32, gradient="z")(options(weight=True, ignore=-100, label_smoothing=0.1))
-full_cross_entropy.case("logits of 1000", extreme=True, gradient="z")(options(extremes, weight=True, ignore=-100, label_smoothing=0.1))
-full_cross_entropy.case("logits of 1000 in float32", extreme=True, gradient="z", dtype=torch.float32, **WIDE)(options(extremes))
+full_cross_entropy.case("float32", dtype=torch.float32, gradient="z")(
+    options(weight=True, ignore=-100, label_smoothing=0.1)
+)
+full_cross_entropy.case("logits of 1000", extreme=True, gradient="z")(
+    options(extremes, weight=True, ignore=-100, label_smoothing=0.1)
+)
+full_cross_entropy.case("logits of 1000 in float32", extreme=True, gradient="z", dtype=torch.float32, **WIDE)(
+    options(extremes)
+)
 
 
-def variant(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0, *, spread_weight=None, count=None,
-            spread_all=False, others_only=False, log_softmax=torch.log_softmax):
+def variant(
+    z,
+    y,
+    weight=None,
+    ignore_index=-100,
+    reduction="mean",
+    label_smoothing=0.0,
+    *,
+    spread_weight=None,
+    count=None,
+    spread_all=False,
+    others_only=False,
+    log_softmax=torch.log_softmax,
+):
     """The definition, with a screw loose where a keyword says so."""
     log_p, keep, classes = log_softmax(z, dim=1), y != ignore_index, z.shape[1]
     w = torch.ones_like(z[0]) if weight is None else weight
@@ -619,9 +910,13 @@ def variant(z, y, weight=None, ignore_index=-100, reduction="mean", label_smooth
     own = -log_p.gather(1, label[:, None])[:, 0]
     wide = -(log_p * w).sum(dim=1) if spread_weight is None else spread_weight(log_p, w, label)
     if others_only:
-        losses = (1 - label_smoothing) * w[label] * own + label_smoothing / (classes - 1) * (wide - w[label] * own)
+        losses = (1 - label_smoothing) * w[label] * own + label_smoothing / (classes - 1) * (
+            wide - w[label] * own
+        )
     elif label_smoothing:
-        losses = torch.where(keep, (1 - label_smoothing) * w[label] * own, 0) + torch.where(keep | spread_all, label_smoothing / classes * wide, 0)
+        losses = torch.where(keep, (1 - label_smoothing) * w[label] * own, 0) + torch.where(
+            keep | spread_all, label_smoothing / classes * wide, 0
+        )
     else:
         losses = w[label] * own
     losses = losses if spread_all else torch.where(keep, losses, 0)
@@ -633,58 +928,91 @@ def variant(z, y, weight=None, ignore_index=-100, reduction="mean", label_smooth
 def loose(**screws):
     def wrong(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
         return variant(z, y, weight, ignore_index, reduction, label_smoothing, **screws)
+
     return wrong
 
 
 def without_option(name):
     def wrong(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
-        given = dict(weight=weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing)
+        given = dict(
+            weight=weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing
+        )
         return F.cross_entropy(z, y, **{k: v for k, v in given.items() if k != name})
+
     return wrong
 
 
 full_cross_entropy.mistake("The mean divides by N. It divides by the sum of the kept samples' weights.")(
-    loose(count=lambda w, label, keep: len(keep)))
-full_cross_entropy.mistake("The mean divides by how many samples are kept. With class weights it divides by the sum of their weights.")(
-    loose(count=lambda w, label, keep: keep.sum()))
-full_cross_entropy.mistake("The sum of the weights includes the ignored samples. They are in neither the sum of the losses nor the sum of the weights.")(
-    loose(count=lambda w, label, keep: w[label].sum()))
-full_cross_entropy.mistake("You divided by the sum of the weights of all classes. The mean divides by the sum of the kept samples' weights.")(
-    loose(count=lambda w, label, keep: w.sum()))
+    loose(count=lambda w, label, keep: len(keep))
+)
+full_cross_entropy.mistake(
+    "The mean divides by how many samples are kept. With class weights it divides by the sum of their weights."
+)(loose(count=lambda w, label, keep: keep.sum()))
+full_cross_entropy.mistake(
+    "The sum of the weights includes the ignored samples. They are in neither the sum of the losses nor the sum of the weights."
+)(loose(count=lambda w, label, keep: w[label].sum()))
+full_cross_entropy.mistake(
+    "You divided by the sum of the weights of all classes. The mean divides by the sum of the kept samples' weights."
+)(loose(count=lambda w, label, keep: w.sum()))
 
 
-@full_cross_entropy.mistake("Your divisor smooths the weights as well. PyTorch divides by the weights of the labels alone, smoothing or not.")
+@full_cross_entropy.mistake(
+    "Your divisor smooths the weights as well. PyTorch divides by the weights of the labels alone, smoothing or not."
+)
 def _(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
     s = label_smoothing
-    return variant(z, y, weight, ignore_index, reduction, s, count=lambda w, label, keep: ((1 - s) * w[label] + s * w.mean())[keep].sum())
+    return variant(
+        z,
+        y,
+        weight,
+        ignore_index,
+        reduction,
+        s,
+        count=lambda w, label, keep: ((1 - s) * w[label] + s * w.mean())[keep].sum(),
+    )
 
 
-full_cross_entropy.mistake("In the smoothed part every class has its own weight. You gave all of them the weight of the label.")(
-    loose(spread_weight=lambda log_p, w, label: -w[label] * log_p.sum(dim=1)))
-full_cross_entropy.mistake("In the smoothed part the weights are missing: the share s/C of each class takes the weight of that class.")(
-    loose(spread_weight=lambda log_p, w, label: -log_p.sum(dim=1)))
-full_cross_entropy.mistake("You spread the smoothing over the other C − 1 classes. PyTorch spreads it over all C: the label gets 1 − s + s/C.")(
-    loose(others_only=True))
-full_cross_entropy.mistake("Ignored samples still pay the smoothed part. An ignored sample costs nothing at all.")(
-    loose(spread_all=True))
-full_cross_entropy.mistake("The logarithm of a softmax is −inf far from the largest logit, and its gradient nan. log_softmax never makes that 0.")(
-    loose(log_softmax=lambda z, dim: torch.softmax(z, dim=dim).log()))
+full_cross_entropy.mistake(
+    "In the smoothed part every class has its own weight. You gave all of them the weight of the label."
+)(loose(spread_weight=lambda log_p, w, label: -w[label] * log_p.sum(dim=1)))
+full_cross_entropy.mistake(
+    "In the smoothed part the weights are missing: the share s/C of each class takes the weight of that class."
+)(loose(spread_weight=lambda log_p, w, label: -log_p.sum(dim=1)))
+full_cross_entropy.mistake(
+    "You spread the smoothing over the other C − 1 classes. PyTorch spreads it over all C: the label gets 1 − s + s/C."
+)(loose(others_only=True))
+full_cross_entropy.mistake(
+    "Ignored samples still pay the smoothed part. An ignored sample costs nothing at all."
+)(loose(spread_all=True))
+full_cross_entropy.mistake(
+    "The logarithm of a softmax is −inf far from the largest logit, and its gradient nan. log_softmax never makes that 0."
+)(loose(log_softmax=lambda z, dim: torch.softmax(z, dim=dim).log()))
 
 
-@full_cross_entropy.mistake("With `reduction=\"none\"` you leave the ignored samples out. Every sample keeps its place: an ignored one is 0, the shape stays (N,).")
+@full_cross_entropy.mistake(
+    'With `reduction="none"` you leave the ignored samples out. Every sample keeps its place: an ignored one is 0, the shape stays (N,).'
+)
 def _(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
     result = F.cross_entropy(z, y, weight, None, ignore_index, None, reduction, label_smoothing)
     return result[y != ignore_index] if reduction == "none" else result
 
 
-@full_cross_entropy.mistake("With everything ignored you return 0. There is no mean of nothing: PyTorch gives nan, and so does this exercise.")
+@full_cross_entropy.mistake(
+    "With everything ignored you return 0. There is no mean of nothing: PyTorch gives nan, and so does this exercise."
+)
 def _(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
-    return torch.nan_to_num(F.cross_entropy(z, y, weight, None, ignore_index, None, reduction, label_smoothing))
+    return torch.nan_to_num(
+        F.cross_entropy(z, y, weight, None, ignore_index, None, reduction, label_smoothing)
+    )
 
 
 full_cross_entropy.mistake("`weight` has no effect: every class counts the same.")(without_option("weight"))
-full_cross_entropy.mistake("`label_smoothing` has no effect: this is the loss of the hard labels.")(without_option("label_smoothing"))
-full_cross_entropy.mistake("`reduction` has no effect: \"sum\" and \"none\" still give the mean.")(without_option("reduction"))
+full_cross_entropy.mistake("`label_smoothing` has no effect: this is the loss of the hard labels.")(
+    without_option("label_smoothing")
+)
+full_cross_entropy.mistake('`reduction` has no effect: "sum" and "none" still give the mean.')(
+    without_option("reduction")
+)
 
 
 @full_cross_entropy.mistake("You always ignore −100, whatever `ignore_index` says.")
@@ -693,28 +1021,63 @@ def _(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.
     return F.cross_entropy(z, y, weight, None, -100, None, reduction, label_smoothing)
 
 
-@full_cross_entropy.mistake("\"sum\" and \"mean\" have changed places.")
+@full_cross_entropy.mistake('"sum" and "mean" have changed places.')
 def _(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
-    return F.cross_entropy(z, y, weight, None, ignore_index, None, {"sum": "mean", "mean": "sum"}.get(reduction, reduction), label_smoothing)
+    return F.cross_entropy(
+        z,
+        y,
+        weight,
+        None,
+        ignore_index,
+        None,
+        {"sum": "mean", "mean": "sum"}.get(reduction, reduction),
+        label_smoothing,
+    )
 
 
-@full_cross_entropy.mistake("The label gets 1 − s and the others s/C each: the target no longer sums to 1. The label keeps its own share s/C as well.")
+@full_cross_entropy.mistake(
+    "The label gets 1 − s and the others s/C each: the target no longer sums to 1. The label keeps its own share s/C as well."
+)
 def _(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
-    return variant(z, y, weight, ignore_index, reduction, label_smoothing,
-                   spread_weight=lambda log_p, w, label: -(log_p * w).sum(dim=1) + w[label] * log_p.gather(1, label[:, None])[:, 0])
+    return variant(
+        z,
+        y,
+        weight,
+        ignore_index,
+        reduction,
+        label_smoothing,
+        spread_weight=lambda log_p, w, label: (
+            -(log_p * w).sum(dim=1) + w[label] * log_p.gather(1, label[:, None])[:, 0]
+        ),
+    )
 
 
-@full_cross_entropy.mistake("You turned ignored labels into class 0, and they still count. Their losses have to drop out of the sum and of the count.")
+@full_cross_entropy.mistake(
+    "You turned ignored labels into class 0, and they still count. Their losses have to drop out of the sum and of the count."
+)
 def _(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
-    return F.cross_entropy(z, torch.where(y == ignore_index, 0, y), weight, None, -100, None, reduction, label_smoothing)
+    return F.cross_entropy(
+        z, torch.where(y == ignore_index, 0, y), weight, None, -100, None, reduction, label_smoothing
+    )
 
 
-@full_cross_entropy.mistake("With `reduction=\"none\"` an ignored sample is nan in yours. It costs nothing: 0.")
+@full_cross_entropy.mistake('With `reduction="none"` an ignored sample is nan in yours. It costs nothing: 0.')
 def _(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
     result = F.cross_entropy(z, y, weight, None, ignore_index, None, reduction, label_smoothing)
     return torch.where(y == ignore_index, torch.nan, result) if reduction == "none" else result
 
 
-@full_cross_entropy.mistake("Your weights are made to average 1 first. They count as they are: with \"sum\" and \"none\" that shows.")
+@full_cross_entropy.mistake(
+    'Your weights are made to average 1 first. They count as they are: with "sum" and "none" that shows.'
+)
 def _(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
-    return F.cross_entropy(z, y, weight if weight is None else weight / weight.mean(), None, ignore_index, None, reduction, label_smoothing)
+    return F.cross_entropy(
+        z,
+        y,
+        weight if weight is None else weight / weight.mean(),
+        None,
+        ignore_index,
+        None,
+        reduction,
+        label_smoothing,
+    )

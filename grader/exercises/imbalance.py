@@ -3,6 +3,7 @@
 Formulas: https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html;
 Lin et al., Focal Loss for Dense Object Detection, https://arxiv.org/abs/1708.02002.
 """
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -10,8 +11,16 @@ from torch.nn import functional as F
 from grader.judging.exercise import exercise
 from grader.judging.question import call
 
-PYTORCH = [F.binary_cross_entropy, F.binary_cross_entropy_with_logits, nn.BCELoss, nn.BCEWithLogitsLoss,
-           F.cross_entropy, nn.CrossEntropyLoss, F.multilabel_soft_margin_loss, nn.MultiLabelSoftMarginLoss]     # the same losses of other shapes
+PYTORCH = [
+    F.binary_cross_entropy,
+    F.binary_cross_entropy_with_logits,
+    nn.BCELoss,
+    nn.BCEWithLogitsLoss,
+    F.cross_entropy,
+    nn.CrossEntropyLoss,
+    F.multilabel_soft_margin_loss,
+    nn.MultiLabelSoftMarginLoss,
+]  # the same losses of other shapes
 Y = [0.0, 1.0, 1.0, 0.0]
 Z = [-0.1, 2.0, 3.0, 0.5]
 WEIGHT = [1.0, 3.0, 3.0, 1.0]
@@ -30,7 +39,7 @@ def ordinary(rng, n=None):
     return rng.logits(n), rng.labels(n)
 
 
-SURE = [(1000.0, 1.0), (-1000.0, 0.0), (1000.0, 0.0), (-1000.0, 1.0)]     # right, right, wrong, wrong
+SURE = [(1000.0, 1.0), (-1000.0, 0.0), (1000.0, 0.0), (-1000.0, 1.0)]  # right, right, wrong, wrong
 
 
 def sure(rng, pairs, *rest):
@@ -40,11 +49,16 @@ def sure(rng, pairs, *rest):
 
 # ---------------------------------------------------------------- precision_recall
 
-@exercise(points=2, hints=[
-    "Two lists of yes and no: what the model says at this threshold, and what is true. Both numbers count the samples that are yes in both.",
-    "Precision divides that count by the number of alarms, recall by the number of positives.",
-    "The threshold stands on the probability and z are logits: one of the two has to be brought to the other's scale first."],
-    built="Precision and recall at one threshold. scikit-learn calls them `precision_score` and `recall_score`; PyTorch itself has no metrics.")
+
+@exercise(
+    points=2,
+    hints=[
+        "Two lists of yes and no: what the model says at this threshold, and what is true. Both numbers count the samples that are yes in both.",
+        "Precision divides that count by the number of alarms, recall by the number of positives.",
+        "The threshold stands on the probability and z are logits: one of the two has to be brought to the other's scale first.",
+    ],
+    built="Precision and recall at one threshold. scikit-learn calls them `precision_score` and `recall_score`; PyTorch itself has no metrics.",
+)
 def precision_recall(z, y, threshold=0.5):
     alarm = (torch.sigmoid(z) > threshold).to(z.dtype)
     hits = (alarm * y).sum()
@@ -55,7 +69,12 @@ def scored(rng):
     """Hits, false alarms, misses and silence at every threshold that is tried, and never the same number of each."""
     n = 18 + rng.size()
     z = torch.cat([tensor(rng, [4.0, -4.0, 4.0, 3.0, -3.5, 0.3, 0.2, 1.1, -0.8, -0.9]), rng.logits(n)])
-    y = torch.cat([tensor(rng, [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0]), (rng.uniform(n) < 0.3).to(rng.dtype)])
+    y = torch.cat(
+        [
+            tensor(rng, [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0]),
+            (rng.uniform(n) < 0.3).to(rng.dtype),
+        ]
+    )
     order = rng.permutation(len(z))
     return z[order], y[order]
 
@@ -87,14 +106,18 @@ def counts(z, y, threshold):
     return [pair.sum().to(z.dtype) for pair in (alarm & true, alarm & ~true, ~alarm & true, ~alarm & ~true)]
 
 
-@precision_recall.mistake("Precision and recall have changed places: precision comes first, and its denominator is the number of alarms.")
+@precision_recall.mistake(
+    "Precision and recall have changed places: precision comes first, and its denominator is the number of alarms."
+)
 def _(z, y, threshold=0.5):
     tp, fp, fn, _ = counts(z, y, threshold)
     return tp / (tp + fn), tp / (tp + fp)
 
 
-@precision_recall.mistake("You compared the logits with the threshold. It stands on the probability: 0.5 there is 0 on the scale of the logits.",
-                          hint="`torch.sigmoid(z) > threshold`.")
+@precision_recall.mistake(
+    "You compared the logits with the threshold. It stands on the probability: 0.5 there is 0 on the scale of the logits.",
+    hint="`torch.sigmoid(z) > threshold`.",
+)
 def _(z, y, threshold=0.5):
     tp, fp, fn, _ = counts(torch.logit(z.clamp(1e-6, 1 - 1e-6)), y, threshold)
     return tp / (tp + fp), tp / (tp + fn)
@@ -106,69 +129,91 @@ def _(z, y, threshold=0.5):
     return tp / (tp + fp), tp / (tp + fn)
 
 
-@precision_recall.mistake("You divided the hits by N. Precision divides them by the number of alarms, recall by the number of positives.")
+@precision_recall.mistake(
+    "You divided the hits by N. Precision divides them by the number of alarms, recall by the number of positives."
+)
 def _(z, y, threshold=0.5):
     tp, *_ = counts(z, y, threshold)
     return tp / len(z), tp / len(z)
 
 
-@precision_recall.mistake("Your first number is the accuracy. Precision leaves out the samples that raised no alarm.",
-                          hint="Where negatives abound, the silence about them fills the accuracy.")
+@precision_recall.mistake(
+    "Your first number is the accuracy. Precision leaves out the samples that raised no alarm.",
+    hint="Where negatives abound, the silence about them fills the accuracy.",
+)
 def _(z, y, threshold=0.5):
     tp, fp, fn, tn = counts(z, y, threshold)
     return (tp + tn) / len(z), tp / (tp + fn)
 
 
-@precision_recall.mistake("You counted for the class 0: the negatives that were found. Precision and recall are about the positives, y = 1.")
+@precision_recall.mistake(
+    "You counted for the class 0: the negatives that were found. Precision and recall are about the positives, y = 1."
+)
 def _(z, y, threshold=0.5):
     _, fp, fn, tn = counts(z, y, threshold)
     return tn / (tn + fn), tn / (tn + fp)
 
 
-@precision_recall.mistake("Your second number is the share of negatives left in peace (specificity). Recall divides the hits by the number of positives.")
+@precision_recall.mistake(
+    "Your second number is the share of negatives left in peace (specificity). Recall divides the hits by the number of positives."
+)
 def _(z, y, threshold=0.5):
     tp, fp, _, tn = counts(z, y, threshold)
     return tp / (tp + fp), tn / (tn + fp)
 
 
-@precision_recall.mistake("You divided false alarms by hits, or misses by hits. The denominators are hits + false alarms, and hits + misses.")
+@precision_recall.mistake(
+    "You divided false alarms by hits, or misses by hits. The denominators are hits + false alarms, and hits + misses."
+)
 def _(z, y, threshold=0.5):
     tp, fp, fn, _ = counts(z, y, threshold)
     return tp / fp, tp / fn
 
 
-@precision_recall.mistake("You summed the probabilities of the alarms. An alarm counts as one, however sure the model was.")
+@precision_recall.mistake(
+    "You summed the probabilities of the alarms. An alarm counts as one, however sure the model was."
+)
 def _(z, y, threshold=0.5):
     p = torch.sigmoid(z)
     alarm = p * (p > threshold)
     return (alarm * y).sum() / alarm.sum(), (alarm * y).sum() / y.sum()
 
 
-@precision_recall.mistake("You counted every sample about which model and label agree. A hit is an alarm about a positive; silence about a negative is none.")
+@precision_recall.mistake(
+    "You counted every sample about which model and label agree. A hit is an alarm about a positive; silence about a negative is none."
+)
 def _(z, y, threshold=0.5):
     tp, fp, fn, tn = counts(z, y, threshold)
     return (tp + tn) / (tp + fp), (tp + tn) / (tp + fn)
 
 
-@precision_recall.mistake("You return Python numbers. Two 0-d tensors of the dtype of z are expected: leave out `.item()` and `float(…)`.")
+@precision_recall.mistake(
+    "You return Python numbers. Two 0-d tensors of the dtype of z are expected: leave out `.item()` and `float(…)`."
+)
 def _(z, y, threshold=0.5):
     tp, fp, fn, _ = counts(z, y, threshold)
     return (tp / (tp + fp)).item(), (tp / (tp + fn)).item()
 
 
-@precision_recall.mistake("An alarm is raised where the probability lies above the threshold. Yours are the samples below it.")
+@precision_recall.mistake(
+    "An alarm is raised where the probability lies above the threshold. Yours are the samples below it."
+)
 def _(z, y, threshold=0.5):
     tp, fp, fn, tn = counts(z, y, threshold)
     return fn / (fn + tn), fn / (tp + fn)
 
 
-@precision_recall.mistake("Your recall divides the hits by the number of negatives. It asks how many of the positives were found.")
+@precision_recall.mistake(
+    "Your recall divides the hits by the number of negatives. It asks how many of the positives were found."
+)
 def _(z, y, threshold=0.5):
     tp, fp, fn, tn = counts(z, y, threshold)
     return tp / (tp + fp), tp / (fp + tn)
 
 
-@precision_recall.mistake("You counted every alarm as a hit. A hit is an alarm about a positive: the label has to be 1 as well.")
+@precision_recall.mistake(
+    "You counted every alarm as a hit. A hit is an alarm about a positive: the label has to be 1 as well."
+)
 def _(z, y, threshold=0.5):
     tp, fp, fn, tn = counts(z, y, threshold)
     return (tp + fp) / len(z), (tp + fp) / (tp + fn)
@@ -182,11 +227,17 @@ def _(z, y, threshold=0.5):
 
 # ---------------------------------------------------------------- weighted_bce
 
-@exercise(points=2, without=PYTORCH, hints=[
-    "First the loss of each sample from its logit, as in 03, in a form that never exponentiates a large number.",
-    "softplus(z) is the loss where y = 0, softplus(−z) where y = 1; `F.softplus` may be used. Each is multiplied by its sample's weight.",
-    "The cell above has PyTorch's number: only one of the two possible divisors gives it."],
-    built="You have built the argument `weight` of `nn.BCEWithLogitsLoss` and of `F.binary_cross_entropy_with_logits`. The weighted sum is divided by N.")
+
+@exercise(
+    points=2,
+    without=PYTORCH,
+    hints=[
+        "First the loss of each sample from its logit, as in 03, in a form that never exponentiates a large number.",
+        "softplus(z) is the loss where y = 0, softplus(−z) where y = 1; `F.softplus` may be used. Each is multiplied by its sample's weight.",
+        "The cell above has PyTorch's number: only one of the two possible divisors gives it.",
+    ],
+    built="You have built the argument `weight` of `nn.BCEWithLogitsLoss` and of `F.binary_cross_entropy_with_logits`. The weighted sum is divided by N.",
+)
 def weighted_bce(z, y, weight):
     return F.binary_cross_entropy_with_logits(z, y, weight=weight)
 
@@ -202,76 +253,126 @@ def weighted(rng):
 
 weighted_bce.case("the lesson's example", example=True)(lambda rng: (*example(rng), tensor(rng, WEIGHT)))
 weighted_bce.case("random logits and weights", gradient="z")(weighted)
-weighted_bce.case("some weights are 0", gradient="z")(lambda rng: (rng.logits(6), rng.labels(6), tensor(rng, [0.0, 1.0, 2.5, 0.0, 1.0, 0.2])))
-weighted_bce.case("sure and right", extreme=True, gradient="z")(lambda rng: sure(rng, SURE[:2], tensor(rng, [2.5])))
-weighted_bce.case("sure and wrong", extreme=True, gradient="z")(lambda rng: sure(rng, SURE[2:], tensor(rng, [2.5])))
+weighted_bce.case("some weights are 0", gradient="z")(
+    lambda rng: (rng.logits(6), rng.labels(6), tensor(rng, [0.0, 1.0, 2.5, 0.0, 1.0, 0.2]))
+)
+weighted_bce.case("sure and right", extreme=True, gradient="z")(
+    lambda rng: sure(rng, SURE[:2], tensor(rng, [2.5]))
+)
+weighted_bce.case("sure and wrong", extreme=True, gradient="z")(
+    lambda rng: sure(rng, SURE[2:], tensor(rng, [2.5]))
+)
 weighted_bce.case("float32", dtype=torch.float32, gradient="z")(weighted)
 
 
-@weighted_bce.mistake("You divided by the sum of the weights. The binary losses of PyTorch divide the weighted sum by N.",
-                      hint="`CrossEntropyLoss` divides by the sum of its weights; `BCEWithLogitsLoss` does not. Lesson 09 comes back to it.")
-def _(z, y, weight): return F.binary_cross_entropy_with_logits(z, y, weight=weight, reduction="sum") / weight.sum()
+@weighted_bce.mistake(
+    "You divided by the sum of the weights. The binary losses of PyTorch divide the weighted sum by N.",
+    hint="`CrossEntropyLoss` divides by the sum of its weights; `BCEWithLogitsLoss` does not. Lesson 09 comes back to it.",
+)
+def _(z, y, weight):
+    return F.binary_cross_entropy_with_logits(z, y, weight=weight, reduction="sum") / weight.sum()
 
 
 @weighted_bce.mistake("`weight` has no effect: this is the plain mean of the losses.")
-def _(z, y, weight): return F.binary_cross_entropy_with_logits(z, y)
+def _(z, y, weight):
+    return F.binary_cross_entropy_with_logits(z, y)
 
 
-@weighted_bce.mistake("You took the mean before you weighted. Each loss meets its own weight first, then comes the mean.")
-def _(z, y, weight): return F.binary_cross_entropy_with_logits(z, y) * weight.mean()
+@weighted_bce.mistake(
+    "You took the mean before you weighted. Each loss meets its own weight first, then comes the mean."
+)
+def _(z, y, weight):
+    return F.binary_cross_entropy_with_logits(z, y) * weight.mean()
 
 
-@weighted_bce.mistake("The weight multiplies the logit here. It belongs to the loss: a weighted logit is another prediction.")
-def _(z, y, weight): return F.binary_cross_entropy_with_logits(z * weight, y)
+@weighted_bce.mistake(
+    "The weight multiplies the logit here. It belongs to the loss: a weighted logit is another prediction."
+)
+def _(z, y, weight):
+    return F.binary_cross_entropy_with_logits(z * weight, y)
 
 
-@weighted_bce.mistake("Only the samples with y = 1 are weighted. `weight` has one entry for each sample, whatever its label.")
-def _(z, y, weight): return F.binary_cross_entropy_with_logits(z, y, weight=torch.where(y == 1, weight, torch.ones_like(weight)))
+@weighted_bce.mistake(
+    "Only the samples with y = 1 are weighted. `weight` has one entry for each sample, whatever its label."
+)
+def _(z, y, weight):
+    return F.binary_cross_entropy_with_logits(
+        z, y, weight=torch.where(y == 1, weight, torch.ones_like(weight))
+    )
 
 
-@weighted_bce.mistake("A parenthesis: the weight reaches the first half of the loss only, and the second one stays as it was.")
-def _(z, y, weight): return (weight * F.softplus(z) - y * z).mean()
+@weighted_bce.mistake(
+    "A parenthesis: the weight reaches the first half of the loss only, and the second one stays as it was."
+)
+def _(z, y, weight):
+    return (weight * F.softplus(z) - y * z).mean()
 
 
-@weighted_bce.mistake("A sigmoid and then a logarithm: at |z| = 1000 the sigmoid is exactly 0 or 1, and the logarithm of 0 makes inf or nan.",
-                      hint="Work on the logit: `F.softplus(z)` is the loss where y = 0.")
+@weighted_bce.mistake(
+    "A sigmoid and then a logarithm: at |z| = 1000 the sigmoid is exactly 0 or 1, and the logarithm of 0 makes inf or nan.",
+    hint="Work on the logit: `F.softplus(z)` is the loss where y = 0.",
+)
 def _(z, y, weight):
     p = torch.sigmoid(z)
     return -(weight * (y * p.log() + (1 - y) * (1 - p).log())).mean()
 
 
-@weighted_bce.mistake("You went through the probability and a clamp: at |z| = 1000 a wrong sample costs 100 instead of 1000, and its gradient is 0.",
-                      hint="Work on the logit: `F.softplus(z)` is the loss where y = 0.")
-def _(z, y, weight): return (weight * F.binary_cross_entropy(torch.sigmoid(z), y, reduction="none")).mean()     # its own `weight` imports sympy
+@weighted_bce.mistake(
+    "You went through the probability and a clamp: at |z| = 1000 a wrong sample costs 100 instead of 1000, and its gradient is 0.",
+    hint="Work on the logit: `F.softplus(z)` is the loss where y = 0.",
+)
+def _(z, y, weight):
+    return (
+        weight * F.binary_cross_entropy(torch.sigmoid(z), y, reduction="none")
+    ).mean()  # its own `weight` imports sympy
 
 
 @weighted_bce.mistake("You return the sum of the weighted losses. It is still to be divided by N.")
-def _(z, y, weight): return F.binary_cross_entropy_with_logits(z, y, weight=weight, reduction="sum")
+def _(z, y, weight):
+    return F.binary_cross_entropy_with_logits(z, y, weight=weight, reduction="sum")
 
 
-@weighted_bce.mistake("You multiplied the labels by the weights. A label says what is true, 0 or 1; the weight belongs to the loss.")
-def _(z, y, weight): return (F.softplus(z) - weight * y * z).mean()
+@weighted_bce.mistake(
+    "You multiplied the labels by the weights. A label says what is true, 0 or 1; the weight belongs to the loss."
+)
+def _(z, y, weight):
+    return (F.softplus(z) - weight * y * z).mean()
 
 
-@weighted_bce.mistake("`torch.log(1 + torch.exp(z))` is right in symbols, but exp(1000) is inf. `F.softplus(z)` is the same function, and holds.")
-def _(z, y, weight): return (weight * (torch.log(1 + torch.exp(z)) - y * z)).mean()
+@weighted_bce.mistake(
+    "`torch.log(1 + torch.exp(z))` is right in symbols, but exp(1000) is inf. `F.softplus(z)` is the same function, and holds."
+)
+def _(z, y, weight):
+    return (weight * (torch.log(1 + torch.exp(z)) - y * z)).mean()
 
 
-@weighted_bce.mistake("The two halves have changed places: softplus(z) is the loss where y = 0, softplus(−z) where y = 1.")
-def _(z, y, weight): return (weight * F.softplus((2 * y - 1) * z)).mean()
+@weighted_bce.mistake(
+    "The two halves have changed places: softplus(z) is the loss where y = 0, softplus(−z) where y = 1."
+)
+def _(z, y, weight):
+    return (weight * F.softplus((2 * y - 1) * z)).mean()
 
 
-@weighted_bce.mistake("You made the largest weight 1 first. The weights count as they are: a weight of 3 triples the loss.")
-def _(z, y, weight): return F.binary_cross_entropy_with_logits(z, y, weight=weight / weight.max())
+@weighted_bce.mistake(
+    "You made the largest weight 1 first. The weights count as they are: a weight of 3 triples the loss."
+)
+def _(z, y, weight):
+    return F.binary_cross_entropy_with_logits(z, y, weight=weight / weight.max())
 
 
 # ---------------------------------------------------------------- pos_weight_bce
 
-@exercise(points=3, without=PYTORCH, hints=[
-    "Two halves: what a sample with y = 1 costs, and what one with y = 0 costs. `pos_weight` belongs to one of them.",
-    "−log σ(z) is softplus(−z), −log(1 − σ(z)) is softplus(z): neither needs the probability itself.",
-    "pos_weight·y·softplus(−z) + (1 − y)·softplus(z), and the mean over all samples."],
-    built="You have built the argument `pos_weight` of `nn.BCEWithLogitsLoss`. There it has one entry for each output, that is, for the last dimension.")
+
+@exercise(
+    points=3,
+    without=PYTORCH,
+    hints=[
+        "Two halves: what a sample with y = 1 costs, and what one with y = 0 costs. `pos_weight` belongs to one of them.",
+        "−log σ(z) is softplus(−z), −log(1 − σ(z)) is softplus(z): neither needs the probability itself.",
+        "pos_weight·y·softplus(−z) + (1 − y)·softplus(z), and the mean over all samples.",
+    ],
+    built="You have built the argument `pos_weight` of `nn.BCEWithLogitsLoss`. There it has one entry for each output, that is, for the last dimension.",
+)
 def pos_weight_bce(z, y, pos_weight):
     return F.binary_cross_entropy_with_logits(z, y, pos_weight=pos_weight)
 
@@ -282,10 +383,18 @@ def positives(rng):
 
 pos_weight_bce.case("the lesson's example", example=True)(lambda rng: (*example(rng), tensor(rng, 3.0)))
 pos_weight_bce.case("random logits and weight", gradient="z")(positives)
-pos_weight_bce.case("a weight below 1", gradient="z")(lambda rng: (*ordinary(rng), rng.uniform(low=0.1, high=0.8)))
-pos_weight_bce.case("a matrix of logits", gradient="z")(lambda rng: (rng.logits(3, 4), rng.labels(3, 4), tensor(rng, 2.5)))
-pos_weight_bce.case("sure and right", extreme=True, gradient="z")(lambda rng: sure(rng, SURE[:2], tensor(rng, 2.5)))
-pos_weight_bce.case("sure and wrong", extreme=True, gradient="z")(lambda rng: sure(rng, SURE[2:], tensor(rng, 2.5)))
+pos_weight_bce.case("a weight below 1", gradient="z")(
+    lambda rng: (*ordinary(rng), rng.uniform(low=0.1, high=0.8))
+)
+pos_weight_bce.case("a matrix of logits", gradient="z")(
+    lambda rng: (rng.logits(3, 4), rng.labels(3, 4), tensor(rng, 2.5))
+)
+pos_weight_bce.case("sure and right", extreme=True, gradient="z")(
+    lambda rng: sure(rng, SURE[:2], tensor(rng, 2.5))
+)
+pos_weight_bce.case("sure and wrong", extreme=True, gradient="z")(
+    lambda rng: sure(rng, SURE[2:], tensor(rng, 2.5))
+)
 pos_weight_bce.case("float32", dtype=torch.float32, gradient="z")(positives)
 
 
@@ -293,82 +402,130 @@ def halves(z, y, positive, negative):
     return (positive * y * F.softplus(-z) + negative * (1 - y) * F.softplus(z)).mean()
 
 
-@pos_weight_bce.mistake("`pos_weight` has gone to the samples with y = 0. It multiplies the losses of the positives, y = 1.")
-def _(z, y, pos_weight): return halves(z, y, 1, pos_weight)
+@pos_weight_bce.mistake(
+    "`pos_weight` has gone to the samples with y = 0. It multiplies the losses of the positives, y = 1."
+)
+def _(z, y, pos_weight):
+    return halves(z, y, 1, pos_weight)
 
 
 @pos_weight_bce.mistake("`pos_weight` multiplies every loss here. Only the samples with y = 1 take it.")
-def _(z, y, pos_weight): return halves(z, y, pos_weight, pos_weight)
+def _(z, y, pos_weight):
+    return halves(z, y, pos_weight, pos_weight)
 
 
 @pos_weight_bce.mistake("`pos_weight` has no effect: this is the plain binary cross-entropy.")
-def _(z, y, pos_weight): return halves(z, y, 1, 1)
+def _(z, y, pos_weight):
+    return halves(z, y, 1, 1)
 
 
-@pos_weight_bce.mistake("The negatives took 1 − pos_weight. `pos_weight` is a factor, not a share: the negatives keep the factor 1.")
-def _(z, y, pos_weight): return halves(z, y, pos_weight, 1 - pos_weight)
+@pos_weight_bce.mistake(
+    "The negatives took 1 − pos_weight. `pos_weight` is a factor, not a share: the negatives keep the factor 1."
+)
+def _(z, y, pos_weight):
+    return halves(z, y, pos_weight, 1 - pos_weight)
 
 
-@pos_weight_bce.mistake("The positives weigh 1 + pos_weight here. Their factor is `pos_weight` itself.",
-                        hint="1 + (pos_weight − 1)·y is pos_weight where y = 1, and 1 where y = 0.")
-def _(z, y, pos_weight): return halves(z, y, 1 + pos_weight, 1)
+@pos_weight_bce.mistake(
+    "The positives weigh 1 + pos_weight here. Their factor is `pos_weight` itself.",
+    hint="1 + (pos_weight − 1)·y is pos_weight where y = 1, and 1 where y = 0.",
+)
+def _(z, y, pos_weight):
+    return halves(z, y, 1 + pos_weight, 1)
 
 
-@pos_weight_bce.mistake("You divided by the sum of the weights. PyTorch divides by the number of samples, whatever they weigh.")
-def _(z, y, pos_weight): return halves(z, y, pos_weight, 1) * y.numel() / (1 + (pos_weight - 1) * y).sum()
+@pos_weight_bce.mistake(
+    "You divided by the sum of the weights. PyTorch divides by the number of samples, whatever they weigh."
+)
+def _(z, y, pos_weight):
+    return halves(z, y, pos_weight, 1) * y.numel() / (1 + (pos_weight - 1) * y).sum()
 
 
-@pos_weight_bce.mistake("Only the positives cost something here. The half of the negatives, softplus(z), is missing.")
-def _(z, y, pos_weight): return halves(z, y, pos_weight, 0)
+@pos_weight_bce.mistake(
+    "Only the positives cost something here. The half of the negatives, softplus(z), is missing."
+)
+def _(z, y, pos_weight):
+    return halves(z, y, pos_weight, 0)
 
 
-@pos_weight_bce.mistake("The positives' logits are multiplied by `pos_weight`. It belongs to their loss: a weighted logit is another prediction.")
-def _(z, y, pos_weight): return F.binary_cross_entropy_with_logits(torch.where(y == 1, z * pos_weight, z), y)
+@pos_weight_bce.mistake(
+    "The positives' logits are multiplied by `pos_weight`. It belongs to their loss: a weighted logit is another prediction."
+)
+def _(z, y, pos_weight):
+    return F.binary_cross_entropy_with_logits(torch.where(y == 1, z * pos_weight, z), y)
 
 
-@pos_weight_bce.mistake("You took the mean over the positives and over the negatives apart. There is one mean, over all samples.")
-def _(z, y, pos_weight): return pos_weight * (y * F.softplus(-z)).sum() / y.sum() + ((1 - y) * F.softplus(z)).sum() / (1 - y).sum()
+@pos_weight_bce.mistake(
+    "You took the mean over the positives and over the negatives apart. There is one mean, over all samples."
+)
+def _(z, y, pos_weight):
+    return pos_weight * (y * F.softplus(-z)).sum() / y.sum() + ((1 - y) * F.softplus(z)).sum() / (1 - y).sum()
 
 
-@pos_weight_bce.mistake("The logarithm of a sigmoid, or `log(1 + exp(z))`, as it stands: at |z| = 1000 one of the halves is infinite, and 0 times inf is nan.",
-                        hint="−log σ(z) is softplus(−z).")
+@pos_weight_bce.mistake(
+    "The logarithm of a sigmoid, or `log(1 + exp(z))`, as it stands: at |z| = 1000 one of the halves is infinite, and 0 times inf is nan.",
+    hint="−log σ(z) is softplus(−z).",
+)
 def _(z, y, pos_weight):
     p = torch.sigmoid(z)
     return -(pos_weight * y * p.log() + (1 - y) * (1 - p).log()).mean()
 
 
-@pos_weight_bce.mistake("You went through the probability and a clamp: at |z| = 1000 a wrong sample's loss stops short, and its gradient is 0.",
-                        hint="−log σ(z) is softplus(−z).")
-def _(z, y, pos_weight): return ((1 + (pos_weight - 1) * y) * F.binary_cross_entropy(torch.sigmoid(z), y, reduction="none")).mean()
+@pos_weight_bce.mistake(
+    "You went through the probability and a clamp: at |z| = 1000 a wrong sample's loss stops short, and its gradient is 0.",
+    hint="−log σ(z) is softplus(−z).",
+)
+def _(z, y, pos_weight):
+    return ((1 + (pos_weight - 1) * y) * F.binary_cross_entropy(torch.sigmoid(z), y, reduction="none")).mean()
 
 
-@pos_weight_bce.mistake("You computed a weight from the labels of the batch, negatives per positive. The weight is given: use `pos_weight`.")
-def _(z, y, pos_weight): return halves(z, y, (y == 0).sum() / (y == 1).sum(), 1)
+@pos_weight_bce.mistake(
+    "You computed a weight from the labels of the batch, negatives per positive. The weight is given: use `pos_weight`."
+)
+def _(z, y, pos_weight):
+    return halves(z, y, (y == 0).sum() / (y == 1).sum(), 1)
 
 
-@pos_weight_bce.mistake("The two halves have changed places: −log σ(z), for the positives, is softplus(−z), and the negatives take softplus(z).")
-def _(z, y, pos_weight): return halves(-z, y, pos_weight, 1)
+@pos_weight_bce.mistake(
+    "The two halves have changed places: −log σ(z), for the positives, is softplus(−z), and the negatives take softplus(z)."
+)
+def _(z, y, pos_weight):
+    return halves(-z, y, pos_weight, 1)
 
 
-@pos_weight_bce.mistake("You shared the weight out, w / (1 + w) and 1 / (1 + w). It is a factor: the positives count w times, the negatives once.")
-def _(z, y, pos_weight): return halves(z, y, pos_weight / (1 + pos_weight), 1 / (1 + pos_weight))
+@pos_weight_bce.mistake(
+    "You shared the weight out, w / (1 + w) and 1 / (1 + w). It is a factor: the positives count w times, the negatives once."
+)
+def _(z, y, pos_weight):
+    return halves(z, y, pos_weight / (1 + pos_weight), 1 / (1 + pos_weight))
 
 
-@pos_weight_bce.mistake("You divided the positives' losses by `pos_weight`. A weight above 1 makes them count more: multiply.")
-def _(z, y, pos_weight): return halves(z, y, 1 / pos_weight, 1)
+@pos_weight_bce.mistake(
+    "You divided the positives' losses by `pos_weight`. A weight above 1 makes them count more: multiply."
+)
+def _(z, y, pos_weight):
+    return halves(z, y, 1 / pos_weight, 1)
 
 
-@pos_weight_bce.mistake("A parenthesis: in softplus(z) − y·z the weight reached y·z alone. For y = 1 the whole loss, softplus(−z), takes it.")
-def _(z, y, pos_weight): return (F.softplus(z) - pos_weight * y * z).mean()
+@pos_weight_bce.mistake(
+    "A parenthesis: in softplus(z) − y·z the weight reached y·z alone. For y = 1 the whole loss, softplus(−z), takes it."
+)
+def _(z, y, pos_weight):
+    return (F.softplus(z) - pos_weight * y * z).mean()
 
 
 # ---------------------------------------------------------------- focal_loss
 
-@exercise(points=3, hints=[
-    "Name the probability that the model gave to the true label: p_t is p where y = 1 and 1 − p where y = 0. Alpha chooses in the same way.",
-    "The loss of a sample is alpha_t · (1 − p_t)^gamma · (−log p_t). The last factor is the cross-entropy that you have.",
-    "With s = z where y = 1 and s = −z where y = 0: −log p_t = softplus(−s), and 1 − p_t = sigmoid(−s). Nothing is ever logged."],
-    built="The focal loss of Lin et al. (2017). PyTorch has it in torchvision: `torchvision.ops.sigmoid_focal_loss`, with the same defaults.")
+
+@exercise(
+    points=3,
+    hints=[
+        "Name the probability that the model gave to the true label: p_t is p where y = 1 and 1 − p where y = 0. Alpha chooses in the same way.",
+        "The loss of a sample is alpha_t · (1 − p_t)^gamma · (−log p_t). The last factor is the cross-entropy that you have.",
+        "With s = z where y = 1 and s = −z where y = 0: −log p_t = softplus(−s), and 1 − p_t = sigmoid(−s). Nothing is ever logged.",
+    ],
+    built="The focal loss of Lin et al. (2017). PyTorch has it in torchvision: `torchvision.ops.sigmoid_focal_loss`, with the same defaults.",
+)
 def focal_loss(z, y, alpha=0.25, gamma=2.0):
     s = torch.where(y == 1, z, -z)
     share = alpha * y + (1 - alpha) * (1 - y)
@@ -408,97 +565,142 @@ def shares(alpha):
     return lambda y: alpha * y + (1 - alpha) * (1 - y)
 
 
-@focal_loss.mistake("You weigh by p_t to the gamma: that turns up the samples that are right already. The factor is (1 − p_t) to the gamma.")
-def _(z, y, alpha=0.25, gamma=2.0): return focal(z, y, shares(alpha), lambda p: p**gamma)
+@focal_loss.mistake(
+    "You weigh by p_t to the gamma: that turns up the samples that are right already. The factor is (1 − p_t) to the gamma."
+)
+def _(z, y, alpha=0.25, gamma=2.0):
+    return focal(z, y, shares(alpha), lambda p: p**gamma)
 
 
 @focal_loss.mistake("A parenthesis: you took 1 − p_t^gamma where (1 − p_t)^gamma belongs.")
-def _(z, y, alpha=0.25, gamma=2.0): return focal(z, y, shares(alpha), lambda p: 1 - p**gamma)
+def _(z, y, alpha=0.25, gamma=2.0):
+    return focal(z, y, shares(alpha), lambda p: 1 - p**gamma)
 
 
 @focal_loss.mistake("You multiply by gamma: gamma·(1 − p_t). It is an exponent: (1 − p_t)^gamma.")
-def _(z, y, alpha=0.25, gamma=2.0): return focal(z, y, shares(alpha), lambda p: gamma * (1 - p))
-
-
-@focal_loss.mistake("The factor uses p for both labels. For y = 0 the probability of what happened is p_t = 1 − p, so the factor there is p^gamma.")
 def _(z, y, alpha=0.25, gamma=2.0):
-    return (shares(alpha)(y) * torch.sigmoid(-z)**gamma * F.binary_cross_entropy_with_logits(z, y, reduction="none")).mean()
+    return focal(z, y, shares(alpha), lambda p: gamma * (1 - p))
 
 
-@focal_loss.mistake("The value is right and the gradient is not: the factor (1 − p_t)^gamma was cut off from autograd. It depends on z, too.")
-def _(z, y, alpha=0.25, gamma=2.0): return focal(z, y, shares(alpha), lambda p: (1 - p.detach())**gamma)
+@focal_loss.mistake(
+    "The factor uses p for both labels. For y = 0 the probability of what happened is p_t = 1 − p, so the factor there is p^gamma."
+)
+def _(z, y, alpha=0.25, gamma=2.0):
+    return (
+        shares(alpha)(y)
+        * torch.sigmoid(-z) ** gamma
+        * F.binary_cross_entropy_with_logits(z, y, reduction="none")
+    ).mean()
+
+
+@focal_loss.mistake(
+    "The value is right and the gradient is not: the factor (1 − p_t)^gamma was cut off from autograd. It depends on z, too."
+)
+def _(z, y, alpha=0.25, gamma=2.0):
+    return focal(z, y, shares(alpha), lambda p: (1 - p.detach()) ** gamma)
 
 
 @focal_loss.mistake("Alpha multiplies every sample. The negatives take 1 − alpha.")
-def _(z, y, alpha=0.25, gamma=2.0): return focal(z, y, lambda y: alpha, lambda p: (1 - p)**gamma)
+def _(z, y, alpha=0.25, gamma=2.0):
+    return focal(z, y, lambda y: alpha, lambda p: (1 - p) ** gamma)
 
 
 @focal_loss.mistake("Alpha and 1 − alpha have changed places: alpha belongs to y = 1.")
-def _(z, y, alpha=0.25, gamma=2.0): return focal(z, y, shares(1 - alpha), lambda p: (1 - p)**gamma)
+def _(z, y, alpha=0.25, gamma=2.0):
+    return focal(z, y, shares(1 - alpha), lambda p: (1 - p) ** gamma)
 
 
 @focal_loss.mistake("Alpha is missing: positives are to be multiplied by alpha, negatives by 1 − alpha.")
-def _(z, y, alpha=0.25, gamma=2.0): return focal(z, y, lambda y: 1.0, lambda p: (1 - p)**gamma)
+def _(z, y, alpha=0.25, gamma=2.0):
+    return focal(z, y, lambda y: 1.0, lambda p: (1 - p) ** gamma)
 
 
-@focal_loss.mistake("Only the positives take alpha, and the negatives the factor 1. That is how `pos_weight` works; here the negatives take 1 − alpha.")
-def _(z, y, alpha=0.25, gamma=2.0): return focal(z, y, lambda y: alpha * y + 1 - y, lambda p: (1 - p)**gamma)
+@focal_loss.mistake(
+    "Only the positives take alpha, and the negatives the factor 1. That is how `pos_weight` works; here the negatives take 1 − alpha."
+)
+def _(z, y, alpha=0.25, gamma=2.0):
+    return focal(z, y, lambda y: alpha * y + 1 - y, lambda p: (1 - p) ** gamma)
 
 
-@focal_loss.mistake("You divided by the number of positives, as the paper does with its boxes. Here the mean over all samples is asked for.")
-def _(z, y, alpha=0.25, gamma=2.0): return focal(z, y, shares(alpha), lambda p: (1 - p)**gamma, torch.sum) / y.sum()
+@focal_loss.mistake(
+    "You divided by the number of positives, as the paper does with its boxes. Here the mean over all samples is asked for."
+)
+def _(z, y, alpha=0.25, gamma=2.0):
+    return focal(z, y, shares(alpha), lambda p: (1 - p) ** gamma, torch.sum) / y.sum()
 
 
 @focal_loss.mistake("You return the sum. The mean over the samples is asked for.")
-def _(z, y, alpha=0.25, gamma=2.0): return focal(z, y, shares(alpha), lambda p: (1 - p)**gamma, torch.sum)
+def _(z, y, alpha=0.25, gamma=2.0):
+    return focal(z, y, shares(alpha), lambda p: (1 - p) ** gamma, torch.sum)
 
 
-@focal_loss.mistake("A sigmoid and then a logarithm: at |z| = 1000 p_t is exactly 0 or 1, and its logarithm, or the slope of it, is inf or nan.",
-                    hint="−log p_t is softplus(−z) for y = 1 and softplus(z) for y = 0.")
+@focal_loss.mistake(
+    "A sigmoid and then a logarithm: at |z| = 1000 p_t is exactly 0 or 1, and its logarithm, or the slope of it, is inf or nan.",
+    hint="−log p_t is softplus(−z) for y = 1 and softplus(z) for y = 0.",
+)
 def _(z, y, alpha=0.25, gamma=2.0):
     p = torch.sigmoid(z)
     p_t = torch.where(y == 1, p, 1 - p)
-    return (shares(alpha)(y) * (1 - p_t)**gamma * -p_t.log()).mean()
+    return (shares(alpha)(y) * (1 - p_t) ** gamma * -p_t.log()).mean()
 
 
-@focal_loss.mistake("You clamped the probability before its logarithm: at |z| = 1000 a wrong sample's loss stops at the clamp, and its gradient is 0.",
-                    hint="−log p_t is softplus(−z) for y = 1 and softplus(z) for y = 0.")
+@focal_loss.mistake(
+    "You clamped the probability before its logarithm: at |z| = 1000 a wrong sample's loss stops at the clamp, and its gradient is 0.",
+    hint="−log p_t is softplus(−z) for y = 1 and softplus(z) for y = 0.",
+)
 def _(z, y, alpha=0.25, gamma=2.0):
     p_t = torch.sigmoid(torch.where(y == 1, z, -z)).clamp(1e-12, 1 - 1e-12)
-    return (shares(alpha)(y) * (1 - p_t)**gamma * -p_t.log()).mean()
+    return (shares(alpha)(y) * (1 - p_t) ** gamma * -p_t.log()).mean()
 
 
-@focal_loss.mistake("You divided by the sum of the alphas. The mean over all samples is asked for, whatever they weigh.")
-def _(z, y, alpha=0.25, gamma=2.0): return focal(z, y, shares(alpha), lambda p: (1 - p)**gamma, torch.sum) / shares(alpha)(y).sum()
+@focal_loss.mistake(
+    "You divided by the sum of the alphas. The mean over all samples is asked for, whatever they weigh."
+)
+def _(z, y, alpha=0.25, gamma=2.0):
+    return focal(z, y, shares(alpha), lambda p: (1 - p) ** gamma, torch.sum) / shares(alpha)(y).sum()
 
 
-@focal_loss.mistake("You took the mean of the losses first, and one factor for all. Each sample has its own p_t and its own factor; the mean comes last.")
+@focal_loss.mistake(
+    "You took the mean of the losses first, and one factor for all. Each sample has its own p_t and its own factor; the mean comes last."
+)
 def _(z, y, alpha=0.25, gamma=2.0):
     loss = F.binary_cross_entropy_with_logits(z, y)
-    return alpha * (1 - torch.exp(-loss))**gamma * loss
+    return alpha * (1 - torch.exp(-loss)) ** gamma * loss
 
 
-@focal_loss.mistake("Only the positives cost something here. The negatives' losses are missing: for y = 0, p_t is 1 − p and the weight 1 − alpha.")
-def _(z, y, alpha=0.25, gamma=2.0): return focal(z, y, lambda y: alpha * y, lambda p: (1 - p)**gamma)
+@focal_loss.mistake(
+    "Only the positives cost something here. The negatives' losses are missing: for y = 0, p_t is 1 − p and the weight 1 − alpha."
+)
+def _(z, y, alpha=0.25, gamma=2.0):
+    return focal(z, y, lambda y: alpha * y, lambda p: (1 - p) ** gamma)
 
 
 @focal_loss.mistake("The factor (1 − p_t)^gamma is missing: this is cross-entropy, weighted by alpha.")
-def _(z, y, alpha=0.25, gamma=2.0): return focal(z, y, shares(alpha), lambda p: 1.0)
+def _(z, y, alpha=0.25, gamma=2.0):
+    return focal(z, y, shares(alpha), lambda p: 1.0)
 
 
 @focal_loss.mistake("Alpha stands inside the power. It multiplies: alpha_t · (1 − p_t)^gamma.")
 def _(z, y, alpha=0.25, gamma=2.0):
     p_t = torch.sigmoid(torch.where(y == 1, z, -z))
-    return ((shares(alpha)(y) * (1 - p_t))**gamma * F.binary_cross_entropy_with_logits(z, y, reduction="none")).mean()
+    return (
+        (shares(alpha)(y) * (1 - p_t)) ** gamma * F.binary_cross_entropy_with_logits(z, y, reduction="none")
+    ).mean()
 
 
-@focal_loss.mistake("The power gamma is taken of the whole product. It belongs to 1 − p_t alone; −log p_t stays as it is.")
+@focal_loss.mistake(
+    "The power gamma is taken of the whole product. It belongs to 1 − p_t alone; −log p_t stays as it is."
+)
 def _(z, y, alpha=0.25, gamma=2.0):
     p_t = torch.sigmoid(torch.where(y == 1, z, -z))
-    return (shares(alpha)(y) * ((1 - p_t) * F.binary_cross_entropy_with_logits(z, y, reduction="none"))**gamma).mean()
+    return (
+        shares(alpha)(y) * ((1 - p_t) * F.binary_cross_entropy_with_logits(z, y, reduction="none")) ** gamma
+    ).mean()
 
 
-@focal_loss.mistake("Your p_t is the probability of the label that did not happen. It is p where y = 1, and 1 − p where y = 0.")
+@focal_loss.mistake(
+    "Your p_t is the probability of the label that did not happen. It is p where y = 1, and 1 − p where y = 0."
+)
 def _(z, y, alpha=0.25, gamma=2.0):
     wrong = torch.sigmoid(torch.where(y == 1, -z, z))
-    return -(shares(alpha)(y) * (1 - wrong)**gamma * wrong.log()).mean()
+    return -(shares(alpha)(y) * (1 - wrong) ** gamma * wrong.log()).mean()

@@ -2,6 +2,7 @@
 
 Formulas: Bishop, Pattern Recognition and Machine Learning, section 4.3.2; https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
 """
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -26,16 +27,22 @@ def ordinary(rng, n=None, d=None):
 
 # ---------------------------------------------------------------- linear
 
+
 def without_y(arguments):
     X, _, w, b = arguments
     return X, w, b
 
 
-@exercise(points=2, without=[F.linear, nn.Linear, F.bilinear, nn.Bilinear], hints=[
-    "One row of X times w, entry by entry, and added up, is one score. Which dimension of X does that addition run along?",
-    "The matrix product does exactly that for every row at once: `X @ w`.",
-    "Add b afterwards, once for each score."],
-    built="One linear layer with one output. PyTorch calls it `nn.Linear(D, 1)` and `F.linear`; theirs gives the shape (N, 1).")
+@exercise(
+    points=2,
+    without=[F.linear, nn.Linear, F.bilinear, nn.Bilinear],
+    hints=[
+        "One row of X times w, entry by entry, and added up, is one score. Which dimension of X does that addition run along?",
+        "The matrix product does exactly that for every row at once: `X @ w`.",
+        "Add b afterwards, once for each score.",
+    ],
+    built="One linear layer with one output. PyTorch calls it `nn.Linear(D, 1)` and `F.linear`; theirs gives the shape (N, 1).",
+)
 def linear(X, w, b):
     return X @ w + b
 
@@ -50,57 +57,93 @@ linear.case("float32", dtype=torch.float32, gradient="w")(lambda rng: without_y(
 
 
 @linear.mistake("b is missing: every score is shifted by it.")
-def _(X, w, b): return X @ w
+def _(X, w, b):
+    return X @ w
 
 
-@linear.mistake("You multiplied and did not add up: a score is one number for each sample, the sum over its features.")
-def _(X, w, b): return X * w + b
+@linear.mistake(
+    "You multiplied and did not add up: a score is one number for each sample, the sum over its features."
+)
+def _(X, w, b):
+    return X * w + b
 
 
-@linear.mistake("b was added to every feature before the sum, so it counts D times. It is added once for each score.")
-def _(X, w, b): return (X * w + b).sum(dim=1)
+@linear.mistake(
+    "b was added to every feature before the sum, so it counts D times. It is added once for each score."
+)
+def _(X, w, b):
+    return (X * w + b).sum(dim=1)
 
 
 @linear.mistake("You averaged over the features. A score is their weighted sum.")
-def _(X, w, b): return (X * w).mean(dim=1) + b
+def _(X, w, b):
+    return (X * w).mean(dim=1) + b
 
 
 @linear.mistake("You applied the sigmoid. The score itself is asked for; the loss takes it from there.")
-def _(X, w, b): return torch.sigmoid(X @ w + b)
+def _(X, w, b):
+    return torch.sigmoid(X @ w + b)
 
 
-@linear.mistake("b was added to the features before the product, so it counts once for each weight. It is added to the score.")
-def _(X, w, b): return (X + b) @ w
+@linear.mistake(
+    "b was added to the features before the product, so it counts once for each weight. It is added to the score."
+)
+def _(X, w, b):
+    return (X + b) @ w
 
 
-@linear.mistake("`torch.tensor(…)` of finished numbers cuts the graph, and may change the dtype. `torch.stack` joins 0-d tensors, and `@` needs neither.")
-def _(X, w, b): return torch.tensor([float(row @ w + b) for row in X])
+@linear.mistake(
+    "`torch.tensor(…)` of finished numbers cuts the graph, and may change the dtype. `torch.stack` joins 0-d tensors, and `@` needs neither."
+)
+def _(X, w, b):
+    return torch.tensor([float(row @ w + b) for row in X])
 
 
 @linear.mistake("b is taken off where it is added.")
-def _(X, w, b): return X @ w - b
+def _(X, w, b):
+    return X @ w - b
 
 
-@linear.mistake("You summed along the samples: dimension 0 of X counts the samples, dimension 1 the features.", hint="One number for each row of X.")
-def _(X, w, b): return (X * w).sum(dim=0) + b
+@linear.mistake(
+    "You summed along the samples: dimension 0 of X counts the samples, dimension 1 the features.",
+    hint="One number for each row of X.",
+)
+def _(X, w, b):
+    return (X * w).sum(dim=0) + b
 
 
 @linear.mistake("You summed over everything: one score for all samples together. Each sample has its own.")
-def _(X, w, b): return (X * w).sum() + b
+def _(X, w, b):
+    return (X * w).sum() + b
 
 
-@linear.mistake("You made w a column, so the scores come out as (N, 1). Beside labels of shape (N,) that becomes (N, N).")
-def _(X, w, b): return X @ w[:, None] + b
+@linear.mistake(
+    "You made w a column, so the scores come out as (N, 1). Beside labels of shape (N,) that becomes (N, N)."
+)
+def _(X, w, b):
+    return X @ w[:, None] + b
 
 
 # ---------------------------------------------------------------- loss_and_grad
 
-@exercise(points=4, without=[torch.autograd.grad, torch.Tensor.backward, torch.autograd.backward, torch.func.grad, torch.func.jvp], hints=[
-    "The slope by the score is known for each sample: (σ(z) − y), and 1/N of it for the mean.",
-    "Feature j of sample i is what w_j is multiplied by. So sample i gives w_j its slope times X[i, j], and b its slope times 1.",
-    "`error = (torch.sigmoid(z) - y) / len(y)`: the slope of b is its sum. For w the same sum, each row of X weighed by its error.",
-    "That weighted sum of rows is `X.T @ error`."],
-    built="One backward pass by hand. PyTorch computes the same when you call `loss.backward()`: `w.grad` and `b.grad`.")
+
+@exercise(
+    points=4,
+    without=[
+        torch.autograd.grad,
+        torch.Tensor.backward,
+        torch.autograd.backward,
+        torch.func.grad,
+        torch.func.jvp,
+    ],
+    hints=[
+        "The slope by the score is known for each sample: (σ(z) − y), and 1/N of it for the mean.",
+        "Feature j of sample i is what w_j is multiplied by. So sample i gives w_j its slope times X[i, j], and b its slope times 1.",
+        "`error = (torch.sigmoid(z) - y) / len(y)`: the slope of b is its sum. For w the same sum, each row of X weighed by its error.",
+        "That weighted sum of rows is `X.T @ error`.",
+    ],
+    built="One backward pass by hand. PyTorch computes the same when you call `loss.backward()`: `w.grad` and `b.grad`.",
+)
 def loss_and_grad(X, y, w, b):
     z = X @ w + b
     error = (torch.sigmoid(z) - y) / len(y)
@@ -109,7 +152,9 @@ def loss_and_grad(X, y, w, b):
 
 def large(rng):
     """One sample at a score of 1000 or −1000, right and wrong."""
-    return [made(rng, [[x]], [y], [500.0], 0.0) for x, y in [(2.0, 0.0), (-2.0, 1.0), (2.0, 1.0), (-2.0, 0.0)]]
+    return [
+        made(rng, [[x]], [y], [500.0], 0.0) for x, y in [(2.0, 0.0), (-2.0, 1.0), (2.0, 1.0), (-2.0, 0.0)]
+    ]
 
 
 loss_and_grad.case("the lesson's example", example=True)(lambda rng: made(rng, X4, Y4, W2, B0))
@@ -126,7 +171,9 @@ def parts(X, y, w, b):
     return F.binary_cross_entropy_with_logits(z, y), torch.sigmoid(z) - y, z
 
 
-@loss_and_grad.mistake("Your slopes are N times too large: the loss is a mean, so each sample's slope counts 1/N.")
+@loss_and_grad.mistake(
+    "Your slopes are N times too large: the loss is a mean, so each sample's slope counts 1/N."
+)
 def _(X, y, w, b):
     loss, error, _ = parts(X, y, w, b)
     return loss, X.T @ error, error.sum()
@@ -144,26 +191,34 @@ def _(X, y, w, b):
     return loss, X.T @ error, error.mean()
 
 
-@loss_and_grad.mistake("The slopes point the wrong way: σ(z) − y, not y − σ(z). A step against them would climb.")
+@loss_and_grad.mistake(
+    "The slopes point the wrong way: σ(z) − y, not y − σ(z). A step against them would climb."
+)
 def _(X, y, w, b):
     loss, error, _ = parts(X, y, w, b)
     return loss, -X.T @ error / len(y), -error.mean()
 
 
-@loss_and_grad.mistake("X is missing from the slope of w: how much w_j moves a score is the sample's feature j.",
-                       hint="Each sample's error multiplies its row of X.")
+@loss_and_grad.mistake(
+    "X is missing from the slope of w: how much w_j moves a score is the sample's feature j.",
+    hint="Each sample's error multiplies its row of X.",
+)
 def _(X, y, w, b):
     loss, error, _ = parts(X, y, w, b)
     return loss, error.mean() * torch.ones_like(w), error.mean()
 
 
-@loss_and_grad.mistake("You took the mean of the features and the mean of the errors, and multiplied the two. Each row of X has its own error: multiply first, then average.")
+@loss_and_grad.mistake(
+    "You took the mean of the features and the mean of the errors, and multiplied the two. Each row of X has its own error: multiply first, then average."
+)
 def _(X, y, w, b):
     loss, error, _ = parts(X, y, w, b)
     return loss, X.mean(dim=0) * error.mean(), error.mean()
 
 
-@loss_and_grad.mistake("One factor p(1 − p) too many in the slopes: that is the slope of the squared error. Cross-entropy's is σ(z) − y.")
+@loss_and_grad.mistake(
+    "One factor p(1 − p) too many in the slopes: that is the slope of the squared error. Cross-entropy's is σ(z) − y."
+)
 def _(X, y, w, b):
     loss, error, z = parts(X, y, w, b)
     error = error * torch.sigmoid(z) * torch.sigmoid(-z) / len(y)
@@ -182,7 +237,9 @@ def _(X, y, w, b):
     return loss * len(y), X.T @ error / len(y), error.mean()
 
 
-@loss_and_grad.mistake("Loss and slopes are sums over the samples; the means are asked for: all three divided by N.")
+@loss_and_grad.mistake(
+    "Loss and slopes are sums over the samples; the means are asked for: all three divided by N."
+)
 def _(X, y, w, b):
     loss, error, _ = parts(X, y, w, b)
     return loss * len(y), X.T @ error, error.sum()
@@ -194,14 +251,18 @@ def _(X, y, w, b):
     return loss, error.mean(), X.T @ error / len(y)
 
 
-@loss_and_grad.mistake("The slopes are right; the loss goes through the probability and breaks at large scores. Compute it from z: softplus(z) − y·z.")
+@loss_and_grad.mistake(
+    "The slopes are right; the loss goes through the probability and breaks at large scores. Compute it from z: softplus(z) − y·z."
+)
 def _(X, y, w, b):
     _, error, z = parts(X, y, w, b)
     p = torch.sigmoid(z)
     return -(y * p.log() + (1 - y) * (1 - p).log()).mean(), X.T @ error / len(y), error.mean()
 
 
-@loss_and_grad.mistake("The slopes are right; the loss is `BCELoss` after a sigmoid, clamped at 100. Compute it from z: softplus(z) − y·z.")
+@loss_and_grad.mistake(
+    "The slopes are right; the loss is `BCELoss` after a sigmoid, clamped at 100. Compute it from z: softplus(z) − y·z."
+)
 def _(X, y, w, b):
     _, error, z = parts(X, y, w, b)
     return F.binary_cross_entropy(torch.sigmoid(z), y), X.T @ error / len(y), error.mean()
@@ -219,7 +280,9 @@ def _(X, y, w, b):
     return loss, X.T @ error / X.shape[1], error.mean()
 
 
-@loss_and_grad.mistake("The slope of b has a value for each sample. b is one number and has one slope: their sum, with 1/N in it.")
+@loss_and_grad.mistake(
+    "The slope of b has a value for each sample. b is one number and has one slope: their sum, with 1/N in it."
+)
 def _(X, y, w, b):
     loss, error, _ = parts(X, y, w, b)
     return loss, X.T @ error / len(y), error / len(y)
@@ -231,7 +294,9 @@ def _(X, y, w, b):
     return loss, X.T @ error / len(y), error.mean().reshape(1)
 
 
-@loss_and_grad.mistake("The slope of w has a row for each sample. It is still to be summed over the samples: (D,), like w.")
+@loss_and_grad.mistake(
+    "The slope of w has a row for each sample. It is still to be summed over the samples: (D,), like w."
+)
 def _(X, y, w, b):
     loss, error, _ = parts(X, y, w, b)
     return loss, X * error[:, None] / len(y), error.mean()
@@ -259,16 +324,22 @@ def _(X, y, w, b):
 @loss_and_grad.mistake("The slope of w is divided by N twice.")
 def _(X, y, w, b):
     loss, error, _ = parts(X, y, w, b)
-    return loss, X.T @ error / len(y)**2, error.mean()
+    return loss, X.T @ error / len(y) ** 2, error.mean()
 
 
 # ---------------------------------------------------------------- train
 
-@exercise(points=4, without=[torch.optim.SGD], hints=[
-    "Three things happen in each epoch, in this order: loss and slopes at the present w and b; the loss is kept; w and b take one step.",
-    "Downhill is against the slope: `w = w - lr * grad_w`, and the same for b. Both slopes come from before the step.",
-    "Start: `w = torch.zeros(X.shape[1], dtype=X.dtype)` and `b = torch.zeros((), dtype=X.dtype)`. At the end: `return w, b, losses`."],
-    built="Full-batch gradient descent. In PyTorch: `torch.optim.SGD`, with `optimizer.zero_grad()`, `loss.backward()`, `optimizer.step()` in each epoch.")
+
+@exercise(
+    points=4,
+    without=[torch.optim.SGD],
+    hints=[
+        "Three things happen in each epoch, in this order: loss and slopes at the present w and b; the loss is kept; w and b take one step.",
+        "Downhill is against the slope: `w = w - lr * grad_w`, and the same for b. Both slopes come from before the step.",
+        "Start: `w = torch.zeros(X.shape[1], dtype=X.dtype)` and `b = torch.zeros((), dtype=X.dtype)`. At the end: `return w, b, losses`.",
+    ],
+    built="Full-batch gradient descent. In PyTorch: `torch.optim.SGD`, with `optimizer.zero_grad()`, `loss.backward()`, `optimizer.step()` in each epoch.",
+)
 def train(X, y, lr=0.1, epochs=100):
     return descend(X, y, lr, epochs)
 
@@ -290,104 +361,152 @@ def features(rng):
 
 def far(rng):
     """Features so large that the first step throws the scores far beyond the reach of a probability."""
-    return call(*made(rng, [[300.0], [-200.0], [250.0], [-400.0], [100.0]], [1.0, 0.0, 1.0, 1.0, 0.0]), lr=1.0, epochs=4)
+    return call(
+        *made(rng, [[300.0], [-200.0], [250.0], [-400.0], [100.0]], [1.0, 0.0, 1.0, 1.0, 0.0]),
+        lr=1.0,
+        epochs=4,
+    )
 
 
 train.case("the lesson's example", example=True)(lambda rng: call(*made(rng, X4, Y4), lr=0.5, epochs=3))
-train.case("both options, and the same once more", rtol=1e-5)(lambda rng: [call(*features(rng), lr=0.03, epochs=17)] * 2)     # short ones first:
-train.case("another number of epochs", rtol=1e-5)(lambda rng: call(*features(rng), epochs=int(rng.integers(1, low=7, high=30))))     # they are asked
-train.case("another learning rate", rtol=1e-5)(lambda rng: call(*features(rng), lr=0.4, epochs=20))     # most when an answer is wrong
+train.case("both options, and the same once more", rtol=1e-5)(
+    lambda rng: [call(*features(rng), lr=0.03, epochs=17)] * 2
+)  # short ones first:
+train.case("another number of epochs", rtol=1e-5)(
+    lambda rng: call(*features(rng), epochs=int(rng.integers(1, low=7, high=30)))
+)  # they are asked
+train.case("another learning rate", rtol=1e-5)(
+    lambda rng: call(*features(rng), lr=0.4, epochs=20)
+)  # most when an answer is wrong
 train.case("the defaults", rtol=1e-5)(features)
 train.case("a step that goes far", extreme=True)(far)
-train.case("float32", dtype=torch.float32, rtol=1e-3, atol=1e-5)(lambda rng: call(*features(rng), lr=0.2, epochs=25))
+train.case("float32", dtype=torch.float32, rtol=1e-3, atol=1e-5)(
+    lambda rng: call(*features(rng), lr=0.2, epochs=25)
+)
 
 
-@train.mistake("You kept each loss after the step. The first one is wanted before any step: with w = 0 and b = 0 it is ln 2.")
+@train.mistake(
+    "You kept each loss after the step. The first one is wanted before any step: with w = 0 and b = 0 it is ln 2."
+)
 def _(X, y, lr=0.1, epochs=100):
     w, b, losses = descend(X, y, lr, epochs + 1)
     return *descend(X, y, lr, epochs)[:2], losses[1:]
 
 
-@train.mistake("You went uphill: a step goes against the slope, `w - lr * grad_w`.", hint="Does your loss rise?")
-def _(X, y, lr=0.1, epochs=100): return descend(X, y, -lr, epochs)
+@train.mistake(
+    "You went uphill: a step goes against the slope, `w - lr * grad_w`.", hint="Does your loss rise?"
+)
+def _(X, y, lr=0.1, epochs=100):
+    return descend(X, y, -lr, epochs)
 
 
-@train.mistake("You start at ones. The course starts at zeros, where nothing is preferred and the loss is ln 2.")
-def _(X, y, lr=0.1, epochs=100): return descend(X, y, lr, epochs, start=1.0)
+@train.mistake(
+    "You start at ones. The course starts at zeros, where nothing is preferred and the loss is ln 2."
+)
+def _(X, y, lr=0.1, epochs=100):
+    return descend(X, y, lr, epochs, start=1.0)
 
 
 @train.mistake("b never moves: it has a slope of its own, and takes a step of its own.")
-def _(X, y, lr=0.1, epochs=100): return descend(X, y, lr, epochs, step=lambda w, b, gw, gb: (w - lr * gw, b))
+def _(X, y, lr=0.1, epochs=100):
+    return descend(X, y, lr, epochs, step=lambda w, b, gw, gb: (w - lr * gw, b))
 
 
 @train.mistake("w never moves: it has slopes of its own, and takes a step of its own.")
-def _(X, y, lr=0.1, epochs=100): return descend(X, y, lr, epochs, step=lambda w, b, gw, gb: (w, b - lr * gb))
+def _(X, y, lr=0.1, epochs=100):
+    return descend(X, y, lr, epochs, step=lambda w, b, gw, gb: (w, b - lr * gb))
 
 
-@train.mistake("Nothing moves, so every loss is ln 2. `w - lr * grad_w` computes a new value; give it the name: `w = w - lr * grad_w`.")
-def _(X, y, lr=0.1, epochs=100): return descend(X, y, lr, epochs, step=lambda w, b, gw, gb: (w, b))
+@train.mistake(
+    "Nothing moves, so every loss is ln 2. `w - lr * grad_w` computes a new value; give it the name: `w = w - lr * grad_w`."
+)
+def _(X, y, lr=0.1, epochs=100):
+    return descend(X, y, lr, epochs, step=lambda w, b, gw, gb: (w, b))
 
 
-@train.mistake("Your slopes add up from epoch to epoch. `backward()` adds to `.grad`: clear it before each step.")
+@train.mistake(
+    "Your slopes add up from epoch to epoch. `backward()` adds to `.grad`: clear it before each step."
+)
 def _(X, y, lr=0.1, epochs=100):
     total = [0, 0]
 
     def step(w, b, gw, gb):
         total[:] = total[0] + gw, total[1] + gb
         return w - lr * total[0], b - lr * total[1]
+
     return descend(X, y, lr, epochs, step)
 
 
-@train.mistake("The slopes are computed once, before the loop. They change with every step: compute them anew in each epoch.")
+@train.mistake(
+    "The slopes are computed once, before the loop. They change with every step: compute them anew in each epoch."
+)
 def _(X, y, lr=0.1, epochs=100):
     _, gw, gb = loss_and_grad.reference(X, y, X.new_zeros(X.shape[1]), X.new_zeros(()))
     return descend(X, y, lr, epochs, step=lambda w, b, *_: (w - lr * gw, b - lr * gb))
 
 
 @train.mistake("`lr` has no effect: your steps are those of the default, 0.1.")
-def _(X, y, lr=0.1, epochs=100): return descend(X, y, 0.1, epochs)
+def _(X, y, lr=0.1, epochs=100):
+    return descend(X, y, 0.1, epochs)
 
 
 @train.mistake("`epochs` has no effect: your loop always runs 100 times.")
-def _(X, y, lr=0.1, epochs=100): return descend(X, y, lr, 100)
+def _(X, y, lr=0.1, epochs=100):
+    return descend(X, y, lr, 100)
 
 
 @train.mistake("There is one loss too many: `epochs` losses, each before its step, and none after the last.")
-def _(X, y, lr=0.1, epochs=100): return *descend(X, y, lr, epochs)[:2], descend(X, y, lr, epochs + 1)[2]
+def _(X, y, lr=0.1, epochs=100):
+    return *descend(X, y, lr, epochs)[:2], descend(X, y, lr, epochs + 1)[2]
 
 
-@train.mistake("Your loop stops one step early: `range(1, epochs)` has one element less than `range(epochs)`.")
-def _(X, y, lr=0.1, epochs=100): return descend(X, y, lr, epochs - 1)
+@train.mistake(
+    "Your loop stops one step early: `range(1, epochs)` has one element less than `range(epochs)`."
+)
+def _(X, y, lr=0.1, epochs=100):
+    return descend(X, y, lr, epochs - 1)
 
 
-@train.mistake("You moved w first and computed the slope of b afterwards, with the new w. Both slopes belong to the same point.")
+@train.mistake(
+    "You moved w first and computed the slope of b afterwards, with the new w. Both slopes belong to the same point."
+)
 def _(X, y, lr=0.1, epochs=100):
     def step(w, b, gw, gb):
         new = w - lr * gw
         return new, b - lr * loss_and_grad.reference(X, y, new, b)[2]
+
     return descend(X, y, lr, epochs, step)
 
 
 @train.mistake("Your steps are N times too large: the slope of the sum instead of that of the mean.")
-def _(X, y, lr=0.1, epochs=100): return descend(X, y, lr * len(y), epochs)
+def _(X, y, lr=0.1, epochs=100):
+    return descend(X, y, lr * len(y), epochs)
 
 
 @train.mistake("Your steps are N times too small: the slopes of the mean are divided by N already.")
-def _(X, y, lr=0.1, epochs=100): return descend(X, y, lr / len(y), epochs)
+def _(X, y, lr=0.1, epochs=100):
+    return descend(X, y, lr / len(y), epochs)
 
 
-@train.mistake("You take a step after each sample. Here each epoch is one step, with the slope of the whole data set.")
+@train.mistake(
+    "You take a step after each sample. Here each epoch is one step, with the slope of the whole data set."
+)
 def _(X, y, lr=0.1, epochs=100):
     def step(w, b, *_):
         for row, label in zip(X, y):
             error = lr * (torch.sigmoid(row @ w + b) - label)
             w, b = w - error * row, b - error
         return w, b
+
     return descend(X, y, lr, epochs, step)
 
 
-@train.mistake("Your loop ends after its first step: `return` stands inside it.", hint="Indent `return` as far as the `for`.")
-def _(X, y, lr=0.1, epochs=100): return descend(X, y, lr, 1)
+@train.mistake(
+    "Your loop ends after its first step: `return` stands inside it.",
+    hint="Indent `return` as far as the `for`.",
+)
+def _(X, y, lr=0.1, epochs=100):
+    return descend(X, y, lr, 1)
 
 
 @train.mistake("The order is (w, b, losses); w and b have changed places.")
@@ -408,10 +527,13 @@ def _(X, y, lr=0.1, epochs=100):
     return w, b.reshape(1), losses
 
 
-@train.mistake("The training is right; its loss is `BCELoss` after a sigmoid, clamped at 100. Compute it from z: softplus(z) − y·z.")
+@train.mistake(
+    "The training is right; its loss is `BCELoss` after a sigmoid, clamped at 100. Compute it from z: softplus(z) − y·z."
+)
 def _(X, y, lr=0.1, epochs=100):
     def grad(X, y, w, b):
         return F.binary_cross_entropy(torch.sigmoid(X @ w + b), y), *loss_and_grad.reference(X, y, w, b)[1:]
+
     return descend(X, y, lr, epochs, grad=grad)
 
 
@@ -421,88 +543,132 @@ def _(X, y, lr=0.1, epochs=100):
     return w, b, losses[-1]
 
 
-@train.mistake("The training is right; its loss goes through the probability and becomes nan or inf when a step goes far. Compute it from z: softplus(z) − y·z.")
+@train.mistake(
+    "The training is right; its loss goes through the probability and becomes nan or inf when a step goes far. Compute it from z: softplus(z) − y·z."
+)
 def _(X, y, lr=0.1, epochs=100):
     def grad(X, y, w, b):
         p = torch.sigmoid(X @ w + b)
         return -(y * p.log() + (1 - y) * (1 - p).log()).mean(), *loss_and_grad.reference(X, y, w, b)[1:]
+
     return descend(X, y, lr, epochs, grad=grad)
 
 
-@train.mistake("Your first step is off: at w = 0 every score is 0, and autograd takes 1 as the slope of max(z, 0) there. "
-               "Use σ(z) − y for the slope, or `F.softplus`.")
+@train.mistake(
+    "Your first step is off: at w = 0 every score is 0, and autograd takes 1 as the slope of max(z, 0) there. "
+    "Use σ(z) − y for the slope, or `F.softplus`."
+)
 def _(X, y, lr=0.1, epochs=100):
     def grad(X, y, w, b):
         w, b = w.clone().requires_grad_(True), b.clone().requires_grad_(True)
         z = X @ w + b
         loss = (z.clamp(min=0) - y * z + torch.log1p(torch.exp(-z.abs()))).mean()
         return loss.detach(), *torch.autograd.grad(loss, [w, b])
+
     return descend(X, y, lr, epochs, grad=grad)
 
 
 # ---------------------------------------------------------------- accuracy
 
-@exercise(points=2, any_dtype=True, number=True, hints=[
-    "A score says class 1 exactly when its probability is above one half. Which score has the probability one half?",
-    "`z > 0` is the decision, `y == 1` the truth. Where do they agree?",
-    "The mean of True and False, as floats, is the share of True."],
-    built="The share of right decisions. It has no slope to follow, which is why training uses the cross-entropy.")
+
+@exercise(
+    points=2,
+    any_dtype=True,
+    number=True,
+    hints=[
+        "A score says class 1 exactly when its probability is above one half. Which score has the probability one half?",
+        "`z > 0` is the decision, `y == 1` the truth. Where do they agree?",
+        "The mean of True and False, as floats, is the share of True.",
+    ],
+    built="The share of right decisions. It has no slope to follow, which is why training uses the cross-entropy.",
+)
 def accuracy(z, y):
     return ((z > 0) == (y == 1)).to(z.dtype).mean()
 
 
 def decisions(rng, limit=3.0):
     """Several questions: one accuracy takes few values, and a wrong one may hit it by chance."""
-    return [(rng.logits(n, limit=limit), rng.labels(n)) for n in (rng.size(11, 15), rng.size(17, 21), rng.size(23, 29))]
+    return [
+        (rng.logits(n, limit=limit), rng.labels(n))
+        for n in (rng.size(11, 15), rng.size(17, 21), rng.size(23, 29))
+    ]
 
 
-accuracy.case("random scores")(decisions)        # first: four scores would fit too many mistakes
+accuracy.case("random scores")(decisions)  # first: four scores would fit too many mistakes
 accuracy.case("the lesson's example", example=True)(lambda rng: made(rng, [-0.1, 2.0, 3.0, 0.5], Y4))
 accuracy.case("scores between −0.45 and 0.45")(lambda rng: decisions(rng, limit=0.45))
 accuracy.case("large scores")(lambda rng: [(1000 * z, y) for z, y in decisions(rng)])
 accuracy.case("float32", dtype=torch.float32)(decisions)
 
 
-@accuracy.mistake("Your cut lies above a score of 0. 0.5 is where a probability is cut; σ(0) = 0.5, so a score is cut at 0.", hint="σ(0.3) is above one half.")
-def _(z, y): return ((z > 0.5) == (y == 1)).to(z.dtype).mean()
+@accuracy.mistake(
+    "Your cut lies above a score of 0. 0.5 is where a probability is cut; σ(0) = 0.5, so a score is cut at 0.",
+    hint="σ(0.3) is above one half.",
+)
+def _(z, y):
+    return ((z > 0.5) == (y == 1)).to(z.dtype).mean()
 
 
 @accuracy.mistake("You count the right decisions. Accuracy is their share: divided by N.")
-def _(z, y): return ((z > 0) == (y == 1)).to(z.dtype).sum()
+def _(z, y):
+    return ((z > 0) == (y == 1)).to(z.dtype).sum()
 
 
-@accuracy.mistake("You return the share of wrong decisions, or your decision is turned round: a positive score says class 1, and accuracy is the share of right ones.")
-def _(z, y): return ((z > 0) != (y == 1)).to(z.dtype).mean()
+@accuracy.mistake(
+    "You return the share of wrong decisions, or your decision is turned round: a positive score says class 1, and accuracy is the share of right ones."
+)
+def _(z, y):
+    return ((z > 0) != (y == 1)).to(z.dtype).mean()
 
 
 @accuracy.mistake("You return percent; accuracy lies between 0 and 1.")
-def _(z, y): return 100 * ((z > 0) == (y == 1)).to(z.dtype).mean()
+def _(z, y):
+    return 100 * ((z > 0) == (y == 1)).to(z.dtype).mean()
 
 
 @accuracy.mistake("You ask how often the model says 1. Compare its decision with the label, too.")
-def _(z, y): return (z > 0).to(z.dtype).mean()
+def _(z, y):
+    return (z > 0).to(z.dtype).mean()
 
 
-@accuracy.mistake("Only the samples with y = 1 count: that is the recall. A 0 that is called 0 is right, too.")
-def _(z, y): return (z > 0)[y == 1].to(z.dtype).mean()
+@accuracy.mistake(
+    "Only the samples with y = 1 count: that is the recall. A 0 that is called 0 is right, too."
+)
+def _(z, y):
+    return (z > 0)[y == 1].to(z.dtype).mean()
 
 
-@accuracy.mistake("Only the samples that are called 1 count in yours: that is the precision. A 0 that is called 0 is right, too.")
-def _(z, y): return (y == 1)[z > 0].to(z.dtype).mean()
+@accuracy.mistake(
+    "Only the samples that are called 1 count in yours: that is the precision. A 0 that is called 0 is right, too."
+)
+def _(z, y):
+    return (y == 1)[z > 0].to(z.dtype).mean()
 
 
-@accuracy.mistake("No sample with y = 0 can ever be right in yours. Labels are 0 and 1, not −1 and +1, so neither `sign(z) == y` nor `z * y > 0` tells.")
-def _(z, y): return (z.sign() == y).to(z.dtype).mean()
+@accuracy.mistake(
+    "No sample with y = 0 can ever be right in yours. Labels are 0 and 1, not −1 and +1, so neither `sign(z) == y` nor `z * y > 0` tells."
+)
+def _(z, y):
+    return (z.sign() == y).to(z.dtype).mean()
 
 
-@accuracy.mistake("You call every sample class 1. No probability is below 0, and a sigmoid of a probability never below one half: cut the probability at 0.5, or the score at 0.")
-def _(z, y): return (y == 1).to(z.dtype).mean()
+@accuracy.mistake(
+    "You call every sample class 1. No probability is below 0, and a sigmoid of a probability never below one half: cut the probability at 0.5, or the score at 0."
+)
+def _(z, y):
+    return (y == 1).to(z.dtype).mean()
 
 
-@accuracy.mistake("You rounded the score. A probability may be rounded, which cuts it at one half; a score is cut at 0.")
-def _(z, y): return (z.round() == y).to(z.dtype).mean()
+@accuracy.mistake(
+    "You rounded the score. A probability may be rounded, which cuts it at one half; a score is cut at 0."
+)
+def _(z, y):
+    return (z.round() == y).to(z.dtype).mean()
 
 
-@accuracy.mistake("Your share is always 0: a score or a probability, which is never exactly 0 or 1, is compared with the label, or all samples must be right at once. "
-                  "Decide first, then take the mean.")
-def _(z, y): return (torch.sigmoid(z.clamp(-5, 5)) == y).to(z.dtype).mean()
+@accuracy.mistake(
+    "Your share is always 0: a score or a probability, which is never exactly 0 or 1, is compared with the label, or all samples must be right at once. "
+    "Decide first, then take the mean."
+)
+def _(z, y):
+    return (torch.sigmoid(z.clamp(-5, 5)) == y).to(z.dtype).mean()

@@ -2,6 +2,7 @@
 
 Formulas: https://docs.pytorch.org/docs/stable/generated/torch.nn.Sigmoid.html
 """
+
 import torch
 from torch.nn import functional as F
 
@@ -11,7 +12,7 @@ from grader.judging.question import call
 PYTORCH = [torch.sigmoid, F.logsigmoid]
 Z = [-0.1, 2.0, 3.0, 0.5]
 P = [0.4750, 0.8808, 0.9526, 0.6225]
-EXACT = dict(rtol=1e-9, atol=1e-12)      # so that a float32 on the way, or a rounded e, is seen
+EXACT = dict(rtol=1e-9, atol=1e-12)  # so that a float32 on the way, or a rounded e, is seen
 
 
 def example(rng):
@@ -36,19 +37,27 @@ def cube(rng):
 
 def at(*values):
     """Each value as a question of its own, so that the nan of one does not hide what the others get."""
+
     def make(rng):
         return [(torch.tensor([v + rng.uniform(1).item()], dtype=rng.dtype),) for v in values]
+
     return make
 
 
 # ---------------------------------------------------------------- sigmoid
 
-@exercise(points=2, without=PYTORCH, hints=[
-    "The score is the logarithm of the odds. So the odds are `torch.exp(z)`.",
-    "Odds of 3 to 1 are 3 cases of 4. Odds of o to 1 are o cases of how many?",
-    "o / (1 + o), with o = exp(z). Divide both by o: 1 / (1 + exp(−z))."],
+
+@exercise(
+    points=2,
+    without=PYTORCH,
+    hints=[
+        "The score is the logarithm of the odds. So the odds are `torch.exp(z)`.",
+        "Odds of 3 to 1 are 3 cases of 4. Odds of o to 1 are o cases of how many?",
+        "o / (1 + o), with o = exp(z). Divide both by o: 1 / (1 + exp(−z)).",
+    ],
     built="You have built `torch.sigmoid`. `F.sigmoid` and `z.sigmoid()` are the same function, `nn.Sigmoid()` is the module; "
-          "in statistics it is called the logistic function, or expit.")
+    "in statistics it is called the logistic function, or expit.",
+)
 def sigmoid(z):
     return torch.sigmoid(z)
 
@@ -61,67 +70,109 @@ sigmoid.case("three dimensions")(cube)
 sigmoid.case("float32", dtype=torch.float32, gradient="z")(ordinary)
 
 
-@sigmoid.mistake("This is 1/(1 + exp(z)): it falls where it should rise. The exponent is −z.",
-                 hint="A score of 2 speaks for label 1: its probability has to be above one half.")
-def _(z): return 1 / (1 + torch.exp(z))
+@sigmoid.mistake(
+    "This is 1/(1 + exp(z)): it falls where it should rise. The exponent is −z.",
+    hint="A score of 2 speaks for label 1: its probability has to be above one half.",
+)
+def _(z):
+    return 1 / (1 + torch.exp(z))
 
 
-@sigmoid.mistake("You return the odds, exp(z). They run from 0 to infinity; the probability is their share of the whole, o / (1 + o).")
-def _(z): return torch.exp(z)
+@sigmoid.mistake(
+    "You return the odds, exp(z). They run from 0 to infinity; the probability is their share of the whole, o / (1 + o)."
+)
+def _(z):
+    return torch.exp(z)
 
 
-@sigmoid.mistake("A minus stands where the plus belongs: odds of o to 1 are o cases of 1 + o, so the denominator is never 0.")
-def _(z): return 1 / (1 - torch.exp(-z))
+@sigmoid.mistake(
+    "A minus stands where the plus belongs: odds of o to 1 are o cases of 1 + o, so the denominator is never 0."
+)
+def _(z):
+    return 1 / (1 - torch.exp(-z))
 
 
 @sigmoid.mistake("You divided the score itself by 1 + score. The odds are exp(z), not z.")
-def _(z): return z / (1 + z)
+def _(z):
+    return z / (1 + z)
 
 
-@sigmoid.mistake("This is tanh(z), which runs from −1 to 1. A probability runs from 0 to 1.", hint="The two are related: σ(z) = (1 + tanh(z/2)) / 2.")
-def _(z): return torch.tanh(z)
+@sigmoid.mistake(
+    "This is tanh(z), which runs from −1 to 1. A probability runs from 0 to 1.",
+    hint="The two are related: σ(z) = (1 + tanh(z/2)) / 2.",
+)
+def _(z):
+    return torch.tanh(z)
 
 
-@sigmoid.mistake("This is the sigmoid of 2z. In the form with tanh the score is halved: σ(z) = (1 + tanh(z/2)) / 2.")
-def _(z): return (1 + torch.tanh(z)) / 2
+@sigmoid.mistake(
+    "This is the sigmoid of 2z. In the form with tanh the score is halved: σ(z) = (1 + tanh(z/2)) / 2."
+)
+def _(z):
+    return (1 + torch.tanh(z)) / 2
 
 
-@sigmoid.mistake("You divided each exponential by the sum of all of them, so the scores compete. Here each score is turned into a probability by itself.")
-def _(z): return torch.exp(z) / torch.exp(z).sum()
+@sigmoid.mistake(
+    "You divided each exponential by the sum of all of them, so the scores compete. Here each score is turned into a probability by itself."
+)
+def _(z):
+    return torch.exp(z) / torch.exp(z).sum()
 
 
-@sigmoid.mistake("The scores are cut off at 0 and 1. A score of 2 means a probability of 0.8808, not 1: use the exponential.")
-def _(z): return z.clamp(0, 1)
+@sigmoid.mistake(
+    "The scores are cut off at 0 and 1. A score of 2 means a probability of 0.8808, not 1: use the exponential."
+)
+def _(z):
+    return z.clamp(0, 1)
 
 
-@sigmoid.mistake("A parenthesis is missing: 1 / 1 + exp(−z) divides first. The whole of 1 + exp(−z) belongs below the line.")
-def _(z): return 1 / 1 + torch.exp(-z)
+@sigmoid.mistake(
+    "A parenthesis is missing: 1 / 1 + exp(−z) divides first. The whole of 1 + exp(−z) belongs below the line."
+)
+def _(z):
+    return 1 / 1 + torch.exp(-z)
 
 
-@sigmoid.mistake("A parenthesis is missing: 1 / exp(−z) + 1 divides first. The whole of 1 + exp(−z) belongs below the line.")
-def _(z): return 1 / torch.exp(-z) + 1
+@sigmoid.mistake(
+    "A parenthesis is missing: 1 / exp(−z) + 1 divides first. The whole of 1 + exp(−z) belongs below the line."
+)
+def _(z):
+    return 1 / torch.exp(-z) + 1
 
 
-@sigmoid.mistake("You return exp(−z), the odds of the other label. The probability is the share 1 / (1 + exp(−z)).")
-def _(z): return torch.exp(-z)
+@sigmoid.mistake(
+    "You return exp(−z), the odds of the other label. The probability is the share 1 / (1 + exp(−z))."
+)
+def _(z):
+    return torch.exp(-z)
 
 
 @sigmoid.mistake("The base of the exponential is e, not 2: `torch.exp`.")
-def _(z): return 1 / (1 + 2**(-z))
+def _(z):
+    return 1 / (1 + 2 ** (-z))
 
 
-@sigmoid.mistake("The labels are decided already: you return 0 or 1. The probability itself is asked for, and every value between.")
-def _(z): return (z > 0).to(z.dtype)
+@sigmoid.mistake(
+    "The labels are decided already: you return 0 or 1. The probability itself is asked for, and every value between."
+)
+def _(z):
+    return (z > 0).to(z.dtype)
 
 
 # ---------------------------------------------------------------- logit
 
-@exercise(points=2, without=[torch.logit], hints=[
-    "Go back by the road you came: first from the probability to the odds, then from the odds to the score.",
-    "The odds are p to 1 − p, as a fraction.",
-    "The score is the natural logarithm of p / (1 − p)."],
+
+@exercise(
+    points=2,
+    without=[torch.logit],
+    hints=[
+        "Go back by the road you came: first from the probability to the odds, then from the odds to the score.",
+        "The odds are p to 1 − p, as a fraction.",
+        "The score is the natural logarithm of p / (1 − p).",
+    ],
     built="You have built `torch.logit`, the inverse of the sigmoid: this is where the word logits comes from. PyTorch's has an "
-          "argument `eps` that keeps p away from 0 and 1.")
+    "argument `eps` that keeps p away from 0 and 1.",
+)
 def logit(p):
     return torch.logit(p)
 
@@ -131,64 +182,95 @@ logit.case("random probabilities", gradient="p")(lambda rng: (rng.probabilities(
 logit.case("a matrix of probabilities")(lambda rng: (rng.probabilities(3, 4),))
 logit.case("float32", dtype=torch.float32, gradient="p")(lambda rng: (rng.probabilities(rng.size()),))
 logit.case("certainty: 0 gives −inf, 1 gives inf", extreme=True)(
-    lambda rng: [(torch.tensor([v], dtype=rng.dtype),) for v in (0.0, 1.0)])
+    lambda rng: [(torch.tensor([v], dtype=rng.dtype),) for v in (0.0, 1.0)]
+)
 
 
-@logit.mistake("This is log p alone. The odds compare p with 1 − p, so a probability of one half has the score 0.",
-               hint="log 0.5 is −0.6931. Which score should one half have?")
-def _(p): return torch.log(p)
+@logit.mistake(
+    "This is log p alone. The odds compare p with 1 − p, so a probability of one half has the score 0.",
+    hint="log 0.5 is −0.6931. Which score should one half have?",
+)
+def _(p):
+    return torch.log(p)
 
 
-@logit.mistake("The odds are upside down: (1 − p) / p belongs to the other label. A probability above one half has a positive score.")
-def _(p): return torch.log((1 - p) / p)
+@logit.mistake(
+    "The odds are upside down: (1 − p) / p belongs to the other label. A probability above one half has a positive score."
+)
+def _(p):
+    return torch.log((1 - p) / p)
 
 
 @logit.mistake("A parenthesis is missing: p / 1 − p is 0. The whole of 1 − p belongs below the line.")
-def _(p): return torch.log(p / 1 - p)
+def _(p):
+    return torch.log(p / 1 - p)
 
 
 @logit.mistake("The sign is lost: a probability below one half has a negative score.")
-def _(p): return torch.log(p / (1 - p)).abs()
+def _(p):
+    return torch.log(p / (1 - p)).abs()
 
 
 @logit.mistake("You return the odds. The score is their logarithm.")
-def _(p): return p / (1 - p)
+def _(p):
+    return p / (1 - p)
 
 
-@logit.mistake("You took one over the sigmoid. The inverse of a function undoes it; it is not its reciprocal.")
-def _(p): return 1 / torch.sigmoid(p)
+@logit.mistake(
+    "You took one over the sigmoid. The inverse of a function undoes it; it is not its reciprocal."
+)
+def _(p):
+    return 1 / torch.sigmoid(p)
 
 
-@logit.mistake("You applied the sigmoid once more. This function goes back, from the probability to the score.")
-def _(p): return torch.sigmoid(p)
+@logit.mistake(
+    "You applied the sigmoid once more. This function goes back, from the probability to the score."
+)
+def _(p):
+    return torch.sigmoid(p)
 
 
-@logit.mistake("You divided one logarithm by the other. The logarithm of a quotient is a difference: log p − log(1 − p).")
-def _(p): return torch.log(p) / torch.log(1 - p)
+@logit.mistake(
+    "You divided one logarithm by the other. The logarithm of a quotient is a difference: log p − log(1 − p)."
+)
+def _(p):
+    return torch.log(p) / torch.log(1 - p)
 
 
-@logit.mistake("You added the two logarithms: that is log(p·(1 − p)). The odds are a quotient, so their logarithm is a difference.")
-def _(p): return torch.log(p) + torch.log(1 - p)
+@logit.mistake(
+    "You added the two logarithms: that is log(p·(1 − p)). The odds are a quotient, so their logarithm is a difference."
+)
+def _(p):
+    return torch.log(p) + torch.log(1 - p)
 
 
-@logit.mistake("You keep p away from 0 and 1. Here certainty has an infinite score: logit(0) is −inf, logit(1) is inf.")
+@logit.mistake(
+    "You keep p away from 0 and 1. Here certainty has an infinite score: logit(0) is −inf, logit(1) is inf."
+)
 def _(p):
     q = p.clamp(1e-6, 1 - 1e-6)
     return torch.log(q / (1 - q))
 
 
 @logit.mistake("This is log base 10. Scores in this course use the natural logarithm, `torch.log`.")
-def _(p): return torch.log10(p / (1 - p))
+def _(p):
+    return torch.log10(p / (1 - p))
 
 
 # ---------------------------------------------------------------- sigmoid_grad
 
-@exercise(points=2, without=[torch.autograd.grad, torch.Tensor.backward, torch.autograd.backward, torch.func.jvp], hints=[
-    "Differentiate 1/u with u = 1 + exp(−z): the chain rule gives −1/u² times the derivative of u.",
-    "exp(−z) / (1 + exp(−z))². Write it as a product of two fractions, and look at each of them.",
-    "The one fraction is σ(z), the other is 1 − σ(z)."],
+
+@exercise(
+    points=2,
+    without=[torch.autograd.grad, torch.Tensor.backward, torch.autograd.backward, torch.func.jvp],
+    hints=[
+        "Differentiate 1/u with u = 1 + exp(−z): the chain rule gives −1/u² times the derivative of u.",
+        "exp(−z) / (1 + exp(−z))². Write it as a product of two fractions, and look at each of them.",
+        "The one fraction is σ(z), the other is 1 − σ(z).",
+    ],
     built="σ(z)·(1 − σ(z)): the slope needs nothing but the value, so autograd keeps the sigmoid's output and multiplies. "
-          "`loss.backward()` uses it whenever a sigmoid is on the way.")
+    "`loss.backward()` uses it whenever a sigmoid is on the way.",
+)
 def sigmoid_grad(z):
     return torch.sigmoid(z) * torch.sigmoid(-z)
 
@@ -196,60 +278,88 @@ def sigmoid_grad(z):
 sigmoid_grad.case("the lesson's example", example=True)(example)
 sigmoid_grad.case("random scores", gradient="z", **EXACT)(ordinary)
 sigmoid_grad.case("a matrix of scores")(matrix)
-sigmoid_grad.case("zero, where it is steepest")(lambda rng: (torch.cat([torch.zeros(1, dtype=rng.dtype), rng.logits(3)]),))
+sigmoid_grad.case("zero, where it is steepest")(
+    lambda rng: (torch.cat([torch.zeros(1, dtype=rng.dtype), rng.logits(3)]),)
+)
 sigmoid_grad.case("float32", dtype=torch.float32)(ordinary)
 
 
-@sigmoid_grad.mistake("You used the score where its sigmoid belongs: z·(1 − z). The slope is σ(z)·(1 − σ(z)).",
-                      hint="z is a score here, not a probability.")
-def _(z): return z * (1 - z)
+@sigmoid_grad.mistake(
+    "You used the score where its sigmoid belongs: z·(1 − z). The slope is σ(z)·(1 − σ(z)).",
+    hint="z is a score here, not a probability.",
+)
+def _(z):
+    return z * (1 - z)
 
 
-@sigmoid_grad.mistake("The inner derivative is missing: d/dz exp(−z) is −exp(−z). Its minus takes the other minus away, and the slope is positive.")
-def _(z): return -torch.sigmoid(z) * (1 - torch.sigmoid(z))
+@sigmoid_grad.mistake(
+    "The inner derivative is missing: d/dz exp(−z) is −exp(−z). Its minus takes the other minus away, and the slope is positive."
+)
+def _(z):
+    return -torch.sigmoid(z) * (1 - torch.sigmoid(z))
 
 
-@sigmoid_grad.mistake("The chain rule stops half-way: −1/u² is there, the derivative of u = 1 + exp(−z) is not.")
-def _(z): return -torch.sigmoid(z)**2
+@sigmoid_grad.mistake(
+    "The chain rule stops half-way: −1/u² is there, the derivative of u = 1 + exp(−z) is not."
+)
+def _(z):
+    return -(torch.sigmoid(z) ** 2)
 
 
 @sigmoid_grad.mistake("You return the sigmoid itself, not its slope.")
-def _(z): return torch.sigmoid(z)
+def _(z):
+    return torch.sigmoid(z)
 
 
 @sigmoid_grad.mistake("This is 1 − σ(z)². That form belongs to tanh; the sigmoid's slope is σ(z)·(1 − σ(z)).")
-def _(z): return 1 - torch.sigmoid(z)**2
+def _(z):
+    return 1 - torch.sigmoid(z) ** 2
 
 
-@sigmoid_grad.mistake("Your result is 1 − σ(z), or exp(−z) / (1 + exp(−z)): one of the two factors. Below the line stands a square, so σ(z) is the other.",
-                      hint="The derivative of 1/u is −u'/u².")
-def _(z): return 1 - torch.sigmoid(z)
+@sigmoid_grad.mistake(
+    "Your result is 1 − σ(z), or exp(−z) / (1 + exp(−z)): one of the two factors. Below the line stands a square, so σ(z) is the other.",
+    hint="The derivative of 1/u is −u'/u².",
+)
+def _(z):
+    return 1 - torch.sigmoid(z)
 
 
-@sigmoid_grad.mistake("The numerator is missing: you have 1 / (1 + exp(−z))². The chain rule puts exp(−z) above the line.")
-def _(z): return torch.sigmoid(z)**2
+@sigmoid_grad.mistake(
+    "The numerator is missing: you have 1 / (1 + exp(−z))². The chain rule puts exp(−z) above the line."
+)
+def _(z):
+    return torch.sigmoid(z) ** 2
 
 
 @sigmoid_grad.mistake("The whole denominator is squared: (1 + exp(−z))². You squared the exponential alone.")
-def _(z): return torch.exp(-z) / (1 + torch.exp(-z)**2)
+def _(z):
+    return torch.exp(-z) / (1 + torch.exp(-z) ** 2)
 
 
 @sigmoid_grad.mistake("This is the slope of tanh, 1 − tanh². The sigmoid's is σ(z)·(1 − σ(z)).")
-def _(z): return 1 - torch.tanh(z)**2
+def _(z):
+    return 1 - torch.tanh(z) ** 2
 
 
 @sigmoid_grad.mistake("You added all slopes up. Each score has its own slope: the result has the shape of z.")
-def _(z): return (torch.sigmoid(z) * torch.sigmoid(-z)).sum()
+def _(z):
+    return (torch.sigmoid(z) * torch.sigmoid(-z)).sum()
 
 
 # ---------------------------------------------------------------- stable_sigmoid
 
-@exercise(points=3, without=PYTORCH, hints=[
-    "exp overflows only when its argument is large and positive. Which argument is never positive?",
-    "Make e = exp(−|z|) first: for every z it lies between 0 and 1. Then write both formulas with e.",
-    "For z ≥ 0 the result is 1 / (1 + e), for z < 0 it is e / (1 + e). `torch.where` may choose between these two: both are finite."],
+
+@exercise(
+    points=3,
+    without=PYTORCH,
+    hints=[
+        "exp overflows only when its argument is large and positive. Which argument is never positive?",
+        "Make e = exp(−|z|) first: for every z it lies between 0 and 1. Then write both formulas with e.",
+        "For z ≥ 0 the result is 1 / (1 + e), for z < 0 it is e / (1 + e). `torch.where` may choose between these two: both are finite.",
+    ],
     built="What `torch.sigmoid` does inside: it never exponentiates a large number. The trick of choosing what goes *into* the "
-          "exponential comes back in every stable loss of this course.")
+    "exponential comes back in every stable loss of this course.",
+)
 def stable_sigmoid(z):
     return torch.sigmoid(z)
 
@@ -259,132 +369,213 @@ stable_sigmoid.case("random scores", gradient="z", **EXACT)(ordinary)
 stable_sigmoid.case("a matrix of scores", gradient="z")(matrix)
 stable_sigmoid.case("float32", dtype=torch.float32, gradient="z")(wide)
 stable_sigmoid.case("moderately large scores", gradient="z", extreme=True)(at(12, 20, -13, -21))
-stable_sigmoid.case("the digits of a score near −31", gradient="z", extreme=True, rtol=0.03, atol=1e-30)(at(-32))
+stable_sigmoid.case("the digits of a score near −31", gradient="z", extreme=True, rtol=0.03, atol=1e-30)(
+    at(-32)
+)
 stable_sigmoid.case("a score of 1000", gradient="z", extreme=True)(at(1000))
 stable_sigmoid.case("a score of −1000", gradient="z", extreme=True)(at(-1000))
 stable_sigmoid.case("large scores of both signs together", gradient="z", extreme=True)(
-    lambda rng: (torch.cat([rng.uniform(2, low=900, high=1100), rng.uniform(2, low=-1100, high=-900), rng.logits(2)]),))
-stable_sigmoid.case("float32 at 100 and 1000", gradient="z", dtype=torch.float32, extreme=True)(at(100, -100, 1000, -1000))
+    lambda rng: (
+        torch.cat([rng.uniform(2, low=900, high=1100), rng.uniform(2, low=-1100, high=-900), rng.logits(2)]),
+    )
+)
+stable_sigmoid.case("float32 at 100 and 1000", gradient="z", dtype=torch.float32, extreme=True)(
+    at(100, -100, 1000, -1000)
+)
 
 
-def naive(z): return 1 / (1 + torch.exp(-z))
+def naive(z):
+    return 1 / (1 + torch.exp(-z))
 
 
-def mirrored(z): return torch.exp(z) / (1 + torch.exp(z))
+def mirrored(z):
+    return torch.exp(z) / (1 + torch.exp(z))
 
 
-@stable_sigmoid.mistake("At −1000 the value is right and the gradient is nan: exp(1000) is still computed, and it is infinite. "
-                        "A `where`, a clamp or another dtype behind the exponential comes too late for the gradient.",
-                        hint="Write it so that nothing positive is exponentiated.")
-def _(z): return naive(z)
+@stable_sigmoid.mistake(
+    "At −1000 the value is right and the gradient is nan: exp(1000) is still computed, and it is infinite. "
+    "A `where`, a clamp or another dtype behind the exponential comes too late for the gradient.",
+    hint="Write it so that nothing positive is exponentiated.",
+)
+def _(z):
+    return naive(z)
 
 
-@stable_sigmoid.mistake("exp(z) / (1 + exp(z)) is inf/inf at 1000, and that is nan. It is safe for negative scores only.")
-def _(z): return mirrored(z)
+@stable_sigmoid.mistake(
+    "exp(z) / (1 + exp(z)) is inf/inf at 1000, and that is nan. It is safe for negative scores only."
+)
+def _(z):
+    return mirrored(z)
 
 
-@stable_sigmoid.mistake("`torch.where` chooses the right value, and the gradient is nan all the same: the branch that is not chosen still overflows. "
-                        "Choose what goes into the exponential, not what comes out.",
-                        hint="Make e = exp(−|z|) before any choice.")
-def _(z): return torch.where(z >= 0, naive(z), mirrored(z))
+@stable_sigmoid.mistake(
+    "`torch.where` chooses the right value, and the gradient is nan all the same: the branch that is not chosen still overflows. "
+    "Choose what goes into the exponential, not what comes out.",
+    hint="Make e = exp(−|z|) before any choice.",
+)
+def _(z):
+    return torch.where(z >= 0, naive(z), mirrored(z))
 
 
-@stable_sigmoid.mistake("Each formula stands on the side where it overflows: 1/(1 + exp(−z)) is for z ≥ 0, exp(z)/(1 + exp(z)) for z < 0.")
-def _(z): return torch.where(z >= 0, mirrored(z), naive(z))
+@stable_sigmoid.mistake(
+    "Each formula stands on the side where it overflows: 1/(1 + exp(−z)) is for z ≥ 0, exp(z)/(1 + exp(z)) for z < 0."
+)
+def _(z):
+    return torch.where(z >= 0, mirrored(z), naive(z))
 
 
-@stable_sigmoid.mistake("With e = exp(−|z|) both signs give the same result: yours takes 1/(1 + e) for negative scores, too. There it is e/(1 + e).")
-def _(z): return 1 / (1 + torch.exp(-z.abs()))
+@stable_sigmoid.mistake(
+    "With e = exp(−|z|) both signs give the same result: yours takes 1/(1 + e) for negative scores, too. There it is e/(1 + e)."
+)
+def _(z):
+    return 1 / (1 + torch.exp(-z.abs()))
 
 
-@stable_sigmoid.mistake("You took e/(1 + e) for every score. With e = exp(−|z|) that is below one half, so it belongs to negative scores; positive ones get 1/(1 + e).")
+@stable_sigmoid.mistake(
+    "You took e/(1 + e) for every score. With e = exp(−|z|) that is below one half, so it belongs to negative scores; positive ones get 1/(1 + e)."
+)
 def _(z):
     e = torch.exp(-z.abs())
     return e / (1 + e)
 
 
-@stable_sigmoid.mistake("With e = exp(−|z|) the two cases have changed places: 1/(1 + e) is above one half and belongs to positive scores.")
+@stable_sigmoid.mistake(
+    "With e = exp(−|z|) the two cases have changed places: 1/(1 + e) is above one half and belongs to positive scores."
+)
 def _(z):
     e = torch.exp(-z.abs())
     return torch.where(z >= 0, e, torch.ones_like(e)) / (1 + e)
 
 
-@stable_sigmoid.mistake("You replaced nan by a number: the value looks right, the gradient at 1000 is still nan. The overflow itself has to go.")
-def _(z): return torch.nan_to_num(mirrored(z), nan=1.0)
+@stable_sigmoid.mistake(
+    "You replaced nan by a number: the value looks right, the gradient at 1000 is still nan. The overflow itself has to go."
+)
+def _(z):
+    return torch.nan_to_num(mirrored(z), nan=1.0)
 
 
-@stable_sigmoid.mistake("You cut the score off at 10: every larger one gets the same probability, and its gradient is 0. A score of 12 is not a score of 10.")
-def _(z): return naive(z.clamp(-10, 10))
+@stable_sigmoid.mistake(
+    "You cut the score off at 10: every larger one gets the same probability, and its gradient is 0. A score of 12 is not a score of 10."
+)
+def _(z):
+    return naive(z.clamp(-10, 10))
 
 
-@stable_sigmoid.mistake("You kept the probability away from 0 and 1. That changes the result at large scores, and exp has overflowed before it.")
-def _(z): return naive(z).clamp(1e-6, 1 - 1e-6)
+@stable_sigmoid.mistake(
+    "You kept the probability away from 0 and 1. That changes the result at large scores, and exp has overflowed before it."
+)
+def _(z):
+    return naive(z).clamp(1e-6, 1 - 1e-6)
 
 
 # ---------------------------------------------------------------- predict
 
+
 def scores(rng):
     """Logits with some between 0 and 0.5 and some between −0.5 and 0, and always some far below: there a threshold on the wrong scale shows."""
-    return torch.cat([rng.logits(rng.size()), rng.uniform(2, low=0.05, high=0.45), rng.uniform(2, low=-0.45, high=-0.05),
-                      rng.uniform(2, low=0.55, high=0.85), rng.uniform(2, low=-5.5, high=-2.0)])
+    return torch.cat(
+        [
+            rng.logits(rng.size()),
+            rng.uniform(2, low=0.05, high=0.45),
+            rng.uniform(2, low=-0.45, high=-0.05),
+            rng.uniform(2, low=0.55, high=0.85),
+            rng.uniform(2, low=-5.5, high=-2.0),
+        ]
+    )
 
 
-@exercise(points=2, any_dtype=True, hints=[
-    "The threshold is a probability, z is a score. Bring both to the same scale before you compare them.",
-    "Either turn the scores into probabilities and compare with `threshold`, or turn the threshold into a score with the logit."],
-    built="0/1 decisions from logits. At the threshold 0.5 it is `z > 0`, the line you will see in most PyTorch code.")
+@exercise(
+    points=2,
+    any_dtype=True,
+    hints=[
+        "The threshold is a probability, z is a score. Bring both to the same scale before you compare them.",
+        "Either turn the scores into probabilities and compare with `threshold`, or turn the threshold into a score with the logit.",
+    ],
+    built="0/1 decisions from logits. At the threshold 0.5 it is `z > 0`, the line you will see in most PyTorch code.",
+)
 def predict(z, threshold=0.5):
     return (torch.sigmoid(z) > threshold).long()
 
 
-predict.case("random scores")(lambda rng: (scores(rng),))        # first: four scores would fit too many mistakes
+predict.case("random scores")(lambda rng: (scores(rng),))  # first: four scores would fit too many mistakes
 predict.case("the lesson's example", example=True)(example)
 predict.case("other thresholds")(lambda rng: [call(scores(rng), threshold=t) for t in (0.2, 0.35, 0.8)])
 predict.case("a matrix of scores")(lambda rng: (scores(rng)[:8].reshape(2, 4), 0.3))
 predict.case("float32", dtype=torch.float32)(lambda rng: [(scores(rng),), call(scores(rng), threshold=0.6)])
 
 
-@predict.mistake("You compared the scores themselves with the threshold. It stands on the probability: a score of 0.2 is a probability of 0.5498.",
-                 hint="Which score has the probability 0.5?")
-def _(z, threshold=0.5): return z > threshold
+@predict.mistake(
+    "You compared the scores themselves with the threshold. It stands on the probability: a score of 0.2 is a probability of 0.5498.",
+    hint="Which score has the probability 0.5?",
+)
+def _(z, threshold=0.5):
+    return z > threshold
 
 
-@predict.mistake("You cut at the probability 0.5 (the score 0) whatever `threshold` says. Compare with `threshold` itself.",
-                 hint="`round` always cuts at one half, too.")
-def _(z, threshold=0.5): return z > 0
+@predict.mistake(
+    "You cut at the probability 0.5 (the score 0) whatever `threshold` says. Compare with `threshold` itself.",
+    hint="`round` always cuts at one half, too.",
+)
+def _(z, threshold=0.5):
+    return z > 0
 
 
-@predict.mistake("The comparison is turned round: label 1 is predicted where the probability is above the threshold.")
-def _(z, threshold=0.5): return torch.sigmoid(z) < threshold
+@predict.mistake(
+    "The comparison is turned round: label 1 is predicted where the probability is above the threshold."
+)
+def _(z, threshold=0.5):
+    return torch.sigmoid(z) < threshold
 
 
-@predict.mistake("You return the probabilities. The decision is asked for: 1 where the probability is above the threshold, 0 elsewhere.")
-def _(z, threshold=0.5): return torch.sigmoid(z)
+@predict.mistake(
+    "You return the probabilities. The decision is asked for: 1 where the probability is above the threshold, 0 elsewhere."
+)
+def _(z, threshold=0.5):
+    return torch.sigmoid(z)
 
 
-@predict.mistake("The sigmoid belongs to the scores, not to the threshold: the threshold is a probability already.")
-def _(z, threshold=0.5): return z > torch.sigmoid(torch.tensor(threshold, dtype=z.dtype))
+@predict.mistake(
+    "The sigmoid belongs to the scores, not to the threshold: the threshold is a probability already."
+)
+def _(z, threshold=0.5):
+    return z > torch.sigmoid(torch.tensor(threshold, dtype=z.dtype))
 
 
-@predict.mistake("You applied the sigmoid twice: a probability went through it once more, and nothing comes out below one half.")
-def _(z, threshold=0.5): return torch.sigmoid(torch.sigmoid(z)) > threshold
+@predict.mistake(
+    "You applied the sigmoid twice: a probability went through it once more, and nothing comes out below one half."
+)
+def _(z, threshold=0.5):
+    return torch.sigmoid(torch.sigmoid(z)) > threshold
 
 
-@predict.mistake("Turning a probability into an integer cuts off what stands behind the point, so every decision becomes 0. Compare with the threshold first.")
-def _(z, threshold=0.5): return torch.sigmoid(z).long()
+@predict.mistake(
+    "Turning a probability into an integer cuts off what stands behind the point, so every decision becomes 0. Compare with the threshold first."
+)
+def _(z, threshold=0.5):
+    return torch.sigmoid(z).long()
 
 
-@predict.mistake("You compared the scores with log(threshold). A score is the logarithm of the odds: the threshold becomes log(t / (1 − t)).")
-def _(z, threshold=0.5): return z > torch.tensor(threshold, dtype=z.dtype).log()
+@predict.mistake(
+    "You compared the scores with log(threshold). A score is the logarithm of the odds: the threshold becomes log(t / (1 − t))."
+)
+def _(z, threshold=0.5):
+    return z > torch.tensor(threshold, dtype=z.dtype).log()
 
 
-@predict.mistake("You decide 1 for every score. Probability and threshold both lie between 0 and 1: is one of them on another scale?")
-def _(z, threshold=0.5): return z > -torch.inf
+@predict.mistake(
+    "You decide 1 for every score. Probability and threshold both lie between 0 and 1: is one of them on another scale?"
+)
+def _(z, threshold=0.5):
+    return z > -torch.inf
 
 
-@predict.mistake("You compared with 1 − threshold: a higher threshold must make label 1 rarer, not more frequent.")
-def _(z, threshold=0.5): return torch.sigmoid(z) > 1 - threshold
+@predict.mistake(
+    "You compared with 1 − threshold: a higher threshold must make label 1 rarer, not more frequent."
+)
+def _(z, threshold=0.5):
+    return torch.sigmoid(z) > 1 - threshold
 
 
 @predict.mistake("Your labels are −1 and 1. In this course they are 0 and 1.")
-def _(z, threshold=0.5): return torch.sign(torch.sigmoid(z) - threshold)
+def _(z, threshold=0.5):
+    return torch.sign(torch.sigmoid(z) - threshold)

@@ -2,6 +2,7 @@
 
 Formulas: https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax.html
 """
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -10,10 +11,12 @@ from grader.judging.exercise import exercise
 from grader.judging.question import call
 
 Y = [0, 2, 3, 1]
-Z = [[-5.0, 10.0, 1.2, 3.0, -4.0],
-     [5.0, -4.0, 0.1, 1.0, 0.1],
-     [1.0, 3.0, 2.5, -0.1, 2.5],
-     [-7.0, 2.5, 0.1, 3.1, 0.2]]
+Z = [
+    [-5.0, 10.0, 1.2, 3.0, -4.0],
+    [5.0, -4.0, 0.1, 1.0, 0.1],
+    [1.0, 3.0, 2.5, -0.1, 2.5],
+    [-7.0, 2.5, 0.1, 3.1, 0.2],
+]
 
 
 def scores(rng):
@@ -27,11 +30,17 @@ def matrix(rng):
 
 # ---------------------------------------------------------------- one_hot
 
-@exercise(points=2, without=[F.one_hot], hints=[
-    "Row i has a 1 in column y[i]. Column numbers are 0, 1, … C − 1: `torch.arange(num_classes)`.",
-    "Compare every label with every column number: a column of labels, (N, 1), against a row of numbers, (C,), broadcasts to (N, C).",
-    "`y[:, None] == torch.arange(num_classes)` is a matrix of True and False. `.long()` makes 1 and 0 of it."],
-    built="One-hot labels: each class label as a vector with a single 1. PyTorch calls it `F.one_hot(y, num_classes=…)`.")
+
+@exercise(
+    points=2,
+    without=[F.one_hot],
+    hints=[
+        "Row i has a 1 in column y[i]. Column numbers are 0, 1, … C − 1: `torch.arange(num_classes)`.",
+        "Compare every label with every column number: a column of labels, (N, 1), against a row of numbers, (C,), broadcasts to (N, C).",
+        "`y[:, None] == torch.arange(num_classes)` is a matrix of True and False. `.long()` makes 1 and 0 of it.",
+    ],
+    built="One-hot labels: each class label as a vector with a single 1. PyTorch calls it `F.one_hot(y, num_classes=…)`.",
+)
 def one_hot(y, num_classes):
     return F.one_hot(y, num_classes=num_classes)
 
@@ -55,61 +64,88 @@ def _(rng):
     return [(torch.tensor([2]), 3), (rng.classes(1, num_classes=4), 4)]
 
 
-@one_hot.mistake("You took the number of columns from the labels in this batch. It is `num_classes`: a batch need not contain the last class.",
-                 hint="How many columns would the labels 0, 0, 1 give you?")
-def _(y, num_classes): return F.one_hot(y)
+@one_hot.mistake(
+    "You took the number of columns from the labels in this batch. It is `num_classes`: a batch need not contain the last class.",
+    hint="How many columns would the labels 0, 0, 1 give you?",
+)
+def _(y, num_classes):
+    return F.one_hot(y)
 
 
-@one_hot.mistake("Rows and columns have changed places: each sample is a row, each class a column, so the shape is (N, num_classes).")
-def _(y, num_classes): return F.one_hot(y, num_classes).T
+@one_hot.mistake(
+    "Rows and columns have changed places: each sample is a row, each class a column, so the shape is (N, num_classes)."
+)
+def _(y, num_classes):
+    return F.one_hot(y, num_classes).T
 
 
-@one_hot.mistake("Every row got the labels of the whole batch. `result[:, y] = 1` sets those columns in all rows; each row wants its own one.",
-                 hint="Pair the rows with the labels: `result[torch.arange(len(y)), y] = 1`.")
+@one_hot.mistake(
+    "Every row got the labels of the whole batch. `result[:, y] = 1` sets those columns in all rows; each row wants its own one.",
+    hint="Pair the rows with the labels: `result[torch.arange(len(y)), y] = 1`.",
+)
 def _(y, num_classes):
     result = torch.zeros(len(y), num_classes, dtype=torch.int64)
     result[:, y] = 1
     return result
 
 
-@one_hot.mistake("You counted the classes from 1. They start at 0: the label 0 has its 1 in the first column.")
-def _(y, num_classes): return (y[:, None] == torch.arange(1, num_classes + 1)).long()
+@one_hot.mistake(
+    "You counted the classes from 1. They start at 0: the label 0 has its 1 in the first column."
+)
+def _(y, num_classes):
+    return (y[:, None] == torch.arange(1, num_classes + 1)).long()
 
 
 @one_hot.mistake("Zeros and ones have changed places: the 1 marks the class that it is.")
-def _(y, num_classes): return 1 - F.one_hot(y, num_classes)
+def _(y, num_classes):
+    return 1 - F.one_hot(y, num_classes)
 
 
-@one_hot.mistake("You wrote the label itself where a 1 belongs: the position says which class it is, the entry is always 1.")
-def _(y, num_classes): return F.one_hot(y, num_classes) * y[:, None]
+@one_hot.mistake(
+    "You wrote the label itself where a 1 belongs: the position says which class it is, the entry is always 1."
+)
+def _(y, num_classes):
+    return F.one_hot(y, num_classes) * y[:, None]
 
 
-@one_hot.mistake("All the columns up to the label are 1. Exactly one of them is: compare with `==`, not with an inequality.")
-def _(y, num_classes): return (torch.arange(num_classes) <= y[:, None]).long()
+@one_hot.mistake(
+    "All the columns up to the label are 1. Exactly one of them is: compare with `==`, not with an inequality."
+)
+def _(y, num_classes):
+    return (torch.arange(num_classes) <= y[:, None]).long()
 
 
-@one_hot.mistake("The last class has no column: `torch.arange(num_classes)` stops before num_classes by itself, at num_classes − 1.")
-def _(y, num_classes): return (y[:, None] == torch.arange(num_classes - 1)).long()
+@one_hot.mistake(
+    "The last class has no column: `torch.arange(num_classes)` stops before num_classes by itself, at num_classes − 1."
+)
+def _(y, num_classes):
+    return (y[:, None] == torch.arange(num_classes - 1)).long()
 
 
 @one_hot.mistake("You made as many columns as there are samples. There is one for each class: `num_classes`.")
-def _(y, num_classes): return torch.eye(len(y), dtype=torch.int64)[y]
+def _(y, num_classes):
+    return torch.eye(len(y), dtype=torch.int64)[y]
 
 
 @one_hot.mistake("The other entries are −1. In a one-hot label they are 0.")
-def _(y, num_classes): return 2 * F.one_hot(y, num_classes) - 1
+def _(y, num_classes):
+    return 2 * F.one_hot(y, num_classes) - 1
 
 
-@one_hot.mistake("`result[y] = 1` fills whole rows, those whose numbers are in y. One entry of each row is 1: pair the rows with the labels.",
-                 hint="`result[torch.arange(len(y)), y] = 1`.")
+@one_hot.mistake(
+    "`result[y] = 1` fills whole rows, those whose numbers are in y. One entry of each row is 1: pair the rows with the labels.",
+    hint="`result[torch.arange(len(y)), y] = 1`.",
+)
 def _(y, num_classes):
     result = torch.zeros(len(y), num_classes, dtype=torch.int64)
     result[y] = 1
     return result
 
 
-@one_hot.mistake("You set the entries [label, sample]. The row comes first: row i has its 1 in column y[i].",
-                 hint="`result[torch.arange(len(y)), y] = 1`.")
+@one_hot.mistake(
+    "You set the entries [label, sample]. The row comes first: row i has its 1 in column y[i].",
+    hint="`result[torch.arange(len(y)), y] = 1`.",
+)
 def _(y, num_classes):
     result = torch.zeros(len(y), num_classes, dtype=torch.int64)
     result[y, torch.arange(len(y))] = 1
@@ -118,12 +154,18 @@ def _(y, num_classes):
 
 # ---------------------------------------------------------------- softmax
 
-@exercise(points=3, without=[F.softmax, nn.Softmax, F.log_softmax, nn.LogSoftmax, F.gumbel_softmax], hints=[
-    "Two steps: the exponential of every score, then each one divided by the sum of those it competes with.",
-    "Which ones compete is what `dim` says: `sum(dim=dim)` adds along that dimension.",
-    "The sum has lost a dimension, and no longer lines up with what it is to divide. `keepdim=True` keeps it, with size 1.",
-    "`e = torch.exp(z)`, and then e divided by `e.sum(dim=dim, keepdim=True)`."],
-    built="You have built softmax. PyTorch has it as `nn.Softmax(dim=…)`, `F.softmax(z, dim=…)` and `torch.softmax(z, dim=…)`.")
+
+@exercise(
+    points=3,
+    without=[F.softmax, nn.Softmax, F.log_softmax, nn.LogSoftmax, F.gumbel_softmax],
+    hints=[
+        "Two steps: the exponential of every score, then each one divided by the sum of those it competes with.",
+        "Which ones compete is what `dim` says: `sum(dim=dim)` adds along that dimension.",
+        "The sum has lost a dimension, and no longer lines up with what it is to divide. `keepdim=True` keeps it, with size 1.",
+        "`e = torch.exp(z)`, and then e divided by `e.sum(dim=dim, keepdim=True)`.",
+    ],
+    built="You have built softmax. PyTorch has it as `nn.Softmax(dim=…)`, `F.softmax(z, dim=…)` and `torch.softmax(z, dim=…)`.",
+)
 def softmax(z, dim):
     return torch.softmax(z, dim=dim)
 
@@ -151,110 +193,181 @@ def _(rng):
 
 
 softmax.case("a single vector")(lambda rng: (rng.logits(rng.size()), 0))
-softmax.case("scores from -10 to 10")(lambda rng: [call(rng.logits(5, 4, limit=10.0), dim=1), call(rng.logits(4, 6, limit=10.0), dim=0)])
+softmax.case("scores from -10 to 10")(
+    lambda rng: [call(rng.logits(5, 4, limit=10.0), dim=1), call(rng.logits(4, 6, limit=10.0), dim=0)]
+)
 softmax.case("float32", dtype=torch.float32, gradient="z")(lambda rng: (matrix(rng), 1))
 
 
-@softmax.mistake("The sum lost its dimension: (N,) does not line up with the rows of (N, C). It stops with an error, or, when N = C, divides by the wrong sums.",
-                 hint="`sum(dim=dim, keepdim=True)` has shape (N, 1).")
-def _(z, dim): return z.exp() / z.exp().sum(dim=dim)
+@softmax.mistake(
+    "The sum lost its dimension: (N,) does not line up with the rows of (N, C). It stops with an error, or, when N = C, divides by the wrong sums.",
+    hint="`sum(dim=dim, keepdim=True)` has shape (N, 1).",
+)
+def _(z, dim):
+    return z.exp() / z.exp().sum(dim=dim)
 
 
-@softmax.mistake("You added along dimension 1, whatever `dim` says. `dim` is the dimension along which the results sum to 1.")
-def _(z, dim): return z.exp() / z.exp().sum(dim=1, keepdim=True)
+@softmax.mistake(
+    "You added along dimension 1, whatever `dim` says. `dim` is the dimension along which the results sum to 1."
+)
+def _(z, dim):
+    return z.exp() / z.exp().sum(dim=1, keepdim=True)
 
 
-@softmax.mistake("You added along the last dimension, whatever `dim` says. `dim` is the dimension along which the results sum to 1.")
-def _(z, dim): return z.exp() / z.exp().sum(dim=-1, keepdim=True)
+@softmax.mistake(
+    "You added along the last dimension, whatever `dim` says. `dim` is the dimension along which the results sum to 1."
+)
+def _(z, dim):
+    return z.exp() / z.exp().sum(dim=-1, keepdim=True)
 
 
-@softmax.mistake("You added along the other dimension: `sum(dim=1)` adds along a row, so `dim=1` is the one that makes rows sum to 1.")
-def _(z, dim): return z.exp() / z.exp().sum(dim=1 - dim, keepdim=True)
+@softmax.mistake(
+    "You added along the other dimension: `sum(dim=1)` adds along a row, so `dim=1` is the one that makes rows sum to 1."
+)
+def _(z, dim):
+    return z.exp() / z.exp().sum(dim=1 - dim, keepdim=True)
 
 
-@softmax.mistake("You divided by the sum of all entries. Each row (or whatever `dim` says) has a sum of its own.",
-                 hint="All your probabilities together sum to 1; those of each sample should.")
-def _(z, dim): return z.exp() / z.exp().sum()
+@softmax.mistake(
+    "You divided by the sum of all entries. Each row (or whatever `dim` says) has a sum of its own.",
+    hint="All your probabilities together sum to 1; those of each sample should.",
+)
+def _(z, dim):
+    return z.exp() / z.exp().sum()
 
 
-@softmax.mistake("The exponential is missing: scores divided by their sum can be negative, and their sum can be 0.")
-def _(z, dim): return z / z.sum(dim=dim, keepdim=True)
+@softmax.mistake(
+    "The exponential is missing: scores divided by their sum can be negative, and their sum can be 0."
+)
+def _(z, dim):
+    return z / z.sum(dim=dim, keepdim=True)
 
 
-@softmax.mistake("The exponential is missing below: the denominator is the sum of the exponentials, not of the scores.")
-def _(z, dim): return z.exp() / z.sum(dim=dim, keepdim=True)
+@softmax.mistake(
+    "The exponential is missing below: the denominator is the sum of the exponentials, not of the scores."
+)
+def _(z, dim):
+    return z.exp() / z.sum(dim=dim, keepdim=True)
 
 
-@softmax.mistake("This is a sigmoid for each score on its own. Softmax lets the scores compete, so that their probabilities sum to 1.")
-def _(z, dim): return torch.sigmoid(z)
+@softmax.mistake(
+    "This is a sigmoid for each score on its own. Softmax lets the scores compete, so that their probabilities sum to 1."
+)
+def _(z, dim):
+    return torch.sigmoid(z)
 
 
 @softmax.mistake("You divided by the largest exponential: then the largest result is 1. Divide by their sum.")
-def _(z, dim): return z.exp() / z.exp().amax(dim=dim, keepdim=True)
+def _(z, dim):
+    return z.exp() / z.exp().amax(dim=dim, keepdim=True)
 
 
-@softmax.mistake("The division is missing: these are the exponentials, which are positive but do not sum to 1.")
-def _(z, dim): return z.exp()
+@softmax.mistake(
+    "The division is missing: these are the exponentials, which are positive but do not sum to 1."
+)
+def _(z, dim):
+    return z.exp()
 
 
-@softmax.mistake("You took softmax twice. The second one takes probabilities for scores, and makes them all nearly alike.")
-def _(z, dim): return torch.softmax(torch.softmax(z, dim=dim), dim=dim)
+@softmax.mistake(
+    "You took softmax twice. The second one takes probabilities for scores, and makes them all nearly alike."
+)
+def _(z, dim):
+    return torch.softmax(torch.softmax(z, dim=dim), dim=dim)
 
 
-@softmax.mistake("You divided by the mean of the exponentials, not by their sum: your probabilities sum to C.")
-def _(z, dim): return z.exp() / z.exp().mean(dim=dim, keepdim=True)
+@softmax.mistake(
+    "You divided by the mean of the exponentials, not by their sum: your probabilities sum to C."
+)
+def _(z, dim):
+    return z.exp() / z.exp().mean(dim=dim, keepdim=True)
 
 
-@softmax.mistake("You made the scores positive by their absolute value: then −5 counts as much as 5. The exponential keeps the order.")
-def _(z, dim): return z.abs() / z.abs().sum(dim=dim, keepdim=True)
+@softmax.mistake(
+    "You made the scores positive by their absolute value: then −5 counts as much as 5. The exponential keeps the order."
+)
+def _(z, dim):
+    return z.abs() / z.abs().sum(dim=dim, keepdim=True)
 
 
-@softmax.mistake("The 1 in the denominator belongs to the sigmoid, where it stands for a score of 0. Here all scores are given: divide by their sum alone.")
-def _(z, dim): return z.exp() / (1 + z.exp().sum(dim=dim, keepdim=True))
+@softmax.mistake(
+    "The 1 in the denominator belongs to the sigmoid, where it stands for a score of 0. Here all scores are given: divide by their sum alone."
+)
+def _(z, dim):
+    return z.exp() / (1 + z.exp().sum(dim=dim, keepdim=True))
 
 
-@softmax.mistake("The lost dimension came back as dimension 1, whatever `dim` says. `unsqueeze(dim)`, or `keepdim=True`, puts it where it was.")
-def _(z, dim): return z.exp() / z.exp().sum(dim=dim).unsqueeze(1)
+@softmax.mistake(
+    "The lost dimension came back as dimension 1, whatever `dim` says. `unsqueeze(dim)`, or `keepdim=True`, puts it where it was."
+)
+def _(z, dim):
+    return z.exp() / z.exp().sum(dim=dim).unsqueeze(1)
 
 
-@softmax.mistake("You raised 2 to the power of the scores. Softmax takes e, `torch.exp`: with base 2 the probabilities are nearer to each other.")
-def _(z, dim): return 2**z / (2**z).sum(dim=dim, keepdim=True)
+@softmax.mistake(
+    "You raised 2 to the power of the scores. Softmax takes e, `torch.exp`: with base 2 the probabilities are nearer to each other."
+)
+def _(z, dim):
+    return 2**z / (2**z).sum(dim=dim, keepdim=True)
 
 
-@softmax.mistake("Below stands the exponential of the sum. It is the sum of the exponentials: exp first, then sum.")
-def _(z, dim): return z.exp() / z.sum(dim=dim, keepdim=True).exp()
+@softmax.mistake(
+    "Below stands the exponential of the sum. It is the sum of the exponentials: exp first, then sum."
+)
+def _(z, dim):
+    return z.exp() / z.sum(dim=dim, keepdim=True).exp()
 
 
-@softmax.mistake("You took a sigmoid of each score and shared those out. Softmax takes the exponential of the scores.")
-def _(z, dim): return torch.sigmoid(z) / torch.sigmoid(z).sum(dim=dim, keepdim=True)
+@softmax.mistake(
+    "You took a sigmoid of each score and shared those out. Softmax takes the exponential of the scores."
+)
+def _(z, dim):
+    return torch.sigmoid(z) / torch.sigmoid(z).sum(dim=dim, keepdim=True)
 
 
-@softmax.mistake("You divided the scores by their sum before the exponential. It is the exponentials that are divided by their sum.")
-def _(z, dim): return torch.exp(z / z.sum(dim=dim, keepdim=True))
+@softmax.mistake(
+    "You divided the scores by their sum before the exponential. It is the exponentials that are divided by their sum."
+)
+def _(z, dim):
+    return torch.exp(z / z.sum(dim=dim, keepdim=True))
 
 
-@softmax.mistake("This is argmax as a one-hot label: the winner takes all. Softmax gives every score its share.")
-def _(z, dim): return (z == z.amax(dim=dim, keepdim=True)).to(z.dtype)
+@softmax.mistake(
+    "This is argmax as a one-hot label: the winner takes all. Softmax gives every score its share."
+)
+def _(z, dim):
+    return (z == z.amax(dim=dim, keepdim=True)).to(z.dtype)
 
 
-@softmax.mistake("A negative `dim` counts from the end: −1 is the last dimension. Hand it on as it is, without its absolute value.")
-def _(z, dim): return z.exp() / z.exp().sum(dim=abs(dim), keepdim=True)
+@softmax.mistake(
+    "A negative `dim` counts from the end: −1 is the last dimension. Hand it on as it is, without its absolute value."
+)
+def _(z, dim):
+    return z.exp() / z.exp().sum(dim=abs(dim), keepdim=True)
 
 
 # ---------------------------------------------------------------- predict_class
 
-@exercise(points=2, hints=[
-    "Which column of a row holds the largest score? Its number is the class.",
-    "`torch.argmax` gives the position of the largest entry. Say along which dimension: one answer for each row.",
-    "Softmax keeps the order of the scores, so the largest score is the largest probability: no exponential is needed."],
-    built="The predicted class: `torch.argmax(z, dim=1)`, the same for logits and for probabilities.")
+
+@exercise(
+    points=2,
+    hints=[
+        "Which column of a row holds the largest score? Its number is the class.",
+        "`torch.argmax` gives the position of the largest entry. Say along which dimension: one answer for each row.",
+        "Softmax keeps the order of the scores, so the largest score is the largest probability: no exponential is needed.",
+    ],
+    built="The predicted class: `torch.argmax(z, dim=1)`, the same for logits and for probabilities.",
+)
 def predict_class(z):
     return z.argmax(dim=1)
 
 
 def huge(rng):
     """Rows whose largest score stands behind others whose exponential overflows, too."""
-    z = torch.tensor([[800.0, 1000.0, 0.0, 900.0], [-1000.0, -900.0, -800.0, -990.0], [750.0, 790.0, -5.0, 1000.0]], dtype=rng.dtype)
+    z = torch.tensor(
+        [[800.0, 1000.0, 0.0, 900.0], [-1000.0, -900.0, -800.0, -990.0], [750.0, 790.0, -5.0, 1000.0]],
+        dtype=rng.dtype,
+    )
     return z + rng.logits(3, 4)
 
 
@@ -268,150 +381,240 @@ predict_class.case("scores up to 1000", extreme=True)(lambda rng: (huge(rng),))
 predict_class.case("float32", dtype=torch.float32)(lambda rng: (rng.logits(rng.size(), 3),))
 
 
-@predict_class.mistake("You looked for the largest entry of each column: `dim=0` compares samples. Along `dim=1` the classes of one sample compete.")
-def _(z): return z.argmax(dim=0)
+@predict_class.mistake(
+    "You looked for the largest entry of each column: `dim=0` compares samples. Along `dim=1` the classes of one sample compete."
+)
+def _(z):
+    return z.argmax(dim=0)
 
 
-@predict_class.mistake("Without `dim`, argmax looks through the whole matrix and gives one position. One class for each sample is asked for.")
-def _(z): return z.argmax()
+@predict_class.mistake(
+    "Without `dim`, argmax looks through the whole matrix and gives one position. One class for each sample is asked for."
+)
+def _(z):
+    return z.argmax()
 
 
-@predict_class.mistake("You return the largest score itself. Its position, the number of the column, is the class.")
-def _(z): return z.max(dim=1).values
+@predict_class.mistake(
+    "You return the largest score itself. Its position, the number of the column, is the class."
+)
+def _(z):
+    return z.max(dim=1).values
 
 
-@predict_class.mistake("You return the largest probability. Its position, the number of the column, is the class.")
-def _(z): return torch.softmax(z, dim=1).amax(dim=1)
+@predict_class.mistake(
+    "You return the largest probability. Its position, the number of the column, is the class."
+)
+def _(z):
+    return torch.softmax(z, dim=1).amax(dim=1)
 
 
-@predict_class.mistake("This is the class with the smallest score. The prediction is the one with the largest.")
-def _(z): return z.argmin(dim=1)
+@predict_class.mistake(
+    "This is the class with the smallest score. The prediction is the one with the largest."
+)
+def _(z):
+    return z.argmin(dim=1)
 
 
 @predict_class.mistake("You counted the classes from 1. The first column is class 0.")
-def _(z): return z.argmax(dim=1) + 1
+def _(z):
+    return z.argmax(dim=1) + 1
 
 
-@predict_class.mistake("You cut each probability at one half, as with two classes. With more of them the winner can have less than half.")
-def _(z): return (torch.softmax(z, dim=1) > 0.5).long()
+@predict_class.mistake(
+    "You cut each probability at one half, as with two classes. With more of them the winner can have less than half."
+)
+def _(z):
+    return (torch.softmax(z, dim=1) > 0.5).long()
 
 
-@predict_class.mistake("You return one-hot rows. One number for each sample is asked for, the column of that 1.")
-def _(z): return F.one_hot(z.argmax(dim=1), z.shape[1])
+@predict_class.mistake(
+    "You return one-hot rows. One number for each sample is asked for, the column of that 1."
+)
+def _(z):
+    return F.one_hot(z.argmax(dim=1), z.shape[1])
 
 
-@predict_class.mistake("You took the softmax along dimension 0, down the batch: a sample's prediction then depends on the other samples.")
-def _(z): return torch.softmax(z, dim=0).argmax(dim=1)
+@predict_class.mistake(
+    "You took the softmax along dimension 0, down the batch: a sample's prediction then depends on the other samples."
+)
+def _(z):
+    return torch.softmax(z, dim=0).argmax(dim=1)
 
 
-@predict_class.mistake("You exponentiated the scores first. At 1000 that overflows, and which is largest can no longer be told; the scores have the same order themselves.")
-def _(z): return (z.exp() / z.exp().sum(dim=1, keepdim=True)).argmax(dim=1)
+@predict_class.mistake(
+    "You exponentiated the scores first. At 1000 that overflows, and which is largest can no longer be told; the scores have the same order themselves."
+)
+def _(z):
+    return (z.exp() / z.exp().sum(dim=1, keepdim=True)).argmax(dim=1)
 
 
-@predict_class.mistake("Right but for a batch of one: `squeeze()` removes that dimension, too. The shape stays (N,), also when N is 1.")
-def _(z): return z.argmax(dim=1).squeeze()
+@predict_class.mistake(
+    "Right but for a batch of one: `squeeze()` removes that dimension, too. The shape stays (N,), also when N is 1."
+)
+def _(z):
+    return z.argmax(dim=1).squeeze()
 
 
-@predict_class.mistake("You compared each score with 0, as with two classes. Here the scores of a row compete: the position of the largest is the class.")
-def _(z): return (z > 0).long()
+@predict_class.mistake(
+    "You compared each score with 0, as with two classes. Here the scores of a row compete: the position of the largest is the class."
+)
+def _(z):
+    return (z > 0).long()
 
 
 # ---------------------------------------------------------------- softmax_temperature
 
-@exercise(points=2, hints=[
-    "The temperature stretches or shrinks the scores, before anything is exponentiated.",
-    "T = 2 halves all the differences between scores: divide the scores by T.",
-    "`torch.softmax(…, dim=-1)` of the scores divided by the temperature: −1 is the last dimension, however many there are."],
+
+@exercise(
+    points=2,
+    hints=[
+        "The temperature stretches or shrinks the scores, before anything is exponentiated.",
+        "T = 2 halves all the differences between scores: divide the scores by T.",
+        "`torch.softmax(…, dim=-1)` of the scores divided by the temperature: −1 is the last dimension, however many there are.",
+    ],
     built="Softmax with a temperature. PyTorch has no name for it: one writes `F.softmax(z / T, dim=-1)`. "
-          "Language models use it to choose words, and lesson 12 to make a model honest about how sure it is.")
+    "Language models use it to choose words, and lesson 12 to make a model honest about how sure it is.",
+)
 def softmax_temperature(z, temperature):
     return torch.softmax(z / temperature, dim=-1)
 
 
 softmax_temperature.case("the lesson's example", example=True)(lambda rng: (scores(rng), 2.0))
-softmax_temperature.case("hot and cold", gradient="z")(lambda rng: [(rng.logits(6, 3, limit=5.0), 3.0), (rng.logits(5, 4, limit=5.0), 0.6)])
+softmax_temperature.case("hot and cold", gradient="z")(
+    lambda rng: [(rng.logits(6, 3, limit=5.0), 3.0), (rng.logits(5, 4, limit=5.0), 0.6)]
+)
 softmax_temperature.case("temperature 1")(lambda rng: (matrix(rng), 1.0))
 softmax_temperature.case("a single vector")(lambda rng: (rng.logits(rng.size(), limit=5.0), 1.7))
 softmax_temperature.case("a 3-D tensor")(lambda rng: (rng.logits(2, 4, 3, limit=5.0), 2.5))
 softmax_temperature.case("the temperature is a tensor", gradient=("z", "temperature"))(
-    lambda rng: (rng.logits(5, 3, limit=5.0), rng.uniform(low=1.3, high=3.0)))
-softmax_temperature.case("float32", dtype=torch.float32, gradient="z")(lambda rng: (rng.logits(6, 3, limit=5.0), 1.5))
+    lambda rng: (rng.logits(5, 3, limit=5.0), rng.uniform(low=1.3, high=3.0))
+)
+softmax_temperature.case("float32", dtype=torch.float32, gradient="z")(
+    lambda rng: (rng.logits(6, 3, limit=5.0), 1.5)
+)
 
 
-@softmax_temperature.mistake("You multiplied by the temperature. A high temperature makes the probabilities more alike: the scores are divided by it.",
-                             hint="At T = 1000, should the probabilities be nearly equal or nearly 0 and 1?")
-def _(z, temperature): return torch.softmax(z * temperature, dim=-1)
+@softmax_temperature.mistake(
+    "You multiplied by the temperature. A high temperature makes the probabilities more alike: the scores are divided by it.",
+    hint="At T = 1000, should the probabilities be nearly equal or nearly 0 and 1?",
+)
+def _(z, temperature):
+    return torch.softmax(z * temperature, dim=-1)
 
 
-@softmax_temperature.mistake("The temperature has no effect on your result. A factor outside the exponential cancels in the division, "
-                             "as does a number added to all scores: divide the scores by T.")
-def _(z, temperature): return torch.softmax(z, dim=-1)
+@softmax_temperature.mistake(
+    "The temperature has no effect on your result. A factor outside the exponential cancels in the division, "
+    "as does a number added to all scores: divide the scores by T."
+)
+def _(z, temperature):
+    return torch.softmax(z, dim=-1)
 
 
-@softmax_temperature.mistake("You divided the probabilities by T: they no longer sum to 1. Divide the scores, before the softmax.")
-def _(z, temperature): return torch.softmax(z, dim=-1) / temperature
+@softmax_temperature.mistake(
+    "You divided the probabilities by T: they no longer sum to 1. Divide the scores, before the softmax."
+)
+def _(z, temperature):
+    return torch.softmax(z, dim=-1) / temperature
 
 
-@softmax_temperature.mistake("A power of the probabilities, p^(1/T), is the right idea, but it has to be divided by its sum again.")
-def _(z, temperature): return torch.softmax(z, dim=-1) ** (1 / temperature)
+@softmax_temperature.mistake(
+    "A power of the probabilities, p^(1/T), is the right idea, but it has to be divided by its sum again."
+)
+def _(z, temperature):
+    return torch.softmax(z, dim=-1) ** (1 / temperature)
 
 
-@softmax_temperature.mistake("The temperature is in the numerator only. The sum below is over exp(z / T), too.")
-def _(z, temperature): return (z / temperature).exp() / z.exp().sum(dim=-1, keepdim=True)
+@softmax_temperature.mistake(
+    "The temperature is in the numerator only. The sum below is over exp(z / T), too."
+)
+def _(z, temperature):
+    return (z / temperature).exp() / z.exp().sum(dim=-1, keepdim=True)
 
 
-@softmax_temperature.mistake("The softmax runs along the first dimension, down the batch. The classes stand in the last one.")
-def _(z, temperature): return torch.softmax(z / temperature, dim=0)
+@softmax_temperature.mistake(
+    "The softmax runs along the first dimension, down the batch. The classes stand in the last one."
+)
+def _(z, temperature):
+    return torch.softmax(z / temperature, dim=0)
 
 
-@softmax_temperature.mistake("The softmax runs along dimension 1. The last dimension is asked for, `dim=-1`: a vector has only one, a 3-D tensor has three.")
-def _(z, temperature): return torch.softmax(z / temperature, dim=1)
+@softmax_temperature.mistake(
+    "The softmax runs along dimension 1. The last dimension is asked for, `dim=-1`: a vector has only one, a 3-D tensor has three."
+)
+def _(z, temperature):
+    return torch.softmax(z / temperature, dim=1)
 
 
-@softmax_temperature.mistake("This is a sigmoid of each score. The classes compete: take the softmax of the scores divided by T.")
-def _(z, temperature): return torch.sigmoid(z / temperature)
+@softmax_temperature.mistake(
+    "This is a sigmoid of each score. The classes compete: take the softmax of the scores divided by T."
+)
+def _(z, temperature):
+    return torch.sigmoid(z / temperature)
 
 
-@softmax_temperature.mistake("You divide by 2 whatever the temperature is. That was the lesson's example; take T from the argument.")
-def _(z, temperature): return torch.softmax(z / 2, dim=-1)
+@softmax_temperature.mistake(
+    "You divide by 2 whatever the temperature is. That was the lesson's example; take T from the argument."
+)
+def _(z, temperature):
+    return torch.softmax(z / 2, dim=-1)
 
 
-@softmax_temperature.mistake("The sum lost its dimension: (N,) does not line up with the rows of (N, C). `keepdim=True` keeps it.")
+@softmax_temperature.mistake(
+    "The sum lost its dimension: (N,) does not line up with the rows of (N, C). `keepdim=True` keeps it."
+)
 def _(z, temperature):
     e = (z / temperature).exp()
     return e / e.sum(dim=-1)
 
 
-@softmax_temperature.mistake("You divided by the sum of all entries. Each sample has a sum of its own, along the last dimension.")
+@softmax_temperature.mistake(
+    "You divided by the sum of all entries. Each sample has a sum of its own, along the last dimension."
+)
 def _(z, temperature):
     e = (z / temperature).exp()
     return e / e.sum()
 
 
-@softmax_temperature.mistake("You took a softmax first, and divided its probabilities by T. The scores are divided by T, and then there is one softmax.")
-def _(z, temperature): return torch.softmax(torch.softmax(z, dim=-1) / temperature, dim=-1)
+@softmax_temperature.mistake(
+    "You took a softmax first, and divided its probabilities by T. The scores are divided by T, and then there is one softmax."
+)
+def _(z, temperature):
+    return torch.softmax(torch.softmax(z, dim=-1) / temperature, dim=-1)
 
 
 @softmax_temperature.mistake("The temperature is in the denominator only. The numerator is exp(z / T), too.")
-def _(z, temperature): return z.exp() / (z / temperature).exp().sum(dim=-1, keepdim=True)
+def _(z, temperature):
+    return z.exp() / (z / temperature).exp().sum(dim=-1, keepdim=True)
 
 
-@softmax_temperature.mistake("`//` rounds the quotient down to whole numbers. The scores are divided with `/`.")
-def _(z, temperature): return torch.softmax(z // temperature, dim=-1)
+@softmax_temperature.mistake(
+    "`//` rounds the quotient down to whole numbers. The scores are divided with `/`."
+)
+def _(z, temperature):
+    return torch.softmax(z // temperature, dim=-1)
 
 
 # ---------------------------------------------------------------- sigmoid_as_softmax
 
-@exercise(points=2, without=[torch.sigmoid, nn.Sigmoid, F.logsigmoid, nn.LogSigmoid], hints=[
-    "Give class 0 the score 0 and class 1 the score z: two scores for each sample.",
-    "`torch.stack([…, …], dim=1)` puts two vectors of shape (N,) side by side, into (N, 2). `torch.zeros_like(z)` gives the first.",
-    "Softmax along dimension 1, then the column of class 1: `[:, 1]`."],
-    built="The sigmoid, as the softmax of two scores of which one is 0. So a binary model with one output and one with two are the same kind of model.")
+
+@exercise(
+    points=2,
+    without=[torch.sigmoid, nn.Sigmoid, F.logsigmoid, nn.LogSigmoid],
+    hints=[
+        "Give class 0 the score 0 and class 1 the score z: two scores for each sample.",
+        "`torch.stack([…, …], dim=1)` puts two vectors of shape (N,) side by side, into (N, 2). `torch.zeros_like(z)` gives the first.",
+        "Softmax along dimension 1, then the column of class 1: `[:, 1]`.",
+    ],
+    built="The sigmoid, as the softmax of two scores of which one is 0. So a binary model with one output and one with two are the same kind of model.",
+)
 def sigmoid_as_softmax(z):
     return torch.softmax(torch.stack([torch.zeros_like(z), z], dim=1), dim=1)[:, 1]
 
 
-sigmoid_as_softmax.case("the binary lessons' example", example=True)(lambda rng: (torch.tensor([-0.1, 2.0, 3.0, 0.5], dtype=rng.dtype),))
+sigmoid_as_softmax.case("the binary lessons' example", example=True)(
+    lambda rng: (torch.tensor([-0.1, 2.0, 3.0, 0.5], dtype=rng.dtype),)
+)
 sigmoid_as_softmax.case("random scores", gradient="z")(lambda rng: (rng.logits(rng.size()),))
 sigmoid_as_softmax.case("a single sample")(lambda rng: [(rng.logits(1),), (rng.logits(1),)])
 sigmoid_as_softmax.case("two samples")(lambda rng: (rng.logits(2),))
@@ -423,50 +626,84 @@ def pair(a, b):
     return torch.softmax(torch.stack([a, b], dim=1), dim=1)
 
 
-@sigmoid_as_softmax.mistake("This is the probability of class 0. With the scores in the order (0, z) class 1 is the second column, `[:, 1]`.")
-def _(z): return pair(torch.zeros_like(z), z)[:, 0]
+@sigmoid_as_softmax.mistake(
+    "This is the probability of class 0. With the scores in the order (0, z) class 1 is the second column, `[:, 1]`."
+)
+def _(z):
+    return pair(torch.zeros_like(z), z)[:, 0]
 
 
-@sigmoid_as_softmax.mistake("Your softmax runs down the batch (`dim=0`), and the samples compete with each other. For each sample the two scores 0 and z compete, along `dim=1`.")
-def _(z): return torch.softmax(z, dim=0)
+@sigmoid_as_softmax.mistake(
+    "Your softmax runs down the batch (`dim=0`), and the samples compete with each other. For each sample the two scores 0 and z compete, along `dim=1`."
+)
+def _(z):
+    return torch.softmax(z, dim=0)
 
 
 @sigmoid_as_softmax.mistake("The scores −z and z are 2z apart. The other class has the score 0.")
-def _(z): return pair(-z, z)[:, 1]
+def _(z):
+    return pair(-z, z)[:, 1]
 
 
-@sigmoid_as_softmax.mistake("The other class got the score 1. Its score is 0, so that exp gives the 1 of the sigmoid's denominator.")
-def _(z): return pair(torch.ones_like(z), z)[:, 1]
+@sigmoid_as_softmax.mistake(
+    "The other class got the score 1. Its score is 0, so that exp gives the 1 of the sigmoid's denominator."
+)
+def _(z):
+    return pair(torch.ones_like(z), z)[:, 1]
 
 
-@sigmoid_as_softmax.mistake("The other class got the score 1 − z. That is what one does with probabilities; here its score is 0.")
-def _(z): return pair(1 - z, z)[:, 1]
+@sigmoid_as_softmax.mistake(
+    "The other class got the score 1 − z. That is what one does with probabilities; here its score is 0."
+)
+def _(z):
+    return pair(1 - z, z)[:, 1]
 
 
-@sigmoid_as_softmax.mistake("You return both columns. Only the probability of class 1 is asked for, one number for each sample.")
-def _(z): return pair(torch.zeros_like(z), z)
+@sigmoid_as_softmax.mistake(
+    "You return both columns. Only the probability of class 1 is asked for, one number for each sample."
+)
+def _(z):
+    return pair(torch.zeros_like(z), z)
 
 
-@sigmoid_as_softmax.mistake("A softmax over a single score is always 1: nothing competes with it. Put a score of 0 beside it.",
-                            hint="`torch.stack([torch.zeros_like(z), z], dim=1)` has two columns.")
-def _(z): return torch.softmax(z[:, None], dim=1)[:, 0]
+@sigmoid_as_softmax.mistake(
+    "A softmax over a single score is always 1: nothing competes with it. Put a score of 0 beside it.",
+    hint="`torch.stack([torch.zeros_like(z), z], dim=1)` has two columns.",
+)
+def _(z):
+    return torch.softmax(z[:, None], dim=1)[:, 0]
 
 
-@sigmoid_as_softmax.mistake("You put the zeros and the scores end to end, so that 2N scores compete. For each sample there are two: `torch.stack(…, dim=1)`.")
-def _(z): return torch.softmax(torch.cat([torch.zeros_like(z), z]), dim=0)[len(z):]
+@sigmoid_as_softmax.mistake(
+    "You put the zeros and the scores end to end, so that 2N scores compete. For each sample there are two: `torch.stack(…, dim=1)`."
+)
+def _(z):
+    return torch.softmax(torch.cat([torch.zeros_like(z), z]), dim=0)[len(z) :]
 
 
-@sigmoid_as_softmax.mistake("`[1]` is the second row, a sample. The second column, class 1 of all samples, is `[:, 1]`.")
-def _(z): return pair(torch.zeros_like(z), z)[1]
+@sigmoid_as_softmax.mistake(
+    "`[1]` is the second row, a sample. The second column, class 1 of all samples, is `[:, 1]`."
+)
+def _(z):
+    return pair(torch.zeros_like(z), z)[1]
 
 
-@sigmoid_as_softmax.mistake("You took the larger of the two probabilities. Class 1 is asked for, the second column, also where it is the smaller one.")
-def _(z): return pair(torch.zeros_like(z), z).amax(dim=1)
+@sigmoid_as_softmax.mistake(
+    "You took the larger of the two probabilities. Class 1 is asked for, the second column, also where it is the smaller one."
+)
+def _(z):
+    return pair(torch.zeros_like(z), z).amax(dim=1)
 
 
-@sigmoid_as_softmax.mistake("The other class got the score 0.5. That is the threshold of the probability; the score that stands for it is 0.")
-def _(z): return pair(torch.full_like(z, 0.5), z)[:, 1]
+@sigmoid_as_softmax.mistake(
+    "The other class got the score 0.5. That is the threshold of the probability; the score that stands for it is 0."
+)
+def _(z):
+    return pair(torch.full_like(z, 0.5), z)[:, 1]
 
 
-@sigmoid_as_softmax.mistake("A single 0 was put before all the scores, so that N + 1 of them compete. Each sample has its own pair: 0 and its z.")
-def _(z): return torch.softmax(torch.cat([torch.zeros(1, dtype=z.dtype), z]), dim=0)[1:]
+@sigmoid_as_softmax.mistake(
+    "A single 0 was put before all the scores, so that N + 1 of them compete. Each sample has its own pair: 0 and its z."
+)
+def _(z):
+    return torch.softmax(torch.cat([torch.zeros(1, dtype=z.dtype), z]), dim=0)[1:]

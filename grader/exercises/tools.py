@@ -3,6 +3,7 @@
 Broadcasting: https://docs.pytorch.org/docs/stable/notes/broadcasting.html
 Checking gradients: https://docs.pytorch.org/docs/stable/notes/gradcheck.html
 """
+
 import torch
 from torch.nn import functional as F
 
@@ -14,11 +15,17 @@ TABLE = [[6.0, 2.0, 1.0, 1.0], [30.0, 10.0, 40.0, 20.0], [5.0, 0.5, 4.0, 0.5]]
 
 # ---------------------------------------------------------------- row_normalize
 
-@exercise(points=2, without=[F.normalize], hints=[
-    "Write down two shapes: that of `x`, and that of the sums of its rows. What does the rule say about them, read from the right?",
-    "The sums have to stand as a column, (N, 1), so that each meets its own row.",
-    "Every reduction takes `keepdim=True`: the dimension that is summed over stays, with size 1."],
-    built="You have built `F.normalize(x, p=1, dim=1)` for positive numbers. The same line, with exponentials, is the softmax of `06_softmax`.")
+
+@exercise(
+    points=2,
+    without=[F.normalize],
+    hints=[
+        "Write down two shapes: that of `x`, and that of the sums of its rows. What does the rule say about them, read from the right?",
+        "The sums have to stand as a column, (N, 1), so that each meets its own row.",
+        "Every reduction takes `keepdim=True`: the dimension that is summed over stays, with size 1.",
+    ],
+    built="You have built `F.normalize(x, p=1, dim=1)` for positive numbers. The same line, with exponentials, is the softmax of `06_softmax`.",
+)
 def row_normalize(x):
     return x / x.sum(dim=1, keepdim=True)
 
@@ -35,46 +42,72 @@ row_normalize.case("one row, one column")(lambda rng: [positive(1, 3)(rng), posi
 row_normalize.case("float32", dtype=torch.float32, gradient="x")(lambda rng: positive(rng.size(), 3)(rng))
 
 
-@row_normalize.mistake("Without `keepdim` the sums have shape (N,), and broadcasting lays them along a row: an error for most tables, and for a square one "
-                       "every column is divided by another row's sum, without a word.",
-                       hint="`keepdim=True` keeps the sums as a column, (N, 1).")
-def _(x): return x / x.sum(dim=1)
+@row_normalize.mistake(
+    "Without `keepdim` the sums have shape (N,), and broadcasting lays them along a row: an error for most tables, and for a square one "
+    "every column is divided by another row's sum, without a word.",
+    hint="`keepdim=True` keeps the sums as a column, (N, 1).",
+)
+def _(x):
+    return x / x.sum(dim=1)
 
 
-@row_normalize.mistake("You divided by the sums of the columns. `dim` is the dimension that disappears: for the sum of a row that is `dim=1`.",
-                       hint="After your function, which sums are 1: the rows' or the columns'?")
-def _(x): return x / x.sum(dim=0, keepdim=True)
+@row_normalize.mistake(
+    "You divided by the sums of the columns. `dim` is the dimension that disappears: for the sum of a row that is `dim=1`.",
+    hint="After your function, which sums are 1: the rows' or the columns'?",
+)
+def _(x):
+    return x / x.sum(dim=0, keepdim=True)
 
 
 @row_normalize.mistake("You divided by the sum of the whole table. Each row is divided by its own sum.")
-def _(x): return x / x.sum()
+def _(x):
+    return x / x.sum()
 
 
-@row_normalize.mistake("You divided each row by its largest entry. Then the largest is 1; what is asked for is that the row sums to 1.")
-def _(x): return x / x.amax(dim=1, keepdim=True)
+@row_normalize.mistake(
+    "You divided each row by its largest entry. Then the largest is 1; what is asked for is that the row sums to 1."
+)
+def _(x):
+    return x / x.amax(dim=1, keepdim=True)
 
 
-@row_normalize.mistake("You divided each row by its mean, so it sums to the number of its entries. Divide by the sum.")
-def _(x): return x / x.mean(dim=1, keepdim=True)
+@row_normalize.mistake(
+    "You divided each row by its mean, so it sums to the number of its entries. Divide by the sum."
+)
+def _(x):
+    return x / x.mean(dim=1, keepdim=True)
 
 
-@row_normalize.mistake("You divided by the length of the row as a vector (the root of the sum of squares). Here it is the plain sum.")
-def _(x): return x / x.norm(dim=1, keepdim=True)
+@row_normalize.mistake(
+    "You divided by the length of the row as a vector (the root of the sum of squares). Here it is the plain sum."
+)
+def _(x):
+    return x / x.norm(dim=1, keepdim=True)
 
 
-@row_normalize.mistake("This is a softmax: it takes exponentials first. The entries are positive already; divide them as they are.")
-def _(x): return torch.softmax(x, dim=1)
+@row_normalize.mistake(
+    "This is a softmax: it takes exponentials first. The entries are positive already; divide them as they are."
+)
+def _(x):
+    return torch.softmax(x, dim=1)
 
 
-@row_normalize.mistake("You subtracted the mean of each row, which makes it sum to 0. Dividing by the sum makes it sum to 1.")
-def _(x): return x - x.mean(dim=1, keepdim=True)
+@row_normalize.mistake(
+    "You subtracted the mean of each row, which makes it sum to 0. Dividing by the sum makes it sum to 1."
+)
+def _(x):
+    return x - x.mean(dim=1, keepdim=True)
 
 
-@row_normalize.mistake("You return the sums of the rows. The table itself is asked for, each row divided by its sum.")
-def _(x): return x.sum(dim=1, keepdim=True)
+@row_normalize.mistake(
+    "You return the sums of the rows. The table itself is asked for, each row divided by its sum."
+)
+def _(x):
+    return x.sum(dim=1, keepdim=True)
 
 
 # ---------------------------------------------------------------- numerical_gradient
+
 
 def moved(x, i, by):
     """A copy of x whose entry number i (counted through all dimensions) is moved."""
@@ -92,13 +125,26 @@ def central(f, x, i, eps):
     return (f(moved(x, i, eps)) - f(moved(x, i, -eps))) / (2 * eps)
 
 
-@exercise(points=3, without=[torch.autograd.grad, torch.Tensor.backward, torch.autograd.backward, torch.autograd.functional.jacobian,
-                             torch.func.jacrev, torch.func.jacfwd, torch.func.jvp, torch.func.vjp], hints=[
-    "One entry first: make a copy of x, move that entry by eps, and ask f. Move it the other way in a second copy, and ask again.",
-    "A matrix has entries in every dimension. `x.clone()` and `copy.view(-1)[i] += eps` reach entry number i whatever the shape.",
-    "Collect (f(up) − f(down)) / (2·eps) for i in range(x.numel()), `torch.stack` them, and `.reshape(x.shape)`."],
+@exercise(
+    points=3,
+    without=[
+        torch.autograd.grad,
+        torch.Tensor.backward,
+        torch.autograd.backward,
+        torch.autograd.functional.jacobian,
+        torch.func.jacrev,
+        torch.func.jacfwd,
+        torch.func.jvp,
+        torch.func.vjp,
+    ],
+    hints=[
+        "One entry first: make a copy of x, move that entry by eps, and ask f. Move it the other way in a second copy, and ask again.",
+        "A matrix has entries in every dimension. `x.clone()` and `copy.view(-1)[i] += eps` reach entry number i whatever the shape.",
+        "Collect (f(up) − f(down)) / (2·eps) for i in range(x.numel()), `torch.stack` them, and `.reshape(x.shape)`.",
+    ],
     built="You have built what `torch.autograd.gradcheck` does: it moves every entry of every input and compares with autograd. "
-          "Every gradient of this course can be checked with it.")
+    "Every gradient of this course can be checked with it.",
+)
 def numerical_gradient(f, x, eps=1e-6):
     return slopes(f, x, eps, central)
 
@@ -107,7 +153,7 @@ def function_and_point(*shape, **options):
     return lambda rng: call(rng.smooth(*shape), rng.normal(*shape), **options)
 
 
-LOOSE = dict(rtol=1e-4, atol=1e-6)      # with a step of 1e-6 the rounding of f is seen
+LOOSE = dict(rtol=1e-4, atol=1e-6)  # with a step of 1e-6 the rounding of f is seen
 
 
 @numerical_gradient.case("the lesson's example", example=True, **LOOSE)
@@ -117,79 +163,122 @@ def _(rng):
 
 
 numerical_gradient.case("a random function", **LOOSE)(lambda rng: function_and_point(rng.size())(rng))
-numerical_gradient.case("a matrix, and three dimensions", **LOOSE)(lambda rng: [function_and_point(3, 4)(rng), function_and_point(2, 3, 2)(rng)])
+numerical_gradient.case("a matrix, and three dimensions", **LOOSE)(
+    lambda rng: [function_and_point(3, 4)(rng), function_and_point(2, 3, 2)(rng)]
+)
 numerical_gradient.case("a large step, so that the formula shows")(
-    lambda rng: [function_and_point(rng.size(), eps=e)(rng) for e in (0.5, 0.1)] + [function_and_point(2, 3, eps=0.2)(rng)])
+    lambda rng: (
+        [function_and_point(rng.size(), eps=e)(rng) for e in (0.5, 0.1)]
+        + [function_and_point(2, 3, eps=0.2)(rng)]
+    )
+)
 numerical_gradient.case("a single number")(lambda rng: function_and_point(eps=0.1)(rng))
-numerical_gradient.case("float32, a step of 0.1", dtype=torch.float32, rtol=1e-3, atol=1e-4)(lambda rng: function_and_point(rng.size(), eps=0.1)(rng))
+numerical_gradient.case("float32, a step of 0.1", dtype=torch.float32, rtol=1e-3, atol=1e-4)(
+    lambda rng: function_and_point(rng.size(), eps=0.1)(rng)
+)
 
 
-@numerical_gradient.mistake("You moved all entries at once, and got one number. The gradient has a slope for each entry: move one, and leave the others where they are.")
-def _(f, x, eps=1e-6): return (f(x + eps) - f(x - eps)) / (2 * eps)
+@numerical_gradient.mistake(
+    "You moved all entries at once, and got one number. The gradient has a slope for each entry: move one, and leave the others where they are."
+)
+def _(f, x, eps=1e-6):
+    return (f(x + eps) - f(x - eps)) / (2 * eps)
 
 
-@numerical_gradient.mistake("You moved all entries at once, so every entry got the same slope: the sum of them all. Move one at a time.")
-def _(f, x, eps=1e-6): return torch.ones_like(x) * (f(x + eps) - f(x - eps)) / (2 * eps)
+@numerical_gradient.mistake(
+    "You moved all entries at once, so every entry got the same slope: the sum of them all. Move one at a time."
+)
+def _(f, x, eps=1e-6):
+    return torch.ones_like(x) * (f(x + eps) - f(x - eps)) / (2 * eps)
 
 
-@numerical_gradient.mistake("You measured from x to x + eps. From x − eps to x + eps is asked for: its error is smaller by far.")
-def _(f, x, eps=1e-6): return slopes(f, x, eps, lambda f, x, i, eps: (f(moved(x, i, eps)) - f(x)) / eps)
+@numerical_gradient.mistake(
+    "You measured from x to x + eps. From x − eps to x + eps is asked for: its error is smaller by far."
+)
+def _(f, x, eps=1e-6):
+    return slopes(f, x, eps, lambda f, x, i, eps: (f(moved(x, i, eps)) - f(x)) / eps)
 
 
-@numerical_gradient.mistake("You measured from x − eps to x. From x − eps to x + eps is asked for: its error is smaller by far.")
-def _(f, x, eps=1e-6): return slopes(f, x, eps, lambda f, x, i, eps: (f(x) - f(moved(x, i, -eps))) / eps)
+@numerical_gradient.mistake(
+    "You measured from x − eps to x. From x − eps to x + eps is asked for: its error is smaller by far."
+)
+def _(f, x, eps=1e-6):
+    return slopes(f, x, eps, lambda f, x, i, eps: (f(x) - f(moved(x, i, -eps))) / eps)
 
 
-@numerical_gradient.mistake("From x − eps to x + eps is a way of 2·eps: you divided by eps, and got twice the slope.")
-def _(f, x, eps=1e-6): return slopes(f, x, eps, lambda *a: 2 * central(*a))
+@numerical_gradient.mistake(
+    "From x − eps to x + eps is a way of 2·eps: you divided by eps, and got twice the slope."
+)
+def _(f, x, eps=1e-6):
+    return slopes(f, x, eps, lambda *a: 2 * central(*a))
 
 
-@numerical_gradient.mistake("A parenthesis: `/ 2 * eps` divides by 2 and then multiplies by eps. Write `/ (2 * eps)`.")
-def _(f, x, eps=1e-6): return slopes(f, x, eps, lambda f, x, i, eps: central(f, x, i, eps) * eps * eps)
+@numerical_gradient.mistake(
+    "A parenthesis: `/ 2 * eps` divides by 2 and then multiplies by eps. Write `/ (2 * eps)`."
+)
+def _(f, x, eps=1e-6):
+    return slopes(f, x, eps, lambda f, x, i, eps: central(f, x, i, eps) * eps * eps)
 
 
 @numerical_gradient.mistake("The difference is turned round: it is f at x + eps minus f at x − eps.")
-def _(f, x, eps=1e-6): return slopes(f, x, eps, lambda *a: -central(*a))
+def _(f, x, eps=1e-6):
+    return slopes(f, x, eps, lambda *a: -central(*a))
 
 
-@numerical_gradient.mistake("The entries that you moved stay moved, so each slope contains all those before it. Start from a fresh copy of x for each entry.")
-def _(f, x, eps=1e-6): return slopes(f, x, eps, central).reshape(-1).cumsum(0).reshape(x.shape)
+@numerical_gradient.mistake(
+    "The entries that you moved stay moved, so each slope contains all those before it. Start from a fresh copy of x for each entry."
+)
+def _(f, x, eps=1e-6):
+    return slopes(f, x, eps, central).reshape(-1).cumsum(0).reshape(x.shape)
 
 
-@numerical_gradient.mistake("You moved whole rows: in a matrix `x[i]` is a row. Go through all entries, `x.view(-1)[i]` for i in `range(x.numel())`.")
+@numerical_gradient.mistake(
+    "You moved whole rows: in a matrix `x[i]` is a row. Go through all entries, `x.view(-1)[i]` for i in `range(x.numel())`."
+)
 def _(f, x, eps=1e-6):
     g = slopes(f, x, eps, central)
     return g if x.ndim < 2 else g.sum(dim=tuple(range(1, x.ndim)), keepdim=True).expand_as(g)
 
 
-@numerical_gradient.mistake("You went through `len(x)`: in a matrix those are its rows, and each row got one slope. Every entry has its own: `range(x.numel())`.")
+@numerical_gradient.mistake(
+    "You went through `len(x)`: in a matrix those are its rows, and each row got one slope. Every entry has its own: `range(x.numel())`."
+)
 def _(f, x, eps=1e-6):
     g = slopes(f, x, eps, central)
     return g if x.ndim < 2 else g.sum(dim=tuple(range(1, x.ndim)))
 
 
-@numerical_gradient.mistake("`up = x` makes no copy: both names stand for the same tensor, which is moved up and down again, so all differences are 0. `x.clone()` copies.")
+@numerical_gradient.mistake(
+    "`up = x` makes no copy: both names stand for the same tensor, which is moved up and down again, so all differences are 0. `x.clone()` copies."
+)
 def _(f, x, eps=1e-6):
     def difference(i):
         up = down = x
         up.view(-1)[i] += eps
         down.view(-1)[i] -= eps
         return (f(up) - f(down)) / (2 * eps)
+
     return torch.stack([difference(i) for i in range(x.numel())]).reshape(x.shape)
 
 
 @numerical_gradient.mistake("You return the change of f, not yet divided by the way: 2·eps.")
-def _(f, x, eps=1e-6): return slopes(f, x, eps, lambda f, x, i, eps: central(f, x, i, eps) * 2 * eps)
+def _(f, x, eps=1e-6):
+    return slopes(f, x, eps, lambda f, x, i, eps: central(f, x, i, eps) * 2 * eps)
 
 
 # ---------------------------------------------------------------- relative_error
 
-@exercise(points=2, hints=[
-    "Work entry by entry to the very end. `torch.maximum(a, b)` takes the larger of two, entry by entry; `.max()` takes the largest of all.",
-    "Where both are 0 the fraction is 0/0, nan, and nan is what `.max()` returns. Which number may stand below the line there?",
-    "`size = torch.maximum(a.abs(), b.abs())`, then divide by `torch.where(size == 0, 1, size)`."],
+
+@exercise(
+    points=2,
+    hints=[
+        "Work entry by entry to the very end. `torch.maximum(a, b)` takes the larger of two, entry by entry; `.max()` takes the largest of all.",
+        "Where both are 0 the fraction is 0/0, nan, and nan is what `.max()` returns. Which number may stand below the line there?",
+        "`size = torch.maximum(a.abs(), b.abs())`, then divide by `torch.where(size == 0, 1, size)`.",
+    ],
     built="One number that says how far two tensors are apart, whatever their size. For tests PyTorch has `torch.testing.assert_close` and "
-          "`torch.allclose(a, b, rtol=…, atol=…)`: name the two tolerances when you set them.")
+    "`torch.allclose(a, b, rtol=…, atol=…)`: name the two tolerances when you set them.",
+)
 def relative_error(a, b):
     size = torch.maximum(a.abs(), b.abs())
     return ((a - b).abs() / torch.where(size == 0, torch.ones_like(size), size)).max()
@@ -207,30 +296,51 @@ def tensors(*columns):
 relative_error.case("the lesson's example", example=True)(tensors(([2.0, -0.5, 1e-9], [2.0002, -0.5, 3e-9])))
 relative_error.case("random tensors")(lambda rng: [pair(rng, rng.size()) for _ in range(3)])
 relative_error.case("a matrix, and three dimensions")(lambda rng: [pair(rng, 3, 4), pair(rng, 2, 2, 3)])
-relative_error.case("opposite signs")(lambda rng: (rng.uniform(4, low=0.5, high=2.0), -rng.uniform(4, low=0.5, high=2.0)))
+relative_error.case("opposite signs")(
+    lambda rng: (rng.uniform(4, low=0.5, high=2.0), -rng.uniform(4, low=0.5, high=2.0))
+)
 relative_error.case("zeros in both, in one, in the other")(
-    lambda rng: [tuple(torch.cat([t, t.new_tensor([z])]) for t, z in zip(pair(rng, 4), zs)) for zs in ((0.0, 0.0), (0.0, 2.0), (3.0, 0.0))])
+    lambda rng: [
+        tuple(torch.cat([t, t.new_tensor([z])]) for t, z in zip(pair(rng, 4), zs))
+        for zs in ((0.0, 0.0), (0.0, 2.0), (3.0, 0.0))
+    ]
+)
 relative_error.case("equal tensors, and zeros alone")(
-    lambda rng: [(a, a.clone()) for a in (rng.normal(3), torch.zeros(3, dtype=rng.dtype))])
-relative_error.case("small numbers")(lambda rng: [tuple(t * s for t in pair(rng, 4)) for s in (1e-9, 1e-12, 1e-15)])
+    lambda rng: [(a, a.clone()) for a in (rng.normal(3), torch.zeros(3, dtype=rng.dtype))]
+)
+relative_error.case("small numbers")(
+    lambda rng: [tuple(t * s for t in pair(rng, 4)) for s in (1e-9, 1e-12, 1e-15)]
+)
 relative_error.case("float32", dtype=torch.float32)(lambda rng: pair(rng, rng.size()))
 
 
-@relative_error.mistake("Where both entries are 0 you compute 0/0, which is nan, and nan wins every maximum. Two zeros are equal: their error is 0.")
-def _(a, b): return ((a - b).abs() / torch.maximum(a.abs(), b.abs())).max()
+@relative_error.mistake(
+    "Where both entries are 0 you compute 0/0, which is nan, and nan wins every maximum. Two zeros are equal: their error is 0."
+)
+def _(a, b):
+    return ((a - b).abs() / torch.maximum(a.abs(), b.abs())).max()
 
 
-@relative_error.mistake("This is the absolute difference. Divide each entry's difference by the size of that entry.",
-                        hint="0.0002 is little beside 2, and everything beside 0.0001.")
-def _(a, b): return (a - b).abs().max()
+@relative_error.mistake(
+    "This is the absolute difference. Divide each entry's difference by the size of that entry.",
+    hint="0.0002 is little beside 2, and everything beside 0.0001.",
+)
+def _(a, b):
+    return (a - b).abs().max()
 
 
-@relative_error.mistake("You divided by |b| alone. The larger of |a| and |b| belongs below the line, so that the two can change places.")
-def _(a, b): return ((a - b).abs() / torch.where(b == 0, torch.ones_like(b), b.abs())).max()
+@relative_error.mistake(
+    "You divided by |b| alone. The larger of |a| and |b| belongs below the line, so that the two can change places."
+)
+def _(a, b):
+    return ((a - b).abs() / torch.where(b == 0, torch.ones_like(b), b.abs())).max()
 
 
-@relative_error.mistake("You divided by |a| alone. The larger of |a| and |b| belongs below the line, so that the two can change places.")
-def _(a, b): return ((a - b).abs() / torch.where(a == 0, torch.ones_like(a), a.abs())).max()
+@relative_error.mistake(
+    "You divided by |a| alone. The larger of |a| and |b| belongs below the line, so that the two can change places."
+)
+def _(a, b):
+    return ((a - b).abs() / torch.where(a == 0, torch.ones_like(a), a.abs())).max()
 
 
 @relative_error.mistake("You divided by |a| + |b|. The larger of the two belongs below the line.")
@@ -239,66 +349,94 @@ def _(a, b):
     return ((a - b).abs() / torch.where(size == 0, torch.ones_like(size), size)).max()
 
 
-@relative_error.mistake("You divided the largest difference by the largest entry of all: a large entry hides the error of a small one. Divide entry by entry, then take the maximum.")
+@relative_error.mistake(
+    "You divided the largest difference by the largest entry of all: a large entry hides the error of a small one. Divide entry by entry, then take the maximum."
+)
 def _(a, b):
     size = torch.maximum(a.abs(), b.abs()).max()
     return (a - b).abs().max() / torch.where(size == 0, torch.ones_like(size), size)
 
 
-@relative_error.mistake("You took the mean. One wrong entry among a thousand right ones disappears in it; the largest error is asked for.")
+@relative_error.mistake(
+    "You took the mean. One wrong entry among a thousand right ones disappears in it; the largest error is asked for."
+)
 def _(a, b):
     size = torch.maximum(a.abs(), b.abs())
     return ((a - b).abs() / torch.where(size == 0, torch.ones_like(size), size)).mean()
 
 
-@relative_error.mistake("The absolute value of the difference is missing: where a is smaller than b the error is negative, and the maximum does not see it.")
+@relative_error.mistake(
+    "The absolute value of the difference is missing: where a is smaller than b the error is negative, and the maximum does not see it."
+)
 def _(a, b):
     size = torch.maximum(a.abs(), b.abs())
     return ((a - b) / torch.where(size == 0, torch.ones_like(size), size)).max()
 
 
-@relative_error.mistake("You added an epsilon below the line. For small numbers it is larger than they are, and their error disappears. Treat 0/0 by itself.")
-def _(a, b): return ((a - b).abs() / (torch.maximum(a.abs(), b.abs()) + 1e-8)).max()
+@relative_error.mistake(
+    "You added an epsilon below the line. For small numbers it is larger than they are, and their error disappears. Treat 0/0 by itself."
+)
+def _(a, b):
+    return ((a - b).abs() / (torch.maximum(a.abs(), b.abs()) + 1e-8)).max()
 
 
-@relative_error.mistake("You kept the denominator away from 0 with a small number. Entries smaller than that number lose their error. Treat 0/0 by itself.")
-def _(a, b): return ((a - b).abs() / torch.maximum(a.abs(), b.abs()).clamp(min=1e-8)).max()
+@relative_error.mistake(
+    "You kept the denominator away from 0 with a small number. Entries smaller than that number lose their error. Treat 0/0 by itself."
+)
+def _(a, b):
+    return ((a - b).abs() / torch.maximum(a.abs(), b.abs()).clamp(min=1e-8)).max()
 
 
-@relative_error.mistake("An epsilon stands below the line. However small it is, there are entries that are smaller, and their error disappears. Treat 0/0 by itself.")
-def _(a, b): return ((a - b).abs() / (torch.maximum(a.abs(), b.abs()) + 1e-12)).max()
+@relative_error.mistake(
+    "An epsilon stands below the line. However small it is, there are entries that are smaller, and their error disappears. Treat 0/0 by itself."
+)
+def _(a, b):
+    return ((a - b).abs() / (torch.maximum(a.abs(), b.abs()) + 1e-12)).max()
 
 
-@relative_error.mistake("Your denominator is never below a tiny number. Entries smaller than that lose their error. Treat 0/0 by itself.")
-def _(a, b): return ((a - b).abs() / torch.maximum(a.abs(), b.abs()).clamp(min=1e-12)).max()
+@relative_error.mistake(
+    "Your denominator is never below a tiny number. Entries smaller than that lose their error. Treat 0/0 by itself."
+)
+def _(a, b):
+    return ((a - b).abs() / torch.maximum(a.abs(), b.abs()).clamp(min=1e-12)).max()
 
 
-@relative_error.mistake("The larger of a and b is not the larger of |a| and |b|: for negative numbers the sizes count.")
+@relative_error.mistake(
+    "The larger of a and b is not the larger of |a| and |b|: for negative numbers the sizes count."
+)
 def _(a, b):
     size = torch.maximum(a, b)
     return ((a - b).abs() / torch.where(size == 0, torch.ones_like(size), size)).max()
 
 
-@relative_error.mistake("You took the larger of a and b, and then its size: of −3 and 1 that is 1. Take the two sizes first, then the larger: "
-                        "`torch.maximum(a.abs(), b.abs())`.")
+@relative_error.mistake(
+    "You took the larger of a and b, and then its size: of −3 and 1 that is 1. Take the two sizes first, then the larger: "
+    "`torch.maximum(a.abs(), b.abs())`."
+)
 def _(a, b):
     size = torch.maximum(a, b).abs()
     return ((a - b).abs() / torch.where(size == 0, torch.ones_like(size), size)).max()
 
 
-@relative_error.mistake("You compared the sizes alone: for you 2 and −2 are equal. The difference is |a − b|, not ||a| − |b||.")
+@relative_error.mistake(
+    "You compared the sizes alone: for you 2 and −2 are equal. The difference is |a − b|, not ||a| − |b||."
+)
 def _(a, b):
     size = torch.maximum(a.abs(), b.abs())
     return ((a.abs() - b.abs()).abs() / torch.where(size == 0, torch.ones_like(size), size)).max()
 
 
-@relative_error.mistake("You divided by the mean of |a| and |b|. The larger of the two belongs below the line.")
+@relative_error.mistake(
+    "You divided by the mean of |a| and |b|. The larger of the two belongs below the line."
+)
 def _(a, b):
     size = (a.abs() + b.abs()) / 2
     return ((a - b).abs() / torch.where(size == 0, torch.ones_like(size), size)).max()
 
 
-@relative_error.mistake("You return the place of the largest error (`argmax`). The error itself is asked for.")
+@relative_error.mistake(
+    "You return the place of the largest error (`argmax`). The error itself is asked for."
+)
 def _(a, b):
     size = torch.maximum(a.abs(), b.abs())
     return ((a - b).abs() / torch.where(size == 0, torch.ones_like(size), size)).argmax()
@@ -310,11 +448,16 @@ def _(a, b):
     return ((a - b).abs() / torch.where((a == 0) & (b == 0), torch.ones_like(size), size)).max()
 
 
-@relative_error.mistake("You replaced the nan after the maximum: one pair of zeros then hides the errors of all other entries. Treat 0/0 entry by entry.")
-def _(a, b): return torch.nan_to_num(((a - b).abs() / torch.maximum(a.abs(), b.abs())).max(), nan=0.0)
+@relative_error.mistake(
+    "You replaced the nan after the maximum: one pair of zeros then hides the errors of all other entries. Treat 0/0 entry by entry."
+)
+def _(a, b):
+    return torch.nan_to_num(((a - b).abs() / torch.maximum(a.abs(), b.abs())).max(), nan=0.0)
 
 
-@relative_error.mistake("You left out the entries where only one of the two is 0. There the error is 1; it is 0 where both are.")
+@relative_error.mistake(
+    "You left out the entries where only one of the two is 0. There the error is 1; it is 0 where both are."
+)
 def _(a, b):
     both = (a != 0) & (b != 0)
     return ((a - b).abs() / torch.maximum(a.abs(), b.abs()))[both].max() if both.any() else a.new_zeros(())
@@ -334,40 +477,61 @@ def _(a, b):
 
 # ---------------------------------------------------------------- batch_mean
 
-@exercise(points=2, hints=[
-    "How many samples are there in all? And how large is the sum of their losses in one batch, if you know the batch's mean and its size?",
-    "A batch's sum is its mean times its size. Add these sums up, and divide by the number of all samples."],
+
+@exercise(
+    points=2,
+    hints=[
+        "How many samples are there in all? And how large is the sum of their losses in one batch, if you know the batch's mean and its size?",
+        "A batch's sum is its mean times its size. Add these sums up, and divide by the number of all samples.",
+    ],
     built="The mean over all samples. In a training loop: add up `loss.item() * len(y)`, and divide by the number of samples; "
-          "or let the loss add up for you, `reduction=\"sum\"`, and divide once at the end.")
+    'or let the loss add up for you, `reduction="sum"`, and divide once at the end.',
+)
 def batch_mean(losses, sizes):
     return (losses * sizes).sum() / sizes.sum()
 
 
 def batches(rng):
     n = rng.size(4, 7)
-    return rng.uniform(n, low=0.1, high=3.0), torch.cat([rng.integers(n - 2, low=20, high=64), torch.tensor([64, 3])])
+    return rng.uniform(n, low=0.1, high=3.0), torch.cat(
+        [rng.integers(n - 2, low=20, high=64), torch.tensor([64, 3])]
+    )
 
 
 batch_mean.case("the lesson's example", example=True)(
-    lambda rng: (torch.tensor([0.4485, 0.25, 1.75], dtype=rng.dtype), torch.tensor([4, 4, 2])))
+    lambda rng: (torch.tensor([0.4485, 0.25, 1.75], dtype=rng.dtype), torch.tensor([4, 4, 2]))
+)
 batch_mean.case("random batches", gradient="losses")(batches)
-batch_mean.case("a short last batch")(lambda rng: (rng.uniform(5, low=0.1, high=3.0), torch.tensor([128, 128, 128, 128, 57])))
+batch_mean.case("a short last batch")(
+    lambda rng: (rng.uniform(5, low=0.1, high=3.0), torch.tensor([128, 128, 128, 128, 57]))
+)
 batch_mean.case("batches of one size, and one batch")(
-    lambda rng: [(rng.uniform(4, low=0.1, high=3.0), torch.full((4,), 16)), (rng.uniform(1, low=0.1, high=3.0), torch.tensor([7]))])
+    lambda rng: [
+        (rng.uniform(4, low=0.1, high=3.0), torch.full((4,), 16)),
+        (rng.uniform(1, low=0.1, high=3.0), torch.tensor([7])),
+    ]
+)
 batch_mean.case("float32", dtype=torch.float32, gradient="losses")(batches)
 
 
-@batch_mean.mistake("You averaged the batches' means: a batch of 3 counts as much as one of 64. Weigh each by its size.",
-                    hint="A sample in a short batch must not count for more than another.")
-def _(losses, sizes): return losses.mean()
+@batch_mean.mistake(
+    "You averaged the batches' means: a batch of 3 counts as much as one of 64. Weigh each by its size.",
+    hint="A sample in a short batch must not count for more than another.",
+)
+def _(losses, sizes):
+    return losses.mean()
 
 
 @batch_mean.mistake("You divided the samples' sum by the number of batches. Divide by the number of samples.")
-def _(losses, sizes): return (losses * sizes).sum() / len(sizes)
+def _(losses, sizes):
+    return (losses * sizes).sum() / len(sizes)
 
 
-@batch_mean.mistake("You added the means up and divided by the number of samples. Each mean has to be multiplied by its size first, to become a sum.")
-def _(losses, sizes): return losses.sum() / sizes.sum()
+@batch_mean.mistake(
+    "You added the means up and divided by the number of samples. Each mean has to be multiplied by its size first, to become a sum."
+)
+def _(losses, sizes):
+    return losses.sum() / sizes.sum()
 
 
 @batch_mean.mistake("You left out the last batch because it is short. Its samples belong to the mean, too.")
@@ -375,17 +539,27 @@ def _(losses, sizes):
     return (losses[:-1] * sizes[:-1]).sum() / sizes[:-1].sum() if len(sizes) > 1 else losses.sum() * 0
 
 
-@batch_mean.mistake("You divided each mean by its size. It is a mean already: multiply by the size, and it is the batch's sum.")
-def _(losses, sizes): return (losses / sizes).sum() / sizes.sum()
+@batch_mean.mistake(
+    "You divided each mean by its size. It is a mean already: multiply by the size, and it is the batch's sum."
+)
+def _(losses, sizes):
+    return (losses / sizes).sum() / sizes.sum()
 
 
 @batch_mean.mistake("The sum of all losses is there; it is still to be divided by the number of samples.")
-def _(losses, sizes): return (losses * sizes).sum()
+def _(losses, sizes):
+    return (losses * sizes).sum()
 
 
-@batch_mean.mistake("You scaled by the largest batch: that treats every batch as full. Divide by the number of samples there are.")
-def _(losses, sizes): return (losses * sizes).sum() / (sizes.max() * len(sizes))
+@batch_mean.mistake(
+    "You scaled by the largest batch: that treats every batch as full. Divide by the number of samples there are."
+)
+def _(losses, sizes):
+    return (losses * sizes).sum() / (sizes.max() * len(sizes))
 
 
-@batch_mean.mistake("The weights are turned into whole numbers: size / total is below 1, and `//` makes 0 of it.")
-def _(losses, sizes): return (losses * (sizes // sizes.sum())).sum()
+@batch_mean.mistake(
+    "The weights are turned into whole numbers: size / total is below 1, and `//` makes 0 of it."
+)
+def _(losses, sizes):
+    return (losses * (sizes // sizes.sum())).sum()

@@ -2,6 +2,7 @@
 
 Nothing here is trusted by the grader: the learner's code lives in this process and may rewrite all of it.
 """
+
 import base64
 import io
 import os
@@ -35,16 +36,22 @@ class Recorder:
 
     def start(self, limits):
         self.outputs, self.dropped, self.on = [], 0, True
-        self.text_left, self.pictures_left, self.outputs_left = limits["output_kb"] << 10, limits["figures_kb"] << 10, limits["outputs"]
+        self.text_left, self.pictures_left, self.outputs_left = (
+            limits["output_kb"] << 10,
+            limits["figures_kb"] << 10,
+            limits["outputs"],
+        )
 
     def finish(self):
         self.on = False
-        return tuple(Output(o.kind, "".join(o.parts)) if isinstance(o, _Printed) else o for o in self.outputs), self.dropped
+        return tuple(
+            Output(o.kind, "".join(o.parts)) if isinstance(o, _Printed) else o for o in self.outputs
+        ), self.dropped
 
     def stream(self, kind, text):
         if not self.on or not text:
             return
-        kept, self.text_left = text[:self.text_left], max(0, self.text_left - len(text))
+        kept, self.text_left = text[: self.text_left], max(0, self.text_left - len(text))
         if not kept:
             self.dropped += 1
         elif self.outputs and self.outputs[-1].kind == kind:
@@ -64,7 +71,7 @@ class Recorder:
             png = None
             text += "\n(a picture was left out: too large, or no PNG)"
         self.pictures_left -= len(png or b"")
-        text, self.text_left = text[:self.text_left], max(0, self.text_left - len(text))
+        text, self.text_left = text[: self.text_left], max(0, self.text_left - len(text))
         self._append(Output(kind, text, png))
 
     def clear(self):
@@ -144,7 +151,9 @@ def make_shell():
     """The one shell, as it is before a learner's first cell."""
     config = Config()
     config.HistoryManager.enabled = False
-    shell = Shell.instance(config=config, colors="nocolor", xmode="Plain")      # Python's own tracebacks: IPython's take 50 times as long
+    shell = Shell.instance(
+        config=config, colors="nocolor", xmode="Plain"
+    )  # Python's own tracebacks: IPython's take 50 times as long
     sys.stdout, sys.stderr = _Stream("stdout"), _Stream("stderr")
     shell.enable_matplotlib("inline")
     return shell
@@ -154,7 +163,9 @@ def run_cell(shell, source, limits):
     """Run one cell as a notebook would, and record what it shows and how it ends."""
     shell.last_traceback = ""
     for name in ("stdout", "stderr"):
-        if not hasattr(getattr(sys, name, None), "flush"):      # a cell took it away: IPython would end at it, in every cell from here on
+        if not hasattr(
+            getattr(sys, name, None), "flush"
+        ):  # a cell took it away: IPython would end at it, in every cell from here on
             setattr(sys, name, _Stream(name))
     RECORDER.start(limits)
     try:
@@ -165,11 +176,13 @@ def run_cell(shell, source, limits):
     if error is None:
         return Outcome(None, outputs, dropped)
     seen = question.raised(error)
-    text = error.msg if isinstance(error, SyntaxError) and isinstance(error.msg, str) else seen.text     # without the name of the cell's file
+    text = (
+        error.msg if isinstance(error, SyntaxError) and isinstance(error.msg, str) else seen.text
+    )  # without the name of the cell's file
     cap = limits["traceback_kb"] << 10
     trace = shell.last_traceback
-    if len(trace) > cap:        # the beginning says where, the end says what
-        trace = f"{trace[:cap // 2]}\n…\n{trace[-cap // 2:]}"
+    if len(trace) > cap:  # the beginning says where, the end says what
+        trace = f"{trace[: cap // 2]}\n…\n{trace[-cap // 2 :]}"
     return Outcome(CellError(seen.type, text, seen.line, seen.source, trace), outputs, dropped)
 
 
@@ -203,8 +216,11 @@ def serve(sock, shell, limits):
         else:
             try:
                 reply, tree, data = ask(shell, header, payload)
-            except KeyboardInterrupt as error:      # an answer that raises it; nobody else does here
-                reply, tree, data = "result", *wire.encode_result(question.Result(raised=question.raised(error)))
+            except KeyboardInterrupt as error:  # an answer that raises it; nobody else does here
+                reply, tree, data = (
+                    "result",
+                    *wire.encode_result(question.Result(raised=question.raised(error))),
+                )
         wire.send(sock, {"reply": reply, "number": number, "tree": tree}, data)
 
 
@@ -215,5 +231,5 @@ def leave_no_trace(*keep):
         if fd not in keep:
             try:
                 os.close(fd)
-            except OSError:     # the listing's own
+            except OSError:  # the listing's own
                 pass

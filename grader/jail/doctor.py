@@ -1,4 +1,5 @@
 """Which walls hold on this machine: found out by trying to climb them, from inside, with everything that a learner has."""
+
 import contextlib
 import os
 import secrets
@@ -53,59 +54,86 @@ class Row:
 
 
 ATTEMPTS = [
-    Attempt("reach a server on this machine", """
+    Attempt(
+        "reach a server on this machine",
+        """
 def connect(family, address):
     s = socket.socket(family); s.settimeout(2); s.connect(address)
 climb(tcp=lambda: connect(socket.AF_INET, ("127.0.0.1", FACTS["port"])), abstract=lambda: connect(socket.AF_UNIX, FACTS["abstract"]),
-      file=lambda: connect(socket.AF_UNIX, FACTS["socket"]))"""),
-    Attempt("find another network", """
+      file=lambda: connect(socket.AF_UNIX, FACTS["socket"]))""",
+    ),
+    Attempt(
+        "find another network",
+        """
 names = [line.split(":")[0].strip() for line in open("/proc/net/dev").read().splitlines()[2:]]
 print("held: only", names) if names in (["lo"], []) else print("OVER:", names)
-climb(packet=lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW), raw=lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1))"""),
-    Attempt("read this machine's files", """
+climb(packet=lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW), raw=lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1))""",
+    ),
+    Attempt(
+        "read this machine's files",
+        """
 def names(folder):
     found = [f"{folder}/{n}" for n in os.listdir(folder) if f"{folder}/{n}" not in FACTS["ways"]]
     if not found: raise OSError("nothing but the way to Python")
 climb(shadow=lambda: open("/etc/shadow").read(), passwd=lambda: open("/etc/passwd").read(), home=lambda: names(FACTS["home"]),
       root=lambda: names("/root"), folder=lambda: names(FACTS["cwd"]), var=lambda: names("/var"), srv=lambda: names("/srv"),
-      sys=lambda: names("/sys"), secret=lambda: open(FACTS["secret"]).read())"""),
-    Attempt("read the course's solutions and references", """
+      sys=lambda: names("/sys"), secret=lambda: open(FACTS["secret"]).read())""",
+    ),
+    Attempt(
+        "read the course's solutions and references",
+        """
 import importlib
 def names(folder):
     if not os.listdir(folder): raise OSError("empty")
 climb(solutions=lambda: names(FACTS["course"] + "/solutions"), lessons=lambda: names(FACTS["package"] + "/exercises"),
       judge=lambda: open(FACTS["package"] + "/judging/judge.py").read(), imported=lambda: importlib.import_module("grader.course.lessons"),
-      exercise=lambda: importlib.import_module("grader.judging.exercise"), tests=lambda: importlib.import_module("grader.tests.answers.bce"))"""),
-    Attempt("read the teacher's environment", """
+      exercise=lambda: importlib.import_module("grader.judging.exercise"), tests=lambda: importlib.import_module("grader.tests.answers.bce"))""",
+    ),
+    Attempt(
+        "read the teacher's environment",
+        """
 def known(pid):
     try: return FACTS["marker"] in open(f"/proc/{pid}/environ", errors="replace").read()
     except OSError: return False
 found = [p for p in os.listdir("/proc") if p.isdigit() and known(p)]
-print("OVER:", found) if found or FACTS["marker"] in "".join(os.environ) else print("held: nothing of it")"""),
-    Attempt("use an open file of the teacher's or of the first process", """
+print("OVER:", found) if found or FACTS["marker"] in "".join(os.environ) else print("held: nothing of it")""",
+    ),
+    Attempt(
+        "use an open file of the teacher's or of the first process",
+        """
 kinds = [os.readlink(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{n}")]
 odd = [k for k in kinds if k != "/dev/null" and not k.startswith(("/proc/", "socket:"))]
 sockets = [k for k in kinds if k.startswith("socket:")]
-print("OVER:", odd, sockets) if odd or len(sockets) > 1 else print("held:", len(kinds), "files, one of them the way to the grader")"""),
-    Attempt("read or trace the first process", """
+print("OVER:", odd, sockets) if odd or len(sockets) > 1 else print("held:", len(kinds), "files, one of them the way to the grader")""",
+    ),
+    Attempt(
+        "read or trace the first process",
+        """
 climb(memory=lambda: open("/proc/1/mem", "rb").read(1), maps=lambda: open("/proc/1/maps").read(1) or 1 / 0, files=lambda: os.readlink("/proc/1/fd/0"),
       root=lambda: os.listdir("/proc/1/root/"), environ=lambda: open("/proc/1/environ").read(1) or 1 / 0,
-      attach=lambda: call("ptrace", 16, 1, 0, 0), seize=lambda: call("ptrace", 0x4206, 1, 0, 0))"""),
-    Attempt("stop, starve or kill the first process", """
+      attach=lambda: call("ptrace", 16, 1, 0, 0), seize=lambda: call("ptrace", 0x4206, 1, 0, 0))""",
+    ),
+    Attempt(
+        "stop, starve or kill the first process",
+        """
 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGSTOP, signal.SIGCHLD, signal.SIGSEGV, signal.SIGKILL):
     for pid in (1, os.getppid()):
         try: os.kill(pid, number)
         except OSError as error: pass
 climb(processor=lambda: resource.prlimit(1, resource.RLIMIT_CPU, (1, 1)), files=lambda: resource.prlimit(1, resource.RLIMIT_NOFILE, (3, 3)))
 time.sleep(0.3)
-print("held: still here")"""),
-    Attempt("see what another child left: files, processes, shared memory, keys", """
+print("held: still here")""",
+    ),
+    Attempt(
+        "see what another child left: files, processes, shared memory, keys",
+        """
 left = [f"{d}/{n}" for d in ("/box/work", "/box/tmp", "/dev/shm", "/var/tmp") if os.path.isdir(d) for n in os.listdir(d)]
 pids = [p for p in os.listdir("/proc") if p.isdigit() and int(p) not in (1, os.getpid())]
 print("OVER:", left, pids) if left or pids else print("held: nothing there")
 climb(memory=lambda: system_call({"x86_64": 29, "aarch64": 194}, 4242, 0, 0),
       queue=lambda: system_call({"x86_64": 68, "aarch64": 186}, 4242, 0),
-      key=lambda: system_call({"x86_64": 249, "aarch64": 218}, b"user", b"note", None, -4))""", before="""
+      key=lambda: system_call({"x86_64": 249, "aarch64": 218}, b"user", b"note", None, -4))""",
+        before="""
 for d in ("/box/tmp", "/box/work", "/dev/shm"):
     try: open(f"{d}/note", "w").write("from a child")
     except OSError: pass
@@ -122,8 +150,11 @@ if os.fork() == 0:
             except (OSError, ValueError): pass
         while True: time.sleep(1)
     os._exit(0)
-os.wait()"""),
-    Attempt("write outside the work folder", """
+os.wait()""",
+    ),
+    Attempt(
+        "write outside the work folder",
+        """
 import site, tempfile
 places = ["/", "/etc", "/usr", "/usr/bin", "/course", "/course/grader", "/dev", "/dev/shm", "/proc/sys/kernel", "/var", sys.prefix,
           *site.getsitepackages(), *sys.path]
@@ -133,44 +164,73 @@ for place in places:
     print("OVER:", place)
 climb(core=lambda: open("/proc/sys/kernel/core_pattern", "w"), trigger=lambda: open("/proc/sysrq-trigger", "w"))
 open("mine", "w").write("fine"); tempfile.TemporaryFile().write(b"fine")
-print("held: only the work folder and /tmp")"""),
-    Attempt("gain privileges", """
+print("held: only the work folder and /tmp")""",
+    ),
+    Attempt(
+        "gain privileges",
+        """
 status = dict(line.split(":\\t", 1) for line in open("/proc/self/status").read().splitlines() if ":\\t" in line)
 good = status["NoNewPrivs"].strip() == "1" and int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0 and os.getuid() != 0
 print("held:" if good else "OVER:", "uid", os.getuid(), "capabilities", status["CapEff"].strip())
-climb(uid=lambda: os.setuid(0), group=lambda: os.setgroups([0]), limits=lambda: resource.setrlimit(resource.RLIMIT_AS, (-1, -1)))"""),
-    Attempt("make namespaces and mount", """
+climb(uid=lambda: os.setuid(0), group=lambda: os.setgroups([0]), limits=lambda: resource.setrlimit(resource.RLIMIT_AS, (-1, -1)))""",
+    ),
+    Attempt(
+        "make namespaces and mount",
+        """
 climb(user=lambda: call("unshare", 0x10000000), cloned=lambda: system_call({"x86_64": 56, "aarch64": 220}, 0x10000000 | 17, 0, 0, 0, 0)
       and os._exit(0), mount=lambda: call("mount", b"tmpfs", b"/box/tmp", b"tmpfs", 0, None), chroot=lambda: os.chroot("/box"),
       keys=lambda: system_call({"x86_64": 250, "aarch64": 219}, 0, -3, 1), bpf=lambda: system_call({"x86_64": 321, "aarch64": 280}, 0, 0, 0))""",
-            ends=("protocol",)),
-    Attempt("fork without end", """
+        ends=("protocol",),
+    ),
+    Attempt(
+        "fork without end",
+        """
 n = 0
 try:
     while n < 2000:
         if os.fork() == 0: time.sleep(60); os._exit(0)
         n += 1
 except OSError as error: print("held: after", n, type(error).__name__)
-else: print("OVER:", n)""", ends=("processes",)),
-    Attempt("fork without end, in every fork", "while True:\n    try: os.fork()\n    except OSError: pass", ends=ANY, seconds=2),
-    Attempt("take all memory at once", """
+else: print("OVER:", n)""",
+        ends=("processes",),
+    ),
+    Attempt(
+        "fork without end, in every fork",
+        "while True:\n    try: os.fork()\n    except OSError: pass",
+        ends=ANY,
+        seconds=2,
+    ),
+    Attempt(
+        "take all memory at once",
+        """
 import numpy
-climb(pages=lambda: numpy.ones(2 << 30), shared=lambda: mmap.mmap(-1, 8 << 30), file=lambda: os.memfd_create("m"))"""),
-    Attempt("take all memory little by little, in many processes", """
+climb(pages=lambda: numpy.ones(2 << 30), shared=lambda: mmap.mmap(-1, 8 << 30), file=lambda: os.memfd_create("m"))""",
+    ),
+    Attempt(
+        "take all memory little by little, in many processes",
+        """
 for _ in range(8):
     if os.fork() == 0:
         kept = [bytearray(os.urandom(1) * (8 << 20)) for _ in range(24)]; time.sleep(60); os._exit(0)
 time.sleep(5)
-print("OVER: 1.5 GB")""", ends=("memory",)),
-    Attempt("take all memory in shared pages, in many processes", """
+print("OVER: 1.5 GB")""",
+        ends=("memory",),
+    ),
+    Attempt(
+        "take all memory in shared pages, in many processes",
+        """
 for _ in range(8):
     if os.fork() == 0:
         kept = mmap.mmap(-1, 192 << 20)
         for at in range(0, 192 << 20, 4096): kept[at] = 1
         time.sleep(60); os._exit(0)
 time.sleep(5)
-print("OVER: 1.5 GB")""", ends=("memory",)),
-    Attempt("fill the disk", """
+print("OVER: 1.5 GB")""",
+        ends=("memory",),
+    ),
+    Attempt(
+        "fill the disk",
+        """
 sizes = 0
 for folder in (".", "/box/tmp"):
     for i in range(12):
@@ -178,28 +238,53 @@ for folder in (".", "/box/tmp"):
             with open(f"{folder}/{i}", "wb", buffering=0) as f:
                 while True: sizes += f.write(bytes(1 << 20))
         except OSError as error: pass
-print("OVER:" if sizes > FACTS["disk"] else "held: at", sizes >> 20, "MB")"""),
-    Attempt("make files without end", """
+print("OVER:" if sizes > FACTS["disk"] else "held: at", sizes >> 20, "MB")""",
+    ),
+    Attempt(
+        "make files without end",
+        """
 n = 0
-while True: open(str(n), "w").close(); n += 1""", ends=("deadline",), seconds=1),
-    Attempt("loop for ever, deaf to signals", """
+while True: open(str(n), "w").close(); n += 1""",
+        ends=("deadline",),
+        seconds=1,
+    ),
+    Attempt(
+        "loop for ever, deaf to signals",
+        """
 for number in range(1, 65):
     try: signal.signal(number, signal.SIG_IGN)
     except (OSError, ValueError): pass
-while True: pass""", ends=("deadline",), seconds=1),
+while True: pass""",
+        ends=("deadline",),
+        seconds=1,
+    ),
     Attempt("leave at once", "os._exit(0)", ends=("died",)),
     Attempt("crash", "ctypes.string_at(0)", ends=("died",)),
-    Attempt("overflow the stack", "def f(): f()\nsys.setrecursionlimit(10**9)\nf()\nprint('held')", ends=("died", "memory"), seconds=10),
-    Attempt("flood the output", """
+    Attempt(
+        "overflow the stack",
+        "def f(): f()\nsys.setrecursionlimit(10**9)\nf()\nprint('held')",
+        ends=("died", "memory"),
+        seconds=10,
+    ),
+    Attempt(
+        "flood the output",
+        """
 print("held: capped")
 for _ in range(300): print("x" * 1_000_000); os.write(1, b"x" * 65536)
 from IPython.display import display
-for _ in range(3000): display("x" * 1000)""", ends=("deadline",), seconds=5),
-    Attempt("answer before the question", """
+for _ in range(3000): display("x" * 1000)""",
+        ends=("deadline",),
+        seconds=5,
+    ),
+    Attempt(
+        "answer before the question",
+        """
 for n in map(int, os.listdir("/proc/self/fd")):
     try: socket.socket(fileno=os.dup(n)).send(b"GRD1" + bytes(200))
     except OSError: pass
-print("OVER: the forged frame was taken")""", ends=("protocol",)),
+print("OVER: the forged frame was taken")""",
+        ends=("protocol",),
+    ),
 ]
 
 
@@ -229,7 +314,10 @@ def _advice(why):
     elif "no bubblewrap" in why:
         yield "Install it: `apt-get install bubblewrap` (Debian, Ubuntu), `dnf install bubblewrap` (Fedora)."
     else:
-        for setting, good in (("kernel/unprivileged_userns_clone", "1"), ("kernel/apparmor_restrict_unprivileged_userns", "0")):
+        for setting, good in (
+            ("kernel/unprivileged_userns_clone", "1"),
+            ("kernel/apparmor_restrict_unprivileged_userns", "0"),
+        ):
             with contextlib.suppress(OSError):
                 if Path("/proc/sys", setting).read_text().strip() != good:
                     yield f"This kernel refuses user namespaces: `sysctl {setting.replace('/', '.')}={good}` as root allows them."
@@ -246,7 +334,9 @@ def climb(user=False, attempts=None):
     """Try every attempt in a child of its own; yields a Row for each. Never without walls: a JailError says that there are none."""
     with contextlib.ExitStack() as stack:
         facts, environment = _targets(stack), secrets.token_hex(8)
-        os.environ[f"MARK_{facts['marker']}"] = environment      # the teacher's environment, as any program is given it
+        os.environ[f"MARK_{facts['marker']}"] = (
+            environment  # the teacher's environment, as any program is given it
+        )
         stack.callback(os.environ.pop, f"MARK_{facts['marker']}", None)
         jail = stack.enter_context(Jail(LIMITS, user=user))
         for attempt in ATTEMPTS if attempts is None else attempts:
@@ -267,9 +357,19 @@ def _targets(stack):
         server.bind(address)
         server.listen()
         facts[name] = server.getsockname()[1] if name == "port" else address
-    ways = sorted({str(p) for v in building.visible() for p in (Path(v), *Path(v).parents)})     # folders on the way to something visible
-    return facts | {"ways": ways, "secret": str(folder / "secret"), "marker": marker, "home": str(Path.home()), "cwd": os.getcwd(),
-                    "course": str(building.PACKAGE.parent), "package": str(building.PACKAGE), "disk": LIMITS.disk_mb << 20}
+    ways = sorted(
+        {str(p) for v in building.visible() for p in (Path(v), *Path(v).parents)}
+    )  # folders on the way to something visible
+    return facts | {
+        "ways": ways,
+        "secret": str(folder / "secret"),
+        "marker": marker,
+        "home": str(Path.home()),
+        "cwd": os.getcwd(),
+        "course": str(building.PACKAGE.parent),
+        "package": str(building.PACKAGE),
+        "disk": LIMITS.disk_mb << 20,
+    }
 
 
 def _try(jail, attempt, prelude):
@@ -281,13 +381,16 @@ def _try(jail, attempt, prelude):
     try:
         held, seen = _seen(child, attempt, prelude)
         if held is None:
-            child.run_cell("pass")          # it answers still, and in turn
+            child.run_cell("pass")  # it answers still, and in turn
             held = True
     except ChildDied as death:
-        held, seen = death.reason in attempt.ends, f"child ended: {death.reason}" + (f", {death.detail}" if death.detail else "")
+        held, seen = (
+            death.reason in attempt.ends,
+            f"child ended: {death.reason}" + (f", {death.detail}" if death.detail else ""),
+        )
     finally:
         child.end()
-    with jail.child() as after:         # the jail serves on
+    with jail.child() as after:  # the jail serves on
         held = held and after.run_cell("1").ok
     if len(jail.notes) > notes:
         held, seen = False, f"{seen}; {' '.join(jail.notes[notes:])}"

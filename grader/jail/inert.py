@@ -2,6 +2,7 @@
 
 `check` and its like do nothing, `ready` gives the learner's own function: verdicts are formed on the other side of the wall.
 """
+
 import sys
 
 
@@ -16,7 +17,7 @@ def check(name=None, *args, **kwargs):
 compare = hint = solution = progress = check
 
 
-_lent = {}      # the course's functions for exercises that are judged already, and not passed
+_lent = {}  # the course's functions for exercises that are judged already, and not passed
 
 
 def lend(sources):

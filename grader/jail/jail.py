@@ -1,4 +1,5 @@
 """Outside: start a jail, fork children in it, run cells and put questions to them. What arrives is checked, never believed."""
+
 import dataclasses
 import json
 import logging
@@ -18,7 +19,7 @@ from grader.judging.outcome import CellError, Outcome
 
 LOG = logging.getLogger(__name__)
 
-DIED = {                # why a child is gone -> what to tell its author
+DIED = {  # why a child is gone -> what to tell its author
     "died": "The interpreter ended in the middle of it: an exit, or a crash in compiled code.",
     "deadline": "It did not come to an end in the time that it has.",
     "protocol": "It interfered with the way that answers travel to the grader.",
@@ -74,16 +75,18 @@ class Jail:
                 return self._child
             except (wire.WireError, OSError) as error:
                 self._broke(f"forked no child ({error})")
-        raise JailError("The jail was started twice and forked no child. `python -m grader doctor` says more.")
+        raise JailError(
+            "The jail was started twice and forked no child. `python -m grader doctor` says more."
+        )
 
     def close(self):
         """End everything. A closed jail starts again when a child is asked for."""
         process, child, self._process, self._child = self._process, self._child, None, None
         if child is not None:
             child._gone(ChildDied("jail", "it was closed"))
-        if process is None or os.getpid() != self._owner:       # a fork of the owner has nothing to end
+        if process is None or os.getpid() != self._owner:  # a fork of the owner has nothing to end
             return
-        self._control.close()       # the zygote takes its child along and leaves
+        self._control.close()  # the zygote takes its child along and leaves
         try:
             process.wait(2)
         except subprocess.TimeoutExpired:
@@ -96,7 +99,7 @@ class Jail:
     def __del__(self):
         try:
             self.close()
-        except Exception:           # while the interpreter shuts down
+        except Exception:  # while the interpreter shuts down
             pass
 
     def _broke(self, why):
@@ -120,24 +123,42 @@ class Jail:
         else:
             box = walls.BOX
             command = walls.command(mode, self.limits, filtered.fileno())
-        settings = {"control": inner.fileno(), "box": box, "walls": not self.trust, "uids": mode and mode.uids,
-                    "limits": dataclasses.asdict(self.limits)}
+        settings = {
+            "control": inner.fileno(),
+            "box": box,
+            "walls": not self.trust,
+            "uids": mode and mode.uids,
+            "limits": dataclasses.asdict(self.limits),
+        }
         keep = [inner.fileno(), *([filtered.fileno()] if filtered else [])]
         try:
-            self._process = subprocess.Popen([*command, json.dumps(settings)], pass_fds=keep, stdin=subprocess.DEVNULL, cwd="/",
-                                             start_new_session=True, stdout=subprocess.DEVNULL, stderr=self._errors, env=walls.ENVIRONMENT | {"HOME": box})
+            self._process = subprocess.Popen(
+                [*command, json.dumps(settings)],
+                pass_fds=keep,
+                stdin=subprocess.DEVNULL,
+                cwd="/",
+                start_new_session=True,
+                stdout=subprocess.DEVNULL,
+                stderr=self._errors,
+                env=walls.ENVIRONMENT | {"HOME": box},
+            )
         finally:
             inner.close()
             if filtered:
                 filtered.close()
         try:
             self.report = self._line(self.limits.start_seconds) | {
-                "walls": mode.name if mode else "none", "filter": filtered is not None, "no_nested": bool(mode and mode.no_nested)}
+                "walls": mode.name if mode else "none",
+                "filter": filtered is not None,
+                "no_nested": bool(mode and mode.no_nested),
+            }
         except ChildDied as error:
             self._errors.seek(0)
             said = self._errors.read()[-1000:].decode(errors="replace").strip()
             self.close()
-            raise JailError(f"The warm interpreter does not start: {said or error}\n`python -m grader doctor` says more.") from None
+            raise JailError(
+                f"The warm interpreter does not start: {said or error}\n`python -m grader doctor` says more."
+            ) from None
 
     def _line(self, seconds):
         """The next line that the zygote says."""
@@ -174,18 +195,28 @@ class Jail:
 def usable_mode(limits, user=False):
     """The best mode in which bubblewrap builds the walls here; JailError says why there is none."""
     if sys.platform != "linux":
-        raise JailError(f"Bubblewrap needs Linux; this is {sys.platform}. `python -m grader doctor` says what to do.")
+        raise JailError(
+            f"Bubblewrap needs Linux; this is {sys.platform}. `python -m grader doctor` says what to do."
+        )
     if not shutil.which("bwrap"):
         raise JailError("There is no bubblewrap (`bwrap`) here. `python -m grader doctor` says what to do.")
     said = ""
     for mode in walls.modes(user):
         filtered = seccomp.program()
-        if filtered is None:        # without it, keys, queues and shared memory outlive a child
-            raise JailError("There is no libseccomp (`libseccomp.so.2`) here. `python -m grader doctor` says what to do.")
+        if filtered is None:  # without it, keys, queues and shared memory outlive a child
+            raise JailError(
+                "There is no libseccomp (`libseccomp.so.2`) here. `python -m grader doctor` says what to do."
+            )
         with filtered:
             try:
-                tried = subprocess.run(walls.command(mode, limits, filtered.fileno(), ("-I", "-c", "pass")), cwd="/", timeout=30,
-                                       stdin=subprocess.DEVNULL, capture_output=True, pass_fds=[filtered.fileno()])
+                tried = subprocess.run(
+                    walls.command(mode, limits, filtered.fileno(), ("-I", "-c", "pass")),
+                    cwd="/",
+                    timeout=30,
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    pass_fds=[filtered.fileno()],
+                )
             except subprocess.TimeoutExpired:
                 said = "it did not answer within 30 seconds"
                 continue
@@ -222,7 +253,9 @@ class Child:
         """Run a cell as a notebook would: an Outcome, with its error, and its outputs in their order."""
         header = {"op": "cell", "source": source}
         try:
-            _, tree, payload = self._request(header, b"", ("cell",), deadline or self._jail.limits.cell_seconds)
+            _, tree, payload = self._request(
+                header, b"", ("cell",), deadline or self._jail.limits.cell_seconds
+            )
         except wire.TooLarge as error:
             return Outcome(CellError("ValueError", f"The cell is too large to be run: {error}."))
         return self._checked(wire.decode_outcome, tree, payload)
@@ -230,10 +263,17 @@ class Child:
     def ask(self, name, parameters, question, gradient=(), deadline=None):
         """Put a Call to what is bound to `name`: a Result, or Absent where that is nothing, or nothing that can be called."""
         tree, payload = wire.encode_call(question)
-        header = {"op": "ask", "name": name, "parameters": list(parameters), "gradient": list(gradient), "call": tree}
-        reply, tree, payload = self._request(header, payload, ("result", "absent"), deadline or self._jail.limits.question_seconds)
+        header = {
+            "op": "ask",
+            "name": name,
+            "parameters": list(parameters),
+            "gradient": list(gradient),
+            "call": tree,
+        }
+        reply, tree, payload = self._request(
+            header, payload, ("result", "absent"), deadline or self._jail.limits.question_seconds
+        )
         return self._checked(wire.decode_absent if reply == "absent" else wire.decode_result, tree, payload)
-
 
     def end(self):
         """End it, and everything that it left. Doing it twice does no harm."""
@@ -250,7 +290,7 @@ class Child:
             wire.send(self._sock, header, payload, deadline)
             self._number += 1
             return self._receive(replies, deadline)
-        except wire.TooLarge:       # ours, and not sent
+        except wire.TooLarge:  # ours, and not sent
             raise
         except wire.WireError as error:
             raise self._broken(error) from None
@@ -259,7 +299,9 @@ class Child:
         header, payload = wire.receive(self._sock, deadline)
         reply, number, tree = wire.fields(header, ("reply", "number", "tree"), "reply")
         if reply not in replies or type(number) is not int or number != self._number:
-            raise wire.WireError(f"the reply {str(reply)[:20]!r}, number {str(number)[:20]}, to request {self._number}")
+            raise wire.WireError(
+                f"the reply {str(reply)[:20]!r}, number {str(number)[:20]}, to request {self._number}"
+            )
         return reply, tree, payload
 
     def _checked(self, decode, tree, payload):
@@ -277,7 +319,10 @@ class Child:
         elif not isinstance(error, wire.Closed):
             death = ChildDied("protocol", str(error))
         else:
-            death = ChildDied(why if why in DIED else "died", "" if code is None else f"signal {-code}" if code < 0 else f"exit code {code}")
+            death = ChildDied(
+                why if why in DIED else "died",
+                "" if code is None else f"signal {-code}" if code < 0 else f"exit code {code}",
+            )
         self._gone(death)
         return death
 

@@ -1,4 +1,5 @@
 """A filter of system calls for the jail, made by libseccomp: what no lesson needs, and what would outlive a child or widen the walls."""
+
 import ctypes
 import errno
 import tempfile
@@ -21,7 +22,12 @@ DENIED = """
 
 
 class _Compare(ctypes.Structure):
-    _fields_ = [("argument", ctypes.c_uint), ("how", ctypes.c_int), ("a", ctypes.c_uint64), ("b", ctypes.c_uint64)]
+    _fields_ = [
+        ("argument", ctypes.c_uint),
+        ("how", ctypes.c_int),
+        ("a", ctypes.c_uint64),
+        ("b", ctypes.c_uint64),
+    ]
 
 
 def program():
@@ -32,7 +38,13 @@ def program():
         return None
     lib.seccomp_init.restype = ctypes.c_void_p
     lib.seccomp_init.argtypes = [ctypes.c_uint32]
-    lib.seccomp_rule_add_array.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int, ctypes.c_uint, ctypes.POINTER(_Compare)]
+    lib.seccomp_rule_add_array.argtypes = [
+        ctypes.c_void_p,
+        ctypes.c_uint32,
+        ctypes.c_int,
+        ctypes.c_uint,
+        ctypes.POINTER(_Compare),
+    ]
     lib.seccomp_export_bpf.argtypes = [ctypes.c_void_p, ctypes.c_int]
     lib.seccomp_release.argtypes = [ctypes.c_void_p]
     context = lib.seccomp_init(ALLOW)
@@ -41,15 +53,21 @@ def program():
 
     def deny(name, *compare, code=errno.EPERM):
         number = lib.seccomp_syscall_resolve_name(name.encode())
-        if number != -1:        # a name that this libseccomp does not know yet, or a call that this machine does not have
-            lib.seccomp_rule_add_array(context, ERRNO | code, number, len(compare), (_Compare * len(compare))(*compare))
+        if (
+            number != -1
+        ):  # a name that this libseccomp does not know yet, or a call that this machine does not have
+            lib.seccomp_rule_add_array(
+                context, ERRNO | code, number, len(compare), (_Compare * len(compare))(*compare)
+            )
 
     for name in DENIED:
         deny(name)
     deny("clone", _Compare(0, MASKED_EQUAL, CLONE_NEWUSER, CLONE_NEWUSER))
-    deny("clone3", code=errno.ENOSYS)           # its flags lie in memory, where no filter sees them: the C library falls back to clone
+    deny(
+        "clone3", code=errno.ENOSYS
+    )  # its flags lie in memory, where no filter sees them: the C library falls back to clone
     deny("socket", _Compare(0, NOT_EQUAL, AF_UNIX))
-    deny("prlimit64", _Compare(0, NOT_EQUAL, 0))        # limits of other processes
+    deny("prlimit64", _Compare(0, NOT_EQUAL, 0))  # limits of other processes
     for request in (TIOCSTI, TIOCLINUX):
         deny("ioctl", _Compare(1, MASKED_EQUAL, 0xFFFFFFFF, request))
     file = tempfile.TemporaryFile()

@@ -1,4 +1,5 @@
 """Which walls: the command line for bubblewrap, and the folder that a child imports `grader` from. Decides, but starts nothing."""
+
 import os
 import secrets
 import shutil
@@ -9,13 +10,31 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parent
-INSIDE = {"grader/__init__.py": HERE / "inert.py", "grader/judging/question.py": PACKAGE / "judging/question.py", "grader/figures.py": PACKAGE / "figures.py",
-          **{f"grader/judging/{n}.py": PACKAGE / f"judging/{n}.py" for n in ("wire", "outcome")},
-          **{f"grader/jail/{n}.py": HERE / f"{n}.py" for n in ("child", "zygote")}}
+INSIDE = {
+    "grader/__init__.py": HERE / "inert.py",
+    "grader/judging/question.py": PACKAGE / "judging/question.py",
+    "grader/figures.py": PACKAGE / "figures.py",
+    **{f"grader/judging/{n}.py": PACKAGE / f"judging/{n}.py" for n in ("wire", "outcome")},
+    **{f"grader/jail/{n}.py": HERE / f"{n}.py" for n in ("child", "zygote")},
+}
 COURSE, BOX = "/course", "/box"
-CAPABILITIES = ("SETUID", "SETGID", "KILL", "DAC_OVERRIDE", "FOWNER")     # of the zygote, as root; a child has none
-ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "USER": "learner", "LOGNAME": "learner", "HOME": f"{BOX}/work",
-               "PYTHONDONTWRITEBYTECODE": "1", "PYTHONNOUSERSITE": "1", "NBGRADER_EXECUTION": "autograde"}    # as nbgrader tells a notebook
+CAPABILITIES = (
+    "SETUID",
+    "SETGID",
+    "KILL",
+    "DAC_OVERRIDE",
+    "FOWNER",
+)  # of the zygote, as root; a child has none
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "USER": "learner",
+    "LOGNAME": "learner",
+    "HOME": f"{BOX}/work",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONNOUSERSITE": "1",
+    "NBGRADER_EXECUTION": "autograde",
+}  # as nbgrader tells a notebook
 
 
 def child_uids():
@@ -24,15 +43,22 @@ def child_uids():
         return None
     try:
         lines = Path("/proc/self/uid_map").read_text().split("\n")
-        capable = int(next(x for x in Path("/proc/self/status").read_text().split("\n") if x.startswith("CapEff")).split()[1], 16)
+        capable = int(
+            next(
+                x for x in Path("/proc/self/status").read_text().split("\n") if x.startswith("CapEff")
+            ).split()[1],
+            16,
+        )
     except (OSError, StopIteration):
         return None
-    if capable & 0b11100000 != 0b11100000:      # CAP_KILL, CAP_SETGID, CAP_SETUID
+    if capable & 0b11100000 != 0b11100000:  # CAP_KILL, CAP_SETGID, CAP_SETUID
         return None
-    first, count = max(((int(a), int(c)) for a, _, c in map(str.split, filter(None, lines))), key=lambda r: r[1])
+    first, count = max(
+        ((int(a), int(c)) for a, _, c in map(str.split, filter(None, lines))), key=lambda r: r[1]
+    )
     if count < 20_000:
         return None
-    top = min(first + count, 0x7FFF0000)        # far above what anybody uses
+    top = min(first + count, 0x7FFF0000)  # far above what anybody uses
     return top - 5000 - secrets.randbelow(min(count // 4, 1_000_000)), 4000
 
 
@@ -41,7 +67,9 @@ class Mode:
     """How the walls are built. uids: as root, a uid of its own for each child; else an ordinary user's namespace."""
 
     uids: tuple | None
-    no_nested: bool = False         # bubblewrap forbids user namespaces inside; where it cannot, the filter of system calls does
+    no_nested: bool = (
+        False  # bubblewrap forbids user namespaces inside; where it cannot, the filter of system calls does
+    )
 
     @property
     def name(self):
@@ -59,34 +87,97 @@ def command(mode, limits, filter_fd, program=("-I", f"{COURSE}/grader/jail/zygot
     if mode.uids:
         who = ["--cap-drop", "ALL", *(a for c in CAPABILITIES for a in ("--cap-add", f"CAP_{c}"))]
     else:
-        who = ["--unshare-user", "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL", *(["--disable-userns"] if mode.no_nested else [])]
+        who = [
+            "--unshare-user",
+            "--uid",
+            "1000",
+            "--gid",
+            "1000",
+            "--cap-drop",
+            "ALL",
+            *(["--disable-userns"] if mode.no_nested else []),
+        ]
     size = str(limits.disk_mb << 20)
-    choom = ["choom", "-n", "1000", "--"] if shutil.which("choom") else []      # where memory runs out, the kernel ends this first
-    return [*choom, "bwrap", *who, "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try", "--as-pid-1",
-            "--die-with-parent", "--new-session", "--hostname", "jail", "--clearenv",
-            *(a for k, v in ENVIRONMENT.items() for a in ("--setenv", k, v)),
-            *mounts(),
-            "--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev", "--remount-ro", "/dev",
-            "--perms", "0755", "--size", size, "--tmpfs", BOX, *temporary(),
-            *course(), "--remount-ro", "/",
-            "--seccomp", str(filter_fd), "--chdir", BOX, sys.executable, *program]
+    choom = (
+        ["choom", "-n", "1000", "--"] if shutil.which("choom") else []
+    )  # where memory runs out, the kernel ends this first
+    return [
+        *choom,
+        "bwrap",
+        *who,
+        "--unshare-ipc",
+        "--unshare-pid",
+        "--unshare-net",
+        "--unshare-uts",
+        "--unshare-cgroup-try",
+        "--as-pid-1",
+        "--die-with-parent",
+        "--new-session",
+        "--hostname",
+        "jail",
+        "--clearenv",
+        *(a for k, v in ENVIRONMENT.items() for a in ("--setenv", k, v)),
+        *mounts(),
+        "--proc",
+        "/proc",
+        "--remount-ro",
+        "/proc",
+        "--dev",
+        "/dev",
+        "--remount-ro",
+        "/dev",
+        "--perms",
+        "0755",
+        "--size",
+        size,
+        "--tmpfs",
+        BOX,
+        *temporary(),
+        *course(),
+        "--remount-ro",
+        "/",
+        "--seccomp",
+        str(filter_fd),
+        "--chdir",
+        BOX,
+        sys.executable,
+        *program,
+    ]
 
 
 def visible():
     """What a child may read of this machine: Python with its packages, the system's libraries and programs, fonts."""
-    prefixes = {p for prefix in (sys.prefix, sys.base_prefix, sys.exec_prefix) for p in (prefix, os.path.realpath(prefix))}
+    prefixes = {
+        p
+        for prefix in (sys.prefix, sys.base_prefix, sys.exec_prefix)
+        for p in (prefix, os.path.realpath(prefix))
+    }
     found = {f"{p}/{part}" for p in prefixes for part in ("bin", "lib", "lib64", "pyvenv.cfg")}
     found |= {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     found |= {os.path.dirname(os.path.realpath(sys.executable))}
-    found |= {"/usr/lib", "/usr/lib64", "/usr/lib32", "/usr/bin", "/usr/share/fonts", "/usr/share/zoneinfo",
-              "/etc/fonts", "/etc/alternatives", "/etc/ld.so.cache", "/etc/localtime"}
+    found |= {
+        "/usr/lib",
+        "/usr/lib64",
+        "/usr/lib32",
+        "/usr/bin",
+        "/usr/share/fonts",
+        "/usr/share/zoneinfo",
+        "/etc/fonts",
+        "/etc/alternatives",
+        "/etc/ld.so.cache",
+        "/etc/localtime",
+    }
     return {p for p in found if os.path.exists(p)}
 
 
 def hidden():
     """What must not be seen even where it lies in something visible: the grader, the course, nbgrader's exchange."""
     course = PACKAGE.parent
-    return {str(PACKAGE), *([str(course)] if (course / "solutions").is_dir() else []), "/usr/local/share/nbgrader"}
+    return {
+        str(PACKAGE),
+        *([str(course)] if (course / "solutions").is_dir() else []),
+        "/usr/local/share/nbgrader",
+    }
 
 
 def temporary():
@@ -99,8 +190,12 @@ def mounts():
     binds, arguments, made = visible(), [], set()
     covers = {h for h in hidden() if os.path.isdir(h) and any(h.startswith(b + "/") for b in binds)}
     for path in sorted(binds | covers, key=lambda p: (p.count("/"), p)):
-        if path in binds and any(path.startswith(b + "/") for b in binds) and not any(path.startswith(c + "/") for c in covers):
-            continue            # comes with the folder that it lies in
+        if (
+            path in binds
+            and any(path.startswith(b + "/") for b in binds)
+            and not any(path.startswith(c + "/") for c in covers)
+        ):
+            continue  # comes with the folder that it lies in
         arguments += _parents(path, made)
         arguments += ["--perms", "0755", "--tmpfs", path] if path in covers else ["--ro-bind", path, path]
     for path in covers:

@@ -5,10 +5,15 @@
 Over `control` come b"S" with a socket (fork a child that serves it) and b"K" (end the child); back go lines of JSON: one when
 warm, then one for each child when nothing is left of it. An end of file means: leave, and take everything along.
 """
+
 import os
 
-os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1",      # before the first import of numpy:
-                  MPLBACKEND="module://matplotlib_inline.backend_inline")                   # a second thread would hang the children
+os.environ.update(
+    OMP_NUM_THREADS="1",
+    OPENBLAS_NUM_THREADS="1",
+    MKL_NUM_THREADS="1",  # before the first import of numpy:
+    MPLBACKEND="module://matplotlib_inline.backend_inline",
+)  # a second thread would hang the children
 import ctypes
 import gc
 import json
@@ -90,7 +95,7 @@ def fork_child(number, sock, shell, s):
     os.setsid()
     child.leave_no_trace(0, 1, 2, sock.fileno())
     set_limits(limits, s["walls"], s["baseline"])
-    if uids:                # RLIMIT_NPROC does not bind root, and a uid of its own cannot signal the zygote
+    if uids:  # RLIMIT_NPROC does not bind root, and a uid of its own cannot signal the zygote
         uid = uids[0] + number % uids[1]
         os.setgroups([])
         os.setresgid(uid, uid, uid)
@@ -99,6 +104,7 @@ def fork_child(number, sock, shell, s):
     os.environ.update(HOME=f"{box}/work", TMPDIR=f"{box}/tmp", MPLCONFIGDIR=f"{box}/tmp")
     reseed()
     from grader.judging import wire
+
     wire.send(sock, {"reply": "ready", "number": 0, "tree": {}})
     child.serve(sock, shell, limits)
 
@@ -114,18 +120,24 @@ def reseed():
 
 
 def set_limits(limits, walls, baseline):
-    wanted = {"FSIZE": limits["disk_mb"] << 20, "NOFILE": limits["open_files"],
-              "CORE": 0, "CPU": limits["cpu_seconds"], "MEMLOCK": 1 << 16, "MSGQUEUE": 0}
+    wanted = {
+        "FSIZE": limits["disk_mb"] << 20,
+        "NOFILE": limits["open_files"],
+        "CORE": 0,
+        "CPU": limits["cpu_seconds"],
+        "MEMLOCK": 1 << 16,
+        "MSGQUEUE": 0,
+    }
     if baseline:
         wanted["AS"] = baseline + (limits["memory_mb"] << 20)
-    if walls:               # without walls it would count every process of the teacher
+    if walls:  # without walls it would count every process of the teacher
         wanted["NPROC"] = limits["processes"]
     for name, value in wanted.items():
         kind = getattr(resource, f"RLIMIT_{name}", None)
         if kind is not None:
             try:
                 resource.setrlimit(kind, (value, value))
-            except (ValueError, OSError):       # macOS knows some of them only by name
+            except (ValueError, OSError):  # macOS knows some of them only by name
                 if walls:
                     raise
 
@@ -165,12 +177,13 @@ def end_all(pid, s):
     """Kill a child and everything that it left; the child's exit code, if it had not been waited for."""
     code = None
     while True:
-        if s["walls"]:      # everything in this pid namespace but us
+        if s["walls"]:  # everything in this pid namespace but us
             _kill(os.kill, -1)
         else:
             _kill(os.kill, pid) if code is None else None
             _kill(os.killpg, pid)
             import psutil
+
             for process in psutil.Process().children(recursive=True):
                 _kill(os.kill, process.pid)
         while True:
@@ -203,16 +216,20 @@ def over(limits, own):
         try:
             used += max(0, private(pid) - own)
             count += len(os.listdir(f"/proc/{pid}/task"))
-        except OSError:         # gone meanwhile
+        except OSError:  # gone meanwhile
             pass
-    return "processes" if count > limits["processes"] else "memory" if used > limits["memory_mb"] << 20 else ""
+    return (
+        "processes" if count > limits["processes"] else "memory" if used > limits["memory_mb"] << 20 else ""
+    )
 
 
 def private(pid):
     """Bytes that a process has for itself, or shares with another of its kind: everything that is not a file's."""
     with open(f"/proc/{pid}/status") as file:
         lines = dict(line.split(":", 1) for line in file if ":" in line)
-    return sum(int(lines[name].split()[0]) << 10 for name in ("RssAnon", "RssShmem", "VmSwap") if name in lines)
+    return sum(
+        int(lines[name].split()[0]) << 10 for name in ("RssAnon", "RssShmem", "VmSwap") if name in lines
+    )
 
 
 def empty(box):
@@ -220,14 +237,21 @@ def empty(box):
     for name in os.listdir(box):
         path = f"{box}/{name}"
         try:
-            for folder, below, _ in os.walk(path):      # top-down: a folder that nobody may enter is opened before it is entered
+            for folder, below, _ in os.walk(
+                path
+            ):  # top-down: a folder that nobody may enter is opened before it is entered
                 for each in below:
                     if not os.path.islink(f"{folder}/{each}"):
                         os.chmod(f"{folder}/{each}", stat.S_IRWXU)
             shutil.rmtree(path)
-        except (OSError, RecursionError):       # nested deeper than Python goes; these two go as deep as it takes
+        except (OSError, RecursionError):  # nested deeper than Python goes; these two go as deep as it takes
             for tool in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
-                subprocess.run([*tool, "--", path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                subprocess.run(
+                    [*tool, "--", path],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
     return not os.listdir(box)
 
 
@@ -267,15 +291,20 @@ def main():
     empty(s["box"])
     threads = len(os.listdir("/proc/self/task")) if LINUX else 1
     if threads != 1:
-        raise RuntimeError(f"{threads} threads after the warm-up: children would hang in the locks of the others")
+        raise RuntimeError(
+            f"{threads} threads after the warm-up: children would hang in the locks of the others"
+        )
     gc.collect()
-    gc.freeze()             # nothing that is there now is visited by the collector, and so copied, in a child
+    gc.freeze()  # nothing that is there now is visited by the collector, and so copied, in a child
     s["baseline"] = s["private"] = 0
     if LINUX:
         with open("/proc/self/statm") as file:
-            s["baseline"], s["private"] = int(file.read().split()[0]) * resource.getpagesize(), private("self")
-    prctl(PR_SET_DUMPABLE, 0)           # a child of the same uid can neither read nor trace us
-    prctl(PR_SET_CHILD_SUBREAPER, 1)    # without walls: daemons stay our descendants
+            s["baseline"], s["private"] = (
+                int(file.read().split()[0]) * resource.getpagesize(),
+                private("self"),
+            )
+    prctl(PR_SET_DUMPABLE, 0)  # a child of the same uid can neither read nor trace us
+    prctl(PR_SET_CHILD_SUBREAPER, 1)  # without walls: daemons stay our descendants
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
@@ -284,15 +313,20 @@ def main():
     wake.setblocking(False), waker.setblocking(False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
-    report = {"threads": threads, "frozen": gc.get_freeze_count(), "warm_seconds": round(time.monotonic() - started, 2),
-              "adam_warm": "torch._dynamo" in sys.modules, "private_mb": s["private"] >> 20}
+    report = {
+        "threads": threads,
+        "frozen": gc.get_freeze_count(),
+        "warm_seconds": round(time.monotonic() - started, 2),
+        "adam_warm": "torch._dynamo" in sys.modules,
+        "private_mb": s["private"] >> 20,
+    }
     say(control, report)
     number = 0
     while True:
         command, fds, _, _ = socket.recv_fds(control, 1, 1)
         if not command:
             leave(s)
-        if command != b"S":     # the end of a child that had ended by itself
+        if command != b"S":  # the end of a child that had ended by itself
             continue
         number += 1
         if not os.path.isdir(f"{s['box']}/work"):
@@ -303,13 +337,13 @@ def main():
             try:
                 fork_child(number, sock, shell, s)
             finally:
-                os._exit(0)     # no exit handler of the zygote's or of a learner's runs
+                os._exit(0)  # no exit handler of the zygote's or of a learner's runs
         sock.close()
         why, code = supervise(pid, control, wake, s)
         clean = empty(s["box"])
         say(control, {"why": why, "code": code, "clean": clean})
         if clean:
-            furnish(s["box"])   # now, so that the next child need not wait for it
+            furnish(s["box"])  # now, so that the next child need not wait for it
 
 
 def say(control, message):

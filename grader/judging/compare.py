@@ -1,4 +1,5 @@
 """Two results side by side: the first difference that counts, and whether two answers behave alike. Pure."""
+
 import re
 from dataclasses import dataclass
 
@@ -23,11 +24,20 @@ def as_tensor(value):
     if isinstance(value, Array):
         return value.tensor
     if isinstance(value, tuple):
-        value = tuple(v.tensor if isinstance(v, Array) else v for v in value)       # `np.float64(0.5)` in a list
+        value = tuple(v.tensor if isinstance(v, Array) else v for v in value)  # `np.float64(0.5)` in a list
     if isinstance(value, (bool, int, float)):
         return torch.tensor(float(value), dtype=torch.float64)
-    if isinstance(value, tuple) and value and all(
-            isinstance(v, (bool, int, float)) or isinstance(v, torch.Tensor) and v.numel() == 1 and not v.is_complex() for v in value):
+    if (
+        isinstance(value, tuple)
+        and value
+        and all(
+            isinstance(v, (bool, int, float))
+            or isinstance(v, torch.Tensor)
+            and v.numel() == 1
+            and not v.is_complex()
+            for v in value
+        )
+    ):
         return torch.tensor([float(v) for v in value], dtype=torch.float64)
     return value
 
@@ -45,7 +55,7 @@ def compare(exercise, case, expected, got):
         mine = got.gradients.get(name)
         if gradient is None:
             continue
-        if mine is None and not gradient.any():     # nothing flows where the slope is 0: as good as a 0
+        if mine is None and not gradient.any():  # nothing flows where the slope is 0: as good as a 0
             continue
         if mine is None:
             return "cut"
@@ -60,9 +70,11 @@ def _compare_values(exercise, case, want, have):
         if not isinstance(have, tuple) or len(have) != len(want):
             return "type"
         return next(filter(None, (_compare_values(exercise, case, w, h) for w, h in zip(want, have))), "")
-    if numbers or exercise.number:      # a list of numbers is as good as a tensor where the reference gives one
+    if numbers or exercise.number:  # a list of numbers is as good as a tensor where the reference gives one
         have, want = as_tensor(have), as_tensor(want)
-        if isinstance(have, torch.Tensor) and exercise.number and have.numel() == 1:       # `nn.Parameter(torch.ones(1))` is a number, too
+        if (
+            isinstance(have, torch.Tensor) and exercise.number and have.numel() == 1
+        ):  # `nn.Parameter(torch.ones(1))` is a number, too
             have = have.reshape(want.shape)
     if not isinstance(have, torch.Tensor):
         return "type"
@@ -85,7 +97,12 @@ def close(a, b, rtol=1e-4, atol=1e-6):
 def alike(a, b, case):
     """Do two Results show the same behaviour? Used to recognise a mistake, so dtypes and types do not count."""
     if a.raised or b.raised:
-        return bool(a.raised and b.raised and a.raised.type == b.raised.type and _bare(a.raised.text) == _bare(b.raised.text))
+        return bool(
+            a.raised
+            and b.raised
+            and a.raised.type == b.raised.type
+            and _bare(a.raised.text) == _bare(b.raised.text)
+        )
     rtol, atol = case.tolerance(case.dtype)
     va, vb = as_parts(a.value), as_parts(b.value)
     if len(va) != len(vb) or not all(_alike(x, y, rtol * 10, atol * 10) for x, y in zip(va, vb)):

@@ -2,6 +2,7 @@
 
 Stated once, in `grader/exercises/`, and read by the learner's check, the class's grade, the tests and the report.
 """
+
 import inspect
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,7 +11,7 @@ import torch
 
 from grader.judging.question import Call, Smooth, run, spelling
 
-TOLERANCES = {torch.float64: (1e-6, 1e-8), torch.float32: (2e-4, 1e-6)}      # relative, absolute
+TOLERANCES = {torch.float64: (1e-6, 1e-8), torch.float32: (2e-4, 1e-6)}  # relative, absolute
 
 
 class Inputs:
@@ -22,7 +23,9 @@ class Inputs:
 
     def uniform(self, *shape, low=0.0, high=1.0):
         """Float tensor, uniform in [low, high)."""
-        return (torch.rand(shape, generator=self._generator, dtype=torch.float64) * (high - low) + low).to(self.dtype)
+        return (torch.rand(shape, generator=self._generator, dtype=torch.float64) * (high - low) + low).to(
+            self.dtype
+        )
 
     def normal(self, *shape, scale=1.0):
         """Float tensor, normal with standard deviation `scale`."""
@@ -85,20 +88,24 @@ class Case:
     gradient: tuple = ()
     dtype: torch.dtype = torch.float64
     points: float | None = None
-    extreme: bool = False        # an ordinary answer may be right everywhere but here
-    example: bool = False        # the lesson's own numbers: they are known, so they never suffice
+    extreme: bool = False  # an ordinary answer may be right everywhere but here
+    example: bool = False  # the lesson's own numbers: they are known, so they never suffice
     rtol: float | None = None
     atol: float | None = None
 
     def calls(self, seed):
         """The questions of this case, the same ones for the same seed."""
         made = self.make(Inputs(seed, self.dtype))
-        return [c if isinstance(c, Call) else Call(tuple(c)) for c in (made if isinstance(made, list) else [made])]
+        return [
+            c if isinstance(c, Call) else Call(tuple(c)) for c in (made if isinstance(made, list) else [made])
+        ]
 
     def tolerance(self, dtype):
         relative, absolute = TOLERANCES.get(dtype, TOLERANCES[torch.float64])
         own = self.rtol or relative, self.atol or absolute
-        return own if dtype == self.dtype else (max(own[0], relative), max(own[1], absolute))      # a float32 is not held to float64's digits
+        return (
+            own if dtype == self.dtype else (max(own[0], relative), max(own[1], absolute))
+        )  # a float32 is not held to float64's digits
 
 
 @dataclass(frozen=True)
@@ -117,11 +124,11 @@ class Exercise:
     name: str
     reference: object
     points: float
-    without: tuple = ()              # torch functions and modules that do the same job: out of bounds
-    hints: tuple = ()                # from a nudge to nearly there
-    built: str = ""                  # said after passing: what it is, and what PyTorch calls it
-    any_dtype: bool = False          # compared by value alone (0/1 decisions may be bool, int or float)
-    number: bool = False             # a Python number is as good as a 0-d tensor
+    without: tuple = ()  # torch functions and modules that do the same job: out of bounds
+    hints: tuple = ()  # from a nudge to nearly there
+    built: str = ""  # said after passing: what it is, and what PyTorch calls it
+    any_dtype: bool = False  # compared by value alone (0/1 decisions may be bool, int or float)
+    number: bool = False  # a Python number is as good as a 0-d tensor
     lesson: str = ""
     cases: list = field(default_factory=list)
     mistakes: list = field(default_factory=list)
@@ -157,7 +164,9 @@ class Exercise:
     def run(self, function, question, gradient=()):
         """Ask any function (the reference, a mistake, a learner's) one question, in this process."""
         own = function is self.reference or any(function is m.function for m in self.mistakes)
-        return run(function, question, self.parameters, gradient, traced=not own)       # the trace would double a training's time
+        return run(
+            function, question, self.parameters, gradient, traced=not own
+        )  # the trace would double a training's time
 
     def shares(self):
         """The points of each case: what a case says, and equal shares of the rest; they sum to `points`."""
@@ -177,7 +186,8 @@ RELATIVES = {
     "logsumexp": {"logsumexp", "logcumsumexp"},
     "logsigmoid": {"logsigmoid", "log_expit", "log_sigmoid"},
     "logit": {"logit"},
-    "nll_loss": {"nll_loss", "nll_loss_nd", "nll_loss2d", "nll_loss_forward", "gaussian_nll_loss"} - {"gaussian_nll_loss"},
+    "nll_loss": {"nll_loss", "nll_loss_nd", "nll_loss2d", "nll_loss_forward", "gaussian_nll_loss"}
+    - {"gaussian_nll_loss"},
     "cross_entropy": {"cross_entropy", "cross_entropy_loss", "linear_cross_entropy"},
     "binary_cross_entropy": {"binary_cross_entropy"},
     "binary_cross_entropy_with_logits": {"binary_cross_entropy_with_logits"},
@@ -200,7 +210,9 @@ def exercise(*, points, without=(), **options):
         lesson = reference.__module__.rpartition(".")[2]
         found = Exercise(reference.__name__, reference, points, tuple(without), lesson=lesson, **options)
         if found.name in _registry and _registry[found.name].lesson != lesson:
-            raise ValueError(f"exercise {found.name!r} is defined in {_registry[found.name].lesson} and in {lesson}")
+            raise ValueError(
+                f"exercise {found.name!r} is defined in {_registry[found.name].lesson} and in {lesson}"
+            )
         _registry[found.name] = found
         return found
 

@@ -3,6 +3,7 @@
 The judge compares behaviour: value, shape, dtype, gradient, and that inputs were not changed. When something differs it
 looks for the mistake: the exercise's own known mistakes first, then what can go wrong with any loss (`diagnose`).
 """
+
 from functools import partial
 
 import torch
@@ -12,7 +13,17 @@ from grader.judging.compare import Asked, alike, as_parts, compare
 from grader.judging.picture import curve
 from grader.judging.scan import scan
 from grader.judging.smallest import separating, show_result
-from grader.judging.verdict import ERROR, FAILED, MISSING, PASSED, CaseVerdict, Example, Verdict, show, show_call
+from grader.judging.verdict import (
+    ERROR,
+    FAILED,
+    MISSING,
+    PASSED,
+    CaseVerdict,
+    Example,
+    Verdict,
+    show,
+    show_call,
+)
 
 
 def judge(exercise, ask, *, seed=0, source=None):
@@ -34,8 +45,13 @@ def judge(exercise, ask, *, seed=0, source=None):
     called = sorted(traced | written)
     if called:
         names = ", ".join(f"`{n}`" for n in called)
-        return verdict(FAILED, called=tuple(called), details={"trace": sorted(traced), "scan": sorted(written)}, finding=f"You called {names}, which does what you are to build here. "
-                       "Write it from its definition: no points as long as it is called.")
+        return verdict(
+            FAILED,
+            called=tuple(called),
+            details={"trace": sorted(traced), "scan": sorted(written)},
+            finding=f"You called {names}, which does what you are to build here. "
+            "Write it from its definition: no points as long as it is called.",
+        )
     wrong = [a for a in asked if a.difference]
     if not wrong:
         return verdict(PASSED, finding=exercise.built)
@@ -43,22 +59,44 @@ def judge(exercise, ask, *, seed=0, source=None):
     picture = curve(exercise, ask, first)
     found = known_mistake(exercise, asked)
     if found:
-        return verdict(FAILED, finding=found.says, mistake=found.says, hint=found.hint, example=separating(exercise, ask, first), picture=picture)
+        return verdict(
+            FAILED,
+            finding=found.says,
+            mistake=found.says,
+            hint=found.hint,
+            example=separating(exercise, ask, first),
+            picture=picture,
+        )
     if first.got.raised:
-        return verdict(ERROR, finding=diagnose.error(first), hint=diagnose.error_hint(first),
-                       example=Example(show_call(exercise, first.question), show_result(first, first.got), show(first.expected.value)))
+        return verdict(
+            ERROR,
+            finding=diagnose.error(first),
+            hint=diagnose.error_hint(first),
+            example=Example(
+                show_call(exercise, first.question), show_result(first, first.got), show(first.expected.value)
+            ),
+        )
     says = diagnose.general(exercise, ask, asked)
     example = separating(exercise, ask, first)
     if says:
         return verdict(FAILED, finding=says, mistake=says, example=example, picture=picture)
-    return verdict(FAILED, finding=diagnose.where_wrong(exercise, ask, asked) or diagnose.difference(first), example=example, picture=picture,
-                   hint=exercise.hints[0] if exercise.hints else "")
+    return verdict(
+        FAILED,
+        finding=diagnose.where_wrong(exercise, ask, asked) or diagnose.difference(first),
+        example=example,
+        picture=picture,
+        hint=exercise.hints[0] if exercise.hints else "",
+    )
 
 
 def _unwritten(got):
     """Does the stub itself speak? torch raises NotImplementedError too, with a text, in a line that raises nothing itself."""
     r = got.raised
-    return r is not None and r.type == "NotImplementedError" and (not r.text or r.source.startswith("raise NotImplementedError"))
+    return (
+        r is not None
+        and r.type == "NotImplementedError"
+        and (not r.text or r.source.startswith("raise NotImplementedError"))
+    )
 
 
 def _ask(exercise, ask, case, question):
@@ -82,11 +120,19 @@ def known_mistake(exercise, asked):
             continue
         matches = sum(same(a) for a in wrong)
         full = matches == len(wrong)
-        if not full and (matches == len(first) or not any(_telling(a.got) for a in first)):       # a single case may agree by chance
+        if not full and (
+            matches == len(first) or not any(_telling(a.got) for a in first)
+        ):  # a single case may agree by chance
             continue
-        if not all(same(a) for a in right):     # what the mistake gets wrong is right here: its sentence would not be true
+        if not all(
+            same(a) for a in right
+        ):  # what the mistake gets wrong is right here: its sentence would not be true
             continue
-        if not full and wrong[0].difference in ("type", "dtype", "changed"):        # these have sentences of their own
+        if not full and wrong[0].difference in (
+            "type",
+            "dtype",
+            "changed",
+        ):  # these have sentences of their own
             continue
         score = (full, matches)
         if not best or score > best_score:

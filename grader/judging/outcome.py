@@ -1,4 +1,5 @@
 """What comes back from a child besides a Result: plain, frozen, the same file on both sides of the wall."""
+
 from dataclasses import dataclass
 
 

@@ -2,6 +2,7 @@
 
 Drawn only where it says something: for an answer that works on each entry of its first input by itself, and is wrong in its values.
 """
+
 import html
 
 import torch
@@ -10,24 +11,45 @@ from grader.judging.question import Call
 from grader.judging.verdict import number
 
 POINTS, WIDTH, HEIGHT, LEFT, TOP = 41, 300, 150, 52, 22
-YOURS = "#d55e00"       # beside the colour of the text, which is dark or light with the theme
+YOURS = "#d55e00"  # beside the colour of the text, which is dark or light with the theme
 
 
 def curve(exercise, ask, asked):
     """The picture of a question that was answered wrongly, or "" where a picture would say nothing."""
     question, want, have = asked.question, asked.expected.value, asked.got.value
     x = question.args[0] if question.args else None
-    if asked.difference != "value" or not _line(x) or not _like(want, x) or not _like(have, x) or x.min() == x.max() or x.abs().max() > 50:
+    if (
+        asked.difference != "value"
+        or not _line(x)
+        or not _like(want, x)
+        or not _like(have, x)
+        or x.min() == x.max()
+        or x.abs().max() > 50
+    ):
         return ""
     dense, rows = _dense(question, x)
-    right, yours = (_by_entry(lambda q: exercise.run(exercise.reference, q), dense), _by_entry(lambda q: ask(q, ()), dense))
-    if right is None or yours is None or not right.isfinite().any() or torch.allclose(right, yours, rtol=1e-3, atol=1e-3, equal_nan=True):
+    right, yours = (
+        _by_entry(lambda q: exercise.run(exercise.reference, q), dense),
+        _by_entry(lambda q: ask(q, ()), dense),
+    )
+    if (
+        right is None
+        or yours is None
+        or not right.isfinite().any()
+        or torch.allclose(right, yours, rtol=1e-3, atol=1e-3, equal_nan=True)
+    ):
         return ""
     return _svg(exercise, dense.args[0][:POINTS], right.reshape(rows, POINTS), yours.reshape(rows, POINTS))
 
 
 def _line(x):
-    return isinstance(x, torch.Tensor) and x.ndim == 1 and x.is_floating_point() and x.numel() > 1 and bool(x.isfinite().all())
+    return (
+        isinstance(x, torch.Tensor)
+        and x.ndim == 1
+        and x.is_floating_point()
+        and x.numel() > 1
+        and bool(x.isfinite().all())
+    )
 
 
 def _like(value, x):
@@ -39,17 +61,27 @@ def _dense(question, x):
     beside = [v for v in (*question.args[1:], *question.kwargs.values()) if _like(v, x)]
     kept = sorted({int(beside[0].argmin()), int(beside[0].argmax())}) if beside else [0]
     grid = torch.linspace(float(x.min()), float(x.max()), POINTS, dtype=x.dtype)
-    wide = lambda v: v[kept].repeat_interleave(POINTS) if _like(v, x) else v        # noqa: E731
-    return Call((grid.repeat(len(kept)), *map(wide, question.args[1:])), {k: wide(v) for k, v in question.kwargs.items()}, question.init), len(kept)
+    wide = lambda v: v[kept].repeat_interleave(POINTS) if _like(v, x) else v  # noqa: E731
+    return Call(
+        (grid.repeat(len(kept)), *map(wide, question.args[1:])),
+        {k: wide(v) for k, v in question.kwargs.items()},
+        question.init,
+    ), len(kept)
 
 
 def _by_entry(answer, question):
     """The results as float64, or None where an entry's result depends on its neighbours."""
     x = question.args[0]
-    half = lambda v: v[::2] if _like(v, x) else v       # noqa: E731
+    half = lambda v: v[::2] if _like(v, x) else v  # noqa: E731
     whole = answer(question).value
-    part = answer(Call(tuple(map(half, question.args)), {k: half(v) for k, v in question.kwargs.items()}, question.init)).value
-    if not _like(whole, x) or not _like(part, x[::2]) or not torch.allclose(whole[::2].double(), part.double(), equal_nan=True):
+    part = answer(
+        Call(tuple(map(half, question.args)), {k: half(v) for k, v in question.kwargs.items()}, question.init)
+    ).value
+    if (
+        not _like(whole, x)
+        or not _like(part, x[::2])
+        or not torch.allclose(whole[::2].double(), part.double(), equal_nan=True)
+    ):
         return None
     return whole.double()
 
@@ -57,7 +89,9 @@ def _by_entry(answer, question):
 def _svg(exercise, x, right, yours):
     seen = right[right.isfinite()]
     room = float(seen.max() - seen.min()) or 1.0
-    near = yours[yours.isfinite() & (yours > seen.min() - room) & (yours < seen.max() + room)]      # a curve far off leaves the picture
+    near = yours[
+        yours.isfinite() & (yours > seen.min() - room) & (yours < seen.max() + room)
+    ]  # a curve far off leaves the picture
     low, high = float(min([seen.min(), *near])), float(max([seen.max(), *near]))
     low, high = low - 0.05 * (high - low or 1.0), high + 0.05 * (high - low or 1.0)
     w, h = WIDTH - LEFT - 8, HEIGHT - TOP - 20
@@ -65,19 +99,29 @@ def _svg(exercise, x, right, yours):
 
     def lines(values, style):
         for row in values:
-            points = [f"{a:.1f},{h - (v - low) / (high - low) * h:.1f}" for a, v in zip(across, row.tolist()) if abs(v) < 1e6]
+            points = [
+                f"{a:.1f},{h - (v - low) / (high - low) * h:.1f}"
+                for a, v in zip(across, row.tolist())
+                if abs(v) < 1e6
+            ]
             yield f'<polyline points="{" ".join(points)}" fill="none" {style}/>'
 
-    name, (first, last) = html.escape(exercise.parameters[0]), (number(round(v, 2)) for v in (float(x[0]), float(x[-1])))
+    name, (first, last) = (
+        html.escape(exercise.parameters[0]),
+        (number(round(v, 2)) for v in (float(x[0]), float(x[-1]))),
+    )
     says = f"A small plot against {name}, from {first} to {last}: expected as a solid line, yours dashed."
-    text = lambda a, b, words, anchor="start", colour="currentColor": (     # noqa: E731
-        f'<text x="{a}" y="{b}" text-anchor="{anchor}" fill="{colour}">{words}</text>')
-    return (f'<svg role="img" aria-label="{says}" width="{WIDTH}" height="{HEIGHT}" font-size="11" font-family="sans-serif">'
-            f'<path d="M{LEFT} 12h22" stroke="currentColor" stroke-width="1.5"/>{text(LEFT + 27, 16, "expected")}'
-            f'<path d="M{LEFT + 90} 12h22" stroke="{YOURS}" stroke-width="2.5" stroke-dasharray="5 4"/>{text(LEFT + 117, 16, "yours")}'
-            f'<path d="M{LEFT} {TOP}v{h}h{w}" fill="none" stroke="currentColor" opacity="0.5"/>'
-            f'<svg x="{LEFT}" y="{TOP}" width="{w}" height="{h}">'
-            + "".join(lines(right, 'stroke="currentColor" stroke-width="1.5"'))
-            + "".join(lines(yours, f'stroke="{YOURS}" stroke-width="2.5" stroke-dasharray="5 4"'))
-            + f'</svg>{text(LEFT - 4, TOP + 9, number(round(high, 2)), "end")}{text(LEFT - 4, TOP + h, number(round(low, 2)), "end")}'
-            + f'{text(LEFT, HEIGHT - 5, first)}{text(WIDTH - 8, HEIGHT - 5, last, "end")}{text(LEFT + w // 2, HEIGHT - 5, name, "middle")}</svg>')
+    text = lambda a, b, words, anchor="start", colour="currentColor": (  # noqa: E731
+        f'<text x="{a}" y="{b}" text-anchor="{anchor}" fill="{colour}">{words}</text>'
+    )
+    return (
+        f'<svg role="img" aria-label="{says}" width="{WIDTH}" height="{HEIGHT}" font-size="11" font-family="sans-serif">'
+        f'<path d="M{LEFT} 12h22" stroke="currentColor" stroke-width="1.5"/>{text(LEFT + 27, 16, "expected")}'
+        f'<path d="M{LEFT + 90} 12h22" stroke="{YOURS}" stroke-width="2.5" stroke-dasharray="5 4"/>{text(LEFT + 117, 16, "yours")}'
+        f'<path d="M{LEFT} {TOP}v{h}h{w}" fill="none" stroke="currentColor" opacity="0.5"/>'
+        f'<svg x="{LEFT}" y="{TOP}" width="{w}" height="{h}">'
+        + "".join(lines(right, 'stroke="currentColor" stroke-width="1.5"'))
+        + "".join(lines(yours, f'stroke="{YOURS}" stroke-width="2.5" stroke-dasharray="5 4"'))
+        + f"</svg>{text(LEFT - 4, TOP + 9, number(round(high, 2)), 'end')}{text(LEFT - 4, TOP + h, number(round(low, 2)), 'end')}"
+        + f"{text(LEFT, HEIGHT - 5, first)}{text(WIDTH - 8, HEIGHT - 5, last, 'end')}{text(LEFT + w // 2, HEIGHT - 5, name, 'middle')}</svg>"
+    )

@@ -3,6 +3,7 @@
 This module imports nothing from the package, so that the same file runs in a learner's notebook, in a forked child
 and behind the walls of the jail.
 """
+
 import contextlib
 import io
 import linecache
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
 
-PRINTED_CAP = 10_000     # characters of what an answer prints that are kept
+PRINTED_CAP = 10_000  # characters of what an answer prints that are kept
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,12 @@ class Result:
     """What came of a question. `value`: tensors, Python numbers, None, Array, Foreign, and tuples of those."""
 
     value: object = None
-    gradients: dict = field(default_factory=dict)    # name of an input -> tensor, or None where autograd cannot reach it
+    gradients: dict = field(
+        default_factory=dict
+    )  # name of an input -> tensor, or None where autograd cannot reach it
     raised: Raised | None = None
-    changed: tuple = ()                              # names of the inputs that the answer modified
-    called: frozenset = frozenset()                  # names of the torch functions that it called
+    changed: tuple = ()  # names of the inputs that the answer modified
+    called: frozenset = frozenset()  # names of the torch functions that it called
     printed: str = ""
 
 
@@ -113,7 +116,12 @@ def plain(value, depth=0):
         tensor = value.detach()
         if tensor.layout is not torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
             return Foreign(f"{tensor.layout} tensor on {tensor.device.type}")
-        return tensor.as_subclass(torch.Tensor).resolve_conj().resolve_neg().clone(memory_format=torch.contiguous_format)
+        return (
+            tensor.as_subclass(torch.Tensor)
+            .resolve_conj()
+            .resolve_neg()
+            .clone(memory_format=torch.contiguous_format)
+        )
     if value is None or type(value) in (bool, int, float):
         return value
     if isinstance(value, (np.ndarray, np.generic)):
@@ -128,7 +136,7 @@ def plain(value, depth=0):
 
 def raised(error, function=None):
     """The exception with the deepest line that the learner wrote."""
-    own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))     # the package
+    own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # the package
     library = (os.path.dirname(torch.__file__), os.path.dirname(os.__file__), own)
     line, source = 0, ""
     for frame, number in traceback.walk_tb(error.__traceback__):
@@ -139,14 +147,18 @@ def raised(error, function=None):
         line, source = error.lineno or 0, str(error.text or "").strip()
     try:
         text = str(error.msg if isinstance(error, SyntaxError) else error)
-    except Exception:       # a learner's own exception class may fail here too
+    except Exception:  # a learner's own exception class may fail here too
         text = ""
     return Raised(type(error).__name__, text[:500], line, source[:200])
 
 
 def _same(a, b):
-    return a.shape == b.shape and a.dtype == b.dtype and torch.equal(torch.nan_to_num(a), torch.nan_to_num(b)) \
+    return (
+        a.shape == b.shape
+        and a.dtype == b.dtype
+        and torch.equal(torch.nan_to_num(a), torch.nan_to_num(b))
         and torch.equal(a.isnan(), b.isnan())
+    )
 
 
 def cotangent(value):
@@ -162,7 +174,7 @@ def first_float(value):
     return None
 
 
-@torch.enable_grad()        # whatever an earlier cell has switched off
+@torch.enable_grad()  # whatever an earlier cell has switched off
 def run(function, question, names=(), gradient=(), traced=True):
     """Call `function` on copies of the inputs of `question`.
 
@@ -181,29 +193,43 @@ def run(function, question, names=(), gradient=(), traced=True):
             else:
                 given[name] = value.clone()
         elif isinstance(value, str):
-            given[name] = "".join(list(value))      # an object of its own, as it is behind the walls: `is` is no way to compare texts
+            given[name] = "".join(
+                list(value)
+            )  # an object of its own, as it is behind the walls: `is` is no way to compare texts
         else:
             given[name] = value
-    args = [given[n] for n in names[:len(question.args)]]
+    args = [given[n] for n in names[: len(question.args)]]
     kwargs = {n: given[n] for n in question.kwargs}
     out, trace = _Capped(), Trace()
     value, problem, gradients = None, None, {}
     try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), trace if traced else contextlib.nullcontext():
+        with (
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(out),
+            trace if traced else contextlib.nullcontext(),
+        ):
             if isinstance(function, type) and not issubclass(function, torch.nn.Module):
-                raise TypeError(f"{function.__name__} is no module: it begins with `class {function.__name__}(nn.Module):`")
+                raise TypeError(
+                    f"{function.__name__} is no module: it begins with `class {function.__name__}(nn.Module):`"
+                )
             target = function(**question.init) if isinstance(function, type) else function
-            if isinstance(function, type):      # built once, called many times: what it keeps of one batch is nothing to the next
-                target(*(a[:1].clone() if isinstance(a, torch.Tensor) and a.ndim else a for a in args), **kwargs)
+            if isinstance(
+                function, type
+            ):  # built once, called many times: what it keeps of one batch is nothing to the next
+                target(
+                    *(a[:1].clone() if isinstance(a, torch.Tensor) and a.ndim else a for a in args), **kwargs
+                )
             value = target(*args, **kwargs)
         if leaves:
             gradients = _gradients(value, leaves)
         value = plain(value)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:      # SystemExit and MemoryError too: an answer may raise anything
+    except BaseException as error:  # SystemExit and MemoryError too: an answer may raise anything
         value, problem = None, raised(error)
-    changed = tuple(n for n, v in inputs.items() if isinstance(v, torch.Tensor) and not _same(v, given[n].detach()))
+    changed = tuple(
+        n for n, v in inputs.items() if isinstance(v, torch.Tensor) and not _same(v, given[n].detach())
+    )
     return Result(value, gradients, problem, changed, frozenset(trace.called), out.getvalue())
 
 
@@ -214,6 +240,6 @@ def _gradients(value, leaves):
     weighted = (target * cotangent(target.detach())).sum()
     try:
         found = torch.autograd.grad(weighted, list(leaves.values()), allow_unused=True)
-    except RuntimeError:        # a graph that was freed or changed in place: autograd cannot reach the inputs
+    except RuntimeError:  # a graph that was freed or changed in place: autograd cannot reach the inputs
         found = [None] * len(leaves)
     return {n: None if g is None else plain(g) for n, g in zip(leaves, found)}

@@ -1,4 +1,5 @@
 """What a text calls and binds, found in its syntax tree without running it. Pure."""
+
 import ast
 import re
 
@@ -27,11 +28,20 @@ def written(source):
     source = _without_magics(source)
     tree = _parsed(source)
     if tree is None:
-        return dict.fromkeys(a or b for a, b in re.findall(r"^(?:def|class)\s+(\w+)|^(\w+)\s*=", source, flags=re.M))
+        return dict.fromkeys(
+            a or b for a, b in re.findall(r"^(?:def|class)\s+(\w+)|^(\w+)\s*=", source, flags=re.M)
+        )
     found = {}
     for node in tree.body:
-        targets = [node.name] if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else \
-            [t.id for t in getattr(node, "targets", [getattr(node, "target", None)]) if isinstance(t, ast.Name)]
+        targets = (
+            [node.name]
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+            else [
+                t.id
+                for t in getattr(node, "targets", [getattr(node, "target", None)])
+                if isinstance(t, ast.Name)
+            ]
+        )
         found |= dict.fromkeys(targets, ast.get_source_segment(source, node))
     return found
 
@@ -44,7 +54,7 @@ def _without_magics(source):
 def _parsed(source):
     try:
         return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):      # a text may be anything
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # a text may be anything
         return None
 
 
@@ -57,4 +67,7 @@ def _is_self(node):
 
 
 def _attribute_used(tree, name):
-    return any(isinstance(n, ast.Attribute) and _plain_name(n.attr) == name and not _is_self(n) for n in ast.walk(tree))
+    return any(
+        isinstance(n, ast.Attribute) and _plain_name(n.attr) == name and not _is_self(n)
+        for n in ast.walk(tree)
+    )

@@ -1,4 +1,5 @@
 """The smallest and roundest input on which an answer still differs from the reference, as an Example. Pure."""
+
 import torch
 
 from grader.judging import diagnose
@@ -18,10 +19,12 @@ def separating(exercise, ask, first, tries=24):
         if candidate:
             best = candidate
             break
-    rounded = _try(exercise, ask, first, _rounded(best.question, 1)) or _try(exercise, ask, first, _rounded(best.question, 2))
+    rounded = _try(exercise, ask, first, _rounded(best.question, 1)) or _try(
+        exercise, ask, first, _rounded(best.question, 2)
+    )
     best = rounded or best
     shown = [show_result(best, r) for r in (best.got, best.expected)]
-    if shown[0] == shown[1]:        # the difference lies behind the fourth decimal
+    if shown[0] == shown[1]:  # the difference lies behind the fourth decimal
         shown = [show_result(best, r, digits=10) for r in (best.got, best.expected)]
     return Example(show_call(exercise, best.question), *shown, diagnose.differs(best))
 
@@ -29,9 +32,14 @@ def separating(exercise, ask, first, tries=24):
 def show_result(a, result, digits=4):
     """What counts in this difference: the value, or the gradient."""
     if result.raised:
-        return {"DeadlineExceeded": "nothing came back", "ProcessDied": "nothing came back"}.get(result.raised.type, result.raised.type)
+        return {"DeadlineExceeded": "nothing came back", "ProcessDied": "nothing came back"}.get(
+            result.raised.type, result.raised.type
+        )
     if a.difference in ("cut", "gradient"):
-        return "; ".join(f"gradient for {n}: {'none' if g is None else show(g, digits=digits)}" for n, g in result.gradients.items())
+        return "; ".join(
+            f"gradient for {n}: {'none' if g is None else show(g, digits=digits)}"
+            for n, g in result.gradients.items()
+        )
     if a.difference == "dtype" and isinstance(result.value, torch.Tensor):
         return f"{show(result.value)} ({str(result.value.dtype).removeprefix('torch.')})"
     if a.difference == "shape" and isinstance(result.value, torch.Tensor):
@@ -40,7 +48,11 @@ def show_result(a, result, digits=4):
         return ("changes " + ", ".join(result.changed)) if result.changed else "changes nothing"
     if a.difference == "type" and isinstance(result.value, (int, float)):
         return f"{show(result.value)} (a Python {type(result.value).__name__})"
-    if a.difference == "type" and isinstance(result.value, tuple) and any(isinstance(v, (int, float)) for v in result.value):
+    if (
+        a.difference == "type"
+        and isinstance(result.value, tuple)
+        and any(isinstance(v, (int, float)) for v in result.value)
+    ):
         return f"{show(result.value)} (Python numbers)"
     return show(result.value, digits=digits)
 
@@ -52,20 +64,32 @@ def _try(exercise, ask, first, question):
     if expected.raised or not _finite(expected) and _finite(first.expected):
         return None
     got = ask(question, first.case.gradient)
-    if not _finite(got) and _finite(first.got):     # a single sample may bring a nan of its own, which is not what went wrong
+    if not _finite(got) and _finite(
+        first.got
+    ):  # a single sample may bring a nan of its own, which is not what went wrong
         return None
     difference = compare(exercise, first.case, expected, got)
     return Asked(first.case, question, expected, got, difference) if difference == first.difference else None
 
 
 def _finite(result):
-    return all(v.isfinite().all() for v in (*as_parts(result.value), *result.gradients.values()) if isinstance(v, torch.Tensor))
+    return all(
+        v.isfinite().all()
+        for v in (*as_parts(result.value), *result.gradients.values())
+        if isinstance(v, torch.Tensor)
+    )
 
 
 def _is_distribution(v):
     """Do the rows of this tensor sum to 1? Then rounding would spoil it, and a vector of them is no batch."""
-    return isinstance(v, torch.Tensor) and v.is_floating_point() and v.ndim > 0 and v.shape[-1] > 1 and bool((v >= 0).all()) \
+    return (
+        isinstance(v, torch.Tensor)
+        and v.is_floating_point()
+        and v.ndim > 0
+        and v.shape[-1] > 1
+        and bool((v >= 0).all())
         and torch.allclose(v.double().sum(-1), torch.ones((), dtype=torch.float64), atol=1e-5)
+    )
 
 
 def _smaller(a):
@@ -76,16 +100,30 @@ def _smaller(a):
     if n < 2 or any(_is_distribution(v) and v.ndim == 1 for v in question.args):
         return
     for index in [[i] for i in _wrong_first(a, n)[:6]] + [[i, i + 1] for i in range(min(n - 1, 4))]:
-        cut = lambda v: v[index] if isinstance(v, torch.Tensor) and v.ndim and v.shape[0] == n else v     # noqa: E731
-        yield Call(tuple(map(cut, question.args)), {k: cut(v) for k, v in question.kwargs.items()}, question.init)
+        cut = lambda v: v[index] if isinstance(v, torch.Tensor) and v.ndim and v.shape[0] == n else v  # noqa: E731
+        yield Call(
+            tuple(map(cut, question.args)), {k: cut(v) for k, v in question.kwargs.items()}, question.init
+        )
 
 
 def _wrong_first(a, n):
     """The places of N samples, those first on which the answer is wrong, where it has a result for each."""
     have, want = a.got.value, a.expected.value
-    if not all(isinstance(v, torch.Tensor) and v.ndim and v.shape == want.shape and v.shape[0] == n and not v.is_complex() for v in (want, have)):
+    if not all(
+        isinstance(v, torch.Tensor)
+        and v.ndim
+        and v.shape == want.shape
+        and v.shape[0] == n
+        and not v.is_complex()
+        for v in (want, have)
+    ):
         return list(range(n))
-    same = torch.isclose(have.double(), want.double(), rtol=1e-4, atol=1e-6, equal_nan=True).reshape(n, -1).all(dim=1).tolist()
+    same = (
+        torch.isclose(have.double(), want.double(), rtol=1e-4, atol=1e-6, equal_nan=True)
+        .reshape(n, -1)
+        .all(dim=1)
+        .tolist()
+    )
     return sorted(range(n), key=same.__getitem__)
 
 
@@ -94,5 +132,8 @@ def _rounded(question, digits):
         if not isinstance(v, torch.Tensor) or not v.is_floating_point() or _is_distribution(v):
             return v
         short = torch.round(v, decimals=digits)
-        return torch.where(((short == 0) | (short == 1)) & (short != v), v, short)      # 0.97 is a probability, 1 is a certainty
+        return torch.where(
+            ((short == 0) | (short == 1)) & (short != v), v, short
+        )  # 0.97 is a probability, 1 is a certainty
+
     return Call(tuple(map(r, question.args)), {k: r(v) for k, v in question.kwargs.items()}, question.init)

@@ -8,6 +8,7 @@ frame, so that a peer dripping byte after byte gains nothing. Whatever deviates 
 The same file serves a grader and the process that it asks, behind walls or without them:
 `send`, `receive` for frames; `encode_…` gives a header and a payload, `decode_…` takes them apart again and checks everything.
 """
+
 import json
 import math
 import re
@@ -23,20 +24,34 @@ from grader.judging.question import Array, Call, Foreign, Raised, Result, Smooth
 
 MAGIC = b"GRD1"
 PREFIX = struct.Struct(">4sIQ")
-HEADER_BYTES = 2 << 20          # caps of one frame
+HEADER_BYTES = 2 << 20  # caps of one frame
 PAYLOAD_BYTES = 32 << 20
-TENSORS = 4096                  # caps of one value
+TENSORS = 4096  # caps of one value
 NODES = 50_000
 DEPTH = 6
 DIMENSIONS = 16
-NAME, SOURCE, TEXT, PRINTED, TRACEBACK = 200, 400, 1000, 10_000, 20_000       # characters
+NAME, SOURCE, TEXT, PRINTED, TRACEBACK = 200, 400, 1000, 10_000, 20_000  # characters
 NAMES = 1000
 OUTPUTS, OUTPUT_TEXT, PNG_BYTES, PNG_PIXELS = 200, 1 << 20, 4 << 20, 20_000_000
-DTYPES = frozenset({torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16,
-                    torch.int8, torch.uint8, torch.bool})
-COMPLEX = frozenset({torch.complex128, torch.complex64})       # travel as pairs of real numbers
+DTYPES = frozenset(
+    {
+        torch.float64,
+        torch.float32,
+        torch.float16,
+        torch.bfloat16,
+        torch.int64,
+        torch.int32,
+        torch.int16,
+        torch.int8,
+        torch.uint8,
+        torch.bool,
+    }
+)
+COMPLEX = frozenset({torch.complex128, torch.complex64})  # travel as pairs of real numbers
 NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
-NOT_TEXT = re.compile("\x1b\\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+NOT_TEXT = re.compile(
+    "\x1b\\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 class WireError(ValueError):
@@ -57,14 +72,19 @@ class TooLarge(WireError):
 
 # ---------------------------------------------------------------- frames
 
+
 def send(sock, header, payload=b"", deadline=None):
     """Send one frame. deadline: a time of `time.monotonic`, for the whole frame; None waits for ever."""
     text = json.dumps(header, allow_nan=False, separators=(",", ":")).encode()
     if len(text) > HEADER_BYTES or len(payload) > PAYLOAD_BYTES:
-        raise TooLarge(f"a frame of {len(text)} + {len(payload)} bytes; at most {HEADER_BYTES} + {PAYLOAD_BYTES} fit")
+        raise TooLarge(
+            f"a frame of {len(text)} + {len(payload)} bytes; at most {HEADER_BYTES} + {PAYLOAD_BYTES} fit"
+        )
     try:
         sock.settimeout(_left(deadline))
-        sock.sendall(b"".join((PREFIX.pack(MAGIC, len(text), len(payload)), text, payload)))      # its timeout is for all of it
+        sock.sendall(
+            b"".join((PREFIX.pack(MAGIC, len(text), len(payload)), text, payload))
+        )  # its timeout is for all of it
     except TimeoutError:
         raise Late("the peer did not take the frame before the deadline") from None
     except OSError as error:
@@ -77,7 +97,9 @@ def receive(sock, deadline=None):
     if magic != MAGIC:
         raise WireError(f"a frame that starts with {magic!r}, not {MAGIC!r}")
     if header > HEADER_BYTES or payload > PAYLOAD_BYTES:
-        raise WireError(f"a frame that claims {header} + {payload} bytes; at most {HEADER_BYTES} + {PAYLOAD_BYTES} are read")
+        raise WireError(
+            f"a frame that claims {header} + {payload} bytes; at most {HEADER_BYTES} + {PAYLOAD_BYTES} are read"
+        )
     return parse(_exactly(sock, header, deadline)), _exactly(sock, payload, deadline)
 
 
@@ -123,7 +145,9 @@ def _exactly(sock, count, deadline):
 def parse(text):
     """A header: strict JSON, an object, no key twice, no number that is not finite."""
     try:
-        header = json.loads(text.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite)
+        header = json.loads(
+            text.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite
+        )
     except RecursionError:
         raise WireError("a header nested too deep") from None
     except WireError:
@@ -151,8 +175,9 @@ def _finite(text):
 
 # ---------------------------------------------------------------- small checks
 
+
 def _is(value, kind, what):
-    if type(value) is not kind:         # a bool is no int here
+    if type(value) is not kind:  # a bool is no int here
         raise WireError(f"{what}: {kind.__name__} expected, {type(value).__name__} found")
     return value
 
@@ -193,6 +218,7 @@ def clean(text):
 
 # ---------------------------------------------------------------- values
 
+
 class _Writer:
     """Turns values into JSON trees, and collects their tensors."""
 
@@ -232,8 +258,14 @@ class _Writer:
         if isinstance(value, torch.Tensor):
             if value.dtype in COMPLEX:
                 return {"complex": self.tensor(torch.view_as_real(value))}
-            return {"tensor": self.tensor(value)} if value.dtype in DTYPES else {"foreign": f"tensor of {value.dtype}"}
-        raise TypeError(f"{type(value).__name__} does not travel: tensors, numbers, bool, str, None, Smooth and tuples do")
+            return (
+                {"tensor": self.tensor(value)}
+                if value.dtype in DTYPES
+                else {"foreign": f"tensor of {value.dtype}"}
+            )
+        raise TypeError(
+            f"{type(value).__name__} does not travel: tensors, numbers, bool, str, None, Smooth and tuples do"
+        )
 
     def payload(self):
         return safetensors.torch.save(self.tensors) if self.tensors else b""
@@ -266,7 +298,7 @@ class _Reader:
         if type(tree) is list:
             return tuple(self.value(t, depth + 1) for t in tree)
         if type(tree) is dict and len(tree) == 1:
-            (tag, inner), = tree.items()
+            ((tag, inner),) = tree.items()
             if tag == "tensor":
                 return self.tensor(inner)
             if tag == "complex":
@@ -304,7 +336,7 @@ def load(payload):
         return {}
     try:
         tensors = safetensors.torch.load(bytes(payload))
-    except Exception as error:          # its own error, and whatever torch says to an impossible shape
+    except Exception as error:  # its own error, and whatever torch says to an impossible shape
         raise WireError(f"a payload that is no safetensors: {str(error)[:100]}") from None
     if len(tensors) > TENSORS:
         raise WireError(f"{len(tensors)} tensors, at most {TENSORS} are taken")
@@ -320,11 +352,15 @@ def load(payload):
 
 # ---------------------------------------------------------------- questions and results
 
+
 def encode_call(question):
     """Header and payload of a Call."""
     w = _Writer()
-    tree = {"args": [w.value(v) for v in question.args], "kwargs": {k: w.value(v) for k, v in question.kwargs.items()},
-            "init": {k: w.value(v) for k, v in question.init.items()}}
+    tree = {
+        "args": [w.value(v) for v in question.args],
+        "kwargs": {k: w.value(v) for k, v in question.kwargs.items()},
+        "init": {k: w.value(v) for k, v in question.init.items()},
+    }
     return tree, w.payload()
 
 
@@ -332,7 +368,11 @@ def decode_call(tree, payload):
     """The Call of a header and a payload."""
     r = _Reader(payload, strings=True)
     args, kwargs, init = fields(tree, ("args", "kwargs", "init"), "call")
-    question = Call(tuple(r.value(v) for v in _is(args, list, "args")), _keyed(r, kwargs, "kwargs"), _keyed(r, init, "init"))
+    question = Call(
+        tuple(r.value(v) for v in _is(args, list, "args")),
+        _keyed(r, kwargs, "kwargs"),
+        _keyed(r, init, "init"),
+    )
     r.finished()
     return question
 
@@ -348,47 +388,73 @@ def encode_result(result):
     """Header and payload of a Result; TooLarge when it does not fit."""
     w = _Writer()
     error = result.raised
-    tree = {"value": w.value(result.value), "gradients": {k[:NAME]: w.value(v) for k, v in result.gradients.items()},
-            "raised": error and _where(error),
-            "changed": [n[:NAME] for n in result.changed], "called": sorted(n[:NAME] for n in result.called)[:NAMES],
-            "printed": result.printed[:PRINTED]}
+    tree = {
+        "value": w.value(result.value),
+        "gradients": {k[:NAME]: w.value(v) for k, v in result.gradients.items()},
+        "raised": error and _where(error),
+        "changed": [n[:NAME] for n in result.changed],
+        "called": sorted(n[:NAME] for n in result.called)[:NAMES],
+        "printed": result.printed[:PRINTED],
+    }
     return tree, w.payload()
 
 
 def _where(error):
-    line = error.line if type(error.line) is int and 0 <= error.line < 1 << 31 else 0       # a SyntaxError may say anything
-    return {"type": error.type[:NAME], "text": error.text[:TEXT], "line": line, "source": error.source[:SOURCE]}
+    line = (
+        error.line if type(error.line) is int and 0 <= error.line < 1 << 31 else 0
+    )  # a SyntaxError may say anything
+    return {
+        "type": error.type[:NAME],
+        "text": error.text[:TEXT],
+        "line": line,
+        "source": error.source[:SOURCE],
+    }
 
 
 def decode_result(tree, payload):
     """The Result of a header and a payload."""
     r = _Reader(payload)
     value, gradients, error, changed, called, printed = fields(
-        tree, ("value", "gradients", "raised", "changed", "called", "printed"), "result")
+        tree, ("value", "gradients", "raised", "changed", "called", "printed"), "result"
+    )
     value = r.value(value)
     gradients = _keyed(r, gradients, "gradients")
     for name, gradient in gradients.items():
         if gradient is not None and not isinstance(gradient, (torch.Tensor, Foreign)):
             raise WireError(f"gradient {name!r} is a {type(gradient).__name__}")
     r.finished()
-    return Result(value, {k: g if isinstance(g, torch.Tensor) else None for k, g in gradients.items()},
-                  error if error is None else _raised(error), tuple(_names(changed, "changed")), frozenset(_names(called, "called")),
-                  _text(printed, PRINTED, "printed"))
+    return Result(
+        value,
+        {k: g if isinstance(g, torch.Tensor) else None for k, g in gradients.items()},
+        error if error is None else _raised(error),
+        tuple(_names(changed, "changed")),
+        frozenset(_names(called, "called")),
+        _text(printed, PRINTED, "printed"),
+    )
 
 
 def _raised(tree):
     kind, text, line, source = fields(tree, ("type", "text", "line", "source"), "raised")
-    return Raised(_text(kind, NAME, "type"), _text(text, TEXT, "text"), _count(line, "line"), _text(source, SOURCE, "source"))
+    return Raised(
+        _text(kind, NAME, "type"),
+        _text(text, TEXT, "text"),
+        _count(line, "line"),
+        _text(source, SOURCE, "source"),
+    )
 
 
 # ---------------------------------------------------------------- cells
+
 
 def encode_outcome(outcome):
     """Header and payload of an Outcome."""
     w, error = _Writer(), outcome.error
     png = [o.png and w.tensor(torch.frombuffer(bytearray(o.png), dtype=torch.uint8)) for o in outcome.outputs]
-    tree = {"outputs": [{"kind": o.kind, "text": o.text, "png": p} for o, p in zip(outcome.outputs, png)], "dropped": outcome.dropped,
-            "error": error and _where(error) | {"traceback": error.traceback[:TRACEBACK]}}
+    tree = {
+        "outputs": [{"kind": o.kind, "text": o.text, "png": p} for o, p in zip(outcome.outputs, png)],
+        "dropped": outcome.dropped,
+        "error": error and _where(error) | {"traceback": error.traceback[:TRACEBACK]},
+    }
     return tree, w.payload()
 
 
@@ -407,13 +473,20 @@ def _output(reader, tree):
     kind, text, png = fields(tree, ("kind", "text", "png"), "output")
     if kind not in ("stdout", "stderr", "display", "result"):
         raise WireError(f"an output of the kind {str(kind)[:40]!r}")
-    return Output(kind, _text(text, OUTPUT_TEXT, "output"), None if png is None else picture(reader.tensor(png)))
+    return Output(
+        kind, _text(text, OUTPUT_TEXT, "output"), None if png is None else picture(reader.tensor(png))
+    )
 
 
 def _cell_error(tree):
     kind, text, line, source, trace = fields(tree, ("type", "text", "line", "source", "traceback"), "error")
-    return CellError(_text(kind, NAME, "type"), _text(text, TEXT, "text"), _count(line, "line"), _text(source, SOURCE, "source"),
-                     _text(trace, TRACEBACK, "traceback"))
+    return CellError(
+        _text(kind, NAME, "type"),
+        _text(text, TEXT, "text"),
+        _count(line, "line"),
+        _text(source, SOURCE, "source"),
+        _text(trace, TRACEBACK, "traceback"),
+    )
 
 
 def picture(tensor):
@@ -428,8 +501,11 @@ def picture(tensor):
 
 def is_picture(data):
     """Is this a PNG from its first byte to its last, of a size that a browser can show?"""
-    if not 57 <= len(data) <= PNG_BYTES or not data.startswith(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR") or not data.endswith(
-            b"\x00\x00\x00\x00IEND\xaeB`\x82"):
+    if (
+        not 57 <= len(data) <= PNG_BYTES
+        or not data.startswith(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR")
+        or not data.endswith(b"\x00\x00\x00\x00IEND\xaeB`\x82")
+    ):
         return False
     width, height = struct.unpack(">II", data[16:24])
     return 0 < width * height <= PNG_PIXELS and max(width, height) <= 20_000
@@ -437,12 +513,13 @@ def is_picture(data):
 
 # ---------------------------------------------------------------- what a question may find instead of an answer
 
+
 def encode_absent(absent):
     return {"type": absent.type and absent.type[:NAME]}, b""
 
 
 def decode_absent(tree, payload):
-    kind, = fields(tree, ("type",), "absent")
+    (kind,) = fields(tree, ("type",), "absent")
     if payload:
         raise WireError("a payload where none belongs")
     return Absent(None if kind is None else _text(kind, NAME, "type"))

@@ -2,6 +2,7 @@
 
 The process is forked where the platform forks safely, so that many files cost one import of torch; elsewhere it is spawned.
 """
+
 import contextlib
 import multiprocessing
 import os
@@ -21,7 +22,7 @@ from grader.judging.question import Raised, Result, raised, run
 from grader.judging.scan import written
 from grader.judging.verdict import ERROR, Verdict
 
-SECONDS = 10        # for loading a file, and for all the questions of one exercise
+SECONDS = 10  # for loading a file, and for all the questions of one exercise
 PROCESSES = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
 
 
@@ -34,8 +35,15 @@ class Judged:
 
     def record(self):
         v = self.verdict
-        return {"file": self.file, "exercise": v.exercise or None, "passed": v.passed, "points": v.points, "max_points": v.max_points,
-                "mistake": v.mistake, "message": v.message}
+        return {
+            "file": self.file,
+            "exercise": v.exercise or None,
+            "passed": v.passed,
+            "points": v.points,
+            "max_points": v.max_points,
+            "mistake": v.mistake,
+            "message": v.message,
+        }
 
 
 def check_file(path, lesson, seed=0):
@@ -63,7 +71,10 @@ def check_file(path, lesson, seed=0):
                 reason = problem or f"`{name}` is not bound to a function when the file has run."
                 yield Judged(str(path), Verdict(name, ERROR, exercises[name].points, reason))
             else:
-                yield Judged(str(path), judge(exercises[name], process.asks(exercises[name]), seed=seed, source=texts.get(name)))
+                yield Judged(
+                    str(path),
+                    judge(exercises[name], process.asks(exercises[name]), seed=seed, source=texts.get(name)),
+                )
 
 
 def _whole(path, finding):
@@ -84,18 +95,24 @@ class _Process:
 
     def load(self):
         """Start, run the file: {"bound": names, "problem": what stopped it}."""
-        torch.set_num_threads(1)        # a forked child with half of a thread pool would hang
+        torch.set_num_threads(1)  # a forked child with half of a thread pool would hang
         self.socket, theirs = socket.socketpair()
         with theirs, _quiet_start():
             self.process = PROCESSES.Process(target=_serve, args=(theirs, str(self.path)), daemon=True)
             self.process.start()
         try:
             header, _ = wire.receive(self.socket, time.monotonic() + SECONDS)
-            return {"bound": [n for n in header.get("bound", ()) if isinstance(n, str)], "problem": str(header.get("problem", ""))[:1000]}
+            return {
+                "bound": [n for n in header.get("bound", ()) if isinstance(n, str)],
+                "problem": str(header.get("problem", ""))[:1000],
+            }
         except wire.WireError as error:
             self._end()
-            return {"problem": f"The file did not finish within {SECONDS} s: is there a loop that never ends?" if isinstance(error, wire.Late)
-                    else "The file ended its Python process while it ran."}
+            return {
+                "problem": f"The file did not finish within {SECONDS} s: is there a loop that never ends?"
+                if isinstance(error, wire.Late)
+                else "The file ended its Python process while it ran."
+            }
 
     def asks(self, exercise):
         """A function that puts questions to the exercise. A death or a hang is the answer to every question that is left."""
@@ -105,17 +122,32 @@ class _Process:
             nonlocal lost
             if lost:
                 return lost
-            if self.process is None and "problem" in (again := self.load()) and exercise.name not in again.get("bound", ()):
+            if (
+                self.process is None
+                and "problem" in (again := self.load())
+                and exercise.name not in again.get("bound", ())
+            ):
                 lost = Result(raised=Raised("ProcessDied", ""))
                 return lost
             header, payload = wire.encode_call(question)
             try:
-                wire.send(self.socket, {"name": exercise.name, "parameters": exercise.parameters, "gradient": list(gradient), "call": header},
-                          payload, deadline)
+                wire.send(
+                    self.socket,
+                    {
+                        "name": exercise.name,
+                        "parameters": exercise.parameters,
+                        "gradient": list(gradient),
+                        "call": header,
+                    },
+                    payload,
+                    deadline,
+                )
                 return wire.decode_result(*wire.receive(self.socket, deadline))
             except wire.WireError as error:
                 self._end()
-                lost = Result(raised=Raised("DeadlineExceeded" if isinstance(error, wire.Late) else "ProcessDied", ""))
+                lost = Result(
+                    raised=Raised("DeadlineExceeded" if isinstance(error, wire.Late) else "ProcessDied", "")
+                )
                 return lost
 
         return ask
@@ -125,7 +157,7 @@ class _Process:
             return
         self.socket.close()
         with contextlib.suppress(ProcessLookupError, PermissionError, AttributeError):
-            os.killpg(self.process.pid, signal.SIGKILL)      # what it started, too: it leads a group of its own
+            os.killpg(self.process.pid, signal.SIGKILL)  # what it started, too: it leads a group of its own
         self.process.kill()
         self.process.join()
         self.process = None
@@ -154,13 +186,27 @@ def _serve(sock, path):
         exec(compile(Path(path).read_bytes(), path, "exec"), namespace)
     except BaseException as error:
         found = raised(error)
-        problem = f"The file stopped with {found.type}" + (f": {found.text}" if found.text else "") + \
-            (f" (line {found.line}: `{found.source}`)" if found.line else "")
+        problem = (
+            f"The file stopped with {found.type}"
+            + (f": {found.text}" if found.text else "")
+            + (f" (line {found.line}: `{found.source}`)" if found.line else "")
+        )
     try:
-        wire.send(sock, {"bound": [n for n, v in namespace.items() if callable(v) and n.isidentifier()][:1000], "problem": problem})
+        wire.send(
+            sock,
+            {
+                "bound": [n for n, v in namespace.items() if callable(v) and n.isidentifier()][:1000],
+                "problem": problem,
+            },
+        )
         while True:
             header, payload = wire.receive(sock)
             question = wire.decode_call(header["call"], payload)
-            wire.send(sock, *wire.encode_result(run(namespace[header["name"]], question, header["parameters"], header["gradient"])))
+            wire.send(
+                sock,
+                *wire.encode_result(
+                    run(namespace[header["name"]], question, header["parameters"], header["gradient"])
+                ),
+            )
     finally:
         os._exit(0)

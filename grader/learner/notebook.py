@@ -1,4 +1,5 @@
 """What a lesson's notebook imports: check, ready, compare, hint, solution, progress."""
+
 import inspect
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +27,9 @@ def check(name):
     book.record(verdict)
     if not verdict.passed:
         error = (NotImplementedError if verdict.status == MISSING else CheckFailed)(verdict.one_line)
-        error._render_traceback_ = lambda: [verdict.one_line]     # one line for the notebook and for nbgrader's Validate
+        error._render_traceback_ = lambda: [
+            verdict.one_line
+        ]  # one line for the notebook and for nbgrader's Validate
         raise error
 
 
@@ -63,8 +66,11 @@ def hint(name):
     number = book.count("hints", name)
     hints = exercise.hints or ("There is no hint for this exercise: read the cell above it once more.",)
     shown = min(number, len(hints))
-    more = f"There {'is 1 more' if len(hints) - shown == 1 else f'are {len(hints) - shown} more'}: ask again." if shown < len(hints) else \
-        f'That was the last one. `solution("{name}")` shows the course\'s answer.'
+    more = (
+        f"There {'is 1 more' if len(hints) - shown == 1 else f'are {len(hints) - shown} more'}: ask again."
+        if shown < len(hints)
+        else f'That was the last one. `solution("{name}")` shows the course\'s answer.'
+    )
     _show(*note(f"Hint {shown} of {len(hints)} for {name}. {hints[shown - 1]}\n{more}"))
 
 
@@ -73,8 +79,12 @@ def solution(name):
     exercise, namespace = _exercise(name), _namespace()
     asked = book.count("solutions", name)
     if asked < 2 and not _judge(name, namespace).passed:
-        _show(*note(f"Your {name} does not pass yet. If you want to see the course's answer all the same, ask once more: "
-                    f"solution(\"{name}\"). `hint(\"{name}\")` gives away less."))
+        _show(
+            *note(
+                f"Your {name} does not pass yet. If you want to see the course's answer all the same, ask once more: "
+                f'solution("{name}"). `hint("{name}")` gives away less.'
+            )
+        )
         return
     from grader.course.build import solution_of
 
@@ -92,12 +102,15 @@ def _exercise(name):
         import difflib
 
         close = difflib.get_close_matches(str(name), known, n=3)
-        raise ValueError(f"There is no exercise {name!r}." + (f" Did you mean {' or '.join(map(repr, close))}?" if close else ""))
+        raise ValueError(
+            f"There is no exercise {name!r}."
+            + (f" Did you mean {' or '.join(map(repr, close))}?" if close else "")
+        )
     return known[name]
 
 
-_judging = []       # the exercises whose answers are being asked at this moment
-_known = {}         # name -> (answer, passed), of those that other answers asked `ready` for
+_judging = []  # the exercises whose answers are being asked at this moment
+_known = {}  # name -> (answer, passed), of those that other answers asked `ready` for
 
 
 def _passes(name, namespace):
@@ -127,15 +140,24 @@ def _judged(name, namespace):
     answer = namespace.get(name)
     missing = partial(Verdict, name, max_points=exercise.points)
     if name not in namespace:
-        return missing(MISSING, finding=f"There is no `{name}` yet: run the cell that defines it, then this one.")
+        return missing(
+            MISSING, finding=f"There is no `{name}` yet: run the cell that defines it, then this one."
+        )
     if not callable(answer):
-        return missing(ERROR, finding=f"`{name}` is no longer a function: a cell has bound the name to an object of type "
-                                      f"{type(answer).__name__}. Give that another name, and run the cell that defines `{name}` again.")
+        return missing(
+            ERROR,
+            finding=f"`{name}` is no longer a function: a cell has bound the name to an object of type "
+            f"{type(answer).__name__}. Give that another name, and run the cell that defines `{name}` again.",
+        )
     try:
         source = inspect.getsource(answer)
-    except (OSError, TypeError):        # a class in a notebook, a lambda: the trace alone watches what is called
+    except (OSError, TypeError):  # a class in a notebook, a lambda: the trace alone watches what is called
         source = None
-    return judge(exercise, lambda question, gradient: run(answer, question, exercise.parameters, gradient), source=source)
+    return judge(
+        exercise,
+        lambda question, gradient: run(answer, question, exercise.parameters, gradient),
+        source=source,
+    )
 
 
 def _namespace():
@@ -144,7 +166,9 @@ def _namespace():
 
 
 def _show(text, panel):
-    if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:      # a plain script need not import it
+    if (
+        "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None
+    ):  # a plain script need not import it
         from IPython.display import display
 
         display({"text/plain": text, "text/html": panel}, raw=True)

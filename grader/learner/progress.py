@@ -2,6 +2,7 @@
 
 Nothing is written elsewhere, and nothing while a notebook is built, validated or graded.
 """
+
 import json
 import os
 from pathlib import Path
@@ -10,7 +11,7 @@ from grader.course.lessons import exercises_of, lessons
 
 FILE = "progress.json"
 EMPTY = {"passed": [], "hints": {}, "solutions": {}, "copied": {}}
-_session = dict(EMPTY)      # outside `work/`: forgotten with the kernel
+_session = dict(EMPTY)  # outside `work/`: forgotten with the kernel
 
 
 def load(path):
@@ -20,7 +21,9 @@ def load(path):
         return dict(EMPTY)
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(state, dict) or any(not isinstance(state.get(k, v), type(v)) for k, v in EMPTY.items()):
+        if not isinstance(state, dict) or any(
+            not isinstance(state.get(k, v), type(v)) for k, v in EMPTY.items()
+        ):
             raise ValueError("not a progress file")
         return EMPTY | state
     except ValueError:
@@ -75,5 +78,11 @@ def count(what, name):
 def summary(path=None):
     """For every lesson: its name, the exercises passed, the exercises open."""
     passed = set((load(path) if path else _state())["passed"])
-    return [(lesson, [n for n in exercises_of(lesson) if n in passed], [n for n in exercises_of(lesson) if n not in passed])
-            for lesson in lessons()]
+    return [
+        (
+            lesson,
+            [n for n in exercises_of(lesson) if n in passed],
+            [n for n in exercises_of(lesson) if n not in passed],
+        )
+        for lesson in lessons()
+    ]

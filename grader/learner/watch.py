@@ -1,4 +1,5 @@
 """Check answers each time a file is saved: for people who prefer an editor to a browser."""
+
 import ast
 import os
 import re
@@ -19,7 +20,7 @@ from grader.judging.verdict import COLOURS, ERROR, MARKS, MISSING, Verdict
 from grader.learner import progress
 from grader.learner.files import check_file
 
-POLL = 0.1      # seconds between two looks at the file
+POLL = 0.1  # seconds between two looks at the file
 
 
 def file_of(path):
@@ -29,7 +30,9 @@ def file_of(path):
     if path.suffix not in (".ipynb", ".py"):
         raise ValueError(f"{path} is no lesson's folder, notebook or Python file.")
     if not path.is_file():
-        raise ValueError(f"There is no {path}. `make lab` puts the lessons into work/; a Python file of answers is yours to begin.")
+        raise ValueError(
+            f"There is no {path}. `make lab` puts the lessons into work/; a Python file of answers is yours to begin."
+        )
     return path
 
 
@@ -41,7 +44,9 @@ def lesson_of(path):
         bound = set().union(*(_binds(s) for s in _statements(_text(path)))) if path.suffix == ".py" else set()
         lessons = [find(e.lesson) for name, e in exercises().items() if name in bound]
         if not lessons:
-            raise ValueError(f"{path} is in no lesson's folder, and defines no exercise of the course.") from None
+            raise ValueError(
+                f"{path} is in no lesson's folder, and defines no exercise of the course."
+            ) from None
         return lessons[0]
 
 
@@ -56,7 +61,7 @@ def verdicts(path, lesson, seen=lambda some: None):
             path.write_text(text, encoding="utf-8")
         seen([])
         for verdict in (j.verdict for j in check_file(path, lesson)):
-            if path.parent == Path(folder):     # its lines are nobody's lines: the line itself is shown
+            if path.parent == Path(folder):  # its lines are nobody's lines: the line itself is shown
                 verdict = replace(verdict, finding=re.sub(r"\(line \d+: ", "(", verdict.finding))
             found[verdict.exercise] = verdict
             seen([v for n, v in found.items() if n])
@@ -71,17 +76,25 @@ def answers(notebook, known):
     them do not parse, and why. Nothing else is in it: a training or a figure of the lesson would make every check slow."""
     try:
         cells = [c for c in loads(notebook).cells if c.cell_type == "code"]
-    except Exception as error:      # caught in the middle of a save, or damaged: nbformat raises many kinds
-        return "", dict.fromkeys(known, f"The notebook cannot be read ({type(error).__name__}). Save it once more.")
-    broken, parts = {}, []          # (source, names bound, names used, is it an exercise?)
+    except Exception as error:  # caught in the middle of a save, or damaged: nbformat raises many kinds
+        return "", dict.fromkeys(
+            known, f"The notebook cannot be read ({type(error).__name__}). Save it once more."
+        )
+    broken, parts = {}, []  # (source, names bound, names used, is it an exercise?)
     for cell in cells:
         name = cell.metadata.get("nbgrader", {}).get("grade_id")
         try:
-            statements = [cell.source] if name in known and compile(cell.source, name, "exec") else _statements(cell.source)
+            statements = (
+                [cell.source]
+                if name in known and compile(cell.source, name, "exec")
+                else _statements(cell.source)
+            )
             parts += [(s, _binds(s), _uses(s), name in known) for s in statements]
         except SyntaxError as error:
             if name in known:
-                broken[name] = f"SyntaxError: {error.msg} (line {error.lineno} of its cell: `{(error.text or '').strip()}`)"
+                broken[name] = (
+                    f"SyntaxError: {error.msg} (line {error.lineno} of its cell: `{(error.text or '').strip()}`)"
+                )
     needed = set().union(*(uses for *_, uses, mine in parts if mine))
     for _, binds, uses, mine in reversed(parts):
         needed |= uses if not mine and binds & needed else set()
@@ -103,16 +116,22 @@ def _binds(source):
         elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             found.add(node.name)
         else:
-            found |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+            found |= {
+                n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+            }
     return found
 
 
 def _uses(source):
     """The names that a text takes from outside its functions: what a function binds itself is nobody else's."""
     found, tables = set(), [symtable.symtable(source, "cell", "exec")]
-    for table in tables:        # it grows as functions are met
+    for table in tables:  # it grows as functions are met
         tables += table.get_children()
-        found |= {s.get_name() for s in table.get_symbols() if s.is_referenced() and (table.get_type() == "module" or s.is_global())}
+        found |= {
+            s.get_name()
+            for s in table.get_symbols()
+            if s.is_referenced() and (table.get_type() == "module" or s.is_global())
+        }
     return found
 
 
@@ -129,12 +148,22 @@ def view(lesson, found, whole, seconds):
     while it goes on."""
     passed, total = sum(v.passed for v in found), len(exercises_of(lesson))
     when = "  checking …" if seconds is None else f"  checked {time.strftime('%H:%M:%S')} in {seconds:.1f} s"
-    head = Text.assemble((lesson, "bold"), f"  {passed} of {total} pass  ", ("●" * passed, COLOURS["passed"]), "○" * (total - passed), (when, "dim"))
+    head = Text.assemble(
+        (lesson, "bold"),
+        f"  {passed} of {total} pass  ",
+        ("●" * passed, COLOURS["passed"]),
+        "○" * (total - passed),
+        (when, "dim"),
+    )
     lines = [head]
     wrong = next((v for v in found if v.status not in ("passed", MISSING)), None)
     for v in found:
         also = f"  {v.finding}" if v.status not in ("passed", MISSING) and v is not wrong else ""
-        lines.append(Text.assemble((f" {MARKS[v.status]} ", COLOURS[v.status]), v.title, (also.replace("`", ""), "dim")))
+        lines.append(
+            Text.assemble(
+                (f" {MARKS[v.status]} ", COLOURS[v.status]), v.title, (also.replace("`", ""), "dim")
+            )
+        )
         if v is wrong:
             lines.append(Padding(Text(v.message.partition("\n")[2].replace("`", "")), (0, 0, 0, 5)))
     if seconds is None:
@@ -149,18 +178,21 @@ def watch(path, console, rounds=None):
     """Judge the file now and at each save, until interrupted (or, for tests, for so many rounds)."""
     path = file_of(path)
     lesson, seen = lesson_of(path), None
-    os.chdir(path.parent)       # where progress is kept, as for a notebook
+    os.chdir(path.parent)  # where progress is kept, as for a notebook
     while rounds is None or rounds > 0:
         try:
             now = (path.stat().st_mtime_ns, path.stat().st_size)
-        except FileNotFoundError:       # an editor that saves by renaming leaves a moment without a file
+        except FileNotFoundError:  # an editor that saves by renaming leaves a moment without a file
             now = seen
         if now == seen:
             time.sleep(POLL)
             continue
         seen, began = now, time.monotonic()
         console.clear()
-        with Live(console=console, auto_refresh=False) as live:      # an answer that never returns holds up none of those before it
+        with Live(
+            console=console, auto_refresh=False
+        ) as live:  # an answer that never returns holds up none of those before it
+
             def show(some, whole=(), seconds=None):
                 live.update(view(lesson, some, whole, seconds), refresh=True)
 

@@ -1,4 +1,5 @@
 """A learner's folder `work/`: copies of the lessons, a start page, and the progress. Nothing of the learner's is ever overwritten."""
+
 import hashlib
 import os
 import subprocess
@@ -12,7 +13,9 @@ from grader.course.lessons import exercises_of, lessons
 from grader.learner import progress
 
 START = "start.ipynb"
-WORK = Path(os.environ.get("GRADER_WORK") or ROOT / "work").absolute()      # set it where many people share one copy of the course
+WORK = Path(
+    os.environ.get("GRADER_WORK") or ROOT / "work"
+).absolute()  # set it where many people share one copy of the course
 
 
 def _digest(path):
@@ -46,20 +49,38 @@ def write_start(work, changed=()):
     done = sum(len(p) for _, p, _ in summary)
     total = done + sum(len(o) for _, _, o in summary)
     ahead = next(((lesson, o[0]) for lesson, p, o in summary if o), None)
-    lines = ["# Classification losses, from their definitions to PyTorch", "",
-             f"**{done} of {total} exercises pass.** " + (f"Next: [{ahead[0]}]({ahead[0]}/{ahead[0]}.ipynb), exercise `{ahead[1]}`." if ahead
-                                                        else "The course is done."), "",
-             "| lesson | exercises passed | where you are |", "|---|---|---|"]
+    lines = [
+        "# Classification losses, from their definitions to PyTorch",
+        "",
+        f"**{done} of {total} exercises pass.** "
+        + (
+            f"Next: [{ahead[0]}]({ahead[0]}/{ahead[0]}.ipynb), exercise `{ahead[1]}`."
+            if ahead
+            else "The course is done."
+        ),
+        "",
+        "| lesson | exercises passed | where you are |",
+        "|---|---|---|",
+    ]
     for lesson, passed, open_ in summary:
         state = "done" if not open_ else f"next: `{open_[0]}`" if passed else ""
-        lines.append(f"| [{lesson}]({lesson}/{lesson}.ipynb) | {len(passed)} of {len(passed) + len(open_)} | {state} |")
-    lines += ["", "Open a lesson, run its cells from the top (Shift+Enter, or the button *Run all*), write your answers where it says `YOUR CODE HERE`, and run the `check` below each. "
-              "`hint(\"name\")` helps; `progress()` shows this table with what you have done since."]
+        lines.append(
+            f"| [{lesson}]({lesson}/{lesson}.ipynb) | {len(passed)} of {len(passed) + len(open_)} | {state} |"
+        )
+    lines += [
+        "",
+        "Open a lesson, run its cells from the top (Shift+Enter, or the button *Run all*), write your answers where it says `YOUR CODE HERE`, and run the `check` below each. "
+        '`hint("name")` helps; `progress()` shows this table with what you have done since.',
+    ]
     for lesson in changed:
-        lines.append(f"\nThe course has changed **{lesson}** since you began it. Your copy stays as it is; "
-                     f"`python -m grader fresh {lesson}` puts a new one beside it.")
-    cells = [nbformat.v4.new_markdown_cell("\n".join(lines), id="where"),
-             nbformat.v4.new_code_cell("from grader import progress\n\nprogress()", id="progress")]
+        lines.append(
+            f"\nThe course has changed **{lesson}** since you began it. Your copy stays as it is; "
+            f"`python -m grader fresh {lesson}` puts a new one beside it."
+        )
+    cells = [
+        nbformat.v4.new_markdown_cell("\n".join(lines), id="where"),
+        nbformat.v4.new_code_cell("from grader import progress\n\nprogress()", id="progress"),
+    ]
     kernel = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), work / START)
 
@@ -71,8 +92,19 @@ def serve(port, browser=True, work=WORK):
     options = [] if browser else ["--no-browser"]
     if hasattr(os, "getuid") and os.getuid() == 0:
         options.append("--allow-root")
-    return subprocess.call([sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={work}", f"--ServerApp.port={port}",
-                            f"--LabApp.default_url=/lab/tree/{START}", *options], cwd=ROOT, env=environment)
+    return subprocess.call(
+        [
+            sys.executable,
+            "-m",
+            "jupyterlab",
+            f"--ServerApp.root_dir={work}",
+            f"--ServerApp.port={port}",
+            f"--LabApp.default_url=/lab/tree/{START}",
+            *options,
+        ],
+        cwd=ROOT,
+        env=environment,
+    )
 
 
 def fresh(lesson, work=WORK):

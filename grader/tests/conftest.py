@@ -1,4 +1,5 @@
 """Shared by all tests: where NO_SKIPS is set, a skipped test is a failure, so that no machine passes by leaving tests out."""
+
 import os
 
 import pytest
@@ -17,7 +18,17 @@ def _no_skip(report):
 
 
 # what takes minutes, longest first: with `--no-loadscope-reorder` it is begun first, and no worker is left alone with it at the end
-LONG = ["test_grade", "test_attacks", "test_browser", "test_exercises", "test_classroom", "test_formgrader", "test_accessibility", "test_lessons", "test_feedback"]
+LONG = [
+    "test_grade",
+    "test_attacks",
+    "test_browser",
+    "test_exercises",
+    "test_classroom",
+    "test_formgrader",
+    "test_accessibility",
+    "test_lessons",
+    "test_feedback",
+]
 
 
 def pytest_collection_modifyitems(items):

@@ -1,4 +1,5 @@
 """As root: run Python as an ordinary user that has never existed, even where the interpreter lies in a folder that only root may read."""
+
 import contextlib
 import os
 import shlex
@@ -28,12 +29,26 @@ def user():
         for i, path in enumerate(closed):
             aside += [f"mkdir {folder}/{i}", f"mount --bind {shlex.quote(path)} {folder}/{i}"]
             back += [f"mkdir -p {shlex.quote(path)}", f"mount --bind {folder}/{i} {shlex.quote(path)}"]
-        covers = [f"mount -t tmpfs -o mode=755 none {shlex.quote(str(top))}" for top in sorted(set(closed.values()))]
-        enter = f"exec setpriv --reuid {UID} --regid {UID} --clear-groups --inh-caps=-all env HOME=/home/ordinary PYTHONDONTWRITEBYTECODE=1 \"$@\""
+        covers = [
+            f"mount -t tmpfs -o mode=755 none {shlex.quote(str(top))}" for top in sorted(set(closed.values()))
+        ]
+        enter = f'exec setpriv --reuid {UID} --regid {UID} --clear-groups --inh-caps=-all env HOME=/home/ordinary PYTHONDONTWRITEBYTECODE=1 "$@"'
         script = "\n".join(["set -e", *aside, *covers, *back, f"cd {shlex.quote(str(course))}", enter])
 
         def run(code):
-            command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", sys.executable, "-c", code]
+            command = [
+                "unshare",
+                "--mount",
+                "--propagation",
+                "private",
+                "sh",
+                "-c",
+                script,
+                "sh",
+                sys.executable,
+                "-c",
+                code,
+            ]
             done = subprocess.run(command, capture_output=True, text=True, timeout=120)
             assert done.returncode == 0, done.stderr[-3000:]
             return done.stdout

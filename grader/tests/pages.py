@@ -1,4 +1,5 @@
 """A browser for tests: JupyterLab as `python -m grader lab` starts it, Debian's Chromium, a learner's seat before both, axe beside it. No internet."""
+
 import contextlib
 import os
 import re
@@ -16,7 +17,7 @@ from playwright.sync_api import expect, sync_playwright
 from grader.course.build import ROOT
 
 SCREENSHOTS = ROOT / "screenshots"
-SECONDS = 60       # the longest that anything may take on a busy machine
+SECONDS = 60  # the longest that anything may take on a busy machine
 
 
 @contextlib.contextmanager
@@ -25,10 +26,19 @@ def serving(command, cwd, home, says, **environment):
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "JPY", "NBGRADER", "PYTEST"))}
+    clean = {
+        k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "JPY", "NBGRADER", "PYTEST"))
+    }
     with (home / "server.log").open("w") as log:
-        server = subprocess.Popen([sys.executable, "-m", *command, f"--port={port}"], cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                  env=clean | {"HOME": str(home)} | environment, start_new_session=True)
+        server = subprocess.Popen(
+            [sys.executable, "-m", *command, f"--port={port}"],
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=clean | {"HOME": str(home)} | environment,
+            start_new_session=True,
+        )
     try:
         for _ in range(SECONDS * 5):
             found = re.search(says, (home / "server.log").read_text())
@@ -38,7 +48,7 @@ def serving(command, cwd, home, says, **environment):
         assert found, (home / "server.log").read_text()
         yield found
     finally:
-        for how in (signal.SIGTERM, signal.SIGKILL):        # the server leads a group of its own, with its kernels
+        for how in (signal.SIGTERM, signal.SIGKILL):  # the server leads a group of its own, with its kernels
             with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
                 os.killpg(server.pid, how)
                 server.wait(20)
@@ -48,7 +58,13 @@ def serving(command, cwd, home, says, **environment):
 def lab(tmp_path_factory):
     """A JupyterLab on a work folder of its own: (address, token, work folder)."""
     home = tmp_path_factory.mktemp("home")
-    with serving(["grader", "lab", "--no-browser"], home, home, r"(http://localhost:\d+/)lab\S*token=(\w+)", GRADER_WORK=str(home / "work")) as found:
+    with serving(
+        ["grader", "lab", "--no-browser"],
+        home,
+        home,
+        r"(http://localhost:\d+/)lab\S*token=(\w+)",
+        GRADER_WORK=str(home / "work"),
+    ) as found:
         yield found[1], found[2], home / "work"
 
 
@@ -57,7 +73,14 @@ def chromium():
     path = shutil.which("chromium") or shutil.which("google-chrome")
     if not path:
         pytest.skip("there is no Chromium: apt install chromium")
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+    quiet = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+    ]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=quiet)
         yield browser
@@ -87,7 +110,7 @@ def seat(page, lab, request):
     """A learner at JupyterLab."""
     seat = Seat(page, lab)
     yield seat
-    seat.shot(f"end-of-{request.node.originalname}")        # what was to be seen when a test ended, or failed
+    seat.shot(f"end-of-{request.node.originalname}")  # what was to be seen when a test ended, or failed
 
 
 class Seat:
@@ -113,7 +136,11 @@ class Seat:
         target.click()
 
     def cell(self, text, kind="Code"):
-        return self.notebook.locator(f".jp-{kind}Cell").filter(has=self.page.locator(".cm-content, .jp-RenderedMarkdown", has_text=text)).first
+        return (
+            self.notebook.locator(f".jp-{kind}Cell")
+            .filter(has=self.page.locator(".cm-content, .jp-RenderedMarkdown", has_text=text))
+            .first
+        )
 
     def write(self, cell, source):
         """Replace what stands in a cell, as one edit."""
@@ -135,7 +162,9 @@ class Seat:
     def finished(self, runs=None):
         """Wait until every code cell has run: the last one has a number (or one of them has this one), and none has a star."""
         prompts = self.notebook.locator(".jp-CodeCell .jp-InputPrompt")
-        expect(prompts.filter(has_text=f"[{runs}]:") if runs else prompts.last).to_have_text(re.compile(r"\[\d+\]:"))
+        expect(prompts.filter(has_text=f"[{runs}]:") if runs else prompts.last).to_have_text(
+            re.compile(r"\[\d+\]:")
+        )
         expect(prompts.filter(has_text="*")).to_have_count(0)
 
     def menu(self, bar, *items):
@@ -146,13 +175,21 @@ class Seat:
     def unroll(self):
         """Make the window as high as the notebook, for axe judges no contrast of what is scrolled away, nor below a body without a height."""
         self.page.add_style_tag(content="html, body {height: 100%}")
-        for _ in range(20):             # what comes into view is laid out only then, and may be higher or lower than was thought
-            height = self.notebook.evaluate("book => book.querySelector('.jp-Cell:last-of-type').getBoundingClientRect().bottom "
-                                            "- book.querySelector('.jp-Cell').getBoundingClientRect().top")
+        for _ in range(
+            20
+        ):  # what comes into view is laid out only then, and may be higher or lower than was thought
+            height = self.notebook.evaluate(
+                "book => book.querySelector('.jp-Cell:last-of-type').getBoundingClientRect().bottom "
+                "- book.querySelector('.jp-Cell').getBoundingClientRect().top"
+            )
             if height + 300 <= self.page.viewport_size["height"]:
-                return self.notebook.locator(".jp-WindowedPanel-outer").evaluate("outer => outer.scrollTo(0, 0)")
+                return self.notebook.locator(".jp-WindowedPanel-outer").evaluate(
+                    "outer => outer.scrollTo(0, 0)"
+                )
             self.page.set_viewport_size({"width": 1200, "height": int(height) + 400})
-            self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            self.page.evaluate(
+                "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+            )
         raise AssertionError(f"the notebook's height does not settle: {height}")
 
     def shot(self, name, around=None):
@@ -167,8 +204,29 @@ def barriers(page, *, within, rules=()):
 
     `rules` are left out. Text whose contrast axe cannot tell because something lies over it counts as wrong: the page is not ready to be judged.
     """
-    found = Axe().run(page, context={"include": list(within)}, options={"rules": {rule: {"enabled": False} for rule in rules}}).response
-    hidden = [rule | {"nodes": [n for n in rule["nodes"] if any(a["data"].get("messageKey") in ("bgOverlap", "elmPartiallyObscured") for a in n["any"])]}
-              for rule in found["incomplete"] if rule["id"] == "color-contrast"]
-    return [f"{rule['id']}: {node['html'][:160]} ({(node['failureSummary'] or '').splitlines()[-1].strip()})"
-            for rule in found["violations"] + hidden for node in rule["nodes"]]
+    found = (
+        Axe()
+        .run(
+            page,
+            context={"include": list(within)},
+            options={"rules": {rule: {"enabled": False} for rule in rules}},
+        )
+        .response
+    )
+    hidden = [
+        rule
+        | {
+            "nodes": [
+                n
+                for n in rule["nodes"]
+                if any(a["data"].get("messageKey") in ("bgOverlap", "elmPartiallyObscured") for a in n["any"])
+            ]
+        }
+        for rule in found["incomplete"]
+        if rule["id"] == "color-contrast"
+    ]
+    return [
+        f"{rule['id']}: {node['html'][:160]} ({(node['failureSummary'] or '').splitlines()[-1].strip()})"
+        for rule in found["violations"] + hidden
+        for node in rule["nodes"]
+    ]

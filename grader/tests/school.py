@@ -1,4 +1,5 @@
 """A course folder for tests: the real lessons, a class of learners, and the real nbgrader commands."""
+
 import os
 import shutil
 import subprocess
@@ -27,7 +28,7 @@ def make(folder, lesson, stock=False, config=""):
         shutil.copytree(ROOT / name / lesson, folder / name / lesson)
     exchange = folder / "exchange"
     exchange.mkdir()
-    exchange.chmod(0o777)       # nbgrader wants a world-writable exchange
+    exchange.chmod(0o777)  # nbgrader wants a world-writable exchange
     text = STOCK if stock else (ROOT / "nbgrader_config.py").read_text()
     (folder / "nbgrader_config.py").write_text(text + f"c.Exchange.root = {str(exchange)!r}\n" + config)
     return folder
@@ -35,8 +36,15 @@ def make(folder, lesson, stock=False, config=""):
 
 def nbgrader(folder, *words, check=True, **env):
     """Run `nbgrader …` in a folder, as a teacher would; returns what it prints."""
-    done = subprocess.run([BIN / "nbgrader", *map(str, words)], cwd=folder, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, env=os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"} | env)
+    done = subprocess.run(
+        [BIN / "nbgrader", *map(str, words)],
+        cwd=folder,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"} | env,
+    )
     assert not check or done.returncode == 0, done.stdout
     return done.stdout
 
@@ -71,4 +79,7 @@ def grades(folder, lesson):
     from nbgrader.api import Gradebook
 
     with Gradebook(f"sqlite:///{folder}/gradebook.db") as gradebook:
-        return {s.student.id: {g.cell.name: g.score for nb in s.notebooks for g in nb.grades} for s in gradebook.assignment_submissions(lesson)}
+        return {
+            s.student.id: {g.cell.name: g.score for nb in s.notebooks for g in nb.grades}
+            for s in gradebook.assignment_submissions(lesson)
+        }

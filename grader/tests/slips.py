@@ -3,6 +3,7 @@
 A mistake is often built from the very PyTorch function that the exercise forbids, or from a helper of its module: its text would not
 be a learner's. The slips are.
 """
+
 import ast
 import inspect
 import math
@@ -18,9 +19,23 @@ from grader.course.lessons import exercises_of
 from grader.judging.judge import judge
 from grader.judging.question import run
 
-SLIPS = [(r"\bmean\b", "sum"), (r"\bsum\b", "mean"), (r"(?<=[\w)\]]) - ", " + "), (r" \+ ", " - "), (r" \* ", " / "), (r" / ", " * "),
-         (r"(?<=[ (\[])-(?=[\w(])", ""), (r"\b1 - ", ""), (r"dim=1", "dim=0"), (r"dim=-1", "dim=0"), (r"\b1\b", "0"), (r"\b0\b", "1"),
-         (r"\.\w+\([^()]*\)", ""), (r", \w+=[^,()]+", ""), (r"(?<=\n) +(?!return)[^\n]+\n", "")]
+SLIPS = [
+    (r"\bmean\b", "sum"),
+    (r"\bsum\b", "mean"),
+    (r"(?<=[\w)\]]) - ", " + "),
+    (r" \+ ", " - "),
+    (r" \* ", " / "),
+    (r" / ", " * "),
+    (r"(?<=[ (\[])-(?=[\w(])", ""),
+    (r"\b1 - ", ""),
+    (r"dim=1", "dim=0"),
+    (r"dim=-1", "dim=0"),
+    (r"\b1\b", "0"),
+    (r"\b0\b", "1"),
+    (r"\.\w+\([^()]*\)", ""),
+    (r", \w+=[^,()]+", ""),
+    (r"(?<=\n) +(?!return)[^\n]+\n", ""),
+]
 
 
 def clean(cell):
@@ -37,10 +52,12 @@ def _own_sources(exercise):
 
 def _slips(cell):
     text = clean(cell)
-    begin = text.find('"""', text.find('"""') + 3) + 3       # behind the docstring: the signature and the question stay as they are
+    begin = (
+        text.find('"""', text.find('"""') + 3) + 3
+    )  # behind the docstring: the signature and the question stay as they are
     for pattern, slip in SLIPS:
         for found in re.finditer(pattern, text[begin:]):
-            yield text[:begin + found.start()] + slip + text[begin + found.end():]
+            yield text[: begin + found.start()] + slip + text[begin + found.end() :]
 
 
 def known(lesson, name):
@@ -48,15 +65,21 @@ def known(lesson, name):
     exercise, cells = exercises_of(lesson)[name], solution_cells(lesson)
     says = {m.says for m in exercise.mistakes}
     before = {"torch": torch, "nn": nn, "F": F, "math": math, "ready": course_answer, "__name__": "learner"}
-    for earlier in list(cells)[:list(cells).index(name)]:
+    for earlier in list(cells)[: list(cells).index(name)]:
         exec(cells[earlier], before)
     for text in (*_own_sources(exercise), *_slips(cells[name])):
         namespace = dict(before)
         try:
             exec(text, namespace)
-        except Exception:       # a class that inherits from a helper; a slip that is no Python
+        except Exception:  # a class that inherits from a helper; a slip that is no Python
             continue
-        verdict = judge(exercise, lambda question, gradient: run(namespace[name], question, exercise.parameters, gradient), source=text)
+        verdict = judge(
+            exercise,
+            lambda question, gradient: run(namespace[name], question, exercise.parameters, gradient),
+            source=text,
+        )
         if verdict.mistake in says:
             return text, verdict
-    raise AssertionError(f"{name}: none of its mistakes can be typed as it stands, and no slip of the course's answer is one of them. Add a slip.")
+    raise AssertionError(
+        f"{name}: none of its mistakes can be typed as it stands, and no slip of the course's answer is one of them. Add a slip."
+    )

@@ -2,6 +2,7 @@
 
 One module a lesson, named by its slug. `@right(…)` and `@wrong(…)` register the function below them under its own name.
 """
+
 import importlib
 import pkgutil
 from dataclasses import dataclass

@@ -62,7 +62,9 @@ def bce(p, y, reduction="mean"):
 @right("torch.maximum")
 def bce_clamped(p, y):
     floor = torch.tensor(-100.0, dtype=p.dtype)
-    return -(y * torch.maximum(p.log(), floor) + (1 - y) * torch.maximum((1 - p).log(), floor)).sum() / p.numel()
+    return (
+        -(y * torch.maximum(p.log(), floor) + (1 - y) * torch.maximum((1 - p).log(), floor)).sum() / p.numel()
+    )
 
 
 @right("log1p and clamp_min")
@@ -130,7 +132,8 @@ def bernoulli_likelihood(p, y):
 
 
 @wrong("only the samples with y = 0", says="wherever `y` is 1")
-def bernoulli_likelihood(p, y): return (1 - p[y == 0]).prod()
+def bernoulli_likelihood(p, y):
+    return (1 - p[y == 0]).prod()
 
 
 @right("lerp")
@@ -150,7 +153,8 @@ def bce_per_sample(p, y):
 
 
 @wrong("an epsilon of 1e-8", says="at the extremes")
-def bce_per_sample(p, y): return -(y * torch.log(p + 1e-8) + (1 - y) * torch.log(1 - p + 1e-8))
+def bce_per_sample(p, y):
+    return -(y * torch.log(p + 1e-8) + (1 - y) * torch.log(1 - p + 1e-8))
 
 
 @wrong("a clamp at 0.001", says="at the extremes")
@@ -172,7 +176,8 @@ def bce_per_sample(p, y):
 
 
 @wrong("only the half of y = 0", says="wherever `y` is 1")
-def bce_per_sample(p, y): return -(1 - y) * torch.log(1 - p)
+def bce_per_sample(p, y):
+    return -(1 - y) * torch.log(1 - p)
 
 
 @right("bce_per_sample, and an error for another word")
@@ -224,7 +229,8 @@ def bce(p, y, reduction="mean"):
 @wrong("no default for reduction", says="Compare your signature")
 def bce(p, y, reduction):
     l = -(y * p.log() + (1 - y) * (1 - p).log())
-    if reduction == "none": return l
+    if reduction == "none":
+        return l
     return l.sum() if reduction == "sum" else l.mean()
 
 
@@ -252,11 +258,13 @@ def bce_clamped(p, y):
 
 
 @wrong("a clamp at −10", says="at the extremes")
-def bce_clamped(p, y): return -(y * p.log().clamp(min=-10) + (1 - y) * (1 - p).log().clamp(min=-10)).mean()
+def bce_clamped(p, y):
+    return -(y * p.log().clamp(min=-10) + (1 - y) * (1 - p).log().clamp(min=-10)).mean()
 
 
 @wrong("the mean left out", says="mean over the samples is still")
-def bce_clamped(p, y): return -(y * p.log().clamp(min=-100) + (1 - y) * (1 - p).log().clamp(min=-100))
+def bce_clamped(p, y):
+    return -(y * p.log().clamp(min=-100) + (1 - y) * (1 - p).log().clamp(min=-100))
 
 
 @right("the slope of the log-odds")
@@ -271,8 +279,10 @@ def bce_grad(p, y):
 
 
 @wrong("an epsilon of 1e-8", says="at the extremes")
-def bce_grad(p, y): return (p - y) / (p * (1 - p) + 1e-8)
+def bce_grad(p, y):
+    return (p - y) / (p * (1 - p) + 1e-8)
 
 
 @wrong("the size of the slope", says="wherever `y` is 1")
-def bce_grad(p, y): return ((p - y) / (p * (1 - p))).abs()
+def bce_grad(p, y):
+    return ((p - y) / (p * (1 - p))).abs()

@@ -33,7 +33,9 @@ def softplus(z):  # noqa: F811
 
 @right("a loop over the entries")
 def softplus(z):  # noqa: F811
-    entries = [x + torch.log(1 + torch.exp(-x)) if x > 0 else torch.log(1 + torch.exp(x)) for x in z.flatten()]
+    entries = [
+        x + torch.log(1 + torch.exp(-x)) if x > 0 else torch.log(1 + torch.exp(x)) for x in z.flatten()
+    ]
     return torch.stack(entries).reshape(z.shape)
 
 
@@ -160,11 +162,13 @@ def softplus(z):
 
 
 @right("z itself from 20 on, as in PyTorch")
-def softplus(z): return torch.where(z > 20, z, torch.log1p(torch.exp(z.clamp(max=20))))
+def softplus(z):
+    return torch.where(z > 20, z, torch.log1p(torch.exp(z.clamp(max=20))))
 
 
 @right("a float32 zero beside it")
-def softplus(z): return torch.logaddexp(z, torch.zeros(z.shape))
+def softplus(z):
+    return torch.logaddexp(z, torch.zeros(z.shape))
 
 
 @wrong("z itself if any is large", says="at the extremes")
@@ -175,11 +179,13 @@ def softplus(z):
 
 
 @wrong("z itself from 10 on", says="Nearly right")
-def softplus(z): return torch.where(z > 10, z, torch.log1p(torch.exp(z.clamp(max=10))))
+def softplus(z):
+    return torch.where(z > 10, z, torch.log1p(torch.exp(z.clamp(max=10))))
 
 
 @wrong("the bump detached", says="cut off from autograd")
-def softplus(z): return z.clamp(min=0) + torch.log1p(torch.exp(-z.abs())).detach()
+def softplus(z):
+    return z.clamp(min=0) + torch.log1p(torch.exp(-z.abs())).detach()
 
 
 @right("an error for another word")
@@ -195,9 +201,12 @@ def bce_with_logits(z, y, reduction="mean"):
     both = torch.log_softmax(torch.stack([torch.zeros_like(z), z]), 0)
     l = -(both[1] * y + both[0] * (1 - y))
     match reduction:
-        case "mean": return l.mean()
-        case "sum": return l.sum()
-        case _: return l
+        case "mean":
+            return l.mean()
+        case "sum":
+            return l.sum()
+        case _:
+            return l
 
 
 @right("from the other side")
@@ -261,12 +270,15 @@ def bce_with_logits_grad(z, y):
 
 @wrong("a measured slope", says="float32")
 def bce_with_logits_grad(z, y):
-    def f(z): return F.softplus(z) - y * z
+    def f(z):
+        return F.softplus(z) - y * z
+
     return (f(z + 1e-5) - f(z - 1e-5)) / 2e-5
 
 
 @wrong("scores as a column", says="(4, 4) where (4,)")
-def bce_with_logits_grad(z, y): return torch.sigmoid(z)[:, None] - y
+def bce_with_logits_grad(z, y):
+    return torch.sigmoid(z)[:, None] - y
 
 
 @right("partial")
@@ -274,6 +286,7 @@ class BCEWithLogits(nn.Module):
     def __init__(self, reduction="mean"):
         super().__init__()
         self.f = partial(ready("bce_with_logits"), reduction=reduction)
+
     def forward(self, z, y):
         return self.f(z, y)
 
@@ -282,6 +295,7 @@ class BCEWithLogits(nn.Module):
 class BCEWithLogits(_Loss):
     def __init__(self, reduction="mean"):
         super().__init__(reduction=reduction)
+
     def forward(self, z, y):
         return ready("bce_with_logits")(z, y, self.reduction)
 
@@ -291,6 +305,7 @@ class BCEWithLogits(nn.Module):
     def __init__(self, reduction="mean"):
         self.reduction = reduction
         super().__init__()
+
     def forward(self, z, y):
         return ready("bce_with_logits")(z, y, reduction=self.reduction)
 
@@ -299,6 +314,7 @@ class BCEWithLogits(nn.Module):
 class BCEWithLogits:
     def __init__(self, reduction="mean"):
         self.reduction = reduction
+
     def __call__(self, z, y):
         return ready("bce_with_logits")(z, y, reduction=self.reduction)
 
@@ -308,6 +324,7 @@ class BCEWithLogits(nn.Module):
     def __init__(self, reduction="mean"):
         super().__init__()
         self.reduction = reduction
+
     def foward(self, z, y):
         return ready("bce_with_logits")(z, y, reduction=self.reduction)
 
@@ -317,6 +334,7 @@ class BCEWithLogits(nn.Module):
     def __init__(self, reduction="mean"):
         super().__init__()
         reduction = reduction
+
     def forward(self, z, y):
         return ready("bce_with_logits")(z, y, reduction=self.reduction)
 

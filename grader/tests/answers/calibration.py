@@ -12,7 +12,13 @@ def reliability(p, y, bins=10):
     for k in range(bins):
         mask = index == k
         if mask.any():
-            result[:, k] = torch.stack([confidence[mask].mean(), (predicted[mask] == y[mask]).to(p.dtype).mean(), mask.sum().to(p.dtype)])
+            result[:, k] = torch.stack(
+                [
+                    confidence[mask].mean(),
+                    (predicted[mask] == y[mask]).to(p.dtype).mean(),
+                    mask.sum().to(p.dtype),
+                ]
+            )
     return result[0], result[1], result[2]
 
 
@@ -23,7 +29,11 @@ def reliability(p, y, bins=10):  # noqa: F811
     count = torch.bincount(index, minlength=bins)
     size = count.clamp(min=1)
     right_ones = (p.argmax(1) == y).to(p.dtype)
-    return torch.bincount(index, confidence, bins) / size, torch.bincount(index, right_ones, bins) / size, count
+    return (
+        torch.bincount(index, confidence, bins) / size,
+        torch.bincount(index, right_ones, bins) / size,
+        count,
+    )
 
 
 @right("bucketize and a one-hot matrix")
@@ -32,7 +42,7 @@ def reliability(p, y, bins=10):  # noqa: F811
     index = torch.bucketize(confidence, torch.linspace(0, 1, bins + 1, dtype=p.dtype)[1:-1])
     member = F.one_hot(index, bins).to(p.dtype)
     count = member.sum(0)
-    mean = lambda v: torch.nan_to_num(v @ member / count)       # noqa: E731
+    mean = lambda v: torch.nan_to_num(v @ member / count)  # noqa: E731
     return mean(confidence), mean((predicted == y).to(p.dtype)), count
 
 
@@ -43,7 +53,10 @@ def expected_calibration_error(p, y, bins=10):
     error = torch.zeros((), dtype=p.dtype)
     for k in index.unique():
         mask = index == k
-        error = error + mask.sum() / len(y) * ((predicted == y)[mask].float().mean() - confidence[mask].mean()).abs()
+        error = (
+            error
+            + mask.sum() / len(y) * ((predicted == y)[mask].float().mean() - confidence[mask].mean()).abs()
+        )
     return error
 
 
@@ -112,7 +125,9 @@ def fit_temperature(z, y):  # noqa: F811
     from scipy.optimize import minimize_scalar
 
     log_p = torch.log_softmax(z.double(), dim=1)
-    return float(minimize_scalar(lambda t: F.cross_entropy(log_p / t, y).item(), bounds=(0.01, 50), method="bounded").x)
+    return float(
+        minimize_scalar(lambda t: F.cross_entropy(log_p / t, y).item(), bounds=(0.01, 50), method="bounded").x
+    )
 
 
 @wrong("one bin too many", says="not yet")
@@ -125,7 +140,7 @@ def expected_calibration_error(p, y, bins=10):  # noqa: F811
 
 @wrong("one-hot without a number of classes", says="raised")
 def brier_score(p, y):  # noqa: F811
-    return ((p - F.one_hot(y))**2).sum(dim=1).mean()
+    return ((p - F.one_hot(y)) ** 2).sum(dim=1).mean()
 
 
 @wrong("the search stops too soon", says="differs")
@@ -150,7 +165,11 @@ def reliability(p, y, bins=10):  # noqa: F811
     sums, hits, count = [0.0] * bins, [0] * bins, [0] * bins
     for row, label in zip(p.tolist(), y.tolist()):
         k = min(int(max(row) * bins), bins - 1)
-        sums[k], hits[k], count[k] = sums[k] + max(row), hits[k] + (row.index(max(row)) == label), count[k] + 1
+        sums[k], hits[k], count[k] = (
+            sums[k] + max(row),
+            hits[k] + (row.index(max(row)) == label),
+            count[k] + 1,
+        )
     n = torch.tensor(count).clamp(min=1)
     return torch.tensor(sums, dtype=p.dtype) / n, torch.tensor(hits) / n, torch.tensor(count)
 
@@ -158,10 +177,16 @@ def reliability(p, y, bins=10):  # noqa: F811
 @right("histc and searchsorted")
 def reliability(p, y, bins=10):  # noqa: F811
     confidence, predicted = p.max(dim=1)
-    at = (torch.searchsorted(torch.linspace(0, 1, bins + 1, dtype=p.dtype), confidence, right=True) - 1).clamp(max=bins - 1)
+    at = (
+        torch.searchsorted(torch.linspace(0, 1, bins + 1, dtype=p.dtype), confidence, right=True) - 1
+    ).clamp(max=bins - 1)
     count = torch.histc(confidence, bins, 0, 1)
-    total = lambda v: torch.zeros_like(count).index_add_(0, at, v)      # noqa: E731
-    return torch.nan_to_num(total(confidence) / count), torch.nan_to_num(total((predicted == y).to(p.dtype)) / count), count
+    total = lambda v: torch.zeros_like(count).index_add_(0, at, v)  # noqa: E731
+    return (
+        torch.nan_to_num(total(confidence) / count),
+        torch.nan_to_num(total((predicted == y).to(p.dtype)) / count),
+        count,
+    )
 
 
 @wrong("a list of counts", says="Value 3 of the 3 that you return is of the kind list")
@@ -169,7 +194,11 @@ def reliability(p, y, bins=10):  # noqa: F811
     confidence, predicted = p.max(dim=1)
     member = F.one_hot((confidence * bins).long().clamp(max=bins - 1), bins).to(p.dtype)
     count = member.sum(dim=0)
-    return confidence @ member / count.clamp(min=1), (predicted == y).to(p.dtype) @ member / count.clamp(min=1), count.tolist()
+    return (
+        confidence @ member / count.clamp(min=1),
+        (predicted == y).to(p.dtype) @ member / count.clamp(min=1),
+        count.tolist(),
+    )
 
 
 @wrong("a confidence of 1 is out of bounds", says="out of bounds")
@@ -190,7 +219,12 @@ def expected_calibration_error(p, y, bins=10):  # noqa: F811
     for k in range(bins):
         here = (confidence >= k / bins) & ((confidence < (k + 1) / bins) | (k == bins - 1))
         if here.any():
-            error = error + here.sum() / len(y) * ((predicted == y)[here].to(p.dtype).mean() - confidence[here].mean()).abs()
+            error = (
+                error
+                + here.sum()
+                / len(y)
+                * ((predicted == y)[here].to(p.dtype).mean() - confidence[here].mean()).abs()
+            )
     return error
 
 
@@ -198,7 +232,9 @@ def expected_calibration_error(p, y, bins=10):  # noqa: F811
 def expected_calibration_error(p, y, bins=10):  # noqa: F811
     confidence, predicted = p.max(dim=1)
     gap = (predicted == y).to(p.dtype) - confidence
-    return sum(gap[(confidence * bins).long().clamp(max=bins - 1) == k].sum().abs().item() for k in range(bins)) / len(y)
+    return sum(
+        gap[(confidence * bins).long().clamp(max=bins - 1) == k].sum().abs().item() for k in range(bins)
+    ) / len(y)
 
 
 @wrong("three results", says="list or tuple of 3")
@@ -238,7 +274,7 @@ def fit_temperature(z, y):  # noqa: F811
 
 @right("golden section")
 def fit_temperature(z, y):  # noqa: F811
-    loss = lambda u: F.cross_entropy(z.double() / torch.tensor(u, dtype=torch.float64).exp(), y).item()     # noqa: E731
+    loss = lambda u: F.cross_entropy(z.double() / torch.tensor(u, dtype=torch.float64).exp(), y).item()  # noqa: E731
     low, high, ratio = -6.0, 6.0, (5**0.5 - 1) / 2
     for _ in range(50):
         a, b = high - ratio * (high - low), low + ratio * (high - low)

@@ -248,7 +248,9 @@ def cross_entropy(z, y, reduction="mean"):  # noqa: F811
 
 @wrong("the Jacobian of the summed losses", says="You called `grad`")
 def cross_entropy_grad(z, y):  # noqa: F811
-    return torch.autograd.functional.jacobian(lambda z: (torch.logsumexp(z, 1) - z[torch.arange(len(y)), y]).sum(), z)
+    return torch.autograd.functional.jacobian(
+        lambda z: (torch.logsumexp(z, 1) - z[torch.arange(len(y)), y]).sum(), z
+    )
 
 
 @wrong("a reduction for all objects", says="forgets its `reduction`")

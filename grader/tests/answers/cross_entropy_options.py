@@ -78,7 +78,9 @@ def sequence_cross_entropy(z, y):
 @right("one position after the other")
 def sequence_cross_entropy(z, y):  # noqa: F811
     rows = torch.arange(len(y))
-    return torch.stack([-torch.log_softmax(z[:, :, i], dim=1)[rows, y[:, i]] for i in range(y.shape[1])]).mean()
+    return torch.stack(
+        [-torch.log_softmax(z[:, :, i], dim=1)[rows, y[:, i]] for i in range(y.shape[1])]
+    ).mean()
 
 
 @right("one-hot moved to dimension 1")
@@ -193,13 +195,16 @@ def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", l
         cost, label = (torch.logsumexp(z, dim=1, keepdim=True) - z) * w, torch.where(keep, y, 0)
         match reduction:
             case "none":
-                each = (1 - label_smoothing) * cost[torch.arange(len(y)), label] + label_smoothing * cost.mean(dim=1)
+                each = (1 - label_smoothing) * cost[
+                    torch.arange(len(y)), label
+                ] + label_smoothing * cost.mean(dim=1)
                 return each.masked_fill(~keep, 0)
             case "sum":
                 return itself("none").sum()
             case "mean":
                 return itself("sum") / (w[label] * keep).sum()
         raise ValueError(reduction)
+
     return itself(reduction)
 
 
@@ -211,12 +216,17 @@ def masked_cross_entropy(z, y, ignore_index=-100):  # noqa: F811
 
 @wrong("no mean of nothing", says="The list is empty here")
 def masked_cross_entropy(z, y, ignore_index=-100):  # noqa: F811
-    return torch.stack([torch.logsumexp(row, 0) - row[label] for row, label in zip(z, y) if label != ignore_index]).mean()
+    return torch.stack(
+        [torch.logsumexp(row, 0) - row[label] for row, label in zip(z, y) if label != ignore_index]
+    ).mean()
 
 
 @wrong("a divergence and an entropy", says="You called `kl_div`")
 def soft_cross_entropy(z, q):  # noqa: F811
-    return F.kl_div(torch.log_softmax(z, dim=1), q, reduction="batchmean") - (q * q.clamp(min=1e-30).log()).sum(dim=1).mean()
+    return (
+        F.kl_div(torch.log_softmax(z, dim=1), q, reduction="batchmean")
+        - (q * q.clamp(min=1e-30).log()).sum(dim=1).mean()
+    )
 
 
 @wrong("one softmax for a whole sequence", says="differs from the definition")

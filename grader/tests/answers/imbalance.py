@@ -179,6 +179,7 @@ def weighted_bce(z, y, weight):  # noqa: F811
 def pos_weight_bce(z, y, pos_weight):  # noqa: F811
     def total(s, w):
         return w[0] * F.softplus(-s[0]) if len(s) == 1 else total(s[:1], w[:1]) + total(s[1:], w[1:])
+
     return total(((2 * y - 1) * z).flatten(), (pos_weight**y).flatten()) / z.numel()
 
 
@@ -202,7 +203,9 @@ def precision_recall(z, y, threshold=0.5):  # noqa: F811
 
 @wrong("another loss, of two classes", says="You called `cross_entropy`")
 def weighted_bce(z, y, weight):  # noqa: F811
-    return (weight * F.cross_entropy(torch.stack([torch.zeros_like(z), z], dim=1), y.long(), reduction="none")).mean()
+    return (
+        weight * F.cross_entropy(torch.stack([torch.zeros_like(z), z], dim=1), y.long(), reduction="none")
+    ).mean()
 
 
 @wrong("another loss, of many labels", says="You called `multilabel_soft_margin_loss`")

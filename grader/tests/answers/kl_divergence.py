@@ -121,12 +121,16 @@ def kl_divergence(p, q):  # noqa: F811
 @wrong("detached", says="no gradient reaches")
 def kl_div_loss(log_q, p, reduction="batchmean"):  # noqa: F811
     losses = torch.xlogy(p, p) - p * log_q.detach()
-    return {"none": losses, "sum": losses.sum(), "mean": losses.mean(), "batchmean": losses.sum() / len(p)}[reduction]
+    return {"none": losses, "sum": losses.sum(), "mean": losses.mean(), "batchmean": losses.sum() / len(p)}[
+        reduction
+    ]
 
 
 @wrong("the temperature is fixed at 2", says="`temperature` has no effect")
 def distillation_loss(student, teacher, y, temperature=2.0, alpha=0.5):  # noqa: F811
-    soft = F.kl_div(torch.log_softmax(student / 2, dim=1), torch.softmax(teacher / 2, dim=1), reduction="batchmean")
+    soft = F.kl_div(
+        torch.log_softmax(student / 2, dim=1), torch.softmax(teacher / 2, dim=1), reduction="batchmean"
+    )
     return alpha * 4 * soft + (1 - alpha) * F.cross_entropy(student, y)
 
 
@@ -145,7 +149,7 @@ def entropy_of(p):
 
 @right("vmap over all dimensions but the last")
 def entropy(p):  # noqa: F811
-    f = lambda r: -torch.xlogy(r, r).sum()      # noqa: E731
+    f = lambda r: -torch.xlogy(r, r).sum()  # noqa: E731
     for _ in range(p.ndim - 1):
         f = torch.vmap(f)
     return f(p)
@@ -233,13 +237,17 @@ def kl_divergence(p, q):  # noqa: F811
 @wrong("PyTorch's own, from below", says="kl_div")
 def kl_div_loss(log_q, p, reduction="batchmean"):  # noqa: F811
     losses = torch.ops.aten.kl_div(log_q, p, 0)
-    return {"none": losses, "sum": losses.sum(), "mean": losses.mean(), "batchmean": losses.sum() / len(p)}[reduction]
+    return {"none": losses, "sum": losses.sum(), "mean": losses.mean(), "batchmean": losses.sum() / len(p)}[
+        reduction
+    ]
 
 
 @wrong("the quotient of p and a logarithm", says="Your result is nan")
 def kl_div_loss(log_q, p, reduction="batchmean"):  # noqa: F811
     losses = p * (p / log_q).log()
-    return {"none": losses, "sum": losses.sum(), "mean": losses.mean(), "batchmean": losses.sum() / len(p)}[reduction]
+    return {"none": losses, "sum": losses.sum(), "mean": losses.mean(), "batchmean": losses.sum() / len(p)}[
+        reduction
+    ]
 
 
 @right("a loop over the samples")
@@ -247,7 +255,10 @@ def distillation_loss(student, teacher, y, temperature=2.0, alpha=0.5):  # noqa:
     total = 0
     for s, t, label in zip(student, teacher, y):
         p, log_q = torch.softmax(t / temperature, dim=0), torch.log_softmax(s / temperature, dim=0)
-        total += alpha * temperature**2 * (torch.xlogy(p, p) - p * log_q).sum() - (1 - alpha) * torch.log_softmax(s, dim=0)[label]
+        total += (
+            alpha * temperature**2 * (torch.xlogy(p, p) - p * log_q).sum()
+            - (1 - alpha) * torch.log_softmax(s, dim=0)[label]
+        )
     return total / len(y)
 
 
@@ -262,5 +273,9 @@ def distillation_loss(student, teacher, y, temperature=2.0, alpha=0.5):  # noqa:
 
 @wrong("a student cut off in the divergence", says="gradient is not")
 def distillation_loss(student, teacher, y, temperature=2.0, alpha=0.5):  # noqa: F811
-    soft = F.kl_div(torch.log_softmax(student.detach() / temperature, dim=1), torch.softmax(teacher / temperature, dim=1), reduction="batchmean")
+    soft = F.kl_div(
+        torch.log_softmax(student.detach() / temperature, dim=1),
+        torch.softmax(teacher / temperature, dim=1),
+        reduction="batchmean",
+    )
     return alpha * temperature**2 * soft + (1 - alpha) * F.cross_entropy(student, y)

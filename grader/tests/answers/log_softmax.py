@@ -70,7 +70,9 @@ def stable_softmax(z, dim):  # noqa: F811
 @right("entry by entry")
 def softmax_jacobian(z):
     p, n = torch.softmax(z, dim=-1), len(z)
-    return torch.stack([torch.stack([p[i] * ((1.0 if i == j else 0.0) - p[j]) for j in range(n)]) for i in range(n)])
+    return torch.stack(
+        [torch.stack([p[i] * ((1.0 if i == j else 0.0) - p[j]) for j in range(n)]) for i in range(n)]
+    )
 
 
 @right("a column times (unit matrix minus a row)")
@@ -153,7 +155,10 @@ def logsumexp(z, dim):  # noqa: F811
 @right("slices in a loop, with an if for the impossible")
 def logsumexp(z, dim):  # noqa: F811
     rows = z.movedim(dim, -1)
-    found = [row.max() if row.max() == -torch.inf else row.max() + (row - row.max()).exp().sum().log() for row in rows.reshape(-1, rows.shape[-1])]
+    found = [
+        row.max() if row.max() == -torch.inf else row.max() + (row - row.max()).exp().sum().log()
+        for row in rows.reshape(-1, rows.shape[-1])
+    ]
     return torch.stack(found).reshape(rows.shape[:-1])
 
 
@@ -162,6 +167,7 @@ def logsumexp(z, dim):  # noqa: F811
     def one(row):
         m = torch.where(torch.isinf(row.max()), 0.0, row.max())
         return m + (row - m).exp().sum().log()
+
     rows = z.movedim(dim, -1)
     return torch.vmap(one)(rows.reshape(-1, rows.shape[-1])).reshape(rows.shape[:-1])
 
@@ -217,7 +223,10 @@ def log_softmax(z, dim):  # noqa: F811
 def log_softmax(z, dim):  # noqa: F811
     rows = z.movedim(dim, -1)
     flat = rows.reshape(-1, rows.shape[-1])
-    columns = [-torch.nn.functional.cross_entropy(flat, torch.full((len(flat),), c), reduction="none") for c in range(flat.shape[1])]
+    columns = [
+        -torch.nn.functional.cross_entropy(flat, torch.full((len(flat),), c), reduction="none")
+        for c in range(flat.shape[1])
+    ]
     return torch.stack(columns, dim=1).reshape(rows.shape).movedim(-1, dim)
 
 
@@ -230,7 +239,13 @@ def stable_softmax(z, dim):  # noqa: F811
 @wrong("differences of other steps", says="Nearly right")
 def softmax_jacobian(z):  # noqa: F811
     h = 1e-4
-    return torch.stack([(torch.softmax(z + h * e, 0) - torch.softmax(z - h * e, 0)) / (2 * h) for e in torch.eye(len(z), dtype=z.dtype)], dim=1)
+    return torch.stack(
+        [
+            (torch.softmax(z + h * e, 0) - torch.softmax(z - h * e, 0)) / (2 * h)
+            for e in torch.eye(len(z), dtype=z.dtype)
+        ],
+        dim=1,
+    )
 
 
 @wrong("every row by torch.func", says="You called `grad`")

@@ -186,19 +186,23 @@ def linear(X, w, b):
 
 
 @wrong("four samples", says="Right only for 4 samples")
-def linear(X, w, b): return torch.stack([X[i] @ w + b for i in range(4)])
+def linear(X, w, b):
+    return torch.stack([X[i] @ w + b for i in range(4)])
 
 
 @wrong("a squeeze of everything", says="the shape is () where (1,)")
-def linear(X, w, b): return (X @ w[:, None]).squeeze() + b
+def linear(X, w, b):
+    return (X @ w[:, None]).squeeze() + b
 
 
 @wrong("X transposed", says="same size inside")
-def linear(X, w, b): return X.T @ w + b
+def linear(X, w, b):
+    return X.T @ w + b
 
 
 @wrong("float32 throughout", says="dtype is float32")
-def linear(X, w, b): return X.float() @ w.float() + b.float()
+def linear(X, w, b):
+    return X.float() @ w.float() + b.float()
 
 
 @right("vmap over the samples")
@@ -207,6 +211,7 @@ def loss_and_grad(X, y, w, b):
         z = x @ w + b
         e = torch.sigmoid(z) - t
         return F.softplus(z) - t * z, e * x, e
+
     return tuple(v.mean(0) for v in torch.func.vmap(one)(X, y))
 
 
@@ -247,6 +252,7 @@ def train(X, y, lr=0.1, epochs=100):
         loss, gw, gb = ready("loss_and_grad")(X, y, w, b)
         w2, b2, rest = go(w - lr * gw, b - lr * gb, n - 1)
         return w2, b2, [loss.item()] + rest
+
     return go(torch.zeros_like(X[0]), torch.zeros((), dtype=X.dtype), epochs)
 
 
@@ -258,6 +264,7 @@ def train(X, y, lr=0.1, epochs=100):
             loss, gw, gb = ready("loss_and_grad")(X, y, w, b)
             yield w, b, loss.item()
             w, b = w - lr * gw, b - lr * gb
+
     seen = list(itertools.islice(steps(), epochs + 1))
     return seen[-1][0], seen[-1][1], [s[2] for s in seen[:-1]]
 
@@ -348,8 +355,10 @@ def accuracy(z, y):
 
 
 @wrong("N − 1 below the line", says="N − 1")
-def accuracy(z, y): return ((z > 0) == (y == 1)).sum() / (len(y) - 1)
+def accuracy(z, y):
+    return ((z > 0) == (y == 1)).sum() / (len(y) - 1)
 
 
 @wrong("everything with everything", says="several together")
-def accuracy(z, y): return ((z[:, None] > 0) == (y == 1)).float().mean()
+def accuracy(z, y):
+    return ((z[:, None] > 0) == (y == 1)).float().mean()

@@ -141,7 +141,9 @@ def soft_margin(z, y):  # noqa: F811
 
 @right("Python's max: no gradient flows from a sample that costs nothing")
 def hinge(z, y):  # noqa: F811
-    return torch.stack([max(torch.zeros((), dtype=z.dtype), 1 - b * a) for a, b in zip(z.flatten(), y.flatten())]).mean()
+    return torch.stack(
+        [max(torch.zeros((), dtype=z.dtype), 1 - b * a) for a, b in zip(z.flatten(), y.flatten())]
+    ).mean()
 
 
 @right("half of the shortfall and its size")
@@ -235,7 +237,7 @@ def multilabel_margin(z, y):  # noqa: F811
 def multilabel_margin(z, y):  # noqa: F811
     losses = []
     for scores, row in zip(z, y.tolist()):
-        labels = row[:row.index(-1)]
+        labels = row[: row.index(-1)]
         others = [c for c in range(len(scores)) if c not in labels]
         losses.append(torch.relu(1 - scores[labels][:, None] + scores[others]).sum() / len(scores))
     return torch.stack(losses).mean()
@@ -245,6 +247,8 @@ def multilabel_margin(z, y):  # noqa: F811
 def multilabel_margin(z, y):  # noqa: F811
     total = 0.0
     for scores, row in zip(z.tolist(), y.tolist()):
-        labels = row[:row.index(-1)] if -1 in row else row
-        total += sum(max(0.0, 1 - scores[a] + scores[b]) for a in labels for b in range(len(scores)) if b not in labels) / len(scores)
+        labels = row[: row.index(-1)] if -1 in row else row
+        total += sum(
+            max(0.0, 1 - scores[a] + scores[b]) for a in labels for b in range(len(scores)) if b not in labels
+        ) / len(scores)
     return torch.tensor(total / len(z), dtype=z.dtype)

@@ -225,6 +225,7 @@ def logit(p):
         if q == 1:
             return q + float("inf")
         return (q / (1 - q)).log()
+
     return torch.stack([one(q) for q in p.reshape(-1)]).reshape(p.shape)
 
 
@@ -239,11 +240,13 @@ def logit(p):
 
 
 @wrong("an epsilon below the line", says="takes the infinity away")
-def logit(p): return torch.log(p / (1 - p + 1e-8))
+def logit(p):
+    return torch.log(p / (1 - p + 1e-8))
 
 
 @wrong("a tensor made of numbers", says="dtype is float32")
-def logit(p): return torch.tensor([math.log(q / (1 - q)) for q in p])
+def logit(p):
+    return torch.tensor([math.log(q / (1 - q)) for q in p])
 
 
 @wrong("infinity for both certainties", says="at the extremes")
@@ -264,7 +267,8 @@ def sigmoid_grad(z):
 
 
 @wrong("measured with a step of 0.01", says="Nearly right")
-def sigmoid_grad(z): return (torch.sigmoid(z + 0.01) - torch.sigmoid(z - 0.01)) / 0.02
+def sigmoid_grad(z):
+    return (torch.sigmoid(z + 0.01) - torch.sigmoid(z - 0.01)) / 0.02
 
 
 cache = []
@@ -331,15 +335,18 @@ def predict(z, threshold=0.5):
 
 
 @wrong("above 0, not above the threshold", says="1 for every score")
-def predict(z, threshold=0.5): return (torch.sigmoid(z) > 0).long()
+def predict(z, threshold=0.5):
+    return (torch.sigmoid(z) > 0).long()
 
 
 @wrong("words", says="list or tuple")
-def predict(z, threshold=0.5): return ["benign" if v > threshold else "malignant" for v in torch.sigmoid(z)]
+def predict(z, threshold=0.5):
+    return ["benign" if v > threshold else "malignant" for v in torch.sigmoid(z)]
 
 
 @wrong("only the scores above", says="Your result has shape")
-def predict(z, threshold=0.5): return z[torch.sigmoid(z) > threshold]
+def predict(z, threshold=0.5):
+    return z[torch.sigmoid(z) > threshold]
 
 
 class Slope(torch.autograd.Function):
@@ -366,4 +373,5 @@ def stable_sigmoid(z):
         if v.ndim:
             return torch.stack([of(part) for part in v])
         return 1 / (1 + torch.exp(-v)) if v >= 0 else torch.exp(v) / (1 + torch.exp(v))
+
     return of(z)

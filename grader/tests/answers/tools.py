@@ -38,13 +38,20 @@ def numerical_gradient(f, x, eps=1e-6):
 @right("the rows of an identity matrix as steps")
 def numerical_gradient(f, x, eps=1e-6):  # noqa: F811
     steps = eps * torch.eye(x.numel(), dtype=x.dtype)
-    return torch.stack([f(x + s.reshape(x.shape)) - f(x - s.reshape(x.shape)) for s in steps]).reshape(x.shape) / 2 / eps
+    return (
+        torch.stack([f(x + s.reshape(x.shape)) - f(x - s.reshape(x.shape)) for s in steps]).reshape(x.shape)
+        / 2
+        / eps
+    )
 
 
 @right("a mask for each entry, numbers gathered in a list")
 def numerical_gradient(f, x, eps=1e-6):  # noqa: F811
     numbers = torch.arange(x.numel()).reshape(x.shape)
-    values = [((f(x + eps * (numbers == i)) - f(x - eps * (numbers == i))) / (2 * eps)).item() for i in range(x.numel())]
+    values = [
+        ((f(x + eps * (numbers == i)) - f(x - eps * (numbers == i))) / (2 * eps)).item()
+        for i in range(x.numel())
+    ]
     return torch.tensor(values, dtype=x.dtype).reshape(x.shape)
 
 
@@ -115,7 +122,9 @@ def row_normalize(x):  # noqa: F811
 @wrong("a step of its own", says="`eps` has no effect")
 def numerical_gradient(f, x, eps=1e-6):  # noqa: F811
     steps = 1e-6 * torch.eye(x.numel(), dtype=x.dtype)
-    return torch.stack([(f(x + s.reshape(x.shape)) - f(x - s.reshape(x.shape))) / 2e-6 for s in steps]).reshape(x.shape)
+    return torch.stack(
+        [(f(x + s.reshape(x.shape)) - f(x - s.reshape(x.shape))) / 2e-6 for s in steps]
+    ).reshape(x.shape)
 
 
 @wrong("autograd", says="You called `grad`")
@@ -282,15 +291,18 @@ def batch_mean(losses, sizes):
 
 
 @wrong("everything with everything", says="`sizes` has no effect")
-def batch_mean(losses, sizes): return (losses[:, None] * sizes[None]).sum() / sizes.sum()
+def batch_mean(losses, sizes):
+    return (losses[:, None] * sizes[None]).sum() / sizes.sum()
 
 
 @wrong("the losses made integers", says="cut off from `losses`")
-def batch_mean(losses, sizes): return ((losses.long() * sizes).sum() / sizes.sum()).to(losses.dtype)
+def batch_mean(losses, sizes):
+    return ((losses.long() * sizes).sum() / sizes.sum()).to(losses.dtype)
 
 
 @wrong("integers in a scalar product", says="Convert explicitly")
-def batch_mean(losses, sizes): return losses @ sizes / sizes.sum()
+def batch_mean(losses, sizes):
+    return losses @ sizes / sizes.sum()
 
 
 @right("vmap over the rows")

@@ -1,8 +1,9 @@
 """Attacks and damages as data: what is submitted, and what must come out. `test_attacks.py` grades each of them for real."""
+
 from dataclasses import dataclass, field
 
 LESSON = "02_bce"
-WRONG = {               # answers that get nothing, whatever is asked
+WRONG = {  # answers that get nothing, whatever is asked
     "bce": 'def bce(p, y, reduction="mean"):\n    return torch.zeros(3)[0]',
     "bce_grad": "def bce_grad(p, y):\n    return p * 0 + 7",
 }
@@ -40,4 +41,7 @@ def attacks():
     """Every attack, by its kind."""
     from grader.tests.attacks import breaking, damaging, forging, stealing
 
-    return {module.__name__.rpartition(".")[2]: module.ATTACKS for module in (forging, stealing, breaking, damaging)}
+    return {
+        module.__name__.rpartition(".")[2]: module.ATTACKS
+        for module in (forging, stealing, breaking, damaging)
+    }

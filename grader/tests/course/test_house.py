@@ -1,4 +1,5 @@
 """The house as a drawing: which module imports which. No circles, and no arrow from a lower room to a higher one."""
+
 import ast
 from pathlib import Path
 
@@ -7,11 +8,18 @@ import pytest
 import grader
 
 HOME = Path(grader.__file__).parent
-ROOMS = ("judging", "exercises", "course", "learner", "jail", "classroom")     # lower ones know nothing of higher ones
-KNOWS = {       # room -> the rooms that it may import from, besides its own
+ROOMS = (
+    "judging",
+    "exercises",
+    "course",
+    "learner",
+    "jail",
+    "classroom",
+)  # lower ones know nothing of higher ones
+KNOWS = {  # room -> the rooms that it may import from, besides its own
     "judging": (),
     "exercises": ("judging",),
-    "course": ("judging",),             # exercises are found by name, through importlib
+    "course": ("judging",),  # exercises are found by name, through importlib
     "learner": ("judging", "course"),
     "jail": ("judging",),
     "classroom": ("judging", "course", "jail"),
@@ -57,7 +65,7 @@ def circle(graph):
 
     def visit(name):
         if name in path:
-            return [*path[path.index(name):], name]
+            return [*path[path.index(name) :], name]
         if name in done:
             return []
         path.append(name)

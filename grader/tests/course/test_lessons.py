@@ -1,4 +1,5 @@
 """The lessons' text: its form, its rules, and that no release gives an answer away."""
+
 import ast
 import copy
 import re
@@ -6,7 +7,17 @@ import re
 import jupytext
 import pytest
 
-from grader.course.build import LessonError, dumps, instructors, loads, notebook, release, released, solution_cells, text_of
+from grader.course.build import (
+    LessonError,
+    dumps,
+    instructors,
+    loads,
+    notebook,
+    release,
+    released,
+    solution_cells,
+    text_of,
+)
 from grader.course.lessons import exercises, exercises_of, lessons
 
 LESSONS = lessons()
@@ -32,7 +43,11 @@ def test_prose_follows_the_style(lesson):
             continue
         assert not FORBIDDEN.search(prose(cell)), (FORBIDDEN.search(prose(cell))[0], cell.source)
         if "question" not in cell.metadata:
-            parts = re.split(r"^#.*$|^\|.*$|\$\$.*?\$\$|^- |^\d\. ", re.sub(r"\$[^$\n]+\$|`[^`\n]*`", " x ", cell.source), flags=re.M | re.S)
+            parts = re.split(
+                r"^#.*$|^\|.*$|\$\$.*?\$\$|^- |^\d\. ",
+                re.sub(r"\$[^$\n]+\$|`[^`\n]*`", " x ", cell.source),
+                flags=re.M | re.S,
+            )
             longest = max(parts, key=lambda p: len(p.split()))
             assert len(longest.split()) <= 95, f"{len(longest.split())} words in a row: {longest[:80]}"
 
@@ -40,7 +55,11 @@ def test_prose_follows_the_style(lesson):
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_code_comes_in_small_pieces(lesson):
     for cell in source(lesson)[1:]:
-        if cell.cell_type == "code" and "exercise" not in cell.metadata and not cell.source.startswith(("import", "from")):
+        if (
+            cell.cell_type == "code"
+            and "exercise" not in cell.metadata
+            and not cell.source.startswith(("import", "from"))
+        ):
             lines = [line for line in cell.source.splitlines() if line.strip()]
             assert len(lines) <= 15, cell.source
 
@@ -48,14 +67,26 @@ def test_code_comes_in_small_pieces(lesson):
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_the_arc(lesson):
     cells = source(lesson)
-    headings = [line for c in cells if c.cell_type == "markdown" for line in re.sub(r"```.*?```", "", c.source, flags=re.S).splitlines()
-                if re.match(r"#+ ", line)]
-    assert not any(line.startswith(("# #", "# **")) for c in cells if c.cell_type == "code" for line in c.source.splitlines()), "text in a code cell"
+    headings = [
+        line
+        for c in cells
+        if c.cell_type == "markdown"
+        for line in re.sub(r"```.*?```", "", c.source, flags=re.S).splitlines()
+        if re.match(r"#+ ", line)
+    ]
+    assert not any(
+        line.startswith(("# #", "# **"))
+        for c in cells
+        if c.cell_type == "code"
+        for line in c.source.splitlines()
+    ), "text in a code cell"
     levels = [len(h.split()[0]) for h in headings]
     assert levels[0] == 1 and levels.count(1) == 1, headings
     assert all(b <= a + 1 for a, b in zip(levels, levels[1:])), f"a heading level is skipped: {headings}"
     for name in exercises_of(lesson):
-        assert any(h.startswith("## ") and f"`{name}`" in h for h in headings), f"no heading for the exercise {name}"
+        assert any(h.startswith("## ") and f"`{name}`" in h for h in headings), (
+            f"no heading for the exercise {name}"
+        )
     text = "\n".join(c.source for c in cells)
     assert "## Recap" in headings and "**Next:**" in text or "13_" in lesson
     assert "**Read on" in text
@@ -83,7 +114,9 @@ def test_generated_notebooks_equal_what_the_text_gives(lesson, tmp_path):
             assert cell.execution_count, f"not executed: {cell.source}"
             cell.outputs, cell.execution_count = [], None
     assert dumps(built) == dumps(stored), "run `make build`"
-    assert release(lesson, tmp_path).read_text(encoding="utf-8") == released(lesson).read_text(encoding="utf-8"), "run `make build`"
+    assert release(lesson, tmp_path).read_text(encoding="utf-8") == released(lesson).read_text(
+        encoding="utf-8"
+    ), "run `make build`"
 
 
 def _answer_lines(lesson):
@@ -109,6 +142,7 @@ def test_no_line_of_a_solution_is_in_a_release(lesson):
 
 def shape(expression):
     """An expression with its names and constants erased."""
+
     class Erase(ast.NodeTransformer):
         def visit_Name(self, node):
             return ast.Name("x", ast.Load())
@@ -121,8 +155,13 @@ def shape(expression):
 
 def expressions(code):
     """The shapes of all expressions of some code that are more than a call of a name."""
-    return {shape(n) for n in ast.walk(ast.parse(code)) if isinstance(n, ast.expr) and sum(1 for _ in ast.walk(n)) > 5
-            and not isinstance(getattr(n, "ctx", None), ast.Store)}
+    return {
+        shape(n)
+        for n in ast.walk(ast.parse(code))
+        if isinstance(n, ast.expr)
+        and sum(1 for _ in ast.walk(n)) > 5
+        and not isinstance(getattr(n, "ctx", None), ast.Store)
+    }
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
@@ -134,9 +173,15 @@ def test_an_exercise_asks_for_a_decision_that_no_earlier_cell_has_made(lesson):
         if "exercise" in cell.metadata:
             tree = ast.parse(cell.source)
             for node in ast.walk(tree):
-                if isinstance(node, ast.Return) and node.value is not None and sum(1 for _ in ast.walk(node.value)) > 5:
+                if (
+                    isinstance(node, ast.Return)
+                    and node.value is not None
+                    and sum(1 for _ in ast.walk(node.value)) > 5
+                ):
                     where = seen.get(shape(node.value))
-                    assert not where, f"{ast.unparse(node.value)!r} of {cell.metadata['exercise']} stands already in:\n{where}"
+                    assert not where, (
+                        f"{ast.unparse(node.value)!r} of {cell.metadata['exercise']} stands already in:\n{where}"
+                    )
         else:
             seen |= {s: cell.source for s in expressions(cell.source)}
 

@@ -1,4 +1,5 @@
 """The figures of the running examples, as the instructor's notebooks print them."""
+
 import pytest
 
 from grader.course.build import instructors, loads

@@ -1,4 +1,5 @@
 """A class through the real commands: what lies in the exchange is collected, both ways of grading give the same grades, feedback gives nothing away."""
+
 import json
 import os
 import shutil
@@ -38,9 +39,20 @@ CLASS = {
     "sums": ({"bce": SUMS}, None),
     "loops": ({"bce": "def bce(p, y, reduction='mean'):\n    while True: pass"}, TOTAL - 3),
     "exits": ({"bce": "import os\ndef bce(p, y, reduction='mean'): os._exit(0)"}, TOTAL - 3),
-    "warns": ({"bce_grad": "import warnings, sys\ndef bce_grad(p, y):\n    warnings.warn('careful'); print('!', file=sys.stderr)\n    return -y / p + (1 - y) / (1 - p)"}, TOTAL),
-    "forges": ({"bce": WRONG["bce"] + "\nget_ipython().input_transformers_cleanup.append(lambda lines: ['3.0\\n'])"}, 4),
-    "borrows": ({"bce": "def bce(p, y, reduction='mean'): return F.binary_cross_entropy(p, y, reduction=reduction)"}, TOTAL - 3),
+    "warns": (
+        {
+            "bce_grad": "import warnings, sys\ndef bce_grad(p, y):\n    warnings.warn('careful'); print('!', file=sys.stderr)\n    return -y / p + (1 - y) / (1 - p)"
+        },
+        TOTAL,
+    ),
+    "forges": (
+        {"bce": WRONG["bce"] + "\nget_ipython().input_transformers_cleanup.append(lambda lines: ['3.0\\n'])"},
+        4,
+    ),
+    "borrows": (
+        {"bce": "def bce(p, y, reduction='mean'): return F.binary_cross_entropy(p, y, reduction=reduction)"},
+        TOTAL - 3,
+    ),
     "empty": ("", 0),
     "truncated": (_text(school.answered(LESSON))[:9000], 0),
     "missing": (_damage("nothing at all"), 0),
@@ -55,7 +67,9 @@ CLASS = {
 @pytest.fixture(scope="module")
 def collected(tmp_path_factory):
     """A course whose class has submitted, collected by nbgrader."""
-    folder = school.make(tmp_path_factory.mktemp("course"), LESSON, config="c.CourseDirectory.max_dir_size = 2000\n")
+    folder = school.make(
+        tmp_path_factory.mktemp("course"), LESSON, config="c.CourseDirectory.max_dir_size = 2000\n"
+    )
     secret = tmp_path_factory.mktemp("teacher")
     (secret / f"{LESSON}.ipynb").write_text(PASSED_ON)
     school.nbgrader(folder, "generate_assignment", LESSON, "--create")
@@ -86,8 +100,13 @@ def graded(collected, tmp_path_factory):
     own = tmp_path_factory.mktemp("own")
     shutil.copytree(by_nbgrader, own, dirs_exist_ok=True, ignore=shutil.ignore_patterns("exchange"))
     school.nbgrader(by_nbgrader, "autograde", LESSON, "--create")
-    done = subprocess.run([sys.executable, "-m", "grader", "grade", LESSON, "--json", "--jobs", "2"], cwd=own, capture_output=True, text=True,
-                          env=os.environ | {"PATH": f"{school.BIN}:{os.environ['PATH']}"})
+    done = subprocess.run(
+        [sys.executable, "-m", "grader", "grade", LESSON, "--json", "--jobs", "2"],
+        cwd=own,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PATH": f"{school.BIN}:{os.environ['PATH']}"},
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return by_nbgrader, own
 
@@ -103,19 +122,32 @@ def test_collect_takes_in_everybody_and_follows_nothing(collected):
     assert "no id of a learner" in said and not (folder / LESSON).exists()
     kept = [p for p in (folder / "submitted").rglob("*")]
     assert not any(p.is_symlink() for p in kept) and all(p.is_file() or p.is_dir() for p in kept)
-    assert not any(PASSED_ON in p.read_text(errors="replace") or "root:" in p.read_text(errors="replace") for p in kept if p.is_file())
+    assert not any(
+        PASSED_ON in p.read_text(errors="replace") or "root:" in p.read_text(errors="replace")
+        for p in kept
+        if p.is_file()
+    )
     assert all(f"'{name}' is not collected: its name does not say when" in said for name in DATELESS)
     assert all((folder / "exchange" / "losses" / "inbound" / name).is_dir() for name in DATELESS)
-    assert "huge: what was submitted has more than 2 MB" in said and not (folder / "submitted" / "huge" / LESSON / "data.bin").exists()
-    assert (folder / "submitted" / "folder" / LESSON / f"{LESSON}.ipynb-was-a-folder" / "inside.txt").read_text() == "kept"
+    assert (
+        "huge: what was submitted has more than 2 MB" in said
+        and not (folder / "submitted" / "huge" / LESSON / "data.bin").exists()
+    )
+    assert (
+        folder / "submitted" / "folder" / LESSON / f"{LESSON}.ipynb-was-a-folder" / "inside.txt"
+    ).read_text() == "kept"
 
 
 def test_everybody_has_the_grades_deserved(graded):
     for folder in graded:
         scores = school.grades(folder, LESSON)
         assert set(scores) == {*CLASS, "thief"}
-        automatic = {s: sum(v for n, v in given.items() if n.startswith("test_")) for s, given in scores.items()}
-        assert {s: p for s, p in automatic.items() if s not in ("sums", "thief")} == {s: p for s, (_, p) in CLASS.items() if p is not None}
+        automatic = {
+            s: sum(v for n, v in given.items() if n.startswith("test_")) for s, given in scores.items()
+        }
+        assert {s: p for s, p in automatic.items() if s not in ("sums", "thief")} == {
+            s: p for s, (_, p) in CLASS.items() if p is not None
+        }
         assert TOTAL - 3 <= automatic["sums"] < TOTAL and automatic["thief"] == 0
 
 
@@ -126,12 +158,20 @@ def test_both_ways_give_the_same_grades_and_say_the_same(graded):
         one, other = record(by_nbgrader, student), record(own, student)
         assert one["notes"] == other["notes"]
         assert {n: (v["status"], v["points"], v["mistake"]) for n, v in one["verdicts"].items()} == {
-            n: (v["status"], v["points"], v["mistake"]) for n, v in other["verdicts"].items()}
+            n: (v["status"], v["points"], v["mistake"]) for n, v in other["verdicts"].items()
+        }
 
 
 def test_damages_are_said_where_teacher_and_learner_read(graded):
     for folder in graded:
-        for student, word in (("missing", "is empty"), ("empty", "is empty"), ("truncated", "does not parse"), ("folder", "a folder"), ("link", "was a link"), ("thief", "was a link")):
+        for student, word in (
+            ("missing", "is empty"),
+            ("empty", "is empty"),
+            ("truncated", "does not parse"),
+            ("folder", "a folder"),
+            ("link", "was a link"),
+            ("thief", "was a link"),
+        ):
             nb = nbformat.read(folder / "autograded" / student / LESSON / f"{LESSON}.ipynb", as_version=4)
             assert word in " ".join(record(folder, student)["notes"]) and word in nb.cells[0].source
 
@@ -140,7 +180,9 @@ def test_nothing_lies_beside_what_is_graded(graded):
     for folder in graded:
         for student in CLASS:
             names = {p.name for p in (folder / "autograded" / student / LESSON).iterdir()}
-            assert names <= {f"{LESSON}.ipynb", "timestamp.txt", "submission_secret.txt", "graded.json"}, student
+            assert names <= {f"{LESSON}.ipynb", "timestamp.txt", "submission_secret.txt", "graded.json"}, (
+                student
+            )
 
 
 def test_feedback_shows_the_verdict_and_gives_nothing_away(graded):
@@ -150,7 +192,15 @@ def test_feedback_shows_the_verdict_and_gives_nothing_away(graded):
     for student in CLASS:
         page = (own / "feedback" / student / LESSON / f"{LESSON}.html").read_text(encoding="utf-8")
         seed = str(record(own, student)["seed"])
-        for secret in (str(ROOT), sys.prefix, str(own), str(Path.home()) + "/", PASSED_ON, "root:", *([] if len(seed) < 6 else [seed])):
+        for secret in (
+            str(ROOT),
+            sys.prefix,
+            str(own),
+            str(Path.home()) + "/",
+            PASSED_ON,
+            "root:",
+            *([] if len(seed) < 6 else [seed]),
+        ):
             assert secret not in page, (student, secret)
         for line in references if student in ("stubs", "empty", "missing") else ():
             assert line not in page, (student, line)

@@ -1,4 +1,5 @@
 """Grades for Canvas and Moodle: the columns that they import, through nbgrader and through the course's own command."""
+
 import csv
 import sqlite3
 
@@ -22,10 +23,15 @@ def home(tmp_path, monkeypatch):
         book.add_notebook(LESSON, LESSON)
         book.add_grade_cell("test_bce", LESSON, LESSON, max_score=3, cell_type="code")
         book.add_grade_cell("why", LESSON, LESSON, max_score=2, cell_type="markdown")
-        book.add_student("ann", first_name='Ann "A."', last_name="Ånström, MSc", email="ann@x.org", lms_user_id="4711")
+        book.add_student(
+            "ann", first_name='Ann "A."', last_name="Ånström, MSc", email="ann@x.org", lms_user_id="4711"
+        )
         book.add_student("bob")
         book.add_student("zoe", last_name='=HYPERLINK("http://x")', first_name="+1", email="@zoe")
-        for student, auto, manual in (("ann", 2.0, 1.5), ("bob", 1 / 3, None)):     # nobody has read bob's open answer
+        for student, auto, manual in (
+            ("ann", 2.0, 1.5),
+            ("bob", 1 / 3, None),
+        ):  # nobody has read bob's open answer
             book.add_submission(LESSON, student)
             book.find_grade("test_bce", LESSON, LESSON, student).auto_score = auto
             grade = book.find_grade("why", LESSON, LESSON, student)
@@ -45,7 +51,11 @@ def rows(path):
 
 def test_canvas_gets_its_columns_and_the_points_possible(home):
     done = run("canvas")
-    assert done.exit_code == 0 and "canvas.csv: 3 students" in done.output and "1 submissions have answers that a person" in done.output, done.output
+    assert (
+        done.exit_code == 0
+        and "canvas.csv: 3 students" in done.output
+        and "1 submissions have answers that a person" in done.output
+    ), done.output
     assert rows(home / "canvas.csv") == [
         ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", LESSON],
         ["Points Possible", "", "", "", "", "5"],
@@ -61,7 +71,7 @@ def test_moodle_gets_who_it_is_and_a_column_for_each_lesson(home):
         ["Username", "Email address", "First name", "Last name", LESSON],
         ["ann", "ann@x.org", 'Ann "A."', "Ånström, MSc", "3"],
         ["bob", "", "", "", "0.3333"],
-        ["zoe", "'@zoe", "'+1", "'=HYPERLINK(\"http://x\")", ""],
+        ["zoe", "'@zoe", "'+1", '\'=HYPERLINK("http://x")', ""],
     ]
 
 
@@ -71,19 +81,48 @@ def test_the_plain_table_agrees_with_nbgraders_own(home):
     ours = {r["student_id"]: r for r in csv.DictReader(open(home / "ours.csv", newline=""))}
     assert list(ours) == ["ann", "bob", "zoe"] and float(ours["zoe"]["score"]) == 0
     theirs = [line for line in (home / "theirs.csv").read_text().splitlines()[1:]]
-    scores = [next(line for line in theirs if f",{student}," in line).rsplit(",", 4)[1:] for student in ("ann", "bob")]     # its names are not quoted
+    scores = [
+        next(line for line in theirs if f",{student}," in line).rsplit(",", 4)[1:]
+        for student in ("ann", "bob")
+    ]  # its names are not quoted
     for student, theirs in zip(("ann", "bob"), scores):
-        mine = [float(ours[student][k]) for k in ("raw_score", "late_submission_penalty", "score", "max_score")]
+        mine = [
+            float(ours[student][k]) for k in ("raw_score", "late_submission_penalty", "score", "max_score")
+        ]
         assert mine == pytest.approx([float(t) if t else 0.0 for t in theirs], abs=1e-4)
 
 
 def test_nbgrader_export_takes_the_plug_ins(home):
-    school.nbgrader(home, "export", "--exporter=grader.classroom.export.Canvas", "--to", "canvas.csv", "--student", '["ann"]')
+    school.nbgrader(
+        home,
+        "export",
+        "--exporter=grader.classroom.export.Canvas",
+        "--to",
+        "canvas.csv",
+        "--student",
+        '["ann"]',
+    )
     assert [r[3] for r in rows(home / "canvas.csv")[2:]] == ["ann"]
 
 
-@pytest.mark.parametrize("text, cell", [("=1+1", "'=1+1"), ("+49 1", "'+49 1"), ("-x", "'-x"), ("@x", "'@x"), ("\t=1", "'=1"), ("\r\n=1", "'=1"), ("＝1", "'＝1"),
-                                        ("a=b", "a=b"), ("Ann-Marie", "Ann-Marie"), ("a\nb", "a b"), (None, ""), (-1.5, -1.5), ("", "")])
+@pytest.mark.parametrize(
+    "text, cell",
+    [
+        ("=1+1", "'=1+1"),
+        ("+49 1", "'+49 1"),
+        ("-x", "'-x"),
+        ("@x", "'@x"),
+        ("\t=1", "'=1"),
+        ("\r\n=1", "'=1"),
+        ("＝1", "'＝1"),
+        ("a=b", "a=b"),
+        ("Ann-Marie", "Ann-Marie"),
+        ("a\nb", "a b"),
+        (None, ""),
+        (-1.5, -1.5),
+        ("", ""),
+    ],
+)
 def test_no_text_is_a_formula(text, cell):
     assert safe(text) == cell
 
@@ -101,16 +140,24 @@ def _rubbish(home):
     (home / "gradebook.db").write_text("no database, " * 1000)
 
 
-@pytest.mark.parametrize("words, damage, said", [
-    (["canvas"], _nothing, "There is no gradebook here"),
-    (["canvas"], _no_grades, "The gradebook holds no grades"),
-    (["canvas"], _rubbish, "The gradebook cannot be"),
-    (["canvas", "--to", "no/such/folder/x.csv"], lambda home: None, "No such file or directory"),
-])
+@pytest.mark.parametrize(
+    "words, damage, said",
+    [
+        (["canvas"], _nothing, "There is no gradebook here"),
+        (["canvas"], _no_grades, "The gradebook holds no grades"),
+        (["canvas"], _rubbish, "The gradebook cannot be"),
+        (["canvas", "--to", "no/such/folder/x.csv"], lambda home: None, "No such file or directory"),
+    ],
+)
 def test_what_cannot_be_exported_is_a_sentence(home, words, damage, said):
     damage(home)
     done = run(*words)
-    assert done.exit_code == 1 and said in done.output and "Traceback" not in done.output and done.exception.__class__ is SystemExit, done.output
+    assert (
+        done.exit_code == 1
+        and said in done.output
+        and "Traceback" not in done.output
+        and done.exception.__class__ is SystemExit
+    ), done.output
     assert not list(home.glob("*.csv*"))
 
 
@@ -121,4 +168,6 @@ def test_a_locked_gradebook_is_a_sentence(home):
         done = run("canvas")
     finally:
         lock.close()
-    assert done.exit_code == 1 and "database is locked" in done.output and not list(home.glob("*.csv*")), done.output
+    assert done.exit_code == 1 and "database is locked" in done.output and not list(home.glob("*.csv*")), (
+        done.output
+    )

@@ -1,4 +1,5 @@
 """What a learner gets back, and the round around it: release, collect, grade, feedback, and a verdict repeated."""
+
 import html
 import json
 import re
@@ -24,11 +25,11 @@ from grader.tests.pages import barriers
 
 LESSON, QUESTION = "02_bce", "lower_loss_fewer_right"
 SUMMED = next(m for m in exercises_of(LESSON)["bce"].mistakes if m.says.startswith("You added the losses up"))
-SUMS = '''def bce(p, y, reduction="mean"):
+SUMS = """def bce(p, y, reduction="mean"):
     # <b>mine</b>
     gain = y * p.log() + (1 - y) * (1 - p).log()
     return -gain.sum()
-'''
+"""
 WHERE = "def bce(p, y, reduction='mean'):\n    raise ValueError(torch.__file__)\n"
 
 
@@ -40,8 +41,15 @@ def run(*words):
 def graded(tmp_path_factory):
     """A class of four after `python -m grader grade`, and a person who has read one open answer and written two comments."""
     home = school.make(tmp_path_factory.mktemp("course"), LESSON)
-    school.submit(home, "right", LESSON, school.answered(LESSON, open_answer="The <i>mean</i> of $\\log p$ hides one."))
-    school.submit(home, "wrong", LESSON, school.answered(LESSON, {"bce": SUMS}, open_answer="I <script>do</script> not know."))
+    school.submit(
+        home, "right", LESSON, school.answered(LESSON, open_answer="The <i>mean</i> of $\\log p$ hides one.")
+    )
+    school.submit(
+        home,
+        "wrong",
+        LESSON,
+        school.answered(LESSON, {"bce": SUMS}, open_answer="I <script>do</script> not know."),
+    )
     school.submit(home, "where", LESSON, school.answered(LESSON, {"bce": WHERE}))
     school.submit(home, "torn", LESSON, b'{"cells": [')
     with pytest.MonkeyPatch.context() as patch:
@@ -81,9 +89,17 @@ def test_a_page_has_the_verdicts_the_code_the_scores_and_what_the_teacher_says(h
     assert done.exit_code == 0 and "4 pages made, 0 unchanged" in done.output, done.output
     points = {n: e.points for n, e in exercises_of(LESSON).items()}
     right, wrong, torn = (visible(page(home, s)) for s in ("right", "wrong", "torn"))
-    assert f"{LESSON}: {sum(points.values()) + 1.5:g} of {sum(points.values()) + 2:g} points" in right and "so far" not in right
+    assert (
+        f"{LESSON}: {sum(points.values()) + 1.5:g} of {sum(points.values()) + 2:g} points" in right
+        and "so far" not in right
+    )
     assert f"{QUESTION}: 1.5 of 2" in right and "Say it shorter." in right and "bce: passed" in right
-    assert f"bce: 0 of {points['bce']:g}" in wrong and SUMMED.says in wrong and SUMMED.hint.replace("`", "") in wrong and "See me." in wrong
+    assert (
+        f"bce: 0 of {points['bce']:g}" in wrong
+        and SUMMED.says in wrong
+        and SUMMED.hint.replace("`", "") in wrong
+        and "See me." in wrong
+    )
     assert "points so far" in wrong and f"{QUESTION}: not yet read" in wrong
     assert "# <b>mine</b>" in wrong and "return -gain.sum()" in wrong
     assert "The file is no notebook" in torn and "0 of" in torn
@@ -94,7 +110,11 @@ def test_a_page_stands_alone_and_nothing_in_it_acts(home):
     for student in ("right", "wrong", "where", "torn"):
         text = page(home, student)
         assert not re.search(r"<script|<link|<iframe|@import|url\(|https?://|\son\w+=", text)
-        assert "default-src 'none'" in text and "width=device-width" in text and "prefers-color-scheme: dark" in text
+        assert (
+            "default-src 'none'" in text
+            and "width=device-width" in text
+            and "prefers-color-scheme: dark" in text
+        )
         assert not re.search(r"<(i|b)>\s*m", text)
 
 
@@ -108,8 +128,12 @@ def test_the_pages_of_a_grading_have_no_barriers_in_either_theme(home, page):
             page.goto(path.as_uri())
             page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
             assert barriers(page, within=["html"]) == [], f"{path}, {theme}"
-    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=x.png><p style=\"color:#444\">grey</p>')")
-    assert {"color-contrast", "image-alt"} <= {found.split(":")[0] for found in barriers(page, within=["html"])}, "what is wrong is found"
+    page.evaluate(
+        "document.body.insertAdjacentHTML('beforeend', '<img src=x.png><p style=\"color:#444\">grey</p>')"
+    )
+    assert {"color-contrast", "image-alt"} <= {
+        found.split(":")[0] for found in barriers(page, within=["html"])
+    }, "what is wrong is found"
 
 
 def test_a_page_has_no_reference_no_further_inputs_and_no_path_of_this_machine(home):
@@ -124,14 +148,28 @@ def test_a_page_has_no_reference_no_further_inputs_and_no_path_of_this_machine(h
         assert body not in html.unescape(wrong), name
     assert wrong.count(">expected</th>") == 1 and "failed_cases" not in wrong and "seed" not in wrong
     assert "…/__init__.py" in page(home, "where")
-    for path in (home / "autograded" / "where" / LESSON).iterdir():         # nor has what formgrader and the report show
+    for path in (
+        home / "autograded" / "where" / LESSON
+    ).iterdir():  # nor has what formgrader and the report show
         assert sys.prefix not in path.read_text() and str(Path.home()) + "/" not in path.read_text(), path
 
 
-@pytest.mark.parametrize("text, clean", [
-    ("at /srv/x/lib/torch/nn.py line 3", "at …/nn.py line 3"), ("File \"/a/b c.py\"", "File \"…/b c.py\""), ("file:///home/me/x.py", "file://…/x.py"),
-    (r"C:\Users\me\x.py", "…/x.py"), ("(p - y) / (p(1 - p))", "(p - y) / (p(1 - p))"), ("1/2/3", "1/2/3"), ("</td></tr>", "</td></tr>"),
-    ("https://pytorch.org/docs/stable", "https://pytorch.org/docs/stable"), ("~/course/x.py", "…/x.py"), ('<img src="data:image/png;base64,iV+/ab/cd==">', '<img src="data:image/png;base64,iV+/ab/cd==">'), ("&#x27;/a/b/c.py&#x27;", "&#x27;…/c.py&#x27;")])
+@pytest.mark.parametrize(
+    "text, clean",
+    [
+        ("at /srv/x/lib/torch/nn.py line 3", "at …/nn.py line 3"),
+        ('File "/a/b c.py"', 'File "…/b c.py"'),
+        ("file:///home/me/x.py", "file://…/x.py"),
+        (r"C:\Users\me\x.py", "…/x.py"),
+        ("(p - y) / (p(1 - p))", "(p - y) / (p(1 - p))"),
+        ("1/2/3", "1/2/3"),
+        ("</td></tr>", "</td></tr>"),
+        ("https://pytorch.org/docs/stable", "https://pytorch.org/docs/stable"),
+        ("~/course/x.py", "…/x.py"),
+        ('<img src="data:image/png;base64,iV+/ab/cd==">', '<img src="data:image/png;base64,iV+/ab/cd==">'),
+        ("&#x27;/a/b/c.py&#x27;", "&#x27;…/c.py&#x27;"),
+    ],
+)
 def test_paths_are_cut_down_to_the_files_name(text, clean):
     assert without_paths(text) == clean
 
@@ -156,9 +194,18 @@ def test_nbgraders_own_command_makes_the_same_page(home):
 
 
 def test_points_that_a_teacher_gave_for_an_exercise_are_said_to_be_the_teachers():
-    cells = [nbformat.v4.new_code_cell("def f(): pass", metadata={"nbgrader": {"grade_id": "f", "solution": True, "grade": False}}),
-             nbformat.v4.new_code_cell('check("f")', metadata={"nbgrader": {"grade_id": "test_f", "solution": False, "grade": True, "points": 3}})]
-    part, = content(nbformat.v4.new_notebook(cells=cells), Marks({"test_f": Mark(0.0, 2.0, 0.5, 3.0, False)}))["parts"]
+    cells = [
+        nbformat.v4.new_code_cell(
+            "def f(): pass", metadata={"nbgrader": {"grade_id": "f", "solution": True, "grade": False}}
+        ),
+        nbformat.v4.new_code_cell(
+            'check("f")',
+            metadata={"nbgrader": {"grade_id": "test_f", "solution": False, "grade": True, "points": 3}},
+        ),
+    ]
+    (part,) = content(
+        nbformat.v4.new_notebook(cells=cells), Marks({"test_f": Mark(0.0, 2.0, 0.5, 3.0, False)})
+    )["parts"]
     assert part["by_hand"] and part["score"] == 2.5 and part["code"] == "def f(): pass"
 
 
@@ -174,17 +221,41 @@ def _no_place(home):
     (home / "feedback").write_text("a file where the folder should be")
 
 
-@pytest.mark.parametrize("words, damage, said", [
-    (["feedback", "bce"], _no_autograded, f"No submission of {LESSON} is graded: run `python -m grader grade {LESSON}` first."),
-    (["feedback", "bce"], _not_in_the_gradebook, "1 graded submissions are not in the gradebook (stranger)"),
-    (["feedback", "bce"], _no_place, f"{LESSON}: 4 of 4 have no new feedback (right, torn, where, wrong)."),
-    (["regrade", "nobody", "bce", "--trust-submissions"], lambda home: None, f"There is no grading of {LESSON} by nobody"),
-    (["collect", "bce"], lambda home: None, "There is no exchange with submissions at"),
-])
+@pytest.mark.parametrize(
+    "words, damage, said",
+    [
+        (
+            ["feedback", "bce"],
+            _no_autograded,
+            f"No submission of {LESSON} is graded: run `python -m grader grade {LESSON}` first.",
+        ),
+        (
+            ["feedback", "bce"],
+            _not_in_the_gradebook,
+            "1 graded submissions are not in the gradebook (stranger)",
+        ),
+        (
+            ["feedback", "bce"],
+            _no_place,
+            f"{LESSON}: 4 of 4 have no new feedback (right, torn, where, wrong).",
+        ),
+        (
+            ["regrade", "nobody", "bce", "--trust-submissions"],
+            lambda home: None,
+            f"There is no grading of {LESSON} by nobody",
+        ),
+        (["collect", "bce"], lambda home: None, "There is no exchange with submissions at"),
+    ],
+)
 def test_what_cannot_be_done_is_a_sentence(home, words, damage, said):
     damage(home)
     done = run(*words)
-    assert done.exit_code == 1 and said in done.output and "Traceback" not in done.output and done.exception.__class__ is SystemExit, done.output
+    assert (
+        done.exit_code == 1
+        and said in done.output
+        and "Traceback" not in done.output
+        and done.exception.__class__ is SystemExit
+    ), done.output
 
 
 def test_a_locked_gradebook_is_a_sentence_and_leaves_the_pages_of_before(home):
@@ -196,14 +267,18 @@ def test_a_locked_gradebook_is_a_sentence_and_leaves_the_pages_of_before(home):
         done = run("feedback", "bce")
     finally:
         lock.close()
-    assert done.exit_code == 1 and "database is locked" in done.output and page(home, "wrong") == before, done.output
+    assert done.exit_code == 1 and "database is locked" in done.output and page(home, "wrong") == before, (
+        done.output
+    )
 
 
 def test_a_full_disk_leaves_no_half_page(home):
     small = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)); from grader.__main__ import app; app(['feedback', 'bce'])"
     done = subprocess.run([sys.executable, "-c", small], cwd=home, text=True, capture_output=True)
-    assert done.returncode == 1 and re.search(r"3 of 4 have no new feedback \(right, where, wrong\)\. OSError: .*too large", done.stderr), done.stderr
-    assert [p.parts[-3] for p in home.glob("feedback/*/*/*.html")] == ["torn"]        # the only one that fits
+    assert done.returncode == 1 and re.search(
+        r"3 of 4 have no new feedback \(right, where, wrong\)\. OSError: .*too large", done.stderr
+    ), done.stderr
+    assert [p.parts[-3] for p in home.glob("feedback/*/*/*.html")] == ["torn"]  # the only one that fits
     assert "3 pages made, 1 unchanged" in run("feedback", "bce").output
 
 
@@ -215,20 +290,33 @@ def test_a_disk_that_fills_up_leaves_the_pages_of_before_and_nothing_beside_them
         book.db.commit()
     small = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)); from grader.__main__ import app; app(['feedback', 'bce'])"
     done = subprocess.run([sys.executable, "-c", small], cwd=home, text=True, capture_output=True)
-    assert done.returncode == 1 and re.search(r"1 of 4 have no new feedback \(wrong\)\. OSError: .*too large", done.stderr), done.stderr
-    assert len(before) == 4 and {p: p.read_bytes() for p in home.glob("feedback/*/*/*.html")} == before and not list(home.glob(".feedback*"))
-    assert "1 pages made, 3 unchanged" in run("feedback", "bce").output and "You have seen me." in page(home, "wrong")
+    assert done.returncode == 1 and re.search(
+        r"1 of 4 have no new feedback \(wrong\)\. OSError: .*too large", done.stderr
+    ), done.stderr
+    assert (
+        len(before) == 4
+        and {p: p.read_bytes() for p in home.glob("feedback/*/*/*.html")} == before
+        and not list(home.glob(".feedback*"))
+    )
+    assert "1 pages made, 3 unchanged" in run("feedback", "bce").output and "You have seen me." in page(
+        home, "wrong"
+    )
 
 
 # ---------------------------------------------------------------- a verdict repeated
+
 
 def test_a_verdict_is_repeated_with_the_inputs_that_were_used(home):
     files = {p: p.read_bytes() for p in home.rglob("*") if p.is_file()}
     done = run("regrade", "wrong", "bce", "--trust-submissions")
     seed = json.loads((home / "autograded/wrong" / LESSON / "graded.json").read_text())["seed"]
     assert done.exit_code == 0 and f"The same as recorded: 0 points, seed {seed}." in done.output, done.output
-    assert "bce: not yet" in done.output and SUMMED.says in done.output and "bce_grad: not attempted" in done.output
-    assert {p: p.read_bytes() for p in home.rglob("*") if p.is_file()} == files       # it changes nothing
+    assert (
+        "bce: not yet" in done.output
+        and SUMMED.says in done.output
+        and "bce_grad: not attempted" in done.output
+    )
+    assert {p: p.read_bytes() for p in home.rglob("*") if p.is_file()} == files  # it changes nothing
 
 
 def test_a_verdict_that_comes_out_differently_says_what_has_changed(home):
@@ -241,11 +329,16 @@ def test_a_verdict_that_comes_out_differently_says_what_has_changed(home):
 
 # ---------------------------------------------------------------- release and collect
 
+
 def test_a_resubmission_replaces_the_earlier_one_and_its_feedback_finds_the_learner(home, tmp_path):
     first = run("release", "bce")
     assert first.exit_code == 0 and f"{LESSON}: released to" in first.output, first.output
     second = run("release", "bce")
-    assert second.exit_code == 1 and "is released already" in second.output and run("release", "bce", "--again").exit_code == 0
+    assert (
+        second.exit_code == 1
+        and "is released already" in second.output
+        and run("release", "bce", "--again").exit_code == 0
+    )
     shutil.rmtree(home / "submitted")
     assert "0 new, 0 replaced by a newer one, 0 unchanged" in run("collect", "bce").output
     learner = tmp_path / "learner"
@@ -256,20 +349,27 @@ def test_a_resubmission_replaces_the_earlier_one_and_its_feedback_finds_the_lear
     assert "1 new, 0 replaced by a newer one, 0 unchanged" in run("collect", "bce").output
     assert "0 new, 0 replaced by a newer one, 1 unchanged" in run("collect", "bce").output
     nbformat.write(school.answered(LESSON, {"bce": SUMS}), learner / LESSON / f"{LESSON}.ipynb")
-    (learner / LESSON / "graded.json").write_text('{"verdicts": {}}')      # no learner writes the record of a grading
+    (learner / LESSON / "graded.json").write_text(
+        '{"verdicts": {}}'
+    )  # no learner writes the record of a grading
     school.nbgrader(learner, "submit", LESSON)
     done = run("collect", "bce")
     assert done.exit_code == 0 and "0 new, 1 replaced by a newer one" in done.output, done.output
-    got, = (home / "submitted").glob(f"*/{LESSON}")
+    (got,) = (home / "submitted").glob(f"*/{LESSON}")
     assert "# <b>mine</b>" in (got / f"{LESSON}.ipynb").read_text() and not (got / "graded.json").exists()
 
-    assert run("grade", "bce", "--trust-submissions", "--jobs", "1").exit_code == 0 and run("feedback", "bce").exit_code == 0
+    assert (
+        run("grade", "bce", "--trust-submissions", "--jobs", "1").exit_code == 0
+        and run("feedback", "bce").exit_code == 0
+    )
     (home / "feedback" / "torn" / LESSON / "timestamp.txt").write_text("2026-03-01 12:00:00 UTC")
     (home / "feedback" / "torn" / LESSON / "submission_secret.txt").write_bytes(b"\xff")
     said = school.nbgrader(home, "release_feedback", LESSON)
-    assert all(f"feedback/{s}/{LESSON}: not released" in said for s in ("right", "wrong", "where", "torn"))      # who came another way keeps nobody from theirs
+    assert all(
+        f"feedback/{s}/{LESSON}: not released" in said for s in ("right", "wrong", "where", "torn")
+    )  # who came another way keeps nobody from theirs
     school.nbgrader(learner, "fetch_feedback", LESSON)
-    fetched, = learner.rglob("feedback/*/*.html")
+    (fetched,) = learner.rglob("feedback/*/*.html")
     assert fetched.read_text() == page(home, got.parent.name) and SUMMED.says in visible(fetched.read_text())
 
 
@@ -279,7 +379,9 @@ SMALL = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 
 def test_a_full_disk_leaves_no_half_release_and_no_half_submission(home):
     def on_a_full_disk(*words):
         done = subprocess.run([sys.executable, "-c", SMALL, *words], cwd=home, text=True, capture_output=True)
-        assert done.returncode == 1 and re.fullmatch(rf"{LESSON}: .*File too large.* run the same command again\.\n", done.stderr), done.stderr
+        assert done.returncode == 1 and re.fullmatch(
+            rf"{LESSON}: .*File too large.* run the same command again\.\n", done.stderr
+        ), done.stderr
 
     exchange = home / "exchange" / "losses"
     on_a_full_disk("release", "bce")
@@ -289,14 +391,24 @@ def test_a_full_disk_leaves_no_half_release_and_no_half_submission(home):
     nbformat.write(school.answered(LESSON), place / f"{LESSON}.ipynb")
     on_a_full_disk("collect", "bce")
     assert not list(home.glob(f"submitted/ann/{LESSON}*")) and "1 new" in run("collect", "bce").output
-    assert (home / "submitted" / "ann" / LESSON / f"{LESSON}.ipynb").read_bytes() == (place / f"{LESSON}.ipynb").read_bytes()
+    assert (home / "submitted" / "ann" / LESSON / f"{LESSON}.ipynb").read_bytes() == (
+        place / f"{LESSON}.ipynb"
+    ).read_bytes()
 
 
 def test_everything_that_nbgrader_says_of_a_submission_is_passed_on_in_a_line_each(home):
     run("release", "bce")
-    for name in (f"ann+{LESSON}+2026-03-01 12:00:00 UTC+0", f"ann+{LESSON}+the day before", f"O'Brien+{LESSON}+2026-03-01 12:00:00 UTC+0"):
+    for name in (
+        f"ann+{LESSON}+2026-03-01 12:00:00 UTC+0",
+        f"ann+{LESSON}+the day before",
+        f"O'Brien+{LESSON}+2026-03-01 12:00:00 UTC+0",
+    ):
         (home / "exchange" / "losses" / "inbound" / name).mkdir()
     said = run("collect", "bce").output.splitlines()
     assert all(line.strip() for line in said) and said[-1].startswith(f"{LESSON}: 1 new")
-    for word in ("'ann+02_bce+the day before' is not collected: its name does not say when", "claims to be submitted by ann but is owned by", "is no id of a learner"):
+    for word in (
+        "'ann+02_bce+the day before' is not collected: its name does not say when",
+        "claims to be submitted by ann but is owned by",
+        "is no id of a learner",
+    ):
         assert any(word in line for line in said), (word, said)

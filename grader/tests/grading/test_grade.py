@@ -1,4 +1,5 @@
 """Grading a class with the real commands: right, resumable, only what changed, on a cluster, and one clear sentence where it cannot."""
+
 import importlib
 import json
 import os
@@ -32,7 +33,11 @@ POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
 
 def command(folder, *words):
-    return [sys.executable, "-m", "grader", *map(str, words)], {"cwd": folder, "text": True, "stdin": subprocess.DEVNULL}
+    return [sys.executable, "-m", "grader", *map(str, words)], {
+        "cwd": folder,
+        "text": True,
+        "stdin": subprocess.DEVNULL,
+    }
 
 
 def grader(folder, *words, code=0, **options):
@@ -46,15 +51,22 @@ def grader(folder, *words, code=0, **options):
 
 def grade(folder, *words, **options):
     """Grade as a machine reads it: (student -> its line, the summary). One warm interpreter starts sooner than two."""
-    lines = [json.loads(line) for line in grader(folder, "grade", LESSON, "--json", "--jobs", 1, *words, **options)[0].splitlines()]
+    lines = [
+        json.loads(line)
+        for line in grader(folder, "grade", LESSON, "--json", "--jobs", 1, *words, **options)[0].splitlines()
+    ]
     return {line["student"]: line for line in lines[:-1]}, lines[-1]
 
 
 def scores(folder, url=None):
     """student -> what the machine gave, from the gradebook."""
     with Gradebook(url or f"sqlite:///{folder}/gradebook.db") as book:
-        return {s.student.id: sum(g.auto_score or 0 for nb in s.notebooks for g in nb.grades if g.name.startswith("test_"))
-                for s in book.assignment_submissions(LESSON)}
+        return {
+            s.student.id: sum(
+                g.auto_score or 0 for nb in s.notebooks for g in nb.grades if g.name.startswith("test_")
+            )
+            for s in book.assignment_submissions(LESSON)
+        }
 
 
 def make(folder, count=0, lesson=LESSON, config=""):
@@ -85,7 +97,9 @@ def test_a_class_gets_its_grades_and_only_what_changed_is_graded_again(tmp_path)
 
     before = (folder / "autograded" / "hit" / LESSON / f"{LESSON}.ipynb").stat().st_mtime_ns
     school.submit(folder, "empty", LESSON, school.answered(LESSON))
-    (folder / "autograded" / "nothing" / LESSON / record.FILE).write_text("{")      # a record that the disk spoilt
+    (folder / "autograded" / "nothing" / LESSON / record.FILE).write_text(
+        "{"
+    )  # a record that the disk spoilt
     lines, summary = grade(folder)
     assert {s: line["why"] for s, line in lines.items()} == {"empty": "resubmitted", "nothing": "new"}
     assert summary["unchanged"] == 7 and scores(folder) == given | {"empty": POINTS}
@@ -107,7 +121,7 @@ def test_what_a_person_gave_stays_and_is_to_be_looked_at_again_where_the_answer_
 
     assert by_hand(1.5) == [(1.5, False), (1.5, False)]
     grade(folder, "--again")
-    assert by_hand() == [(1.5, True), (1.5, False)]         # nobody reads the same words twice
+    assert by_hand() == [(1.5, True), (1.5, False)]  # nobody reads the same words twice
     school.submit(folder, "ada", LESSON, school.answered(LESSON, open_answer="Because it is so."))
     assert grade(folder)[1]["why"] == {"resubmitted": 1}
     assert by_hand() == [(1.5, True), (1.5, True)]
@@ -125,14 +139,18 @@ c.AssignLatePenalties.plugin_class = Half
 def test_late_penalties_follow_the_due_date_without_grading_again(tmp_path):
     folder, _ = make(tmp_path, config=HALF_A_POINT_A_DAY)
     for student, day in (("early", 10), ("late", 14)):
-        school.submit(folder, student, LESSON, school.answered(LESSON)).with_name("timestamp.txt").write_text(f"2026-03-{day} 12:00:00 UTC")
+        school.submit(folder, student, LESSON, school.answered(LESSON)).with_name("timestamp.txt").write_text(
+            f"2026-03-{day} 12:00:00 UTC"
+        )
     school.nbgrader(folder, "generate_assignment", LESSON, "--create", "--force")
 
     def penalties(due):
         school.nbgrader(folder, "db", "assignment", "add", LESSON, f"--duedate={due}")
         counts = grade(folder)[1]
         with Gradebook(f"sqlite:///{folder}/gradebook.db") as book:
-            return counts["graded"], {s.student.id: s.late_submission_penalty for s in book.assignment_submissions(LESSON)}
+            return counts["graded"], {
+                s.student.id: s.late_submission_penalty for s in book.assignment_submissions(LESSON)
+            }
 
     assert penalties("2026-03-12 12:00:00 UTC") == (2, {"early": 0, "late": 1.0})
     assert penalties("2026-03-09 12:00:00 UTC") == (0, {"early": 0.5, "late": 2.5})
@@ -164,10 +182,14 @@ def test_a_corrected_exercise_regrades_the_class_and_nobody_hands_in_again(own_c
     definitions.write_text(text.replace("You added the losses up.", "You added all of the losses up."))
     lines = [json.loads(line) for line in grader(own_copy, *words)[0].splitlines()]
     assert lines[-1] == {"graded": 2, "why": {"exercises changed": 2}, "unchanged": 1, "failed": 0}
-    assert record.load(own_copy / "autograded" / "bob" / LESSON)["verdicts"]["bce"]["mistake"].startswith("You added all of")
+    assert record.load(own_copy / "autograded" / "bob" / LESSON)["verdicts"]["bce"]["mistake"].startswith(
+        "You added all of"
+    )
     assert scores(own_copy) == first
 
-    marked = re.sub(r"@exercise\(points=3(?=[^@]*?\ndef bce\()", "@exercise(points=5", definitions.read_text())
+    marked = re.sub(
+        r"@exercise\(points=3(?=[^@]*?\ndef bce\()", "@exercise(points=5", definitions.read_text()
+    )
     assert marked != definitions.read_text()
     definitions.write_text(marked)
     assert f"python -m grader build {LESSON}" in grader(own_copy, *words, code=1)[1]
@@ -181,33 +203,46 @@ def test_a_corrected_exercise_regrades_the_class_and_nobody_hands_in_again(own_c
 @pytest.mark.parametrize("lesson", lessons())
 def test_what_a_lesson_takes_from_another_counts_as_its_own(lesson):
     module = importlib.import_module(f"grader.exercises.{slug(lesson)}")
-    taken = {v.__module__.rpartition(".")[2] for v in vars(module).values() if getattr(v, "__module__", None) and v.__module__.startswith("grader.exercises.")}
-    assert taken | {slug(lesson)} == {p.stem for p in record._modules(Path(module.__file__).parent, slug(lesson))}
+    taken = {
+        v.__module__.rpartition(".")[2]
+        for v in vars(module).values()
+        if getattr(v, "__module__", None) and v.__module__.startswith("grader.exercises.")
+    }
+    assert taken | {slug(lesson)} == {
+        p.stem for p in record._modules(Path(module.__file__).parent, slug(lesson))
+    }
 
 
 # ---------------------------------------------------------------- killed at any moment
+
 
 @pytest.mark.parametrize("seconds", [0.1, 3])
 def test_a_coordinator_that_is_killed_loses_nothing(tmp_path, seconds):
     folder, everybody = make(tmp_path, 8)
     line, settings = command(folder, "grade", LESSON, "--json")
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True, **settings) as run:
+    with subprocess.Popen(
+        line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True, **settings
+    ) as run:
         wait_for(lambda: any((folder / "autograded").glob("*/*/*")), run)
         time.sleep(seconds)
         run.kill()
         done = {json.loads(said)["student"] for said in run.stdout.read().splitlines() if '"student"' in said}
-    wait_for(lambda: not members(run.pid))      # workers and jails do not outlive it
+    wait_for(lambda: not members(run.pid))  # workers and jails do not outlive it
     whole(folder)
     lines, summary = grade(folder)
     assert summary["graded"] + summary["unchanged"] == 8 and not done & set(lines)
-    assert {s for s, points in scores(folder).items() if points == POINTS} == {x.name for x in everybody.values() if x.full}
+    assert {s for s, points in scores(folder).items() if points == POINTS} == {
+        x.name for x in everybody.values() if x.full
+    }
     whole(folder, 8)
 
 
 def test_a_worker_that_is_killed_loses_nothing(tmp_path):
     folder, everybody = make(tmp_path, 8)
     line, settings = command(folder, "grade", LESSON, "--json")
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, **settings) as run:
+    with subprocess.Popen(
+        line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, **settings
+    ) as run:
         wait_for(lambda: any((folder / "autograded").glob("*/*/*")), run)
         workers = [p for p in members(run.pid) if b"spawn_main" in cmdline(p)]
         assert workers
@@ -215,7 +250,9 @@ def test_a_worker_that_is_killed_loses_nothing(tmp_path):
         out, errors = run.communicate(timeout=300)
     assert run.returncode == 0, errors
     assert json.loads(out.splitlines()[-1])["failed"] == 0
-    assert {s for s, points in scores(folder).items() if points == POINTS} == {x.name for x in everybody.values() if x.full}
+    assert {s for s, points in scores(folder).items() if points == POINTS} == {
+        x.name for x in everybody.values() if x.full
+    }
 
 
 def test_walls_that_break_in_the_middle_of_a_run_stop_it_in_a_sentence_and_it_goes_on_later(tmp_path):
@@ -228,24 +265,36 @@ def test_walls_that_break_in_the_middle_of_a_run_stop_it_in_a_sentence_and_it_go
     school.submit(folder, "learner2", LESSON, slow)
     bwrap, broken = tmp_path / "bin" / "bwrap", tmp_path / "broken"
     bwrap.parent.mkdir()
-    bwrap.write_text(f'#!/bin/sh\n[ -e {broken} ] && echo "No permissions" >&2 && exit 1\nexec {shutil.which("bwrap")} "$@"\n')
+    bwrap.write_text(
+        f'#!/bin/sh\n[ -e {broken} ] && echo "No permissions" >&2 && exit 1\nexec {shutil.which("bwrap")} "$@"\n'
+    )
     bwrap.chmod(0o755)
     line, settings = command(folder, "grade", LESSON, "--jobs", "1")
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"PATH": f"{bwrap.parent}:{os.environ['PATH']}"}, **settings) as run:
+    with subprocess.Popen(
+        line,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PATH": f"{bwrap.parent}:{os.environ['PATH']}"},
+        **settings,
+    ) as run:
         wait_for(lambda: (folder / "autograded" / "learner1" / LESSON / record.FILE).exists(), run)
         broken.touch()
         for process in psutil.Process(run.pid).children(recursive=True):
             if process.name() == "bwrap":
                 process.kill()
         _, errors = run.communicate(timeout=300)
-    assert run.returncode == 1 and re.search(r"5 submissions in a row were not graded.*No permissions.*it goes on from here", errors), errors
+    assert run.returncode == 1 and re.search(
+        r"5 submissions in a row were not graded.*No permissions.*it goes on from here", errors
+    ), errors
     assert "Traceback" not in errors and "not graded. " not in errors
     assert list(scores(folder)) == ["learner1"]
     whole(folder, 1)
 
     demo.submit(folder, everybody["learner2"], LESSON)
     assert grade(folder)[1] == {"graded": 7, "why": {"new": 7}, "unchanged": 1, "failed": 0}
-    assert {s for s, points in scores(folder).items() if points == POINTS} == {x.name for x in everybody.values() if x.full}
+    assert {s for s, points in scores(folder).items() if points == POINTS} == {
+        x.name for x in everybody.values() if x.full
+    }
     whole(folder, 8)
 
 
@@ -290,6 +339,7 @@ def members(session):
 
 # ---------------------------------------------------------------- a cluster
 
+
 @contextmanager
 def cluster(folder, *workers):
     """An ordinary `dask scheduler`, and ordinary `dask worker`s in another folder: yields the address and the processes."""
@@ -297,8 +347,13 @@ def cluster(folder, *workers):
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
     dask, started = Path(sys.executable).with_name("dask"), []
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder, "start_new_session": True,
-             "env": os.environ | {"PYTHONPATH": str(folder)}}       # where there is a course in that folder, it is the one that they have
+    quiet = {
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+        "cwd": folder,
+        "start_new_session": True,
+        "env": os.environ | {"PYTHONPATH": str(folder)},
+    }  # where there is a course in that folder, it is the one that they have
     try:
         started.append(subprocess.Popen([dask, "scheduler", "--host", address, "--no-dashboard"], **quiet))
         for options in workers:
@@ -321,7 +376,10 @@ def joined(address, count):
 def test_submissions_travel_to_dask_workers_and_one_that_is_killed_loses_nothing(tmp_path):
     folder, everybody = make(tmp_path / "course", 8)
     (tmp_path / "elsewhere").mkdir()
-    with cluster(tmp_path / "elsewhere", ["--nthreads", "1", "--no-nanny"], ["--nthreads", "2"]) as (address, (_, first, _)):
+    with cluster(tmp_path / "elsewhere", ["--nthreads", "1", "--no-nanny"], ["--nthreads", "2"]) as (
+        address,
+        (_, first, _),
+    ):
         joined(address, 2)
         line, settings = command(folder, "grade", LESSON, "--json", "--scheduler", address)
         with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **settings) as run:
@@ -329,8 +387,15 @@ def test_submissions_travel_to_dask_workers_and_one_that_is_killed_loses_nothing
             first.kill()
             out, errors = run.communicate(timeout=300)
         assert run.returncode == 0, errors
-        assert json.loads(out.splitlines()[-1]) == {"graded": 8, "why": {"new": 8}, "unchanged": 0, "failed": 0}
-    assert {s for s, points in scores(folder).items() if points == POINTS} == {x.name for x in everybody.values() if x.full}
+        assert json.loads(out.splitlines()[-1]) == {
+            "graded": 8,
+            "why": {"new": 8},
+            "unchanged": 0,
+            "failed": 0,
+        }
+    assert {s for s, points in scores(folder).items() if points == POINTS} == {
+        x.name for x in everybody.values() if x.full
+    }
     assert not any((tmp_path / "elsewhere").rglob("*.ipynb"))
 
 
@@ -345,22 +410,43 @@ def test_a_worker_with_another_version_of_the_course_is_refused(tmp_path, own_co
 
 # ---------------------------------------------------------------- PostgreSQL
 
+
 @pytest.fixture(scope="module")
 def postgres():
     """A PostgreSQL server of our own: its URL."""
     if not POSTGRES:
         pytest.skip("PostgreSQL's server is not installed (Debian: postgresql)")
-    programs, folder = POSTGRES[-1].parent, Path(tempfile.mkdtemp(prefix="grader-postgres-"))     # pytest's own folders are root's alone
+    programs, folder = (
+        POSTGRES[-1].parent,
+        Path(tempfile.mkdtemp(prefix="grader-postgres-")),
+    )  # pytest's own folders are root's alone
     as_user = []
-    if os.geteuid() == 0:       # it does not run as root
+    if os.geteuid() == 0:  # it does not run as root
         os.chown(folder, 65534, 65534)
         as_user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
     def run(*words):
-        subprocess.run([*as_user, *map(str, words)], check=True, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            [*as_user, *map(str, words)],
+            check=True,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     run(programs / "initdb", "-D", folder / "data", "-U", "teacher", "-A", "trust", "--no-sync")
-    run(programs / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log", "-o", f"-c listen_addresses='' -k {folder}", "start")
+    run(
+        programs / "pg_ctl",
+        "-D",
+        folder / "data",
+        "-w",
+        "-l",
+        folder / "log",
+        "-o",
+        f"-c listen_addresses='' -k {folder}",
+        "start",
+    )
     run(programs / "createdb", "-h", folder, "-U", "teacher", "losses")
     yield f"postgresql+psycopg://teacher@/losses?host={folder}"
     run(programs / "pg_ctl", "-D", folder / "data", "-m", "immediate", "stop")
@@ -372,11 +458,14 @@ def test_postgresql_holds_the_same_gradebook(tmp_path, postgres):
     lines, summary = grade(folder)
     assert summary["graded"] == 6 and not (folder / "gradebook.db").exists()
     assert scores(folder, postgres) == {s: line["points"] for s, line in lines.items()}
-    assert {s for s, points in scores(folder, postgres).items() if points == POINTS} == {x.name for x in everybody.values() if x.full}
+    assert {s for s, points in scores(folder, postgres).items() if points == POINTS} == {
+        x.name for x in everybody.values() if x.full
+    }
     assert grade(folder)[1] == {"graded": 0, "why": {}, "unchanged": 6, "failed": 0}
 
 
 # ---------------------------------------------------------------- what goes wrong, in a sentence
+
 
 def nobody(folder):
     shutil.rmtree(folder / "submitted")
@@ -400,17 +489,34 @@ def configured(line):
     return lambda folder: (folder / "nbgrader_config.py").open("a").write(line)
 
 
-@pytest.mark.parametrize(("words", "spoil", "says"), [
-    ([LESSON], nobody, f"There are no submissions of {LESSON} under submitted/"),
-    ([LESSON, "--scheduler", "tcp://127.0.0.1:9"], None, "There is no Dask scheduler at tcp://127.0.0.1:9"),
-    ([LESSON, "--scheduler", "nonsense://x"], None, "There is no Dask scheduler at nonsense://x"),
-    ([LESSON], locked, "Is another program using it"),
-    ([LESSON], no_database, "file is not a database"),
-    ([LESSON], configured("c.CourseDirectory.db_url = 'postgresql+psycopg://teacher:secret@127.0.0.1:9/x'\n"), "cannot be opened"),
-    ([LESSON], configured("c.CourseDirectory.db_url = 'nonsense'\n"), "cannot be opened"),
-    ([LESSON], lambda folder: (folder / "nbgrader_config.py").unlink(), "There is no nbgrader_config.py in"),
-])
-def test_what_cannot_be_graded_is_one_sentence_and_nothing_is_written(tmp_path, monkeypatch, words, spoil, says):
+@pytest.mark.parametrize(
+    ("words", "spoil", "says"),
+    [
+        ([LESSON], nobody, f"There are no submissions of {LESSON} under submitted/"),
+        (
+            [LESSON, "--scheduler", "tcp://127.0.0.1:9"],
+            None,
+            "There is no Dask scheduler at tcp://127.0.0.1:9",
+        ),
+        ([LESSON, "--scheduler", "nonsense://x"], None, "There is no Dask scheduler at nonsense://x"),
+        ([LESSON], locked, "Is another program using it"),
+        ([LESSON], no_database, "file is not a database"),
+        (
+            [LESSON],
+            configured("c.CourseDirectory.db_url = 'postgresql+psycopg://teacher:secret@127.0.0.1:9/x'\n"),
+            "cannot be opened",
+        ),
+        ([LESSON], configured("c.CourseDirectory.db_url = 'nonsense'\n"), "cannot be opened"),
+        (
+            [LESSON],
+            lambda folder: (folder / "nbgrader_config.py").unlink(),
+            "There is no nbgrader_config.py in",
+        ),
+    ],
+)
+def test_what_cannot_be_graded_is_one_sentence_and_nothing_is_written(
+    tmp_path, monkeypatch, words, spoil, says
+):
     folder, _ = make(tmp_path, 1)
     held = spoil(folder) if spoil else None
     monkeypatch.chdir(folder)
@@ -430,7 +536,15 @@ def test_a_full_disk_is_one_sentence_and_the_same_command_goes_on(tmp_path):
     big = (folder / "gradebook.db").stat().st_size
     shutil.rmtree(folder / "autograded")
     before = scores(folder)
-    out, errors = grader(folder, "grade", LESSON, "--jobs", 1, code=1, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY)))
+    out, errors = grader(
+        folder,
+        "grade",
+        LESSON,
+        "--jobs",
+        1,
+        code=1,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY)),
+    )
     assert "run the same command again" in errors and "Traceback" not in errors
     assert big > 10_000 and scores(folder) == before and not list(folder.rglob("*.part"))
     whole(folder)

@@ -1,4 +1,5 @@
 """The notebook that is graded: the course's own, with what the learner wrote put in its places."""
+
 import base64
 import copy
 import re
@@ -13,8 +14,10 @@ from grader.course.build import loads, released
 from grader.tests import school
 
 LESSON = "02_bce"
-PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x00\x00\x00\x00:~\x9bU\x00\x00\x00\nIDATx\x9cc`\x00\x00\x00\x02\x00\x01H\xaf\xa4q"
-                       b"\x00\x00\x00\x00IEND\xaeB`\x82").decode()
+PNG = base64.b64encode(
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x00\x00\x00\x00:~\x9bU\x00\x00\x00\nIDATx\x9cc`\x00\x00\x00\x02\x00\x01H\xaf\xa4q"
+    b"\x00\x00\x00\x00IEND\xaeB`\x82"
+).decode()
 
 
 @pytest.fixture
@@ -52,10 +55,14 @@ def test_answers_come_from_the_learner_and_all_else_from_the_course(release, ans
         cell.metadata["tags"] = ["skip-execution"]
         cell.metadata.get("nbgrader", {}).update(points=99, locked=False)
         if cell.cell_type == "code":
-            cell.outputs = [nbformat.v4.new_output("execute_result", data={"text/plain": "99", "text/html": "<script>"})]
+            cell.outputs = [
+                nbformat.v4.new_output("execute_result", data={"text/plain": "99", "text/html": "<script>"})
+            ]
     built, _ = rebuild(release, through_a_file(damaged))
     assert [c.id for c in built.cells] == [c.id for c in release.cells]
-    assert [c.metadata for c in built.cells] == [c.metadata for c in release.cells] and built.metadata == release.metadata
+    assert [c.metadata for c in built.cells] == [
+        c.metadata for c in release.cells
+    ] and built.metadata == release.metadata
     assert [c.source for c in built.cells] == [c.source for c in answered.cells]
     assert not any(c.get("outputs") for c in built.cells)
 
@@ -69,7 +76,11 @@ def test_ordinary_cells_are_taken_as_edited(release, answered):
 
 def test_own_cells_stand_where_they_stood(release, answered):
     names = [c.id for c in answered.cells]
-    for where, text in ((len(names), "# at the end"), (names.index("bce") + 1, "# behind bce"), (0, "# at the head")):
+    for where, text in (
+        (len(names), "# at the end"),
+        (names.index("bce") + 1, "# behind bce"),
+        (0, "# at the head"),
+    ):
         answered.cells.insert(where, nbformat.v4.new_code_cell(text))
     built, notes = rebuild(release, through_a_file(answered))
     sources = [c.source for c in built.cells]
@@ -78,9 +89,20 @@ def test_own_cells_stand_where_they_stood(release, answered):
     assert [c.id for c in built.cells if c.id.startswith("extra-")] == ["extra-001", "extra-002", "extra-003"]
 
 
-@pytest.mark.parametrize("text, found", [("def bce(p, y):\n    return 1", True), ("bce = lambda p, y: 1", True), ("class bce:\n    pass", True),
-                                         ("def bce(p, y:\n  # does not parse", True), ("%time\nbce = 1", True), ("bce(1, 2)", False), ("bce == 1", False),
-                                         ("def bce_grad_2(): pass", False), ("    def bce(): pass", False)])
+@pytest.mark.parametrize(
+    "text, found",
+    [
+        ("def bce(p, y):\n    return 1", True),
+        ("bce = lambda p, y: 1", True),
+        ("class bce:\n    pass", True),
+        ("def bce(p, y:\n  # does not parse", True),
+        ("%time\nbce = 1", True),
+        ("bce(1, 2)", False),
+        ("bce == 1", False),
+        ("def bce_grad_2(): pass", False),
+        ("    def bce(): pass", False),
+    ],
+)
 def test_an_answer_is_found_in_a_fresh_cell(release, answered, text, found):
     answered.cells = [c for c in answered.cells if c.id != "bce"] + [nbformat.v4.new_code_cell(text)]
     built, notes = rebuild(release, through_a_file(answered))
@@ -93,46 +115,116 @@ def test_a_second_copy_as_it_was_released_does_not_undo_an_answer(release, answe
     answered.cells.insert(at, copy.deepcopy(by_id(release)["bce"]))
     answered.cells[at].id = "copy"
     built, notes = rebuild(release, through_a_file(answered))
-    assert by_id(built)["bce"].source == by_id(answered)["bce"].source and len(built.cells) == len(release.cells)
+    assert by_id(built)["bce"].source == by_id(answered)["bce"].source and len(built.cells) == len(
+        release.cells
+    )
     assert "There are 2 cells of `bce`" in notes[0]
 
 
 def test_attachments_are_pictures_or_nothing(release, answered):
     cell = by_id(answered)["lower_loss_fewer_right"]
     cell.source = "![mine](attachment:a.png) ![no](attachment:b.svg) ![no](attachment:gone.png) ![no](http://127.0.0.1/x.png)"
-    cell.attachments = {"a.png": {"image/png": PNG, "image/svg+xml": "<svg onload='x'>"}, "b.svg": {"image/svg+xml": "<svg onload='x'>"},
-                        "c.png": {"image/png": base64.b64encode(b"<svg>").decode()}, '"><script>': {"image/png": PNG}}
+    cell.attachments = {
+        "a.png": {"image/png": PNG, "image/svg+xml": "<svg onload='x'>"},
+        "b.svg": {"image/svg+xml": "<svg onload='x'>"},
+        "c.png": {"image/png": base64.b64encode(b"<svg>").decode()},
+        '"><script>': {"image/png": PNG},
+    }
     built, _ = rebuild(release, through_a_file(answered))
     made = by_id(built)["lower_loss_fewer_right"]
     assert made.attachments == {"a.png": {"image/png": PNG}}
-    html = MarkdownWithMath(renderer=IPythonRenderer(escape=False, attachments=made.attachments)).render(made.source)
+    html = MarkdownWithMath(renderer=IPythonRenderer(escape=False, attachments=made.attachments)).render(
+        made.source
+    )
     assert html.count("<img") == 1 and PNG in html and "href" not in html
 
 
 EVIL = [
-    "<script>window.pwned = 1</script>", "<img src=x onerror=alert(1)>", "<IMG\nSRC=x>", "<svg/onload=alert(1)>", "</div><style>*{display:none}</style>",
-    "<!--x--><iframe src=/>", "<?php ?>", "<a href='javascript:alert(1)'>x</a>", "<http://127.0.0.1/>", "<javascript:alert(1)>", "<math><mi xlink:href='javascript:x'>",
-    "[x](javascript:alert(1))", "[x]( java\nscript:alert(1))", "![x](http://127.0.0.1/x.png)", "[x][y]\n\n[y]: javascript:alert(1)", "[y]\n\n[y]: data:text/html,x",
-    "![x][y]\n\n[y]: http://127.0.0.1/x.svg", "[![x](http://127.0.0.1)](javascript:x)", "> [x](vbscript:x)", "- <details open ontoggle=alert(1)>",
-    "```mermaid\ngraph TD; A-->B; click A \"javascript:alert(1)\"\n```", "~~~ MERMAID\n<img src=x>\n~~~", "- ```mermaid\n  x\n  ```", "`<script>`<script>",
-    r"$\href{javascript:alert(1)}{x}$", r"$$\style{background:url(http://127.0.0.1)}{x}$$", r"\(\href1{x}\)", r"$\class{x}{y} \cssId{a}{b} \data{a}{b}$",
-    r"$\unicode[a;background:url(x)]{65}$", r"$\require{html}\def\x{\href{x}{y}}\x$", r"$\newcommand{\x}{\href}\x{a}{b}$", r"$\let\x=\href \x{a}{b}$",
-    r"\begin{align}\href{javascript:alert(1)}{x}\end{align}", r"$\text{<img src=x onerror=alert(1)>}$", r"$\csname href\endcsname{javascript:x}{y}$",
-    r"$\mmlToken{mi}[href=javascript:x]{y}$", "see https://127.0.0.1/x", "&lt;script&gt;alert(1)&lt;/script&gt;", "\\<script>", "<\u0000script>", "a<b and c>d", "x[0](1) is a call",
+    "<script>window.pwned = 1</script>",
+    "<img src=x onerror=alert(1)>",
+    "<IMG\nSRC=x>",
+    "<svg/onload=alert(1)>",
+    "</div><style>*{display:none}</style>",
+    "<!--x--><iframe src=/>",
+    "<?php ?>",
+    "<a href='javascript:alert(1)'>x</a>",
+    "<http://127.0.0.1/>",
+    "<javascript:alert(1)>",
+    "<math><mi xlink:href='javascript:x'>",
+    "[x](javascript:alert(1))",
+    "[x]( java\nscript:alert(1))",
+    "![x](http://127.0.0.1/x.png)",
+    "[x][y]\n\n[y]: javascript:alert(1)",
+    "[y]\n\n[y]: data:text/html,x",
+    "![x][y]\n\n[y]: http://127.0.0.1/x.svg",
+    "[![x](http://127.0.0.1)](javascript:x)",
+    "> [x](vbscript:x)",
+    "- <details open ontoggle=alert(1)>",
+    '```mermaid\ngraph TD; A-->B; click A "javascript:alert(1)"\n```',
+    "~~~ MERMAID\n<img src=x>\n~~~",
+    "- ```mermaid\n  x\n  ```",
+    "`<script>`<script>",
+    r"$\href{javascript:alert(1)}{x}$",
+    r"$$\style{background:url(http://127.0.0.1)}{x}$$",
+    r"\(\href1{x}\)",
+    r"$\class{x}{y} \cssId{a}{b} \data{a}{b}$",
+    r"$\unicode[a;background:url(x)]{65}$",
+    r"$\require{html}\def\x{\href{x}{y}}\x$",
+    r"$\newcommand{\x}{\href}\x{a}{b}$",
+    r"$\let\x=\href \x{a}{b}$",
+    r"\begin{align}\href{javascript:alert(1)}{x}\end{align}",
+    r"$\text{<img src=x onerror=alert(1)>}$",
+    r"$\csname href\endcsname{javascript:x}{y}$",
+    r"$\mmlToken{mi}[href=javascript:x]{y}$",
+    "see https://127.0.0.1/x",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "\\<script>",
+    "<\u0000script>",
+    "a<b and c>d",
+    "x[0](1) is a call",
 ]
 
 
 @pytest.mark.parametrize("text", EVIL)
 def test_markdown_of_a_learner_cannot_act(text):
     html = markdown2html_mistune(harmless(text))
-    tags = {t.lower() for t in re.findall(r"<\s*/?([A-Za-z!?][^\s/>]*)", re.sub(r'class="[\w -]*"', "", html))}
-    assert tags <= {"p", "pre", "code", "ul", "li", "blockquote", "em", "strong", "div", "span", "br", "h1", "h2"}, html
-    assert "mermaid\">" not in html
-    assert not re.search(r"\\(href|style|class|cssId|data|unicode|require|def|newcommand|let|csname|mmlToken)", html), html
-    assert re.sub(r"\s", "", text).replace("diagram", "") == re.sub(r"\s", "", harmless(text)).replace("diagram", ""), "it reads the same"
+    tags = {
+        t.lower() for t in re.findall(r"<\s*/?([A-Za-z!?][^\s/>]*)", re.sub(r'class="[\w -]*"', "", html))
+    }
+    assert tags <= {
+        "p",
+        "pre",
+        "code",
+        "ul",
+        "li",
+        "blockquote",
+        "em",
+        "strong",
+        "div",
+        "span",
+        "br",
+        "h1",
+        "h2",
+    }, html
+    assert 'mermaid">' not in html
+    assert not re.search(
+        r"\\(href|style|class|cssId|data|unicode|require|def|newcommand|let|csname|mmlToken)", html
+    ), html
+    assert re.sub(r"\s", "", text).replace("diagram", "") == re.sub(r"\s", "", harmless(text)).replace(
+        "diagram", ""
+    ), "it reads the same"
 
 
-@pytest.mark.parametrize("text", ["# A heading\n\n*emphasis*, **more**, `code`", "$-\\log p$ grows, $$\\frac{1}{N} \\sum_i \\left( y_i - p_i \\right)$$", "| a | b |\n|---|---|\n| 1 | 2 |",
-                                  "0.1 < 0.2 and 3 <4", "1. one\n2. two", "```python\nx = 1\n```"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# A heading\n\n*emphasis*, **more**, `code`",
+        "$-\\log p$ grows, $$\\frac{1}{N} \\sum_i \\left( y_i - p_i \\right)$$",
+        "| a | b |\n|---|---|\n| 1 | 2 |",
+        "0.1 < 0.2 and 3 <4",
+        "1. one\n2. two",
+        "```python\nx = 1\n```",
+    ],
+)
 def test_honest_markdown_stays_as_it_is(text):
     assert harmless(text) == text

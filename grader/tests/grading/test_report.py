@@ -1,4 +1,5 @@
 """The class report: what it counts, what it says, and what it never lets through."""
+
 import copy
 import csv
 import json
@@ -22,14 +23,32 @@ EVIL = "<script>alert(1)</script>"
 
 def verdict(name, status="passed", **more):
     most = exercises_of(LESSON)[name].points
-    return {"exercise": name, "status": status, "points": most if status == "passed" else 0, "max_points": most, "mistake": None, "finding": "",
-            "hint": "", "called": [], "seed": 1, "failed_cases": []} | more
+    return {
+        "exercise": name,
+        "status": status,
+        "points": most if status == "passed" else 0,
+        "max_points": most,
+        "mistake": None,
+        "finding": "",
+        "hint": "",
+        "called": [],
+        "seed": 1,
+        "failed_cases": [],
+    } | more
 
 
 def record(answers=None, notes=(), **verdicts):
     """The record of a grading where everything passes but what is said."""
-    return {"lesson": LESSON, "content": "c", "definitions": "d", "seed": 1, "notes": list(notes), "timestamp": None,
-            "verdicts": {n: verdicts.get(n) or verdict(n) for n in exercises_of(LESSON)}, "answers": answers or {}}
+    return {
+        "lesson": LESSON,
+        "content": "c",
+        "definitions": "d",
+        "seed": 1,
+        "notes": list(notes),
+        "timestamp": None,
+        "verdicts": {n: verdicts.get(n) or verdict(n) for n in exercises_of(LESSON)},
+        "answers": answers or {},
+    }
 
 
 def wrong():
@@ -63,14 +82,32 @@ def summary(records):
 
 # ---------------------------------------------------------------- counting
 
+
 def test_a_mistake_is_counted_once_for_each_learner_who_made_it_and_leads_the_next_lecture():
-    found = summary({"a": record(bce=wrong()), "b": record(bce=wrong()), "c": record(),
-                     "d": record(bce=verdict("bce", "error", finding="Your code raised KeyError: 'x' (line 3: `y['x']`)")),
-                     "e": record(bce=verdict("bce", "not attempted"))})
+    found = summary(
+        {
+            "a": record(bce=wrong()),
+            "b": record(bce=wrong()),
+            "c": record(),
+            "d": record(
+                bce=verdict("bce", "error", finding="Your code raised KeyError: 'x' (line 3: `y['x']`)")
+            ),
+            "e": record(bce=verdict("bce", "not attempted")),
+        }
+    )
     bce = next(e for e in found["exercises"] if e["name"] == "bce")
     assert (bce["passed"], bce["tried"], bce["total"], bce["absent"]) == (1, 4, 5, ["e"])
-    assert [(m["says"], m["learners"]) for m in bce["mistakes"]] == [(SUMMED.says, ["a", "b"]), ("The code stopped with KeyError.", ["d"])]
-    assert found["lecture"][0] | {"learners": 2} == {"exercise": "bce", "tried": 4, "says": SUMMED.says, "hint": SUMMED.hint, "learners": 2}
+    assert [(m["says"], m["learners"]) for m in bce["mistakes"]] == [
+        (SUMMED.says, ["a", "b"]),
+        ("The code stopped with KeyError.", ["d"]),
+    ]
+    assert found["lecture"][0] | {"learners": 2} == {
+        "exercise": "bce",
+        "tried": 4,
+        "says": SUMMED.says,
+        "hint": SUMMED.hint,
+        "learners": 2,
+    }
 
 
 def test_a_forbidden_call_is_a_mistake_with_the_name_of_what_was_called():
@@ -85,9 +122,18 @@ def test_a_difference_without_a_name_is_no_subject_for_a_lecture():
 
 def test_the_picture_of_the_scores_is_said_in_words():
     most = sum(e.points for e in exercises_of(LESSON).values())
-    found = summary({"a": record(), "b": record(bce=wrong()), "c": record(**{n: verdict(n, "not attempted") for n in exercises_of(LESSON)})})
+    found = summary(
+        {
+            "a": record(),
+            "b": record(bce=wrong()),
+            "c": record(**{n: verdict(n, "not attempted") for n in exercises_of(LESSON)}),
+        }
+    )
     words = report.alternative(found["scores"], "submission")
-    assert f"3 submissions, of at most {most:g} points. The median is {most - 3:g}" in words and "1 have full marks, 1 have none" in words
+    assert (
+        f"3 submissions, of at most {most:g} points. The median is {most - 3:g}" in words
+        and "1 have full marks, 1 have none" in words
+    )
 
 
 # ---------------------------------------------------------------- equal answers
@@ -114,24 +160,67 @@ def test_names_comments_docstrings_annotations_and_formatting_make_no_difference
     assert similar.shape(OWN) == similar.shape(RENAMED)
 
 
-@pytest.mark.parametrize("old, new", [("1 - p", "1 + p"), ("(p)", "(y)"), ("torch.log(p)", "np.log(p)"), ('"mean" else', '"sum" else'), ("total / len", "total * len"),
-                                      ("in losses", "in p"), ("total + loss", "total + y"), ("y * torch", "(y) @ torch"), ("torch.log(p)", "torch.log(p, out=p)")])
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("1 - p", "1 + p"),
+        ("(p)", "(y)"),
+        ("torch.log(p)", "np.log(p)"),
+        ('"mean" else', '"sum" else'),
+        ("total / len", "total * len"),
+        ("in losses", "in p"),
+        ("total + loss", "total + y"),
+        ("y * torch", "(y) @ torch"),
+        ("torch.log(p)", "torch.log(p, out=p)"),
+    ],
+)
 def test_what_changes_the_answer_makes_a_difference(old, new):
     assert old in OWN and similar.shape(OWN.replace(old, new, 1)) not in (None, similar.shape(OWN))
 
 
-@pytest.mark.parametrize("mine, theirs, same", [
-    ("def f(x):\n    g = lambda a: a + x\n    return [g(i) for i in x]", "def f(z):\n    h = lambda z2: z2 + z\n    return [h(k) for k in z]", True),
-    ("def f(x):\n    return [x for x in x]", "def f(x):\n    return [y for y in x]", True),              # a comprehension's name is its own
-    ("def f(x):\n    return sum(dim=x)", "def f(dim):\n    return sum(dim=dim)", True),                  # a keyword of somebody else's stays
-    ("def h(a):\n    return a\ndef f(x):\n    return h(a=x)", "def k(b):\n    return b\ndef f(x):\n    return k(b=x)", True),
-    ("import torch as t\ndef f(x):\n    return t.exp(x)", "import torch as tt\ndef f(x):\n    return tt.exp(x)", True),
-    ("import torch as t\ndef f(x):\n    return t.exp(x)", "import numpy as t\ndef f(x):\n    return t.exp(x)", False),
-    ("def f(x, y):\n    return x - y", "def f(x, y):\n    return y - x", False),
-    ("def f(x, *y):\n    return x", "def f(x, y):\n    return x", False),
-    ("def f(x):\n    return x.sum()", "def f(x):\n    return x.mean()", False),
-    ("def f(x):\n    if x:\n        x = 1\n    return x", "def f(x):\n    if x:\n        x = 1\n        return x", False),
-])
+@pytest.mark.parametrize(
+    "mine, theirs, same",
+    [
+        (
+            "def f(x):\n    g = lambda a: a + x\n    return [g(i) for i in x]",
+            "def f(z):\n    h = lambda z2: z2 + z\n    return [h(k) for k in z]",
+            True,
+        ),
+        (
+            "def f(x):\n    return [x for x in x]",
+            "def f(x):\n    return [y for y in x]",
+            True,
+        ),  # a comprehension's name is its own
+        (
+            "def f(x):\n    return sum(dim=x)",
+            "def f(dim):\n    return sum(dim=dim)",
+            True,
+        ),  # a keyword of somebody else's stays
+        (
+            "def h(a):\n    return a\ndef f(x):\n    return h(a=x)",
+            "def k(b):\n    return b\ndef f(x):\n    return k(b=x)",
+            True,
+        ),
+        (
+            "import torch as t\ndef f(x):\n    return t.exp(x)",
+            "import torch as tt\ndef f(x):\n    return tt.exp(x)",
+            True,
+        ),
+        (
+            "import torch as t\ndef f(x):\n    return t.exp(x)",
+            "import numpy as t\ndef f(x):\n    return t.exp(x)",
+            False,
+        ),
+        ("def f(x, y):\n    return x - y", "def f(x, y):\n    return y - x", False),
+        ("def f(x, *y):\n    return x", "def f(x, y):\n    return x", False),
+        ("def f(x):\n    return x.sum()", "def f(x):\n    return x.mean()", False),
+        (
+            "def f(x):\n    if x:\n        x = 1\n    return x",
+            "def f(x):\n    if x:\n        x = 1\n        return x",
+            False,
+        ),
+    ],
+)
 def test_only_the_names_that_an_answer_binds_are_taken_away(mine, theirs, same):
     assert (similar.shape(mine) == similar.shape(theirs)) is same
 
@@ -144,9 +233,16 @@ def test_what_does_not_parse_is_compared_with_nothing(source):
 def test_equal_answers_are_groups_and_say_when_they_are_the_courses():
     own = solution_cells(LESSON)
     assert similar.groups({"a": OWN, "b": RENAMED, "c": OWN.replace("1 - p", "1.0 - p")}) == [["a", "b"]]
-    found = summary({"a": record({"bce": own["bce"].replace("losses", "l")}), "b": record({"bce": OWN}), "c": record({"bce": RENAMED})})["equal"]
-    assert [(g["learners"], g["course"]) for g in found] == [(["a"], True), (["b", "c"], False)] or \
-        [(g["learners"], g["course"]) for g in found] == [(["b", "c"], False), (["a"], True)]
+    found = summary(
+        {
+            "a": record({"bce": own["bce"].replace("losses", "l")}),
+            "b": record({"bce": OWN}),
+            "c": record({"bce": RENAMED}),
+        }
+    )["equal"]
+    assert [(g["learners"], g["course"]) for g in found] == [(["a"], True), (["b", "c"], False)] or [
+        (g["learners"], g["course"]) for g in found
+    ] == [(["b", "c"], False), (["a"], True)]
 
 
 def test_short_answers_and_empty_exercises_are_no_evidence():
@@ -159,30 +255,56 @@ def test_short_answers_and_empty_exercises_are_no_evidence():
 
 # ---------------------------------------------------------------- the command
 
+
 def test_the_pages_say_it_all_in_one_file_each(home):
-    put(home, {"ann": record(bce=wrong()), "bob": record(notes=["2 cells are damaged and were left out."]), "cem": record()})
+    put(
+        home,
+        {
+            "ann": record(bce=wrong()),
+            "bob": record(notes=["2 cells are damaged and were left out."]),
+            "cem": record(),
+        },
+    )
     done = run("report", "bce")
     assert done.exit_code == 0 and done.output.split() == [f"reports/{LESSON}.html"], done.output
     text = page(home)
-    for expected in ("1 of the 3 who tried it (33 %)", "You added the losses up. The mean divides their sum by N.", "2 cells are damaged and were left out.",
-                     'alt="Histogram of the scores of 3 submissions', "no penalty", "The course&#39;s solutions are public".replace("&#39;", "'")):
+    for expected in (
+        "1 of the 3 who tried it (33 %)",
+        "You added the losses up. The mean divides their sum by N.",
+        "2 cells are damaged and were left out.",
+        'alt="Histogram of the scores of 3 submissions',
+        "no penalty",
+        "The course&#39;s solutions are public".replace("&#39;", "'"),
+    ):
         assert expected in text, expected
     assert not re.search(r"<script|<link|@import|https?://", text)
     assert all(src.startswith("data:image/png;base64,") for src in re.findall(r'src="([^"]*)', text))
     assert run("report").exit_code == 0 and f'href="{LESSON}.html"' in page(home, "course")
     rows = list(csv.DictReader(open(home / "reports" / f"{LESSON}.csv", newline="")))
-    assert [(r["student"], r["bce status"], r["bce mistake"]) for r in rows] == [("ann", "not yet", SUMMED.says), ("bob", "passed", ""), ("cem", "passed", "")]
+    assert [(r["student"], r["bce status"], r["bce mistake"]) for r in rows] == [
+        ("ann", "not yet", SUMMED.says),
+        ("bob", "passed", ""),
+        ("cem", "passed", ""),
+    ]
     assert not list((home / "reports").glob("*.part"))
 
 
 def test_nothing_that_a_learner_wrote_acts_in_the_page_or_the_table(home):
     own = solution_cells(LESSON)["bce"]
-    evil = record({"bce": own + f"\n# {EVIL}"}, notes=[EVIL], bce=verdict("bce", "error", finding=f"Your own {EVIL}", hint=EVIL))
+    evil = record(
+        {"bce": own + f"\n# {EVIL}"},
+        notes=[EVIL],
+        bce=verdict("bce", "error", finding=f"Your own {EVIL}", hint=EVIL),
+    )
     put(home, {"=cmd|' /C calc'!A0": evil, f"x{EVIL.replace('/', '')}": copy.deepcopy(evil)})
     assert run("report").exit_code == 0
     for name in (LESSON, "course"):
         assert "<script" not in page(home, name)
-        assert not [line for line in (home / "reports" / f"{name}.csv").read_text().splitlines() if re.match(r'^"?[=+@-]', line)]
+        assert not [
+            line
+            for line in (home / "reports" / f"{name}.csv").read_text().splitlines()
+            if re.match(r'^"?[=+@-]', line)
+        ]
 
 
 def test_points_that_a_person_gave_are_counted(home):
@@ -201,9 +323,14 @@ def test_points_that_a_person_gave_are_counted(home):
         book.find_grade("why", LESSON, LESSON, "ann").manual_score = 1.5
         book.db.commit()
     assert run("report", "bce").exit_code == 0
-    row, = csv.DictReader(open(home / "reports" / f"{LESSON}.csv", newline=""))
+    (row,) = csv.DictReader(open(home / "reports" / f"{LESSON}.csv", newline=""))
     most = sum(e.points for e in exercises_of(LESSON).values())
-    assert (float(row["bce points"]), float(row["why"]), float(row["score"]), float(row["max_score"])) == (1.0, 1.5, most - 3 + 2.5, most + 2)
+    assert (float(row["bce points"]), float(row["why"]), float(row["score"]), float(row["max_score"])) == (
+        1.0,
+        1.5,
+        most - 3 + 2.5,
+        most + 2,
+    )
 
 
 def test_a_record_that_cannot_be_read_and_a_submission_not_graded_are_named(home):
@@ -211,14 +338,26 @@ def test_a_record_that_cannot_be_read_and_a_submission_not_graded_are_named(home
     (home / "submitted" / "new" / LESSON).mkdir(parents=True)
     assert run("report", "bce").exit_code == 0
     text = page(home)
-    assert re.search(r"2 records of grading that cannot be read.*forged, torn", text, re.S) and re.search(r"1 submission not graded.*new", text, re.S)
+    assert re.search(r"2 records of grading that cannot be read.*forged, torn", text, re.S) and re.search(
+        r"1 submission not graded.*new", text, re.S
+    )
 
 
-@pytest.mark.parametrize("words, said", [(["report", "bce"], "No submission of 02_bce is graded: run"),
-                                         (["report"], "No submission is graded: run")])
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["report", "bce"], "No submission of 02_bce is graded: run"),
+        (["report"], "No submission is graded: run"),
+    ],
+)
 def test_a_report_of_nothing_is_refused_in_a_sentence(home, words, said):
     done = run(*words)
-    assert done.exit_code == 1 and said in done.output and "Traceback" not in done.output and not (home / "reports").exists()
+    assert (
+        done.exit_code == 1
+        and said in done.output
+        and "Traceback" not in done.output
+        and not (home / "reports").exists()
+    )
 
 
 def test_where_there_is_no_course_it_says_so(tmp_path, monkeypatch):
@@ -233,5 +372,7 @@ def test_a_full_disk_leaves_the_report_of_before(home):
     before = page(home)
     small = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); from grader.__main__ import app; app(['report', 'bce'])"
     done = subprocess.run([sys.executable, "-c", small], cwd=home, text=True, capture_output=True)
-    assert done.returncode == 1 and "Nothing was half-written" in done.stderr and "Traceback" not in done.stderr, done.stderr
+    assert (
+        done.returncode == 1 and "Nothing was half-written" in done.stderr and "Traceback" not in done.stderr
+    ), done.stderr
     assert page(home) == before and not list((home / "reports").glob("*.part"))

@@ -1,12 +1,13 @@
 """nbgrader as it comes, none of the course's plug-ins: every step of a round, and the right grades."""
+
 import pytest
 
 from grader.tests import school
 
 LESSON = "02_bce"
-SUMS = '''def bce(p, y, reduction="mean"):
+SUMS = """def bce(p, y, reduction="mean"):
     return -(y * torch.log(p) + (1 - y) * torch.log(1 - p)).sum()
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,9 @@ def graded(folder):
     solutions = school.solution_cells(LESSON)
     school.submit(folder, "right", LESSON, school.answered(LESSON, open_answer="Because."))
     school.submit(folder, "stubs", LESSON, school.answered(LESSON, {}))
-    school.submit(folder, "mixed", LESSON, school.answered(LESSON, {"bce": SUMS, "bce_grad": solutions["bce_grad"]}))
+    school.submit(
+        folder, "mixed", LESSON, school.answered(LESSON, {"bce": SUMS, "bce_grad": solutions["bce_grad"]})
+    )
     school.nbgrader(folder, "autograde", LESSON, "--create")
     return school.grades(folder, LESSON)
 
@@ -37,7 +40,9 @@ def test_solutions_get_full_marks_and_stubs_none(graded):
 
 
 def test_a_mixed_answer_gets_what_it_deserves(graded):
-    points = {f"test_{n}": 0 for n in school.exercises_of(LESSON)} | {"test_bce_grad": school.exercises_of(LESSON)["bce_grad"].points}
+    points = {f"test_{n}": 0 for n in school.exercises_of(LESSON)} | {
+        "test_bce_grad": school.exercises_of(LESSON)["bce_grad"].points
+    }
     assert automatic(graded["mixed"]) == points
 
 
@@ -70,7 +75,9 @@ def test_release_fetch_submit_collect_over_a_local_exchange(folder, graded, tmp_
     assert len(list((folder / "submitted").glob(f"*/{LESSON}/{LESSON}.ipynb"))) == 4
 
 
-@pytest.mark.parametrize(("path", "says"), [(school.instructors, "Success!"), (school.released, "VALIDATION FAILED ON")])
+@pytest.mark.parametrize(
+    ("path", "says"), [(school.instructors, "Success!"), (school.released, "VALIDATION FAILED ON")]
+)
 def test_validate_says_what_it_should(path, says, tmp_path):
     nb = tmp_path / f"{LESSON}.ipynb"
     nb.write_bytes(path(LESSON).read_bytes())

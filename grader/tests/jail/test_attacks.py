@@ -1,4 +1,5 @@
 """Grading cannot be forged, robbed or broken: every attack and every damage, graded for real, in one jail that survives them all."""
+
 import contextlib
 import json
 import os
@@ -23,9 +24,17 @@ from grader.tests.attacks import LESSON, Attack, attacks
 
 WALLS = doctor.walls()
 needs_walls = pytest.mark.skipif(not WALLS.ok, reason=f"no walls on this machine: {WALLS.why}")
-LIMITS = Limits(memory_mb=512, cpu_seconds=60, cell_seconds=4, question_seconds=1.5, exercise_seconds=6, notebook_seconds=60, disk_mb=32)
+LIMITS = Limits(
+    memory_mb=512,
+    cpu_seconds=60,
+    cell_seconds=4,
+    question_seconds=1.5,
+    exercise_seconds=6,
+    notebook_seconds=60,
+    disk_mb=32,
+)
 CASES = [(kind, attack) for kind, several in attacks().items() for attack in several]
-MOST = 2 << 20      # bytes of a record and a notebook's text that a submission may grow to, without its pictures
+MOST = 2 << 20  # bytes of a record and a notebook's text that a submission may grow to, without its pictures
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +46,21 @@ def facts(tmp_path_factory):
     (folder / "submitted").mkdir()
     marker = secrets.token_hex(8)
     os.environ["GRADER_TEST_MARKER"] = marker
-    facts = {"secret": str(folder / "secret"), "gradebook": str(folder / "gradebook.db"), "submitted": str(folder / "submitted"),
-             "socket": str(folder / "socket"), "abstract": f"grader-{marker}", "solutions": str(SOLUTIONS), "marker": marker}
+    facts = {
+        "secret": str(folder / "secret"),
+        "gradebook": str(folder / "gradebook.db"),
+        "submitted": str(folder / "submitted"),
+        "socket": str(folder / "socket"),
+        "abstract": f"grader-{marker}",
+        "solutions": str(SOLUTIONS),
+        "marker": marker,
+    }
     with contextlib.ExitStack() as stack:
-        for family, address in ((socket.AF_INET, ("127.0.0.1", 0)), (socket.AF_UNIX, facts["socket"]), (socket.AF_UNIX, "\0" + facts["abstract"])):
+        for family, address in (
+            (socket.AF_INET, ("127.0.0.1", 0)),
+            (socket.AF_UNIX, facts["socket"]),
+            (socket.AF_UNIX, "\0" + facts["abstract"]),
+        ):
             server = stack.enter_context(socket.socket(family))
             server.bind(address)
             server.listen()
@@ -63,12 +83,24 @@ ROWS = []
 
 def submitted(folder, attack, facts):
     """The folder of a submission, as a teacher finds it under submitted/."""
-    nb = json.loads(nbformat.writes(school.answered(attack.lesson, school.solution_cells(attack.lesson) | attack.answers)))
+    nb = json.loads(
+        nbformat.writes(school.answered(attack.lesson, school.solution_cells(attack.lesson) | attack.answers))
+    )
     if attack.change:
         attack.change(nb)
     if attack.cell:
         source = (f"FACTS = {facts!r}\n" if "FACTS" in attack.cell else "") + attack.cell
-        nb["cells"].insert(0, {"cell_type": "code", "source": source, "metadata": {}, "outputs": [], "execution_count": None, "id": "own"})
+        nb["cells"].insert(
+            0,
+            {
+                "cell_type": "code",
+                "source": source,
+                "metadata": {},
+                "outputs": [],
+                "execution_count": None,
+                "id": "own",
+            },
+        )
     (folder / f"{attack.lesson}.ipynb").write_text(json.dumps(nb), encoding="utf-8")
     if attack.submit:
         attack.submit(folder)
@@ -77,7 +109,11 @@ def submitted(folder, attack, facts):
 def content(folder):
     """What lies in a folder, whatever its name: the bytes of its files, the targets of its links."""
     found = [os.path.join(at, name) for at, folders, files in os.walk(folder) for name in [*folders, *files]]
-    return {os.readlink(p).encode() if os.path.islink(p) else open(p, "rb").read() for p in found if os.path.islink(p) or os.path.isfile(p)}
+    return {
+        os.readlink(p).encode() if os.path.islink(p) else open(p, "rb").read()
+        for p in found
+        if os.path.islink(p) or os.path.isfile(p)
+    }
 
 
 def graded(folder, lesson=LESSON):
@@ -97,7 +133,16 @@ def test_contained(kind, attack, tmp_path, jail, facts):
     found = graded(folder, attack.lesson)
     verdicts, record = found.record["verdicts"], json.dumps(found.record, ensure_ascii=False)
     got = {n: v["points"] for n, v in verdicts.items()}
-    ROWS.append((kind, attack.name, got, sum(e.points for e in exercises_of(attack.lesson).values()), found.record["notes"], verdicts))
+    ROWS.append(
+        (
+            kind,
+            attack.name,
+            got,
+            sum(e.points for e in exercises_of(attack.lesson).values()),
+            found.record["notes"],
+            verdicts,
+        )
+    )
     for name, exercise in exercises_of(attack.lesson).items():
         if name in attack.lost:
             assert got[name] == 0, verdicts[name]
@@ -108,7 +153,11 @@ def test_contained(kind, attack, tmp_path, jail, facts):
         assert found.scores[f"test_{name}"] == got[name]
     notebook = nbformat.reads(found.text, as_version=4)
     nbformat.validate(notebook)
-    outputs = "".join(str(o.get("text") or o.get("data", {}).get("text/plain") or o.get("traceback")) for c in notebook.cells for o in c.get("outputs", ()))
+    outputs = "".join(
+        str(o.get("text") or o.get("data", {}).get("text/plain") or o.get("traceback"))
+        for c in notebook.cells
+        for o in c.get("outputs", ())
+    )
     head = notebook.cells[0].source if notebook.cells[0].id == "submission-notes" else ""
     assert bool(head) == bool(found.record["notes"])
     for word in attack.notes:
@@ -119,7 +168,10 @@ def test_contained(kind, attack, tmp_path, jail, facts):
     for word in attack.shows:
         assert word in outputs, outputs[:2000]
     for word in ("OVER:", *attack.hides):
-        assert word not in record.replace(json.dumps(found.record["answers"], ensure_ascii=False), "") and word not in outputs + head
+        assert (
+            word not in record.replace(json.dumps(found.record["answers"], ensure_ascii=False), "")
+            and word not in outputs + head
+        )
     found.text.encode("utf-8"), record.encode("utf-8")
     assert len(record) < MOST and len(outputs) < MOST
     assert before <= content(tmp_path), "nothing of a submission is thrown away"
@@ -131,22 +183,59 @@ def test_the_table(jail, facts, tmp_path):
     assert len(CASES) >= 60 and len({a.name for _, a in CASES}) == len(CASES)
     table = Table("kind", "submitted", "points", "said")
     for kind, name, got, most, notes, verdicts in ROWS:
-        said = notes[0] if notes else next((f"{n}: {v['finding']}" for n, v in verdicts.items() if v["points"] < v["max_points"]), "")
+        said = (
+            notes[0]
+            if notes
+            else next(
+                (f"{n}: {v['finding']}" for n, v in verdicts.items() if v["points"] < v["max_points"]), ""
+            )
+        )
         table.add_row(kind, name, f"{sum(got.values()):g} of {most:g}", said[:90])
     Console(width=170).print(table)
     total, right = sum(e.points for e in exercises_of(LESSON).values()), tmp_path / "right"
     right.mkdir()
     submitted(right, Attack("a right one"), facts)
-    assert sum(graded(right).scores[f"test_{n}"] for n in exercises_of(LESSON)) == total, "after all that, a right answer has its points"
-
-
+    assert sum(graded(right).scores[f"test_{n}"] for n in exercises_of(LESSON)) == total, (
+        "after all that, a right answer has its points"
+    )
 
 
 INF, NAN = float("inf"), float("nan")
-ODD = [None, True, 2**62, INF, NAN, (), (None,), (1,) * 5, ((((),),),), Foreign("x"), (Foreign("x"), Array(torch.zeros(2))), Array(torch.ones(3, dtype=torch.bool)), torch.zeros(0),
-       torch.zeros(0, 3), torch.zeros(()), torch.zeros(1, 1, 1, 1, 1), torch.tensor(1j), torch.zeros(100, dtype=torch.complex128), torch.tensor(True), torch.full((3,), INF),
-       torch.full((200,), NAN), torch.zeros(100, dtype=torch.uint8), torch.zeros(3, dtype=torch.bfloat16), torch.full((4,), 6e4, dtype=torch.float16), torch.tensor([2**63 - 1])]
-GRADIENTS = [None, torch.zeros(0), torch.zeros(()), torch.zeros(3, dtype=torch.complex64), torch.full((8,), NAN), torch.zeros(3, dtype=torch.int64)]
+ODD = [
+    None,
+    True,
+    2**62,
+    INF,
+    NAN,
+    (),
+    (None,),
+    (1,) * 5,
+    ((((),),),),
+    Foreign("x"),
+    (Foreign("x"), Array(torch.zeros(2))),
+    Array(torch.ones(3, dtype=torch.bool)),
+    torch.zeros(0),
+    torch.zeros(0, 3),
+    torch.zeros(()),
+    torch.zeros(1, 1, 1, 1, 1),
+    torch.tensor(1j),
+    torch.zeros(100, dtype=torch.complex128),
+    torch.tensor(True),
+    torch.full((3,), INF),
+    torch.full((200,), NAN),
+    torch.zeros(100, dtype=torch.uint8),
+    torch.zeros(3, dtype=torch.bfloat16),
+    torch.full((4,), 6e4, dtype=torch.float16),
+    torch.tensor([2**63 - 1]),
+]
+GRADIENTS = [
+    None,
+    torch.zeros(0),
+    torch.zeros(()),
+    torch.zeros(3, dtype=torch.complex64),
+    torch.full((8,), NAN),
+    torch.zeros(3, dtype=torch.int64),
+]
 
 
 @pytest.mark.parametrize("lesson", ["00_tools", "03_bce_with_logits", "06_softmax"])
@@ -154,10 +243,31 @@ def test_whatever_comes_over_the_wire_is_judged(lesson):
     """Neither an exception of the judge's, nor a point."""
     for exercise in exercises_of(lesson).values():
         for i, value in enumerate(ODD):
-            found = judge(exercise, lambda q, names: Result(value, dict.fromkeys(names, GRADIENTS[i % 6]), changed=("no name",) if i % 5 == 0 else (), called=frozenset({"x"})), source="\0")
+            found = judge(
+                exercise,
+                lambda q, names: Result(
+                    value,
+                    dict.fromkeys(names, GRADIENTS[i % 6]),
+                    changed=("no name",) if i % 5 == 0 else (),
+                    called=frozenset({"x"}),
+                ),
+                source="\0",
+            )
             assert not found.passed and found.message and found.html(), (exercise.name, value)
-        for kind in ("NotImplementedError", "DeadlineExceeded", "SyntaxError", "IndexError", "RuntimeError", ""):
-            found = judge(exercise, lambda q, names: Result(raised=Raised(kind, "<b>size of tensor a (3)" * 20, 10**8, "x" * 300)))
+        for kind in (
+            "NotImplementedError",
+            "DeadlineExceeded",
+            "SyntaxError",
+            "IndexError",
+            "RuntimeError",
+            "",
+        ):
+            found = judge(
+                exercise,
+                lambda q, names: Result(
+                    raised=Raised(kind, "<b>size of tensor a (3)" * 20, 10**8, "x" * 300)
+                ),
+            )
             assert not found.points and found.message and "<b>size" not in found.html()
 
 
@@ -171,5 +281,7 @@ def test_a_fault_of_the_judges_is_said_and_costs_nobody_else(jail, facts, tmp_pa
     monkeypatch.setattr(examine, "judge", falls)
     submitted(tmp_path, Attack("a right one"), facts)
     found = graded(tmp_path)
-    assert "`bce` could not be judged (ZeroDivisionError). A person has to look at it." in found.record["notes"]
+    assert (
+        "`bce` could not be judged (ZeroDivisionError). A person has to look at it." in found.record["notes"]
+    )
     assert found.scores["test_bce"] == 0 and found.scores["test_bce_grad"] > 0

@@ -1,4 +1,5 @@
 """The lesson's own answers of 09_cross_entropy_options, taken from its text, equal PyTorch's: any options, dtype and size, value and gradient."""
+
 import functools
 import itertools
 
@@ -16,7 +17,9 @@ TOLERANCE = {torch.float64: dict(rtol=1e-9, atol=1e-11), torch.float32: dict(rto
 REDUCTIONS = ("mean", "sum", "none")
 
 # derandomize: the same examples in every run, so that a red build is never a matter of luck
-quick = settings(max_examples=30, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+quick = settings(
+    max_examples=30, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -36,7 +39,10 @@ def lesson():
         exec(compile(cell, f"<{name} of {LESSON}>", "exec"), namespace)
     cells = jupytext.reads(text_of(LESSON).read_text(encoding="utf-8"), fmt="py:percent").cells
     namespace["full_ready"] = namespace["full_cross_entropy"]
-    exec(next(c.source for c in cells if c.cell_type == "code" and c.source.startswith("def everything(")), namespace)
+    exec(
+        next(c.source for c in cells if c.cell_type == "code" and c.source.startswith("def everything(")),
+        namespace,
+    )
     return namespace
 
 
@@ -105,14 +111,25 @@ WEIGHTS = ("none", "positive", "some zero")
 def test_full_cross_entropy_equals_pytorch(reduction, weights, data):
     z, generator = data.draw(logits())
     y, ignore_index = masked(data.draw, numbers(z, generator), z.shape[1])
-    options = dict(reduction=reduction, ignore_index=ignore_index, label_smoothing=data.draw(st.sampled_from((0.0, 0.1, 0.5, 1.0))))
+    options = dict(
+        reduction=reduction,
+        ignore_index=ignore_index,
+        label_smoothing=data.draw(st.sampled_from((0.0, 0.1, 0.5, 1.0))),
+    )
     if weights != "none":
         options["weight"] = class_weights(z, generator, weights == "some zero")
     assert_same(lesson()["full_cross_entropy"], F.cross_entropy, z, y, **options)
 
 
-@pytest.mark.parametrize("options", [dict(reduction=r, label_smoothing=s, weight=w) for r in REDUCTIONS for s in (0.0, 0.1)
-                                     for w in (None, torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64))])
+@pytest.mark.parametrize(
+    "options",
+    [
+        dict(reduction=r, label_smoothing=s, weight=w)
+        for r in REDUCTIONS
+        for s in (0.0, 0.1)
+        for w in (None, torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64))
+    ],
+)
 def test_with_every_label_ignored_the_mean_is_nan_and_the_rest_0(options):
     z = torch.randn(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     y = torch.full((4,), -100)
@@ -126,8 +143,15 @@ def test_with_every_label_ignored_the_mean_is_nan_and_the_rest_0(options):
 def test_when_only_weights_of_0_are_used_the_mean_is_nan_as_in_pytorch(reduction, label_smoothing):
     z = torch.randn(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     w = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
-    assert_same(lesson()["full_cross_entropy"], F.cross_entropy, z, torch.tensor([0, 1, 1, 0]), weight=w,
-                reduction=reduction, label_smoothing=label_smoothing)
+    assert_same(
+        lesson()["full_cross_entropy"],
+        F.cross_entropy,
+        z,
+        torch.tensor([0, 1, 1, 0]),
+        weight=w,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )
 
 
 @quick
@@ -135,8 +159,12 @@ def test_when_only_weights_of_0_are_used_the_mean_is_nan_as_in_pytorch(reduction
 def test_a_logit_of_minus_infinity_gives_what_pytorch_gives(made, label_smoothing, reduction, weighted):
     z, generator = made
     y = numbers(z, generator)
-    z = torch.cat([z, torch.full_like(z[:, :1], -torch.inf)], dim=1)       # a class that is nobody's label
-    options = dict(reduction=reduction, label_smoothing=label_smoothing, weight=class_weights(z, generator) if weighted else None)
+    z = torch.cat([z, torch.full_like(z[:, :1], -torch.inf)], dim=1)  # a class that is nobody's label
+    options = dict(
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+        weight=class_weights(z, generator) if weighted else None,
+    )
     assert_same(lesson()["full_cross_entropy"], F.cross_entropy, z, y, **options)
 
 
@@ -145,7 +173,12 @@ def test_a_logit_of_minus_infinity_gives_what_pytorch_gives(made, label_smoothin
 def test_weighted_cross_entropy_equals_pytorch(made, some_zero):
     z, generator = made
     y, w = numbers(z, generator), class_weights(z, generator, some_zero)
-    assert_same(lambda z, y: lesson()["weighted_cross_entropy"](z, y, w), lambda z, y: F.cross_entropy(z, y, weight=w), z, y)
+    assert_same(
+        lambda z, y: lesson()["weighted_cross_entropy"](z, y, w),
+        lambda z, y: F.cross_entropy(z, y, weight=w),
+        z,
+        y,
+    )
 
 
 @quick
@@ -160,7 +193,13 @@ def test_masked_cross_entropy_equals_pytorch(data):
 @given(logits(), st.floats(0, 1))
 def test_smoothed_cross_entropy_equals_pytorch(made, label_smoothing):
     z, generator = made
-    assert_same(lesson()["smoothed_cross_entropy"], F.cross_entropy, z, numbers(z, generator), label_smoothing=label_smoothing)
+    assert_same(
+        lesson()["smoothed_cross_entropy"],
+        F.cross_entropy,
+        z,
+        numbers(z, generator),
+        label_smoothing=label_smoothing,
+    )
 
 
 @quick
@@ -178,9 +217,21 @@ def test_sequence_cross_entropy_equals_pytorch(made):
 
 
 @quick
-@given(logits(places=((), (4,), (2, 3))), st.sampled_from(REDUCTIONS), st.booleans(), st.booleans(), st.sampled_from((0.0, 0.2)))
-def test_everything_equals_pytorch_in_any_number_of_dimensions(made, reduction, soft, weighted, label_smoothing):
+@given(
+    logits(places=((), (4,), (2, 3))),
+    st.sampled_from(REDUCTIONS),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from((0.0, 0.2)),
+)
+def test_everything_equals_pytorch_in_any_number_of_dimensions(
+    made, reduction, soft, weighted, label_smoothing
+):
     z, generator = made
     target = distributions(z, generator) if soft else numbers(z, generator)
-    options = dict(reduction=reduction, label_smoothing=label_smoothing, weight=class_weights(z, generator) if weighted else None)
+    options = dict(
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+        weight=class_weights(z, generator) if weighted else None,
+    )
     assert_same(lesson()["everything"], F.cross_entropy, z, target, **options)

@@ -2,6 +2,7 @@
 
 `pytest -s -k table` prints the table.
 """
+
 from collections import Counter
 from dataclasses import replace
 
@@ -70,7 +71,13 @@ def test_an_exercise_is_complete(name):
 @pytest.mark.parametrize("name", EXERCISES)
 def test_a_case_asks_the_same_for_the_same_seed_and_something_else_for_another(name):
     def flat(seed):
-        return [t.double().flatten() for c in EXERCISES[name].cases for q in c.calls(seed) for t in q.args if isinstance(t, torch.Tensor)]
+        return [
+            t.double().flatten()
+            for c in EXERCISES[name].cases
+            for q in c.calls(seed)
+            for t in q.args
+            if isinstance(t, torch.Tensor)
+        ]
 
     first, again, other = (torch.cat(flat(s)) for s in (5, 5, 6))
     assert torch.equal(torch.nan_to_num(first), torch.nan_to_num(again))
@@ -87,7 +94,9 @@ def test_table():
             right += [verdict(name, a.function).passed for a in ANSWERS if a.exercise == name and a.right]
             wrong = [(m, verdict(name, m.function, trace=False)) for m in exercise.mistakes]
             rejected, named = sum(not v.passed for _, v in wrong), sum(v.mistake == m.says for m, v in wrong)
-            print(f"{name:32} {sum(right):3}/{len(right):<3} {rejected:5}/{len(wrong):<4} {named:4}/{len(wrong):<4}")
+            print(
+                f"{name:32} {sum(right):3}/{len(right):<3} {rejected:5}/{len(wrong):<4} {named:4}/{len(wrong):<4}"
+            )
             assert all(right) and rejected == named == len(wrong)
             total.update(exercises=1, right=len(right), mistakes=len(wrong))
     print(", ".join(f"{n} {what}" for what, n in total.items()))

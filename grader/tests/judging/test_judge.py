@@ -1,4 +1,5 @@
 """What the judge finds with any loss, on a small exercise that lists no mistakes: every sentence comes from behaviour alone."""
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -16,11 +17,16 @@ def reference(z, y, reduction="mean"):
 def make(mistakes=()):
     exercise = Exercise("loss", reference, points=4, without=(F.cross_entropy, F.nll_loss))
     exercise.case("the lesson's example", example=True, gradient="z")(
-        lambda rng: (torch.tensor([[1.0, 2.0, 0.5], [0.1, -1.0, 3.0]], dtype=rng.dtype), torch.tensor([1, 0])))
+        lambda rng: (torch.tensor([[1.0, 2.0, 0.5], [0.1, -1.0, 3.0]], dtype=rng.dtype), torch.tensor([1, 0]))
+    )
     exercise.case("random", gradient="z")(_random)
     exercise.case("every reduction")(lambda rng: [call(*_random(rng), reduction=r) for r in ("sum", "none")])
-    exercise.case("far out", extreme=True, gradient="z")(lambda rng: (rng.normal(3, 4) + torch.tensor([1000.0, 0, 0, -1000], dtype=rng.dtype),
-                                                                      torch.tensor([3, 0, 1])))
+    exercise.case("far out", extreme=True, gradient="z")(
+        lambda rng: (
+            rng.normal(3, 4) + torch.tensor([1000.0, 0, 0, -1000], dtype=rng.dtype),
+            torch.tensor([3, 0, 1]),
+        )
+    )
     for says, function in mistakes:
         exercise.mistake(says)(function)
     return exercise
@@ -72,16 +78,31 @@ WRONG = {
     "an extra dimension": (changed(lambda r: r[..., None]), "The numbers are right, but the shape"),
     "detached": (changed(lambda r: r.detach()), "no gradient reaches `z`"),
     "a gradient of zero": (changed(lambda r: r.detach() + 0 * r), "gradient is"),
-    "half a gradient": (lambda z, y, reduction="mean": (right(z, y, reduction) + right(z.detach(), y, reduction)) / 2, "0.5 times what it should be"),
+    "half a gradient": (
+        lambda z, y, reduction="mean": (right(z, y, reduction) + right(z.detach(), y, reduction)) / 2,
+        "0.5 times what it should be",
+    ),
     "an input changed": (spoils, "changes its input `z`"),
-    "nothing but the example": (lambda z, y, reduction="mean": z.sum() * 0 + 1.7843 if len(z) == 2 else z.sum() * 0, ""),
+    "nothing but the example": (
+        lambda z, y, reduction="mean": z.sum() * 0 + 1.7843 if len(z) == 2 else z.sum() * 0,
+        "",
+    ),
     "a fixed number of samples": (four, "Right only for 2 samples"),
     "reduction ignored": (lambda z, y, reduction="mean": right(z, y), "`reduction` has no effect"),
-    "labels ignored": (lambda z, y, reduction="mean": right(z, torch.zeros_like(y), reduction), "`y` has no effect"),
-    "softmax first": (lambda z, y, reduction="mean": right(z.softmax(1), y, reduction), "a softmax to `z` first"),
+    "labels ignored": (
+        lambda z, y, reduction="mean": right(z, torch.zeros_like(y), reduction),
+        "`y` has no effect",
+    ),
+    "softmax first": (
+        lambda z, y, reduction="mean": right(z.softmax(1), y, reduction),
+        "a softmax to `z` first",
+    ),
     "naive at extremes": (naive, "Right for ordinary inputs, but"),
     "an exception": (lambda z, y, reduction="mean": right(z, y, reduction).nothing, "AttributeError"),
-    "a sum per sample": (lambda z, y, reduction="mean": right(z, y, "none") if reduction == "mean" else right(z, y, reduction), "still to be taken"),
+    "a sum per sample": (
+        lambda z, y, reduction="mean": right(z, y, "none") if reduction == "mean" else right(z, y, reduction),
+        "still to be taken",
+    ),
 }
 
 
@@ -110,38 +131,61 @@ def test_points_are_the_sum_of_the_cases_passed():
 
 
 def test_a_known_mistake_wins_over_what_is_found_in_general():
-    exercise = make([("You forgot the minus.", changed(lambda r: -r)), ("You took the half.", changed(lambda r: r / 2))])
+    exercise = make(
+        [("You forgot the minus.", changed(lambda r: -r)), ("You took the half.", changed(lambda r: r / 2))]
+    )
     assert verdict(changed(lambda r: -r), exercise).mistake == "You forgot the minus."
     assert verdict(changed(lambda r: r * 0.5), exercise).mistake == "You took the half."
 
 
 def test_two_mistakes_at_once_name_the_first():
     exercise = make([("You forgot the minus.", changed(lambda r: -r))])
-    assert verdict(lambda z, y, reduction="mean": -naive(z, y, reduction), exercise).mistake == "You forgot the minus."
+    assert (
+        verdict(lambda z, y, reduction="mean": -naive(z, y, reduction), exercise).mistake
+        == "You forgot the minus."
+    )
 
 
 def test_the_smallest_input_that_separates_is_one_rounded_sample():
     found = verdict(changed(lambda r: r**1.5 + 0.1))
-    assert found.example.call.startswith("loss(z=[[") and found.example.call.count("],") <= 1, found.example.call
+    assert found.example.call.startswith("loss(z=[[") and found.example.call.count("],") <= 1, (
+        found.example.call
+    )
 
 
-@pytest.mark.parametrize("function", [
-    lambda z, y, reduction="mean": F.cross_entropy(z, y, reduction=reduction),
-    lambda z, y, reduction="mean": torch.nn.CrossEntropyLoss(reduction=reduction)(z, y),
-    lambda z, y, reduction="mean": F.nll_loss(z.log_softmax(1), y, reduction=reduction),
-    lambda z, y, reduction="mean": torch.ops.aten.cross_entropy_loss(z, y, None, {"none": 0, "mean": 1, "sum": 2}[reduction]),
-])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda z, y, reduction="mean": F.cross_entropy(z, y, reduction=reduction),
+        lambda z, y, reduction="mean": torch.nn.CrossEntropyLoss(reduction=reduction)(z, y),
+        lambda z, y, reduction="mean": F.nll_loss(z.log_softmax(1), y, reduction=reduction),
+        lambda z, y, reduction="mean": torch.ops.aten.cross_entropy_loss(
+            z, y, None, {"none": 0, "mean": 1, "sum": 2}[reduction]
+        ),
+    ],
+)
 def test_what_is_out_of_bounds_is_seen_in_all_its_spellings(function):
     found = verdict(function)
     assert not found.passed and found.points == 0 and "You called" in found.finding and found.details["trace"]
 
 
-@pytest.mark.parametrize(("source", "seen"), [
-    ("return F.softmax(z, dim=1)", {"softmax"}), ("return z.softmax(1)", {"softmax"}), ("return torch.special.softmax(z, 1)", {"softmax"}),
-    ("return torch.nn.Softmax(dim=1)(z)", {"Softmax"}), ("from torch import softmax as s\ns(z, 1)", {"softmax"}), ("return z.softmax_(1)", {"softmax"}),
-    ("def softmax(z): return z\nreturn_ = softmax(1)", set()), ("return self.softmax(z)", set()), ("# F.softmax(z)", set()), ("'F.softmax'", set()),
-    ("return (", set()), ("x = '\\x00'", set()),
-])
+@pytest.mark.parametrize(
+    ("source", "seen"),
+    [
+        ("return F.softmax(z, dim=1)", {"softmax"}),
+        ("return z.softmax(1)", {"softmax"}),
+        ("return torch.special.softmax(z, 1)", {"softmax"}),
+        ("return torch.nn.Softmax(dim=1)(z)", {"Softmax"}),
+        ("from torch import softmax as s\ns(z, 1)", {"softmax"}),
+        ("return z.softmax_(1)", {"softmax"}),
+        ("def softmax(z): return z\nreturn_ = softmax(1)", set()),
+        ("return self.softmax(z)", set()),
+        ("# F.softmax(z)", set()),
+        ("'F.softmax'", set()),
+        ("return (", set()),
+        ("x = '\\x00'", set()),
+    ],
+)
 def test_the_scan_reads_calls_and_nothing_else(source, seen):
     assert scan(source.replace("return ", ""), {"softmax", "Softmax"}) == seen
 
@@ -161,7 +205,7 @@ def test_not_attempted_is_the_stub_and_not_an_error_of_torch():
 
 
 def test_the_input_shown_is_wrong_as_the_random_one_was_and_brings_no_nan_of_its_own():
-    def less_one(z, y, reduction="mean"):       # one sample alone would be divided by 0
+    def less_one(z, y, reduction="mean"):  # one sample alone would be divided by 0
         losses = right(z, y, "none")
         return {"mean": losses.sum() / (len(y) - 1), "sum": losses.sum(), "none": losses}[reduction]
 
@@ -171,5 +215,7 @@ def test_the_input_shown_is_wrong_as_the_random_one_was_and_brings_no_nan_of_its
 
 def test_the_input_shown_is_a_sample_that_is_wrong_however_late_it_comes():
     exercise = Exercise("decide", lambda z: (z > 0).double(), points=1, any_dtype=True)
-    exercise.case("late", example=False)(lambda rng: (torch.cat([-rng.uniform(20, low=1, high=2), torch.tensor([0.3], dtype=rng.dtype)]),))
+    exercise.case("late", example=False)(
+        lambda rng: (torch.cat([-rng.uniform(20, low=1, high=2), torch.tensor([0.3], dtype=rng.dtype)]),)
+    )
     assert verdict(lambda z: (z > 0.5).double(), exercise).example.call == "decide(z=[0.3])"

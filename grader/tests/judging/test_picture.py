@@ -1,4 +1,5 @@
 """The small picture of a wrong answer: drawn where it says something, readable without seeing it."""
+
 import re
 import xml.etree.ElementTree as ElementTree
 
@@ -11,7 +12,9 @@ from grader.judging.question import run
 
 def panel(name, answer):
     exercise = exercises()[name]
-    return judge(exercise, lambda question, gradient: run(answer, question, exercise.parameters, gradient), seed=3)
+    return judge(
+        exercise, lambda question, gradient: run(answer, question, exercise.parameters, gradient), seed=3
+    )
 
 
 def test_a_wrong_curve_is_drawn_over_the_right_one_for_eyes_and_for_screen_readers():
@@ -28,12 +31,15 @@ def test_labels_have_a_curve_each():
     assert panel("bce_per_sample", lambda p, y: -y * p.log()).picture.count("<polyline") == 4
 
 
-@pytest.mark.parametrize("name, answer, why", [
-    ("sigmoid", lambda z: 1 / (1 + (-z).exp()), "it is right"),
-    ("bce", lambda p, y, reduction="mean": p.sum(), "a number is no curve"),
-    ("softmax", lambda z, dim: z.exp(), "its entries depend on each other"),
-    ("sigmoid", lambda z: (1 / (1 + (-z).exp())) / len(z), "the answer's entries depend on each other"),
-    ("sigmoid", lambda z: z.undefined, "it raised"),
-])
+@pytest.mark.parametrize(
+    "name, answer, why",
+    [
+        ("sigmoid", lambda z: 1 / (1 + (-z).exp()), "it is right"),
+        ("bce", lambda p, y, reduction="mean": p.sum(), "a number is no curve"),
+        ("softmax", lambda z, dim: z.exp(), "its entries depend on each other"),
+        ("sigmoid", lambda z: (1 / (1 + (-z).exp())) / len(z), "the answer's entries depend on each other"),
+        ("sigmoid", lambda z: z.undefined, "it raised"),
+    ],
+)
 def test_no_picture_where_it_says_nothing(name, answer, why):
     assert panel(name, answer).picture == "", why

@@ -1,4 +1,5 @@
 """The wire: whatever may be said arrives as it was, and whatever deviates is refused, in time and without harm."""
+
 import json
 import math
 import socket
@@ -16,26 +17,66 @@ from grader.judging.outcome import Absent, CellError, Outcome, Output
 from grader.judging.question import Array, Call, Foreign, Raised, Result, Smooth, call, run
 
 FAST = settings(max_examples=60, deadline=None)
-PNG = (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
-       b"\x00\x00\x00\x00IDAT\x00\x00\x00\x00" b"\x00\x00\x00\x00IEND\xaeB`\x82")
+PNG = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
+    b"\x00\x00\x00\x00IDAT\x00\x00\x00\x00"
+    b"\x00\x00\x00\x00IEND\xaeB`\x82"
+)
 
 dtypes = st.sampled_from(sorted(wire.DTYPES | wire.COMPLEX, key=str))
-tensors = st.builds(lambda shape, dtype, seed: (torch.rand(shape, generator=torch.Generator().manual_seed(seed)) * 2).to(dtype),
-                    st.lists(st.integers(0, 4), max_size=4), dtypes, st.integers(0, 2**32))
+tensors = st.builds(
+    lambda shape, dtype, seed: (torch.rand(shape, generator=torch.Generator().manual_seed(seed)) * 2).to(
+        dtype
+    ),
+    st.lists(st.integers(0, 4), max_size=4),
+    dtypes,
+    st.integers(0, 2**32),
+)
 floats = st.floats(width=64)
-ints = st.integers(-2**63 + 1, 2**63 - 1)
+ints = st.integers(-(2**63) + 1, 2**63 - 1)
 names = st.text("abcdefgh_", min_size=1, max_size=12)
 texts = st.text(st.characters(exclude_categories=["Cc", "Cs", "Cf"]) | st.sampled_from("\n\t"), max_size=80)
-values = st.recursive(st.none() | st.booleans() | ints | floats | tensors | tensors.map(Array) | names.map(Foreign),
-                      lambda inner: st.lists(inner, max_size=4).map(tuple), max_leaves=8)
-arguments = st.none() | st.booleans() | ints | floats | tensors | st.text(max_size=20) | st.builds(
-    lambda n: Smooth(torch.rand(n), torch.rand(n), torch.rand(n)), st.integers(1, 4))
-results = st.builds(Result, values, st.dictionaries(names, st.none() | tensors, max_size=3),
-                    st.none() | st.builds(Raised, names, texts, st.integers(0, 10_000), texts),
-                    st.lists(names, max_size=3).map(tuple), st.frozensets(names, max_size=5), texts)
-junk = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=10),
-                    lambda x: st.lists(x, max_size=4) | st.dictionaries(st.sampled_from(
-                        ["tensor", "array", "complex", "smooth", "foreign", "float", "value", "type", "outputs"]), x, max_size=3), max_leaves=20)
+values = st.recursive(
+    st.none() | st.booleans() | ints | floats | tensors | tensors.map(Array) | names.map(Foreign),
+    lambda inner: st.lists(inner, max_size=4).map(tuple),
+    max_leaves=8,
+)
+arguments = (
+    st.none()
+    | st.booleans()
+    | ints
+    | floats
+    | tensors
+    | st.text(max_size=20)
+    | st.builds(lambda n: Smooth(torch.rand(n), torch.rand(n), torch.rand(n)), st.integers(1, 4))
+)
+results = st.builds(
+    Result,
+    values,
+    st.dictionaries(names, st.none() | tensors, max_size=3),
+    st.none() | st.builds(Raised, names, texts, st.integers(0, 10_000), texts),
+    st.lists(names, max_size=3).map(tuple),
+    st.frozensets(names, max_size=5),
+    texts,
+)
+junk = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=10),
+    lambda x: (
+        st.lists(x, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                ["tensor", "array", "complex", "smooth", "foreign", "float", "value", "type", "outputs"]
+            ),
+            x,
+            max_size=3,
+        )
+    ),
+    max_leaves=20,
+)
 
 
 def same(a, b):
@@ -43,7 +84,11 @@ def same(a, b):
     if type(a) is not type(b):
         return False
     if isinstance(a, torch.Tensor):
-        return a.shape == b.shape and a.dtype == b.dtype and torch.allclose(a.to(torch.complex128), b.to(torch.complex128), equal_nan=True)
+        return (
+            a.shape == b.shape
+            and a.dtype == b.dtype
+            and torch.allclose(a.to(torch.complex128), b.to(torch.complex128), equal_nan=True)
+        )
     if isinstance(a, float):
         return a == b and math.copysign(1, a) == math.copysign(1, b) or a != a and b != b
     if isinstance(a, (tuple, list)):
@@ -74,17 +119,28 @@ def test_results_arrive_as_they_were(result):
 
 
 @FAST
-@given(st.lists(arguments, max_size=4).map(tuple), st.dictionaries(names, arguments, max_size=3), st.dictionaries(names, arguments, max_size=2))
+@given(
+    st.lists(arguments, max_size=4).map(tuple),
+    st.dictionaries(names, arguments, max_size=3),
+    st.dictionaries(names, arguments, max_size=2),
+)
 def test_questions_arrive_as_they_were(args, kwargs, init):
     question = Call(args, kwargs, init)
     assert same(through(wire.encode_call, wire.decode_call, question), question)
 
 
 def test_cells_and_absences_arrive_as_they_were():
-    outcome = Outcome(CellError("ValueError", "no", 3, "f(1)", "Traceback\n…"), (Output("stdout", "1\n"), Output("display", "a figure", PNG)), 2)
+    outcome = Outcome(
+        CellError("ValueError", "no", 3, "f(1)", "Traceback\n…"),
+        (Output("stdout", "1\n"), Output("display", "a figure", PNG)),
+        2,
+    )
     assert through(wire.encode_outcome, wire.decode_outcome, outcome) == outcome
     assert through(wire.encode_outcome, wire.decode_outcome, Outcome()) == Outcome()
-    assert [through(wire.encode_absent, wire.decode_absent, a) for a in (Absent(), Absent("int"))] == [Absent(), Absent("int")]
+    assert [through(wire.encode_absent, wire.decode_absent, a) for a in (Absent(), Absent("int"))] == [
+        Absent(),
+        Absent("int"),
+    ]
 
 
 def test_an_answer_run_here_and_one_sent_give_the_same():
@@ -100,11 +156,20 @@ def test_what_does_not_travel_arrives_as_foreign(value):
 
 def test_text_arrives_without_what_is_no_text():
     printed = "a\x00b\x1b[31mred\x1b[0m\u202eevil\ud800\nc\td"
-    assert through(wire.encode_result, wire.decode_result, Result(printed=printed)).printed == "abredevil\nc\td"
+    assert (
+        through(wire.encode_result, wire.decode_result, Result(printed=printed)).printed == "abredevil\nc\td"
+    )
 
 
-@pytest.mark.parametrize("value", [tuple(range(60_000)), torch.zeros(5_000_000, dtype=torch.float64), tuple(torch.zeros(4097)),
-                                   torch.zeros([1] * 20)])
+@pytest.mark.parametrize(
+    "value",
+    [
+        tuple(range(60_000)),
+        torch.zeros(5_000_000, dtype=torch.float64),
+        tuple(torch.zeros(4097)),
+        torch.zeros([1] * 20),
+    ],
+)
 def test_a_result_that_is_too_large_is_not_sent(value):
     with pytest.raises(wire.TooLarge):
         wire.encode_result(Result(value))
@@ -112,8 +177,16 @@ def test_a_result_that_is_too_large_is_not_sent(value):
 
 # ---------------------------------------------------------------- what deviates
 
+
 def result_tree(**changes):
-    return {"value": None, "gradients": {}, "raised": None, "changed": [], "called": [], "printed": ""} | changes
+    return {
+        "value": None,
+        "gradients": {},
+        "raised": None,
+        "changed": [],
+        "called": [],
+        "printed": "",
+    } | changes
 
 
 def payload(**tensors):
@@ -151,10 +224,22 @@ BAD_RESULTS = {
     "more bytes behind": (result_tree(value={"tensor": "t0"}), ONE + b"x"),
     "bytes missing": (result_tree(value={"tensor": "t0"}), ONE[:-1]),
     "a header that claims 2 GB": (result_tree(), (2 << 30).to_bytes(8, "little") + b"{}"),
-    "a tensor that claims more than is there": (result_tree(value={"tensor": "t0"}), ONE.replace(b"[2]", b"[9]")),
-    "a shape that overflows": (result_tree(value={"tensor": "t0"}), ONE.replace(b'"shape":[2]', b'"shape":[4611686018427387904,8]')),
-    "a dtype that does not travel": (result_tree(value={"tensor": "t0"}), payload(t0=torch.zeros(2).to(torch.float8_e5m2))),
-    "a bool that is 7": (result_tree(value={"tensor": "t0"}), payload(t0=torch.ones(8, dtype=torch.bool)).replace(b"\x01" * 8, b"\x07" * 8)),
+    "a tensor that claims more than is there": (
+        result_tree(value={"tensor": "t0"}),
+        ONE.replace(b"[2]", b"[9]"),
+    ),
+    "a shape that overflows": (
+        result_tree(value={"tensor": "t0"}),
+        ONE.replace(b'"shape":[2]', b'"shape":[4611686018427387904,8]'),
+    ),
+    "a dtype that does not travel": (
+        result_tree(value={"tensor": "t0"}),
+        payload(t0=torch.zeros(2).to(torch.float8_e5m2)),
+    ),
+    "a bool that is 7": (
+        result_tree(value={"tensor": "t0"}),
+        payload(t0=torch.ones(8, dtype=torch.bool)).replace(b"\x01" * 8, b"\x07" * 8),
+    ),
     "a tensor twice in the payload": (result_tree(value={"tensor": "t0"}), TWICE),
     "a complex number of three parts": (result_tree(value={"complex": "t0"}), payload(t0=torch.ones(3))),
 }
@@ -166,8 +251,13 @@ def test_results_that_deviate_are_refused(tree, data):
         wire.decode_result(tree, data)
 
 
-BAD_PICTURES = {"svg": b"<svg onload=alert(1)>" + bytes(60), "cut off": PNG[:-3] + bytes(3),
-                "huge": PNG.replace(b"\x00\x00\x00\x01\x00\x00", b"\x7f\xff\xff\xff\x00\x00", 1), "of no size": PNG.replace(b"\x00\x00\x00\x01\x00", b"\x00\x00\x00\x00\x00", 1), "short": b"\x89PNG"}
+BAD_PICTURES = {
+    "svg": b"<svg onload=alert(1)>" + bytes(60),
+    "cut off": PNG[:-3] + bytes(3),
+    "huge": PNG.replace(b"\x00\x00\x00\x01\x00\x00", b"\x7f\xff\xff\xff\x00\x00", 1),
+    "of no size": PNG.replace(b"\x00\x00\x00\x01\x00", b"\x00\x00\x00\x00\x00", 1),
+    "short": b"\x89PNG",
+}
 
 
 @pytest.mark.parametrize("data", BAD_PICTURES.values(), ids=BAD_PICTURES)
@@ -193,7 +283,7 @@ def test_no_damage_to_a_payload_does_harm(result, data):
     tree, good = wire.encode_result(result)
     if good:
         at = data.draw(st.integers(0, len(good) - 1))
-        bad = good[:at] + bytes([data.draw(st.integers(0, 255))]) + good[at + 1:]
+        bad = good[:at] + bytes([data.draw(st.integers(0, 255))]) + good[at + 1 :]
         try:
             wire.decode_result(tree, bad)
         except wire.WireError:
@@ -227,12 +317,23 @@ def frame(text, data=b""):
 
 
 BAD_FRAMES = {
-    "nothing": b"", "half a prefix": b"GRD1\x00", "another magic": b"HTTP" + bytes(12), "a header missing": frame(b'{"a": 1}')[:-2],
-    "a payload missing": frame(b"{}", b"abc")[:-1], "not JSON": frame(b"{'a': 1}"), "not an object": frame(b"[1]"), "nan": frame(b'{"a": NaN}'),
-    "infinity": frame(b'{"a": -Infinity}'), "infinity in figures": frame(b'{"a": 1e999}'), "a key twice": frame(b'{"a": 1, "a": 2}'),
-    "a nesting bomb": frame(b"[" * 1_000_000), "a nesting bomb of objects": frame(b'{"a":' * 200_000), "not UTF-8": frame(b'{"a": "\xff"}'),
+    "nothing": b"",
+    "half a prefix": b"GRD1\x00",
+    "another magic": b"HTTP" + bytes(12),
+    "a header missing": frame(b'{"a": 1}')[:-2],
+    "a payload missing": frame(b"{}", b"abc")[:-1],
+    "not JSON": frame(b"{'a': 1}"),
+    "not an object": frame(b"[1]"),
+    "nan": frame(b'{"a": NaN}'),
+    "infinity": frame(b'{"a": -Infinity}'),
+    "infinity in figures": frame(b'{"a": 1e999}'),
+    "a key twice": frame(b'{"a": 1, "a": 2}'),
+    "a nesting bomb": frame(b"[" * 1_000_000),
+    "a nesting bomb of objects": frame(b'{"a":' * 200_000),
+    "not UTF-8": frame(b'{"a": "\xff"}'),
     "a number too long": frame(b'{"a": ' + b"9" * 100_000 + b"}"),
-    "a header that claims 4 GB": wire.PREFIX.pack(wire.MAGIC, 0xFFFFFFFF, 0), "a payload that claims 16 EB": wire.PREFIX.pack(wire.MAGIC, 2, 2**64 - 1),
+    "a header that claims 4 GB": wire.PREFIX.pack(wire.MAGIC, 0xFFFFFFFF, 0),
+    "a payload that claims 16 EB": wire.PREFIX.pack(wire.MAGIC, 2, 2**64 - 1),
 }
 
 

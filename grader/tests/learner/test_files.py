@@ -1,4 +1,5 @@
 """`python -m grader check LESSON FILE…`: answers in plain files, tried from outside."""
+
 import json
 import subprocess
 import sys
@@ -11,26 +12,59 @@ def bce(p, y, reduction="mean"):
     losses = -(y * p.log() + (1 - y) * (1 - p).log())
     return {"mean": losses.mean(), "sum": losses.sum(), "none": losses}[reduction]
 """
-FILES = {       # name: (source, {exercise: (passed, words of the message)})
+FILES = {  # name: (source, {exercise: (passed, words of the message)})
     "right.py": (RIGHT, {"bce": (True, "nn.BCELoss")}),
-    "sums.py": ("def bce(p, y, reduction='mean'):\n    return -(y * p.log() + (1 - y) * (1 - p).log()).sum()\n",
-                {"bce": (False, "You added the losses up")}),
-    "two.py": (RIGHT + "bce_grad = lambda p, y: p - y\n", {"bce": (True, ""), "bce_grad": (False, "derivative by the logit")}),
-    "exits.py": (RIGHT + "def bce_grad(p, y):\n    import os\n    os._exit(0)\n", {"bce": (True, ""), "bce_grad": (False, "ended the whole Python process")}),
-    "loops.py": (RIGHT + "def bce_grad(p, y):\n    while True: pass\n", {"bce": (True, ""), "bce_grad": (False, "did not come back in time")}),
-    "recurses.py": ("def bce(p, y, reduction='mean'):\n    return bce(p, y)\n", {"bce": (False, "calls itself without end")}),
-    "crashes.py": ("import ctypes\ndef bce(p, y, reduction='mean'):\n    ctypes.string_at(0)\n", {"bce": (False, "ended the whole Python process")}),
-    "prints.py": ("import sys\n" + RIGHT.replace("    losses", "    print('x' * 10**6); print('y', file=sys.stderr)\n    losses", 1), {"bce": (True, "")}),
+    "sums.py": (
+        "def bce(p, y, reduction='mean'):\n    return -(y * p.log() + (1 - y) * (1 - p).log()).sum()\n",
+        {"bce": (False, "You added the losses up")},
+    ),
+    "two.py": (
+        RIGHT + "bce_grad = lambda p, y: p - y\n",
+        {"bce": (True, ""), "bce_grad": (False, "derivative by the logit")},
+    ),
+    "exits.py": (
+        RIGHT + "def bce_grad(p, y):\n    import os\n    os._exit(0)\n",
+        {"bce": (True, ""), "bce_grad": (False, "ended the whole Python process")},
+    ),
+    "loops.py": (
+        RIGHT + "def bce_grad(p, y):\n    while True: pass\n",
+        {"bce": (True, ""), "bce_grad": (False, "did not come back in time")},
+    ),
+    "recurses.py": (
+        "def bce(p, y, reduction='mean'):\n    return bce(p, y)\n",
+        {"bce": (False, "calls itself without end")},
+    ),
+    "crashes.py": (
+        "import ctypes\ndef bce(p, y, reduction='mean'):\n    ctypes.string_at(0)\n",
+        {"bce": (False, "ended the whole Python process")},
+    ),
+    "prints.py": (
+        "import sys\n"
+        + RIGHT.replace("    losses", "    print('x' * 10**6); print('y', file=sys.stderr)\n    losses", 1),
+        {"bce": (True, "")},
+    ),
     "later.py": (RIGHT + "raise SystemExit\n", {"bce": (True, "")}),
-    "borrowed.py": ("from torch.nn.functional import binary_cross_entropy as bce\n", {"bce": (False, "You called `binary_cross_entropy`")}),
+    "borrowed.py": (
+        "from torch.nn.functional import binary_cross_entropy as bce\n",
+        {"bce": (False, "You called `binary_cross_entropy`")},
+    ),
     "number.py": ("bce = 3\n", {"bce": (False, "not bound to a function")}),
-    "stub.py": ("def bce(p, y, reduction='mean'):\n    raise NotImplementedError()\n", {"bce": (False, "not attempted")}),
+    "stub.py": (
+        "def bce(p, y, reduction='mean'):\n    raise NotImplementedError()\n",
+        {"bce": (False, "not attempted")},
+    ),
     "syntax.py": ("def bce(p, y):\n    return (\n", {"bce": (False, "SyntaxError")}),
-    "line.py": ("def bce(p, y, reduction='mean'):\n    q = p\n    return q.lag()\n", {"bce": (False, "line 3: `return q.lag()`")}),
+    "line.py": (
+        "def bce(p, y, reduction='mean'):\n    q = p\n    return q.lag()\n",
+        {"bce": (False, "line 3: `return q.lag()`")},
+    ),
     "nothing.py": ("x = 1\n", {None: (False, "defines none of the exercises")}),
     "bytes.py": (b"\xff\xfe\x00", {None: (False, "no UTF-8")}),
-    "patches.py": (RIGHT.replace("-(y", "(y") + "import grader.judging.judge\ngrader.judge.judge = None\ntorch.allclose = lambda *a, **k: True\n",
-                   {"bce": (False, "The minus is missing")}),
+    "patches.py": (
+        RIGHT.replace("-(y", "(y")
+        + "import grader.judging.judge\ngrader.judge.judge = None\ntorch.allclose = lambda *a, **k: True\n",
+        {"bce": (False, "The minus is missing")},
+    ),
     "hangs.py": (RIGHT + "while True: pass\n", {"bce": (False, "did not finish")}),
 }
 
@@ -40,7 +74,12 @@ def outcome(tmp_path_factory):
     folder = tmp_path_factory.mktemp("answers")
     for name, (source, _) in FILES.items():
         (folder / name).write_bytes(source if isinstance(source, bytes) else source.encode())
-    done = subprocess.run([sys.executable, "-m", "grader", "check", LESSON, *FILES, "missing.py", "--json"], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "grader", "check", LESSON, *FILES, "missing.py", "--json"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 1 and not done.stderr, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -53,7 +92,11 @@ def test_each_file_gets_its_own_verdict(name, outcome):
         line = lines[exercise]
         assert line.keys() == {"file", "exercise", "passed", "points", "max_points", "mistake", "message"}
         assert line["passed"] == passed and says in line["message"], line
-        assert line["points"] == line["max_points"] if passed else line["points"] < line["max_points"] or exercise is None
+        assert (
+            line["points"] == line["max_points"]
+            if passed
+            else line["points"] < line["max_points"] or exercise is None
+        )
 
 
 def test_a_missing_file_is_a_line(outcome):
@@ -64,7 +107,9 @@ def test_a_pass_exits_0_and_an_unknown_lesson_2(tmp_path):
     (tmp_path / "right.py").write_text(RIGHT)
 
     def run(*words):
-        return subprocess.run([sys.executable, "-m", "grader", "check", *words], cwd=tmp_path, capture_output=True, text=True)
+        return subprocess.run(
+            [sys.executable, "-m", "grader", "check", *words], cwd=tmp_path, capture_output=True, text=True
+        )
 
     good = run("bce", "right.py")
     assert good.returncode == 0 and good.stdout.startswith("right.py  bce: passed  3/3")

@@ -1,4 +1,5 @@
 """What a learner reads: check, ready, compare, hint, solution, progress, called as a notebook's cell calls them."""
+
 import json
 
 import pytest
@@ -86,19 +87,27 @@ def test_ready_gives_the_learners_own_once_it_passes_and_says_so_until_then(caps
     assert space["a"] is space["bce_grad"]
     said = capsys.readouterr().out
     assert "Going on with the course's bce." in said and "bce_grad" not in said
-    assert space["b"](space["torch"].tensor([0.5]), space["torch"].tensor([1.0])).item() == pytest.approx(0.6931, abs=1e-4)
+    assert space["b"](space["torch"].tensor([0.5]), space["torch"].tensor([1.0])).item() == pytest.approx(
+        0.6931, abs=1e-4
+    )
 
 
 PER_SAMPLE = "def bce_per_sample(p, y): return {}\n"
-WITH_IT = "def bce(p, y, reduction='mean'):\n    with torch.no_grad():\n        losses = ready('bce_per_sample')\n    losses = losses(p, y)\n" \
-          "    return losses if reduction == 'none' else getattr(losses, reduction)()\n"
+WITH_IT = (
+    "def bce(p, y, reduction='mean'):\n    with torch.no_grad():\n        losses = ready('bce_per_sample')\n    losses = losses(p, y)\n"
+    "    return losses if reduction == 'none' else getattr(losses, reduction)()\n"
+)
 
 
-@pytest.mark.parametrize("earlier", ["", PER_SAMPLE.format("-(y * p.log() + (1 - y) * (1 - p).log())"), PER_SAMPLE.format("p")])
+@pytest.mark.parametrize(
+    "earlier", ["", PER_SAMPLE.format("-(y * p.log() + (1 - y) * (1 - p).log())"), PER_SAMPLE.format("p")]
+)
 def test_an_answer_may_take_an_earlier_one_through_ready(earlier, capsys):
     run(earlier, WITH_IT, "check('bce')")
     said = capsys.readouterr().out
-    assert "bce: passed" in said and "You called" not in said and "Going on" not in said     # nothing of what is judged inside counts, or shows
+    assert (
+        "bce: passed" in said and "You called" not in said and "Going on" not in said
+    )  # nothing of what is judged inside counts, or shows
 
 
 def test_an_answer_that_asks_ready_for_itself_is_told_so(capsys):
@@ -143,7 +152,11 @@ def test_the_solution_after_passing_or_after_asking_twice(work, capsys):
     assert "does not pass yet" in capsys.readouterr().out
     run("solution('bce_grad')")
     assert "return -y / p + (1 - y) / (1 - p)" in capsys.readouterr().out
-    run("bce_clamped = lambda p, y: 0", "bernoulli_likelihood = lambda p, y: (p * y + (1 - p) * (1 - y)).prod()", "solution('bernoulli_likelihood')")
+    run(
+        "bce_clamped = lambda p, y: 0",
+        "bernoulli_likelihood = lambda p, y: (p * y + (1 - p) * (1 - y)).prod()",
+        "solution('bernoulli_likelihood')",
+    )
     assert "SOLUTION" not in (said := capsys.readouterr().out) and ".prod()" in said
 
 

@@ -1,4 +1,5 @@
 """`python -m grader watch`: each save is a check."""
+
 import json
 import re
 import signal
@@ -65,7 +66,9 @@ def test_a_name_that_an_answer_binds_itself_brings_nothing_of_another_cell(lesso
     path.write_bytes(released(lesson).read_bytes())
     write(path, solution_cells(lesson))
     text, _ = watch.answers(path, exercises_of(lesson))
-    assert not re.search(r"sklearn|matplotlib|^from grader", text, re.M), "a check would import it at each save"
+    assert not re.search(r"sklearn|matplotlib|^from grader", text, re.M), (
+        "a check would import it at each save"
+    )
 
 
 def test_a_definition_of_another_cell_comes_along_when_an_answer_uses_it(notebook):
@@ -94,8 +97,15 @@ def test_a_python_file_belongs_to_the_lesson_whose_exercises_it_defines(tmp_path
     assert {v.exercise for v in watch.verdicts(path, "01_sigmoid")[0] if v.passed} == {"sigmoid"}
 
 
-@pytest.mark.parametrize("name, text, says", [("gone.py", None, "There is no"), ("mine.txt", "", "no lesson's folder, notebook or Python file"),
-                                              ("mine.py", "x = 1", "defines no exercise"), ("mine.py", "def f(:", "does not parse")])
+@pytest.mark.parametrize(
+    "name, text, says",
+    [
+        ("gone.py", None, "There is no"),
+        ("mine.txt", "", "no lesson's folder, notebook or Python file"),
+        ("mine.py", "x = 1", "defines no exercise"),
+        ("mine.py", "def f(:", "does not parse"),
+    ],
+)
 def test_what_cannot_be_watched_is_told_why(tmp_path, name, text, says):
     if text is not None:
         (tmp_path / name).write_text(text)
@@ -108,7 +118,10 @@ def test_the_terminal_shows_all_exercises_and_explains_the_first_mistake():
     console = Console(record=True, width=100)
     console.print(watch.view(LESSON, found, [], 0.2))
     shown = console.export_text()
-    assert all(f"○ {name}: not attempted" in shown for name in exercises_of(LESSON)) and "Next: softplus." in shown
+    assert (
+        all(f"○ {name}: not attempted" in shown for name in exercises_of(LESSON))
+        and "Next: softplus." in shown
+    )
 
 
 def test_what_is_judged_is_shown_while_the_rest_is_still_to_come(notebook):
@@ -119,11 +132,21 @@ def test_what_is_judged_is_shown_while_the_rest_is_still_to_come(notebook):
     console = Console(record=True, width=100)
     console.print(watch.view(LESSON, steps[1], [], None))
     shown = console.export_text()
-    assert f"1 of {len(names)} pass" in shown and "checking" in shown and names[0] in shown and names[1] not in shown.replace(LESSON, "")
+    assert (
+        f"1 of {len(names)} pass" in shown
+        and "checking" in shown
+        and names[0] in shown
+        and names[1] not in shown.replace(LESSON, "")
+    )
 
 
 def test_a_save_is_seen_judged_and_remembered(notebook):
-    with subprocess.Popen([sys.executable, "-u", "-m", "grader", "watch", str(notebook.parent)], stdout=subprocess.PIPE, text=True, bufsize=1) as process:
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "grader", "watch", str(notebook.parent)],
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    ) as process:
         try:
             read_until(process, "Next: softplus.")
             write(notebook, {"softplus": solution_cells(LESSON)["softplus"]})

@@ -1,4 +1,5 @@
 """The folder `work/`: nothing of the learner's is ever lost, whatever the course does."""
+
 import json
 
 import nbformat
@@ -14,6 +15,7 @@ LESSON = "02_bce"
 @pytest.fixture
 def course(tmp_path, monkeypatch):
     """Releases that a test may change, as an upgrade of the course does: a function of a lesson's name gives their path."""
+
     def path(lesson):
         copy = tmp_path / "releases" / f"{lesson}.ipynb"
         if not copy.exists():
@@ -62,14 +64,21 @@ def test_the_first_start_brings_every_lesson_and_a_page_that_says_where_one_is(t
     page, first = start(tmp_path), lessons()[0]
     assert page.splitlines()[0].startswith("# ") and "**0 of " in page
     assert f"Next: [{first}]({first}/{first}.ipynb), exercise `{next(iter(exercises_of(first)))}`" in page
-    assert all((tmp_path / lesson / f"{lesson}.ipynb").exists() and f"]({lesson}/{lesson}.ipynb)" in page for lesson in lessons())
+    assert all(
+        (tmp_path / lesson / f"{lesson}.ipynb").exists() and f"]({lesson}/{lesson}.ipynb)" in page
+        for lesson in lessons()
+    )
 
 
 def test_a_later_start_overwrites_nothing_and_counts_what_passes(work):
     before = notebook(work).read_bytes()
     assert workspace.prepare(work) == []
     assert notebook(work).read_bytes() == before
-    assert "**2 of " in start(work) and f"| [{LESSON}]({LESSON}/{LESSON}.ipynb) | 2 of {len(exercises_of(LESSON))} | next: `bernoulli_likelihood` |" in start(work)
+    assert (
+        "**2 of " in start(work)
+        and f"| [{LESSON}]({LESSON}/{LESSON}.ipynb) | 2 of {len(exercises_of(LESSON))} | next: `bernoulli_likelihood` |"
+        in start(work)
+    )
 
 
 def test_a_lesson_that_was_deleted_comes_back(work):
@@ -112,11 +121,19 @@ def test_a_whole_lesson_goes_back_to_its_beginning(work, course):
     assert progress.load(work / "progress.json")["passed"] == []
 
 
-@pytest.mark.parametrize("spoil, lesson, exercise, says", [
-    (lambda path: None, LESSON, "sigmoid", "02_bce has no exercise 'sigmoid', only bernoulli_likelihood"),
-    (lambda path: path.unlink(), LESSON, None, "`make lab` puts it there"),
-    (lambda path: path.write_text(path.read_text().replace('"grade_id": "bce"', '"grade_id": "gone"')), LESSON, "bce", "reset the whole lesson"),
-])
+@pytest.mark.parametrize(
+    "spoil, lesson, exercise, says",
+    [
+        (lambda path: None, LESSON, "sigmoid", "02_bce has no exercise 'sigmoid', only bernoulli_likelihood"),
+        (lambda path: path.unlink(), LESSON, None, "`make lab` puts it there"),
+        (
+            lambda path: path.write_text(path.read_text().replace('"grade_id": "bce"', '"grade_id": "gone"')),
+            LESSON,
+            "bce",
+            "reset the whole lesson",
+        ),
+    ],
+)
 def test_a_reset_that_cannot_be_done_says_why_and_changes_nothing(work, spoil, lesson, exercise, says):
     spoil(notebook(work))
     before = notebook(work).read_bytes() if notebook(work).exists() else None
