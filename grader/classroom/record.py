@@ -5,62 +5,72 @@ import functools
 import hashlib
 import json
 import os
-import re
+from importlib.metadata import version
 from pathlib import Path
 
-import torch
-
-import grader
-from grader.course.build import released, text_of
+from grader.course.build import loads, released, solution_cells, text_of
+from grader.course.imports import closure, modules
 from grader.course.lessons import lessons, slug
 
 FILE = "graded.json"
-READ_BY_ALL = (
-    "judging/question.py",
-    "judging/exercise.py",
-    "judging/compare.py",
-    "judging/judge.py",
-    "judging/diagnose.py",
-    "judging/smallest.py",
-    "judging/scan.py",
-    "judging/verdict.py",
-    "classroom/submission.py",
-    "classroom/rebuild.py",
-    "classroom/examine.py",
-    "jail/child.py",
-    "judging/wire.py",
-)
+DECIDES = {  # what a verdict comes from, with all that these import: the worker's side and the jail's
+    "grader.classroom.submission",
+    "grader.classroom.rebuild",
+    "grader.classroom.examine",
+    "grader.jail.child",
+    "grader.jail.inert",
+    "grader.jail.zygote",
+    "grader.figures",
+}
+VERSIONS = (
+    "torch",
+    "numpy",
+    "scikit-learn",
+    "ipython",
+)  # an answer's numbers, and its errors, come from these
 
 
-def definitions(lesson):
-    """A digest of all that a grade of this lesson depends on, but for the submission: exercises, judge, release, text, version of torch."""
+def definitions(lesson: str) -> str:
+    """A digest of all that a grade of this lesson depends on, but for the submission.
+
+    Exercises, judge, jail, the code of the release and of the course's answers, versions. A lesson's prose is
+    not in it: a typo that is corrected regrades nobody.
+    """
     return _definitions()[lesson]
 
 
 @functools.cache
-def _definitions():
+def _definitions() -> dict[str, str]:
     """Of all lessons at once, and once a process: a file that changes later is not what this process has imported."""
-    home, version = Path(grader.__file__).parent, torch.__version__.partition("+")[0].encode()
-    common = b"".join((home / name).read_bytes() for name in READ_BY_ALL)
+    common = [f"{name} {version(name).partition('+')[0]}".encode() for name in VERSIONS]
+    common += [modules()[name].read_bytes() for name in closure(DECIDES)]
     digests = {}
     for lesson in lessons():
-        files = [*_modules(home / "exercises", slug(lesson)), text_of(lesson), released(lesson)]
-        parts = [f.read_bytes() if f.exists() else b"" for f in files]
-        digests[lesson] = hashlib.sha256(b"\0".join([common, version, *parts])).hexdigest()[:16]
+        parts = [*common, *_exercise_files(lesson), *_code(lesson)]
+        digests[lesson] = hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
     return digests
 
 
-def _modules(home, name):
-    """The file of a lesson's exercises, and those of other lessons whose examples it takes."""
-    found = [home / f"{name}.py"]
-    for path in found:
-        others = (
-            re.findall(r"^from grader\.exercises\.(\w+) import", path.read_text(encoding="utf-8"), re.M)
-            if path.exists()
-            else []
-        )
-        found += [home / f"{n}.py" for n in others if home / f"{n}.py" not in found]
-    return found
+def _exercise_files(lesson: str) -> list[bytes]:
+    """The modules of a lesson's exercises: its own, and those whose examples it takes."""
+    name = f"grader.exercises.{slug(lesson)}"
+    if name not in modules():
+        return []
+    return [modules()[name].read_bytes() for name in closure({name}) if name.startswith("grader.exercises.")]
+
+
+def _code(lesson: str) -> list[bytes]:
+    """What of a lesson runs or counts: the release's code cells, its marks for nbgrader, the course's answers."""
+    parts = []
+    if released(lesson).exists():
+        for cell in loads(released(lesson)).cells:
+            marks = json.dumps(cell.metadata.get("nbgrader", {}), sort_keys=True)
+            parts.append(marks.encode())
+            if cell.cell_type == "code":
+                parts.append(cell.source.encode())
+    if text_of(lesson).exists():
+        parts += [source.encode() for source in solution_cells(lesson).values()]
+    return parts
 
 
 def content(data):

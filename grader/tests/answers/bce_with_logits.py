@@ -16,23 +16,23 @@ def softplus(z):
 
 
 @right("logaddexp")
-def softplus(z):  # noqa: F811
+def softplus(z):
     return torch.logaddexp(torch.zeros((), dtype=z.dtype), z)
 
 
 @right("logsumexp over a stack, without log1p")
-def softplus(z):  # noqa: F811
+def softplus(z):
     return torch.stack([z, torch.zeros_like(z)]).logsumexp(dim=0)
 
 
 @right("where, on an argument made harmless first")
-def softplus(z):  # noqa: F811
+def softplus(z):
     harmless = torch.where(z > 30, torch.zeros_like(z), z)
     return torch.where(z > 30, z, torch.log(1 + torch.exp(harmless)))
 
 
 @right("a loop over the entries")
-def softplus(z):  # noqa: F811
+def softplus(z):
     entries = [
         x + torch.log(1 + torch.exp(-x)) if x > 0 else torch.log(1 + torch.exp(x)) for x in z.flatten()
     ]
@@ -46,13 +46,13 @@ def bce_with_logits(z, y, reduction="mean"):
 
 
 @right("a share of each half")
-def bce_with_logits(z, y, reduction="mean"):  # noqa: F811
+def bce_with_logits(z, y, reduction="mean"):
     losses = y * F.softplus(-z) + (1 - y) * F.softplus(z)
     return {"mean": torch.mean, "sum": torch.sum, "none": lambda x: x}[reduction](losses)
 
 
 @right("log-sigmoids")
-def bce_with_logits(z, y, reduction="mean"):  # noqa: F811
+def bce_with_logits(z, y, reduction="mean"):
     losses = -(y * F.logsigmoid(z) + (1 - y) * F.logsigmoid(-z))
     if reduction == "none":
         return losses
@@ -67,12 +67,12 @@ def bce_with_logits_grad(z, y):
 
 
 @right("one half plus half a tanh")
-def bce_with_logits_grad(z, y):  # noqa: F811
+def bce_with_logits_grad(z, y):
     return 0.5 + 0.5 * torch.tanh(z / 2) - y
 
 
 @right("each half by its label")
-def bce_with_logits_grad(z, y):  # noqa: F811
+def bce_with_logits_grad(z, y):
     return (1 - y) * torch.sigmoid(z) - y * torch.sigmoid(-z)
 
 
@@ -90,7 +90,7 @@ class BCEWithLogits(nn.Module):
 
 
 @right("the reduction kept as a function")
-class BCEWithLogits(nn.Module):  # noqa: F811
+class BCEWithLogits(nn.Module):
     def __init__(self, reduction: str = "mean"):
         nn.Module.__init__(self)
         self.reduce = {"mean": torch.mean, "sum": torch.sum, "none": lambda x: x}[reduction]
@@ -100,34 +100,34 @@ class BCEWithLogits(nn.Module):  # noqa: F811
 
 
 @wrong("a Python loop over a vector only", says="Your code raised")
-def softplus(z):  # noqa: F811
+def softplus(z):
     return torch.stack([x + torch.log1p(torch.exp(-x)) if x > 0 else torch.log1p(torch.exp(x)) for x in z])
 
 
 @wrong("the answer is detached", says="no gradient reaches")
-def bce_with_logits(z, y, reduction="mean"):  # noqa: F811
+def bce_with_logits(z, y, reduction="mean"):
     losses = (F.softplus(z) - y * z).detach()
     return losses if reduction == "none" else getattr(losses, reduction)()
 
 
 @wrong("the library's own function", says="binary_cross_entropy_with_logits")
-def bce_with_logits(z, y, reduction="mean"):  # noqa: F811
+def bce_with_logits(z, y, reduction="mean"):
     return F.binary_cross_entropy_with_logits(z, y, reduction=reduction)
 
 
 @wrong("autograd in the place of a derivation", says="You called")
-def bce_with_logits_grad(z, y):  # noqa: F811
+def bce_with_logits_grad(z, y):
     z = z.clone().requires_grad_(True)
     return torch.autograd.grad((torch.logaddexp(z, torch.zeros_like(z)) - y * z).sum(), z)[0]
 
 
 @wrong("the input is written to", says="changes its input")
-def bce_with_logits_grad(z, y):  # noqa: F811
+def bce_with_logits_grad(z, y):
     return z.sigmoid_().sub(y)
 
 
 @wrong("forward without a return", says="returns nothing")
-class BCEWithLogits(nn.Module):  # noqa: F811
+class BCEWithLogits(nn.Module):
     def __init__(self, reduction="mean"):
         super().__init__()
         self.reduction = reduction
@@ -137,7 +137,7 @@ class BCEWithLogits(nn.Module):  # noqa: F811
 
 
 @wrong("the library's own module inside", says="You called")
-class BCEWithLogits(nn.Module):  # noqa: F811
+class BCEWithLogits(nn.Module):
     def __init__(self, reduction="mean"):
         super().__init__()
         self.inner = nn.BCEWithLogitsLoss(reduction=reduction)

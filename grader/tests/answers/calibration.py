@@ -23,7 +23,7 @@ def reliability(p, y, bins=10):
 
 
 @right("bincount, with whole counts")
-def reliability(p, y, bins=10):  # noqa: F811
+def reliability(p, y, bins=10):
     confidence = p.amax(1)
     index = (confidence * bins).long().clamp(0, bins - 1)
     count = torch.bincount(index, minlength=bins)
@@ -37,7 +37,7 @@ def reliability(p, y, bins=10):  # noqa: F811
 
 
 @right("bucketize and a one-hot matrix")
-def reliability(p, y, bins=10):  # noqa: F811
+def reliability(p, y, bins=10):
     confidence, predicted = torch.max(p, -1)
     index = torch.bucketize(confidence, torch.linspace(0, 1, bins + 1, dtype=p.dtype)[1:-1])
     member = F.one_hot(index, bins).to(p.dtype)
@@ -61,7 +61,7 @@ def expected_calibration_error(p, y, bins=10):
 
 
 @right("sums instead of means: the counts cancel")
-def expected_calibration_error(p, y, bins=10):  # noqa: F811
+def expected_calibration_error(p, y, bins=10):
     confidence, predicted = p.max(dim=1)
     gap = (predicted == y).to(p.dtype) - confidence
     index = (confidence * bins).long().clamp(max=bins - 1)
@@ -74,12 +74,12 @@ def brier_score(p, y):
 
 
 @right("C times the mean squared error")
-def brier_score(p, y):  # noqa: F811
+def brier_score(p, y):
     return F.mse_loss(p, F.one_hot(y, num_classes=p.shape[1]).to(p)) * p.shape[1]
 
 
 @right("einsum")
-def brier_score(p, y):  # noqa: F811
+def brier_score(p, y):
     d = p - torch.eye(p.shape[1], dtype=p.dtype)[y]
     return torch.einsum("nc,nc->", d, d) / p.shape[0]
 
@@ -95,7 +95,7 @@ def fit_temperature(z, y):
 
 
 @right("L-BFGS on log T")
-def fit_temperature(z, y):  # noqa: F811
+def fit_temperature(z, y):
     u = torch.zeros((), dtype=z.dtype, requires_grad=True)
     optimiser = torch.optim.LBFGS([u], max_iter=100, line_search_fn="strong_wolfe")
 
@@ -110,7 +110,7 @@ def fit_temperature(z, y):  # noqa: F811
 
 
 @right("Adam on log T")
-def fit_temperature(z, y):  # noqa: F811
+def fit_temperature(z, y):
     u = torch.zeros((), dtype=z.dtype, requires_grad=True)
     optimiser = torch.optim.Adam([u], lr=0.1)
     for _ in range(300):
@@ -121,7 +121,7 @@ def fit_temperature(z, y):  # noqa: F811
 
 
 @right("scipy, on log-probabilities: a shift of a row changes nothing")
-def fit_temperature(z, y):  # noqa: F811
+def fit_temperature(z, y):
     from scipy.optimize import minimize_scalar
 
     log_p = torch.log_softmax(z.double(), dim=1)
@@ -131,7 +131,7 @@ def fit_temperature(z, y):  # noqa: F811
 
 
 @wrong("one bin too many", says="not yet")
-def expected_calibration_error(p, y, bins=10):  # noqa: F811
+def expected_calibration_error(p, y, bins=10):
     confidence, predicted = p.max(dim=1)
     gap = (predicted == y).to(p.dtype) - confidence
     index = (confidence * (bins + 1)).long().clamp(max=bins)
@@ -139,12 +139,12 @@ def expected_calibration_error(p, y, bins=10):  # noqa: F811
 
 
 @wrong("one-hot without a number of classes", says="raised")
-def brier_score(p, y):  # noqa: F811
+def brier_score(p, y):
     return ((p - F.one_hot(y)) ** 2).sum(dim=1).mean()
 
 
 @wrong("the search stops too soon", says="differs")
-def fit_temperature(z, y):  # noqa: F811
+def fit_temperature(z, y):
     u = torch.zeros((), dtype=z.dtype, requires_grad=True)
     optimiser = torch.optim.SGD([u], lr=0.02)
     for _ in range(10):
@@ -155,13 +155,13 @@ def fit_temperature(z, y):  # noqa: F811
 
 
 @wrong("only two results", says="3 values")
-def reliability(p, y, bins=10):  # noqa: F811
+def reliability(p, y, bins=10):
     confidence, predicted = p.max(dim=1)
     return confidence, (predicted == y).to(p.dtype)
 
 
 @right("Python lists, turned into tensors")
-def reliability(p, y, bins=10):  # noqa: F811
+def reliability(p, y, bins=10):
     sums, hits, count = [0.0] * bins, [0] * bins, [0] * bins
     for row, label in zip(p.tolist(), y.tolist()):
         k = min(int(max(row) * bins), bins - 1)
@@ -175,7 +175,7 @@ def reliability(p, y, bins=10):  # noqa: F811
 
 
 @right("histc and searchsorted")
-def reliability(p, y, bins=10):  # noqa: F811
+def reliability(p, y, bins=10):
     confidence, predicted = p.max(dim=1)
     at = (
         torch.searchsorted(torch.linspace(0, 1, bins + 1, dtype=p.dtype), confidence, right=True) - 1
@@ -190,7 +190,7 @@ def reliability(p, y, bins=10):  # noqa: F811
 
 
 @wrong("a list of counts", says="Value 3 of the 3 that you return is of the kind list")
-def reliability(p, y, bins=10):  # noqa: F811
+def reliability(p, y, bins=10):
     confidence, predicted = p.max(dim=1)
     member = F.one_hot((confidence * bins).long().clamp(max=bins - 1), bins).to(p.dtype)
     count = member.sum(dim=0)
@@ -202,7 +202,7 @@ def reliability(p, y, bins=10):  # noqa: F811
 
 
 @wrong("a confidence of 1 is out of bounds", says="out of bounds")
-def reliability(p, y, bins=10):  # noqa: F811
+def reliability(p, y, bins=10):
     confidence, predicted = p.max(dim=1)
     count, hits, total = torch.zeros(3, bins, dtype=p.dtype)
     for k, c, right_one in zip((confidence * bins).long(), confidence, predicted == y):
@@ -213,7 +213,7 @@ def reliability(p, y, bins=10):  # noqa: F811
 
 
 @right("bins between two edges")
-def expected_calibration_error(p, y, bins=10):  # noqa: F811
+def expected_calibration_error(p, y, bins=10):
     confidence, predicted = p.max(dim=1)
     error = 0.0
     for k in range(bins):
@@ -229,7 +229,7 @@ def expected_calibration_error(p, y, bins=10):  # noqa: F811
 
 
 @wrong("a Python number", says="`torch.tensor(…, dtype=…)` makes one")
-def expected_calibration_error(p, y, bins=10):  # noqa: F811
+def expected_calibration_error(p, y, bins=10):
     confidence, predicted = p.max(dim=1)
     gap = (predicted == y).to(p.dtype) - confidence
     return sum(
@@ -238,31 +238,31 @@ def expected_calibration_error(p, y, bins=10):  # noqa: F811
 
 
 @wrong("three results", says="list or tuple of 3")
-def expected_calibration_error(p, y, bins=10):  # noqa: F811
+def expected_calibration_error(p, y, bins=10):
     confidence, predicted = p.max(dim=1)
     return confidence, (predicted == y).to(p.dtype), len(y)
 
 
 @right("1 taken away at the label, in a clone")
-def brier_score(p, y):  # noqa: F811
+def brier_score(p, y):
     d = p.clone()
     d[torch.arange(len(y)), y] -= 1
     return d.square().sum() / len(y)
 
 
 @wrong("the loss of the label's number", says="subtracted the label's number")
-def brier_score(p, y):  # noqa: F811
+def brier_score(p, y):
     return (p - y.unsqueeze(1)).pow(2).sum(dim=1).mean()
 
 
 @wrong("the input is changed", says="changes its input")
-def brier_score(p, y):  # noqa: F811
+def brier_score(p, y):
     p[torch.arange(len(y)), y] -= 1
     return p.square().sum(dim=1).mean()
 
 
 @right("a tensor of shape (1,): a parameter made of torch.ones(1)")
-def fit_temperature(z, y):  # noqa: F811
+def fit_temperature(z, y):
     u = torch.nn.Parameter(torch.zeros(1))
     optimiser = torch.optim.Adam([u], lr=0.1)
     for _ in range(300):
@@ -273,7 +273,7 @@ def fit_temperature(z, y):  # noqa: F811
 
 
 @right("golden section")
-def fit_temperature(z, y):  # noqa: F811
+def fit_temperature(z, y):
     loss = lambda u: F.cross_entropy(z.double() / torch.tensor(u, dtype=torch.float64).exp(), y).item()  # noqa: E731
     low, high, ratio = -6.0, 6.0, (5**0.5 - 1) / 2
     for _ in range(50):
@@ -283,7 +283,7 @@ def fit_temperature(z, y):  # noqa: F811
 
 
 @right("Newton's method on 1/T")
-def fit_temperature(z, y):  # noqa: F811
+def fit_temperature(z, y):
     z = z.double()
     b, own = 1 / z.std(), z.gather(1, y[:, None]).mean()
     for _ in range(100):
@@ -294,17 +294,17 @@ def fit_temperature(z, y):  # noqa: F811
 
 
 @wrong("a grid that ends at 5", says="search longer or finer")
-def fit_temperature(z, y):  # noqa: F811
+def fit_temperature(z, y):
     grid = torch.linspace(0.1, 5, 1000, dtype=z.dtype)
     return grid[torch.stack([F.cross_entropy(z / T, y) for T in grid]).argmin()]
 
 
 @wrong("the place in the grid", says="search longer or finer")
-def fit_temperature(z, y):  # noqa: F811
+def fit_temperature(z, y):
     grid = torch.logspace(-1.5, 1.5, 500, dtype=z.dtype)
     return torch.stack([F.cross_entropy(z / T, y) for T in grid]).argmin()
 
 
 @wrong("the temperature and the loss", says="another")
-def fit_temperature(z, y):  # noqa: F811
+def fit_temperature(z, y):
     return 2.0, F.cross_entropy(z / 2, y)

@@ -4,8 +4,6 @@ from torch.nn import functional as F
 
 from grader.tests.answers import right, wrong
 
-# ruff: noqa: F811
-
 
 @right("the module")
 def fix_1(z, y):

@@ -11,17 +11,17 @@ def cross_entropy_one_hot(p, y_one_hot):
 
 
 @right("einsum")
-def cross_entropy_one_hot(p, y_one_hot):  # noqa: F811
+def cross_entropy_one_hot(p, y_one_hot):
     return -torch.einsum("nc,nc->", y_one_hot.to(p.dtype), p.log()) / len(p)
 
 
 @right("a mask")
-def cross_entropy_one_hot(p, y_one_hot):  # noqa: F811
+def cross_entropy_one_hot(p, y_one_hot):
     return p[y_one_hot == 1].log().neg().mean()
 
 
 @right("torch.where, and the logarithm afterwards of ones")
-def cross_entropy_one_hot(p, y_one_hot):  # noqa: F811
+def cross_entropy_one_hot(p, y_one_hot):
     return -torch.where(y_one_hot == 1, p, torch.ones_like(p)).log().sum() / p.shape[0]
 
 
@@ -31,12 +31,12 @@ def cross_entropy_indices(p, y):
 
 
 @right("a loop")
-def cross_entropy_indices(p, y):  # noqa: F811
+def cross_entropy_indices(p, y):
     return sum(-torch.log(row[int(label)]) for row, label in zip(p, y)) / len(y)
 
 
 @right("one-hot after all")
-def cross_entropy_indices(p, y):  # noqa: F811
+def cross_entropy_indices(p, y):
     return -(F.one_hot(y, p.shape[1]) * p.log()).sum(dim=1).mean()
 
 
@@ -47,7 +47,7 @@ def nll_loss(log_p, y, reduction="mean"):
 
 
 @right("the diagonal of all pairs")
-def nll_loss(log_p, y, reduction="mean"):  # noqa: F811
+def nll_loss(log_p, y, reduction="mean"):
     losses = -log_p[:, y].diagonal()
     match reduction:
         case "none":
@@ -66,20 +66,20 @@ def cross_entropy(z, y, reduction="mean"):
 
 
 @right("the largest logit subtracted by hand")
-def cross_entropy(z, y, reduction="mean"):  # noqa: F811
+def cross_entropy(z, y, reduction="mean"):
     shifted = z - z.max(dim=1, keepdim=True).values
     losses = shifted.exp().sum(dim=1).log() - shifted[range(len(y)), y]
     return getattr(losses, reduction)() if reduction != "none" else losses
 
 
 @right("the log-sum-exp of the differences to the true logit")
-def cross_entropy(z, y, reduction="mean"):  # noqa: F811
+def cross_entropy(z, y, reduction="mean"):
     losses = torch.stack([torch.logsumexp(row - row[label], dim=0) for row, label in zip(z, y)])
     return {"mean": losses.mean(), "sum": losses.sum(), "none": losses}[reduction]
 
 
 @right("one-hot, with log_softmax")
-def cross_entropy(z, y, reduction="mean"):  # noqa: F811
+def cross_entropy(z, y, reduction="mean"):
     losses = -(F.one_hot(y, z.shape[1]) * z.log_softmax(1)).sum(1)
     return losses if reduction == "none" else losses.sum() / (1 if reduction == "sum" else len(losses))
 
@@ -92,7 +92,7 @@ def cross_entropy_grad(z, y):
 
 
 @right("the exponential of log_softmax, and a comparison")
-def cross_entropy_grad(z, y):  # noqa: F811
+def cross_entropy_grad(z, y):
     classes = torch.arange(z.shape[1])
     return torch.log_softmax(z, dim=1).exp() - (classes == y[:, None]).to(z.dtype)
 
@@ -109,7 +109,7 @@ class CrossEntropy(nn.Module):
 
 
 @right("the reduction chosen in the constructor")
-class CrossEntropy(nn.Module):  # noqa: F811
+class CrossEntropy(nn.Module):
     def __init__(self, reduction="mean"):
         super().__init__()
         self.reduce = {"mean": torch.mean, "sum": torch.sum, "none": torch.clone}[reduction]
@@ -120,28 +120,28 @@ class CrossEntropy(nn.Module):  # noqa: F811
 
 
 @wrong("the mean divides by a fixed 4", says="Right only for 4 samples")
-def cross_entropy_indices(p, y):  # noqa: F811
+def cross_entropy_indices(p, y):
     return -p.gather(1, y[:, None]).log().sum() / 4
 
 
 @wrong("PyTorch's own function", says="You called `cross_entropy`")
-def cross_entropy(z, y, reduction="mean"):  # noqa: F811
+def cross_entropy(z, y, reduction="mean"):
     return torch.nn.functional.cross_entropy(z, y, reduction=reduction)
 
 
 @wrong("a Python number", says="Python float")
-def cross_entropy_one_hot(p, y_one_hot):  # noqa: F811
+def cross_entropy_one_hot(p, y_one_hot):
     return -(y_one_hot * p.log()).sum(dim=1).mean().item()
 
 
 @wrong("the losses stay a column", says="the shape is")
-def nll_loss(log_p, y, reduction="mean"):  # noqa: F811
+def nll_loss(log_p, y, reduction="mean"):
     losses = -log_p.gather(1, y[:, None])
     return {"mean": losses.mean(), "sum": losses.sum(), "none": losses}[reduction]
 
 
 @wrong("the input is written to", says="changes its input")
-def cross_entropy_grad(z, y):  # noqa: F811
+def cross_entropy_grad(z, y):
     p = torch.softmax(z, dim=1)
     z.zero_()
     z[torch.arange(len(y)), y] = 1
@@ -149,7 +149,7 @@ def cross_entropy_grad(z, y):  # noqa: F811
 
 
 @wrong("PyTorch's own module inside", says="You called `cross_entropy`")
-class CrossEntropy(nn.Module):  # noqa: F811
+class CrossEntropy(nn.Module):
     def __init__(self, reduction="mean"):
         super().__init__()
         self.loss = nn.CrossEntropyLoss(reduction=reduction)
@@ -159,22 +159,22 @@ class CrossEntropy(nn.Module):  # noqa: F811
 
 
 @right("the product of powers")
-def cross_entropy_one_hot(p, y_one_hot):  # noqa: F811
+def cross_entropy_one_hot(p, y_one_hot):
     return -torch.log(torch.prod(p**y_one_hot, dim=1)).mean()
 
 
 @right("the trace of a product")
-def cross_entropy_one_hot(p, y_one_hot):  # noqa: F811
+def cross_entropy_one_hot(p, y_one_hot):
     return -torch.trace(p.log() @ y_one_hot.to(p.dtype).T) / p.shape[0]
 
 
 @right("numbers in the flattened matrix")
-def cross_entropy_indices(p, y):  # noqa: F811
+def cross_entropy_indices(p, y):
     return -torch.take(p, torch.arange(len(y)) * p.shape[1] + y).log().mean()
 
 
 @right("early returns, and an error for the rest")
-def nll_loss(log_p, y, reduction="mean"):  # noqa: F811
+def nll_loss(log_p, y, reduction="mean"):
     losses = torch.stack([-row[label] for row, label in zip(log_p, y)])
     if reduction == "none":
         return losses
@@ -184,7 +184,7 @@ def nll_loss(log_p, y, reduction="mean"):  # noqa: F811
 
 
 @right("the softplus of the others against the true logit")
-def cross_entropy(z, y, reduction="mean"):  # noqa: F811
+def cross_entropy(z, y, reduction="mean"):
     others = torch.logsumexp(z.masked_fill(F.one_hot(y, z.shape[1]).bool(), -torch.inf), dim=1)
     losses = F.softplus(others - z[torch.arange(len(y)), y])
     return losses if reduction == "none" else getattr(torch, reduction)(losses)
@@ -203,19 +203,19 @@ class _CrossEntropy(torch.autograd.Function):
 
 
 @right("a function with a gradient of its own")
-def cross_entropy(z, y, reduction="mean"):  # noqa: F811
+def cross_entropy(z, y, reduction="mean"):
     losses = _CrossEntropy.apply(z, y)
     return losses if reduction == "none" else getattr(torch, reduction)(losses)
 
 
 @right("expm1 at the label")
-def cross_entropy_grad(z, y):  # noqa: F811
+def cross_entropy_grad(z, y):
     log_p, rows = torch.log_softmax(z, dim=1), torch.arange(len(y))
     return log_p.exp().index_put((rows, y), torch.expm1(log_p[rows, y]))
 
 
 @right("a history that is not used")
-class CrossEntropy(nn.Module):  # noqa: F811
+class CrossEntropy(nn.Module):
     def __init__(self, reduction="mean"):
         super().__init__()
         self.reduction, self.history = reduction, []
@@ -227,34 +227,34 @@ class CrossEntropy(nn.Module):  # noqa: F811
 
 
 @wrong("a divergence from one-hot rows", says="You called `kl_div`")
-def cross_entropy_one_hot(p, y_one_hot):  # noqa: F811
+def cross_entropy_one_hot(p, y_one_hot):
     return F.kl_div(p.log(), y_one_hot.to(p.dtype), reduction="batchmean")
 
 
 @wrong("nan hidden afterwards", says="gradient is nan")
-def cross_entropy_one_hot(p, y_one_hot):  # noqa: F811
+def cross_entropy_one_hot(p, y_one_hot):
     return -torch.nan_to_num((p * y_one_hot).log(), neginf=0).sum(dim=1).mean()
 
 
 @wrong("four rows, always", says="`torch.arange(len(y))` fits any batch")
-def cross_entropy_indices(p, y):  # noqa: F811
+def cross_entropy_indices(p, y):
     return -p[[0, 1, 2, 3], y].log().mean()
 
 
 @wrong("a text", says="str; a tensor is expected")
-def cross_entropy(z, y, reduction="mean"):  # noqa: F811
+def cross_entropy(z, y, reduction="mean"):
     return f"{(torch.logsumexp(z, 1) - z[torch.arange(len(y)), y]).mean():.4f}"
 
 
 @wrong("the Jacobian of the summed losses", says="You called `grad`")
-def cross_entropy_grad(z, y):  # noqa: F811
+def cross_entropy_grad(z, y):
     return torch.autograd.functional.jacobian(
         lambda z: (torch.logsumexp(z, 1) - z[torch.arange(len(y)), y]).sum(), z
     )
 
 
 @wrong("a reduction for all objects", says="forgets its `reduction`")
-class CrossEntropy(nn.Module):  # noqa: F811
+class CrossEntropy(nn.Module):
     def __init__(self, reduction="mean"):
         super().__init__()
 

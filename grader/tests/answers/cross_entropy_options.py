@@ -11,7 +11,7 @@ def weighted_cross_entropy(z, y, weight):
 
 
 @right("a loop over the samples")
-def weighted_cross_entropy(z, y, weight):  # noqa: F811
+def weighted_cross_entropy(z, y, weight):
     total, used = 0, 0
     for row, label in zip(z, y):
         total = total + weight[label] * (torch.logsumexp(row, dim=0) - row[label])
@@ -20,7 +20,7 @@ def weighted_cross_entropy(z, y, weight):  # noqa: F811
 
 
 @right("shares that sum to one")
-def weighted_cross_entropy(z, y, weight):  # noqa: F811
+def weighted_cross_entropy(z, y, weight):
     share = weight[y] / weight[y].sum()
     return torch.dot(share, torch.logsumexp(z, 1) - z.gather(1, y[:, None]).squeeze(1))
 
@@ -33,14 +33,14 @@ def masked_cross_entropy(z, y, ignore_index=-100):
 
 
 @right("a mask multiplied in")
-def masked_cross_entropy(z, y, ignore_index=-100):  # noqa: F811
+def masked_cross_entropy(z, y, ignore_index=-100):
     keep = (y != ignore_index).to(z.dtype)
     losses = -torch.log_softmax(z, dim=1).gather(1, y.masked_fill(y == ignore_index, 0)[:, None])[:, 0]
     return (losses * keep).sum() / keep.sum()
 
 
 @right("rows taken out first")
-def masked_cross_entropy(z, y, ignore_index=-100):  # noqa: F811
+def masked_cross_entropy(z, y, ignore_index=-100):
     rows = torch.nonzero(y != ignore_index)[:, 0]
     log_p = z[rows].log_softmax(dim=1)
     return -log_p[torch.arange(len(rows)), y[rows]].mean()
@@ -53,7 +53,7 @@ def smoothed_cross_entropy(z, y, label_smoothing=0.1):
 
 
 @right("a full tensor with the label's share scattered in")
-def smoothed_cross_entropy(z, y, label_smoothing=0.1):  # noqa: F811
+def smoothed_cross_entropy(z, y, label_smoothing=0.1):
     q = torch.full_like(z, label_smoothing / z.shape[1]).detach()
     q.scatter_(1, y[:, None], 1 - label_smoothing + label_smoothing / z.shape[1])
     return torch.einsum("nc,nc->", q, torch.log_softmax(z, dim=1)) / -len(y)
@@ -65,7 +65,7 @@ def soft_cross_entropy(z, q):
 
 
 @right("einsum")
-def soft_cross_entropy(z, q):  # noqa: F811
+def soft_cross_entropy(z, q):
     return -torch.einsum("nc,nc->n", q, z.log_softmax(1)).mean()
 
 
@@ -76,7 +76,7 @@ def sequence_cross_entropy(z, y):
 
 
 @right("one position after the other")
-def sequence_cross_entropy(z, y):  # noqa: F811
+def sequence_cross_entropy(z, y):
     rows = torch.arange(len(y))
     return torch.stack(
         [-torch.log_softmax(z[:, :, i], dim=1)[rows, y[:, i]] for i in range(y.shape[1])]
@@ -84,7 +84,7 @@ def sequence_cross_entropy(z, y):  # noqa: F811
 
 
 @right("one-hot moved to dimension 1")
-def sequence_cross_entropy(z, y):  # noqa: F811
+def sequence_cross_entropy(z, y):
     hot = F.one_hot(y, z.shape[1]).transpose(1, 2)
     return -(hot * torch.log_softmax(z, dim=1)).sum(dim=1).mean()
 
@@ -103,7 +103,7 @@ def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", l
 
 
 @right("kept rows alone, put back at the end")
-def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):  # noqa: F811
+def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
     keep = y != ignore_index
     log_p, label = z[keep].log_softmax(dim=1), y[keep]
     w = z.new_ones(z.shape[1]) if weight is None else weight
@@ -115,22 +115,22 @@ def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", l
 
 
 @wrong("a Python number", says="Python float")
-def weighted_cross_entropy(z, y, weight):  # noqa: F811
+def weighted_cross_entropy(z, y, weight):
     return (((torch.logsumexp(z, 1) - z[torch.arange(len(y)), y]) * weight[y]).sum() / weight[y].sum()).item()
 
 
 @wrong("PyTorch's own function", says="You called `cross_entropy`")
-def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):  # noqa: F811
+def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
     return F.cross_entropy(z, y, weight, None, ignore_index, None, reduction, label_smoothing)
 
 
 @wrong("the target cut from the graph", says="no gradient reaches")
-def soft_cross_entropy(z, q):  # noqa: F811
+def soft_cross_entropy(z, q):
     return -(q.detach() * torch.log_softmax(z.detach(), dim=1)).sum(dim=1).mean()
 
 
 @wrong("labels changed in place", says="changes its input")
-def masked_cross_entropy(z, y, ignore_index=-100):  # noqa: F811
+def masked_cross_entropy(z, y, ignore_index=-100):
     keep = y != ignore_index
     y[~keep] = 0
     losses = torch.logsumexp(z, dim=1) - z[torch.arange(len(y)), y]
@@ -138,18 +138,18 @@ def masked_cross_entropy(z, y, ignore_index=-100):  # noqa: F811
 
 
 @wrong("ten classes, always", says="differs from the definition")
-def smoothed_cross_entropy(z, y, label_smoothing=0.1):  # noqa: F811
+def smoothed_cross_entropy(z, y, label_smoothing=0.1):
     q = (1 - label_smoothing) * F.one_hot(y, z.shape[1]) + label_smoothing / 10
     return -(q * torch.log_softmax(z, dim=1)).sum(dim=1).mean()
 
 
 @wrong("a loss for each position", says="one loss per sample")
-def sequence_cross_entropy(z, y):  # noqa: F811
+def sequence_cross_entropy(z, y):
     return -torch.log_softmax(z, dim=1).gather(1, y[:, None])[:, 0]
 
 
 @right("class by class")
-def weighted_cross_entropy(z, y, weight):  # noqa: F811
+def weighted_cross_entropy(z, y, weight):
     log_p, total, used = torch.log_softmax(z, dim=1), 0, 0
     for c in range(z.shape[1]):
         total = total - weight[c] * log_p[y == c, c].sum()
@@ -158,37 +158,37 @@ def weighted_cross_entropy(z, y, weight):  # noqa: F811
 
 
 @right("the mean of what is not nan")
-def masked_cross_entropy(z, y, ignore_index=-100):  # noqa: F811
+def masked_cross_entropy(z, y, ignore_index=-100):
     keep = y != ignore_index
     return torch.where(keep, torch.logsumexp(z, 1) - z[torch.arange(len(y)), y * keep], torch.nan).nanmean()
 
 
 @right("a loop, and nan where nothing is left")
-def masked_cross_entropy(z, y, ignore_index=-100):  # noqa: F811
+def masked_cross_entropy(z, y, ignore_index=-100):
     losses = [torch.logsumexp(row, 0) - row[label] for row, label in zip(z, y) if label != ignore_index]
     return sum(losses) / len(losses) if losses else torch.tensor(torch.nan, dtype=z.dtype)
 
 
 @right("between the label and all classes")
-def smoothed_cross_entropy(z, y, label_smoothing=0.1):  # noqa: F811
+def smoothed_cross_entropy(z, y, label_smoothing=0.1):
     s = label_smoothing
     return (torch.logsumexp(z, 1) - (1 - s) * z[torch.arange(len(y)), y] - s * z.mean(dim=1)).mean()
 
 
 @right("class by class")
-def soft_cross_entropy(z, q):  # noqa: F811
+def soft_cross_entropy(z, q):
     log_p = torch.log_softmax(z, dim=1)
     return sum(-q[:, c] * log_p[:, c] for c in range(z.shape[1])).mean()
 
 
 @right("three lists of indices")
-def sequence_cross_entropy(z, y):  # noqa: F811
+def sequence_cross_entropy(z, y):
     n, i = torch.meshgrid(torch.arange(len(y)), torch.arange(y.shape[1]), indexing="ij")
     return -torch.log_softmax(z, dim=1)[n, y, i].mean()
 
 
 @right("the losses first, and itself for the rest")
-def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):  # noqa: F811
+def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
     def itself(reduction):
         keep = y != ignore_index
         w = torch.ones(z.shape[1], dtype=z.dtype) if weight is None else weight
@@ -209,20 +209,20 @@ def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", l
 
 
 @wrong("−100 whatever is said", says="whatever `ignore_index` says")
-def masked_cross_entropy(z, y, ignore_index=-100):  # noqa: F811
+def masked_cross_entropy(z, y, ignore_index=-100):
     keep = y != -100
     return (torch.logsumexp(z, 1)[keep] - z[keep][torch.arange(int(keep.sum())), y[keep]]).mean()
 
 
 @wrong("no mean of nothing", says="The list is empty here")
-def masked_cross_entropy(z, y, ignore_index=-100):  # noqa: F811
+def masked_cross_entropy(z, y, ignore_index=-100):
     return torch.stack(
         [torch.logsumexp(row, 0) - row[label] for row, label in zip(z, y) if label != ignore_index]
     ).mean()
 
 
 @wrong("a divergence and an entropy", says="You called `kl_div`")
-def soft_cross_entropy(z, q):  # noqa: F811
+def soft_cross_entropy(z, q):
     return (
         F.kl_div(torch.log_softmax(z, dim=1), q, reduction="batchmean")
         - (q * q.clamp(min=1e-30).log()).sum(dim=1).mean()
@@ -230,13 +230,13 @@ def soft_cross_entropy(z, q):  # noqa: F811
 
 
 @wrong("one softmax for a whole sequence", says="differs from the definition")
-def sequence_cross_entropy(z, y):  # noqa: F811
+def sequence_cross_entropy(z, y):
     p = torch.softmax(z.flatten(1), dim=1).reshape(z.shape)
     return -p.gather(1, y[:, None]).log().mean()
 
 
 @wrong("the truth of a tensor", says="`is None` asks whether one is given")
-def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):  # noqa: F811
+def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
     w = weight if weight else torch.ones(z.shape[1], dtype=z.dtype)
     losses = w[y] * (torch.logsumexp(z, 1) - z[torch.arange(len(y)), y])
     return {"none": losses, "sum": losses.sum(), "mean": losses.sum() / w[y].sum()}[reduction]

@@ -14,22 +14,22 @@ def linear(X, w, b):
 
 
 @right("einsum")
-def linear(X, w, b):  # noqa: F811
+def linear(X, w, b):
     return torch.einsum("nd,d->n", X, w) + b
 
 
 @right("a loop over the samples")
-def linear(X, w, b):  # noqa: F811
+def linear(X, w, b):
     return torch.stack([torch.dot(row, w) + b for row in X])
 
 
 @right("w from the left")
-def linear(X, w, b):  # noqa: F811
+def linear(X, w, b):
     return torch.matmul(w, X.T).add(b)
 
 
 @right("a column, squeezed at the end")
-def linear(X, w, b):  # noqa: F811
+def linear(X, w, b):
     return (X @ w.unsqueeze(1) + b).squeeze(1)
 
 
@@ -42,7 +42,7 @@ def loss_and_grad(X, y, w, b):
 
 
 @right("sample by sample, in a list")
-def loss_and_grad(X, y, w, b):  # noqa: F811
+def loss_and_grad(X, y, w, b):
     loss, grad_w, grad_b = 0, torch.zeros_like(w), torch.zeros_like(b)
     for row, label in zip(X, y):
         z = row @ w + b
@@ -53,7 +53,7 @@ def loss_and_grad(X, y, w, b):  # noqa: F811
 
 
 @right("b as a weight of a feature that is always 1, without autograd")
-def loss_and_grad(X, y, w, b):  # noqa: F811
+def loss_and_grad(X, y, w, b):
     with torch.no_grad():
         A = torch.cat([X, torch.ones_like(X[:, :1])], dim=1)
         z = A @ torch.cat([w, b.reshape(1)])
@@ -78,7 +78,7 @@ def train(X, y, lr=0.1, epochs=100):
 
 
 @right("losses as a tensor, a while loop, b from a Python number")
-def train(X, y, lr=0.1, epochs=100):  # noqa: F811
+def train(X, y, lr=0.1, epochs=100):
     w, b, step, losses = torch.zeros_like(X[0]), 0.0, 0, torch.empty(epochs, dtype=X.dtype)
     while step < epochs:
         z = X @ w + b
@@ -89,7 +89,7 @@ def train(X, y, lr=0.1, epochs=100):  # noqa: F811
 
 
 @right("autograd")
-def train(X, y, lr=0.1, epochs=100):  # noqa: F811
+def train(X, y, lr=0.1, epochs=100):
     w = torch.zeros(X.shape[1], dtype=X.dtype, requires_grad=True)
     b = torch.zeros((), dtype=X.dtype, requires_grad=True)
     losses = []
@@ -110,39 +110,39 @@ def accuracy(z, y):
 
 
 @right("a Python number")
-def accuracy(z, y):  # noqa: F811
+def accuracy(z, y):
     return sum(int(score > 0) == int(label) for score, label in zip(z, y)) / len(y)
 
 
 @right("one minus the share of wrong decisions")
-def accuracy(z, y):  # noqa: F811
+def accuracy(z, y):
     return 1 - ((z >= 0).to(z.dtype) - y).abs().mean()
 
 
 @wrong("the layer of the library", says="You called")
-def linear(X, w, b):  # noqa: F811
+def linear(X, w, b):
     return F.linear(X, w) + b
 
 
 @wrong("autograd in the place of a derivation", says="You called")
-def loss_and_grad(X, y, w, b):  # noqa: F811
+def loss_and_grad(X, y, w, b):
     w, b = w.clone().requires_grad_(True), b.clone().requires_grad_(True)
     loss = F.binary_cross_entropy_with_logits(X @ w + b, y)
     return loss.detach(), *torch.autograd.grad(loss, [w, b])
 
 
 @wrong("two values instead of three", says="Return 3 values")
-def loss_and_grad(X, y, w, b):  # noqa: F811
+def loss_and_grad(X, y, w, b):
     return F.binary_cross_entropy_with_logits(X @ w + b, y), X.T @ (torch.sigmoid(X @ w + b) - y) / len(y)
 
 
 @wrong("float32 weights beside float64 features", says="Your code raised")
-def train(X, y, lr=0.1, epochs=100):  # noqa: F811
+def train(X, y, lr=0.1, epochs=100):
     return X @ torch.zeros(X.shape[1], dtype=torch.float16)
 
 
 @wrong("no losses", says="Return 3 values")
-def train(X, y, lr=0.1, epochs=100):  # noqa: F811
+def train(X, y, lr=0.1, epochs=100):
     w, b = X.new_zeros(X.shape[1]), X.new_zeros(())
     for _ in range(epochs):
         grad_w, grad_b = slopes(X, y, w, b)
@@ -151,7 +151,7 @@ def train(X, y, lr=0.1, epochs=100):  # noqa: F811
 
 
 @wrong("only the first four samples", says="yours")
-def accuracy(z, y):  # noqa: F811
+def accuracy(z, y):
     return ((z[:4] > 0) == (y[:4] == 1)).float().mean()
 
 

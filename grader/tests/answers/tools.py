@@ -10,17 +10,17 @@ def row_normalize(x):
 
 
 @right("transposed twice")
-def row_normalize(x):  # noqa: F811
+def row_normalize(x):
     return (x.T / x.sum(dim=1)).T
 
 
 @right("a loop over the rows")
-def row_normalize(x):  # noqa: F811
+def row_normalize(x):
     return torch.stack([row / row.sum() for row in x])
 
 
 @right("einsum")
-def row_normalize(x):  # noqa: F811
+def row_normalize(x):
     return torch.einsum("nc,n->nc", x, 1 / torch.einsum("nc->n", x))
 
 
@@ -36,7 +36,7 @@ def numerical_gradient(f, x, eps=1e-6):
 
 
 @right("the rows of an identity matrix as steps")
-def numerical_gradient(f, x, eps=1e-6):  # noqa: F811
+def numerical_gradient(f, x, eps=1e-6):
     steps = eps * torch.eye(x.numel(), dtype=x.dtype)
     return (
         torch.stack([f(x + s.reshape(x.shape)) - f(x - s.reshape(x.shape)) for s in steps]).reshape(x.shape)
@@ -46,7 +46,7 @@ def numerical_gradient(f, x, eps=1e-6):  # noqa: F811
 
 
 @right("a mask for each entry, numbers gathered in a list")
-def numerical_gradient(f, x, eps=1e-6):  # noqa: F811
+def numerical_gradient(f, x, eps=1e-6):
     numbers = torch.arange(x.numel()).reshape(x.shape)
     values = [
         ((f(x + eps * (numbers == i)) - f(x - eps * (numbers == i))) / (2 * eps)).item()
@@ -61,7 +61,7 @@ def relative_error(a, b):
 
 
 @right("a loop")
-def relative_error(a, b):  # noqa: F811
+def relative_error(a, b):
     worst = torch.zeros((), dtype=a.dtype)
     for s, t in zip(a.flatten(), b.flatten()):
         if s != t:
@@ -70,7 +70,7 @@ def relative_error(a, b):  # noqa: F811
 
 
 @right("only the entries that differ")
-def relative_error(a, b):  # noqa: F811
+def relative_error(a, b):
     differ = a != b
     if not differ.any():
         return torch.zeros((), dtype=a.dtype)
@@ -79,7 +79,7 @@ def relative_error(a, b):  # noqa: F811
 
 
 @right("a tiny number below the line")
-def relative_error(a, b):  # noqa: F811
+def relative_error(a, b):
     return ((a - b).abs() / torch.maximum(a.abs(), b.abs()).clamp(min=torch.finfo(a.dtype).tiny)).max()
 
 
@@ -89,7 +89,7 @@ def batch_mean(losses, sizes):
 
 
 @right("a loop that counts")
-def batch_mean(losses, sizes):  # noqa: F811
+def batch_mean(losses, sizes):
     total, count = 0, 0
     for loss, size in zip(losses, sizes):
         total = total + loss * size
@@ -98,29 +98,29 @@ def batch_mean(losses, sizes):  # noqa: F811
 
 
 @right("a scalar product")
-def batch_mean(losses, sizes):  # noqa: F811
+def batch_mean(losses, sizes):
     return losses @ sizes.to(losses.dtype) / sizes.sum()
 
 
 @right("every sample written out")
-def batch_mean(losses, sizes):  # noqa: F811
+def batch_mean(losses, sizes):
     return losses.repeat_interleave(sizes).mean()
 
 
 @wrong("the input is written to", says="changes its input")
-def row_normalize(x):  # noqa: F811
+def row_normalize(x):
     result = x / x.sum(dim=1, keepdim=True)
     x.mul_(2)
     return result
 
 
 @wrong("the gradient is cut", says="no gradient reaches `x`")
-def row_normalize(x):  # noqa: F811
+def row_normalize(x):
     return x.detach() / x.detach().sum(dim=1, keepdim=True)
 
 
 @wrong("a step of its own", says="`eps` has no effect")
-def numerical_gradient(f, x, eps=1e-6):  # noqa: F811
+def numerical_gradient(f, x, eps=1e-6):
     steps = 1e-6 * torch.eye(x.numel(), dtype=x.dtype)
     return torch.stack(
         [(f(x + s.reshape(x.shape)) - f(x - s.reshape(x.shape))) / 2e-6 for s in steps]
@@ -128,24 +128,24 @@ def numerical_gradient(f, x, eps=1e-6):  # noqa: F811
 
 
 @wrong("autograd", says="You called `grad`")
-def numerical_gradient(f, x, eps=1e-6):  # noqa: F811
+def numerical_gradient(f, x, eps=1e-6):
     x = x.clone().requires_grad_(True)
     return torch.autograd.grad(f(x), x)[0]
 
 
 @wrong("one long row", says="The numbers are right, but the shape")
-def numerical_gradient(f, x, eps=1e-6):  # noqa: F811
+def numerical_gradient(f, x, eps=1e-6):
     steps = eps * torch.eye(x.numel(), dtype=x.dtype)
     return torch.stack([(f(x + s.reshape(x.shape)) - f(x - s.reshape(x.shape))) / (2 * eps) for s in steps])
 
 
 @wrong("a Python number", says="Python float")
-def relative_error(a, b):  # noqa: F811
+def relative_error(a, b):
     return torch.nan_to_num((a - b).abs() / torch.maximum(a.abs(), b.abs()), nan=0.0).max().item()
 
 
 @wrong("float64 by way of the weights", says="dtype")
-def batch_mean(losses, sizes):  # noqa: F811
+def batch_mean(losses, sizes):
     return (losses * sizes.double()).sum() / sizes.sum()
 
 

@@ -1,13 +1,12 @@
 """The house as a drawing: which module imports which. No circles, and no arrow from a lower room to a higher one."""
 
-import ast
-from pathlib import Path
+import doctest
 
 import pytest
 
-import grader
+from grader.course import imports
+from grader.course.imports import imported_by, modules
 
-HOME = Path(grader.__file__).parent
 ROOMS = (
     "judging",
     "exercises",
@@ -26,31 +25,7 @@ KNOWS = {  # room -> the rooms that it may import from, besides its own
 }
 
 
-def modules():
-    """Every module of the package but tests: dotted name -> path."""
-    found = {}
-    for path in sorted(HOME.rglob("*.py")):
-        parts = path.relative_to(HOME.parent).with_suffix("").parts
-        if "tests" not in parts:
-            found[".".join(parts).removesuffix(".__init__")] = path
-    return found
-
-
 MODULES = modules()
-
-
-def arrows(name):
-    """The modules of the package that a module imports, anywhere in it."""
-    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
-    targets = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            targets |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            targets |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
-    known = {t for t in targets if t in MODULES and t != name}
-    # `from grader.judging import wire` means the module, not its folder's __init__
-    return {t for t in known if not any(other.startswith(t + ".") for other in known)}
 
 
 def room(name):
@@ -90,19 +65,26 @@ def test_a_circle_is_found():
 
 
 def test_no_imports_go_in_circles():
-    assert circle({name: arrows(name) for name in MODULES}) == []
+    assert circle({name: imported_by(name) for name in MODULES}) == []
 
 
 @pytest.mark.parametrize("name", [n for n in MODULES if room(n)])
 def test_a_room_knows_only_lower_rooms(name):
     allowed = {room(name), *KNOWS[room(name)]}
-    too_high = {target for target in arrows(name) if room(target) and room(target) not in allowed}
+    too_high = {target for target in imported_by(name) if room(target) and room(target) not in allowed}
     assert not too_high, f"{name} may import from {sorted(allowed)} only"
 
 
 def test_the_drawing_can_be_printed():
     """`pytest -s -k drawing` prints it: room -> the rooms that it imports from."""
     for name in ROOMS:
-        targets = {room(t) for module in MODULES if room(module) == name for t in arrows(module)} - {name, ""}
+        targets = {room(t) for module in MODULES if room(module) == name for t in imported_by(module)} - {
+            name,
+            "",
+        }
         print(f"{name:10} -> {', '.join(sorted(targets)) or 'nothing'}")
         assert targets <= set(KNOWS[name])
+
+
+def test_the_example_of_its_docstring_holds():
+    assert doctest.testmod(imports) == (0, 1)

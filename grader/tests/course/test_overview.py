@@ -178,7 +178,7 @@ class _:
     slope=r"$`\sigma(z) - y`$",
     mistake="A sigmoid before it: label 1 then costs at least 0.3133, label 0 at least 0.6931.",
 )
-class _:  # noqa: F811
+class _:
     def loss(d):
         return ((1 + d.z.exp()).log() - d.y * d.z).mean()
 
@@ -202,7 +202,7 @@ class _:  # noqa: F811
     slope=r"$`w\,(\sigma(z) - y)`$",
     mistake="The mean divides by $`N`$, not by the sum of the weights as `CrossEntropyLoss` does: doubled weights double it.",
 )
-class _:  # noqa: F811
+class _:
     def loss(d):
         return (d.w * ((1 + d.z.exp()).log() - d.y * d.z)).sum() / d.N
 
@@ -222,7 +222,7 @@ class _:  # noqa: F811
     slope=r"$`(1-y)\,\sigma(z) - w\,y\,\sigma(-z)`$",
     mistake="`pos_weight` as [negative, positive]: refused, or taken for two outputs. It is one number for each output.",
 )
-class _:  # noqa: F811
+class _:
     def loss(d):
         return (-d.w0 * d.y * d.z.sigmoid().log() - (1 - d.y) * (-d.z).sigmoid().log()).mean()
 
@@ -247,7 +247,7 @@ class _:  # noqa: F811
     slope=r"$`(2y-1)\,\alpha_t (1-p_t)^\gamma (\gamma\, p_t \log p_t + p_t - 1)`$",
     mistake=r"$`\gamma`$ as a factor instead of a power: at $`p_t = 0.9`$, $`\gamma = 2`$ a sample keeps 0.2 of its loss, not 0.01.",
 )
-class _:  # noqa: F811
+class _:
     def loss(d):
         p_t = torch.where(d.y == 1, d.z.sigmoid(), 1 - d.z.sigmoid())
         return (-torch.where(d.y == 1, 0.25, 0.75) * (1 - p_t) ** d.gamma * p_t.log()).mean()
@@ -267,7 +267,7 @@ class _:  # noqa: F811
     slope=r"$`-y\,\sigma(-yz)`$",
     mistake="Labels 0 and 1: each 0 costs 0.6931 whatever the model says, and has no gradient.",
 )
-class _:  # noqa: F811
+class _:
     def loss(d):
         return (1 + (-d.y * d.z).exp()).log().mean()
 
@@ -286,7 +286,7 @@ class _:  # noqa: F811
     slope=r"$`-y\,[yz < 1]`$",
     mistake="`nn.HingeEmbeddingLoss` in its place: a loss for distances, another number.",
 )
-class _:  # noqa: F811
+class _:
     def loss(d):
         return torch.stack([(1 - a * b).clamp(min=0) for a, b in zip(d.y, d.z)]).mean()
 
@@ -311,7 +311,7 @@ def picked(d):
     slope=r"$`p_c - [c=y]`$",
     mistake="A softmax before it: with ten classes the loss cannot fall below 1.4612.",
 )
-class _:  # noqa: F811
+class _:
     def loss(d):
         assert torch.allclose(picked(d), d.z.exp().sum(dim=1).log() - d.z[torch.arange(d.N), d.y])
         return picked(d).mean()
@@ -330,7 +330,7 @@ class _:  # noqa: F811
     slope=r"$`-[c=y]`$",
     mistake="Probabilities go in: the loss is negative.",
 )
-class _:  # noqa: F811
+class _:
     def loss(d):
         return -sum(d.l[n, c] for n, c in enumerate(d.y)) / d.N
 
@@ -347,7 +347,7 @@ class _:  # noqa: F811
     slope=r"$`w_{y_n}(p_{nc} - [c=y_n]) \big/ \sum_m w_{y_m}`$",
     mistake="The same labels as one-hot rows: the mean then divides by $`N`$ and is another number.",
 )
-class _:  # noqa: F811
+class _:
     def loss(d):
         return (d.w[d.y] * picked(d)).sum() / d.w[d.y].sum()
 
@@ -365,7 +365,7 @@ class _:  # noqa: F811
     slope=r"$`[y_n \ne i]\,(p_{nc} - [c=y_n]) \big/ \sum_m [y_m \ne i]`$",
     mistake="A batch in which all labels are ignored: nan.",
 )
-class _:  # noqa: F811
+class _:
     def loss(d):
         return picked(d)[d.y != d.i].mean()
 
@@ -382,7 +382,7 @@ class _:  # noqa: F811
     slope=r"$`p_c - (1-s)[c=y] - \dfrac{s}{C}`$",
     mistake="To expect 0: with $`s = 0.1`$ and ten classes no model gets below 0.5003.",
 )
-class _:  # noqa: F811
+class _:
     def loss(d):
         return ((1 - d.s) * picked(d) - d.s / d.C * d.z.log_softmax(dim=1).sum(dim=1)).mean()
 
@@ -407,7 +407,7 @@ class _:  # noqa: F811
     slope=r"$`p_c - y_c`$",
     mistake='Numbers that are no distribution, such as −1 for "unknown": accepted, and the loss may be negative.',
 )
-class _:  # noqa: F811
+class _:
     def loss(d):
         return -(d.y * d.z.softmax(dim=1).log()).sum(dim=1).mean()
 
@@ -424,7 +424,7 @@ class _:  # noqa: F811
     slope=r"$`p_c - [c=y]`$",
     mistake="Logits as `(N, L, C)`: refused, but accepted without a word when $`L = C`$.",
 )
-class _:  # noqa: F811
+class _:
     def loss(d):
         return sum(-d.z[n].softmax(dim=0)[d.y[n, k], k].log() for n in range(d.N) for k in range(d.L)) / (
             d.N * d.L
@@ -448,7 +448,7 @@ class _:  # noqa: F811
     slope=r"$`\dfrac{1}{C}[c \ne y]\,[z_y - z_c < 1]`$; for $`c = y`$ minus the sum of the others",
     mistake="A softmax before it: no gap between probabilities reaches 1, so the loss never becomes 0.",
 )
-class _:  # noqa: F811
+class _:
     def loss(d):
         return (
             sum(
@@ -479,7 +479,7 @@ class _:  # noqa: F811
     slope=r"$`\dfrac{1}{C}(\sigma(z_c) - y_c)`$",
     mistake="Labels −1 and +1, as in `SoftMarginLoss`: accepted, and the loss may be negative.",
 )
-class _:  # noqa: F811
+class _:
     def loss(d):
         return ((1 + d.z.exp()).log() - d.y * d.z).sum(dim=1).mean() / d.C
 
@@ -496,7 +496,7 @@ class _:  # noqa: F811
     slope=r"$`\dfrac{1}{C}`$ for $`k \notin y`$, $`-\dfrac{1}{C}`$ for $`j \in y`$, once for each pair with $`z_j - z_k < 1`$",
     mistake="A row of 0 and 1 in the place of class numbers: accepted, and taken for classes 0 and 1.",
 )
-class _:  # noqa: F811
+class _:
     def pairs(d):
         for n, row in enumerate(d.y.tolist()):
             inside = [c for c in row if c >= 0]
@@ -535,7 +535,7 @@ class _:  # noqa: F811
     slope=r"$`-y_c`$",
     mistake='The default `reduction="mean"`: $`C`$ times too small.',
 )
-class _:  # noqa: F811
+class _:
     def loss(d):
         return (d.y * (d.y.log() - d.l)).sum(dim=1).mean()
 
@@ -557,7 +557,7 @@ class _:  # noqa: F811
     slope=r"$`\alpha T (q_c - t_c) + (1-\alpha)(p_c - [c=y])`$",
     mistake="$`T^2`$ left out: at $`T = 2`$ the teacher's part is 4 times too weak.",
 )
-class _:  # noqa: F811
+class _:
     def loss(d):
         t, q = (d.teacher / d.T).softmax(dim=1), (d.z / d.T).softmax(dim=1)
         return d.alpha * d.T**2 * (t * (t / q).log()).sum(dim=1).mean() + (1 - d.alpha) * picked(d).mean()
@@ -583,7 +583,7 @@ class _:  # noqa: F811
     slope=r"$`2\,(p_c - [c=y])`$",
     mistake="`MSELoss` without the $`C`$: its mean divides by the classes too.",
 )
-class _:  # noqa: F811
+class _:
     def loss(d):
         return sum((d.p[n, c] - int(c == y)) ** 2 for n, y in enumerate(d.y) for c in range(d.C)) / d.N
 

@@ -1,0 +1,48 @@
+"""Which module of the package imports which: read from their text, without importing anything."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+HOME = Path(__file__).resolve().parents[1]
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """Every module of the package but its tests: `grader.judging.judge` -> its file."""
+    named = {}
+    for path in sorted(HOME.rglob("*.py")):
+        parts = path.relative_to(HOME.parent).with_suffix("").parts
+        if "tests" not in parts:
+            named[".".join(parts).removesuffix(".__init__")] = path
+    return named
+
+
+@cache
+def imported_by(name: str) -> frozenset[str]:
+    """The modules of the package that the module `name` imports, anywhere in its text.
+
+    `from grader.judging import wire` means the module `grader.judging.wire`, not its folder's `__init__`.
+
+    >>> sorted(imported_by("grader.judging.picture"))
+    ['grader.judging.question', 'grader.judging.verdict']
+    """
+    tree = ast.parse(modules()[name].read_text(encoding="utf-8"))
+    targets = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            targets |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            targets |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    known = {target for target in targets if target in modules() and target != name}
+    return frozenset(t for t in known if not any(other.startswith(t + ".") for other in known))
+
+
+def closure(names: set[str]) -> list[str]:
+    """`names` and all that they import, directly or through others, in alphabetical order."""
+    reached, waiting = set(), set(names)
+    while waiting:
+        name = waiting.pop()
+        reached.add(name)
+        waiting |= imported_by(name) - reached
+    return sorted(reached)
