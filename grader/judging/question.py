@@ -48,6 +48,21 @@ class Smooth:
 
 
 @dataclass(frozen=True)
+class Mixing:
+    """A function of a batch, for exercises that ask which row reaches which output: weights @ (x @ direction).
+
+    weights: (N, N), entry [i, j] says how much of row j output i takes; direction: (D,). Called with x (N, D) it gives (N,).
+    Signed weights and a direction whose entries add up to 0 make sums of gradients cancel, as they do in real models.
+    """
+
+    weights: torch.Tensor
+    direction: torch.Tensor
+
+    def __call__(self, x):
+        return self.weights @ (x @ self.direction)
+
+
+@dataclass(frozen=True)
 class Raised:
     """An exception of the answer, with the learner's own line (0 when there is none)."""
 
@@ -161,6 +176,11 @@ def _same(a, b):
     )
 
 
+def _left(before, after):
+    """Was a gradient, or the wish for one, left on an input? Asked where an answer differentiates a function it was given."""
+    return after.requires_grad != before.requires_grad or (after.is_leaf and after.grad is not None)
+
+
 def cotangent(value):
     """Fixed weights, all different, that turn a result into the scalar whose gradient is taken."""
     return torch.linspace(0.5, 1.5, max(value.numel(), 1), dtype=value.dtype).reshape(value.shape)
@@ -227,8 +247,12 @@ def run(function, question, names=(), gradient=(), traced=True):
         raise
     except BaseException as error:  # SystemExit and MemoryError too: an answer may raise anything
         value, problem = None, raised(error)
+    differentiates = any(isinstance(v, Mixing) for v in inputs.values())
     changed = tuple(
-        n for n, v in inputs.items() if isinstance(v, torch.Tensor) and not _same(v, given[n].detach())
+        n
+        for n, v in inputs.items()
+        if isinstance(v, torch.Tensor)
+        and (not _same(v, given[n].detach()) or differentiates and _left(v, given[n]))
     )
     return Result(value, gradients, problem, changed, frozenset(trace.called), out.getvalue())
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from grader.judging.question import Array, Foreign, Smooth
+from grader.judging.question import Array, Foreign, Mixing, Smooth
 
 PASSED, FAILED, ERROR, MISSING = "passed", "not yet", "error", "not attempted"
 MARKS = {PASSED: "✔", FAILED: "✘", ERROR: "⚠", MISSING: "○"}
@@ -163,6 +163,8 @@ def show(value, most=12, digits=4):
         return f"an object of type {value.type}"
     if isinstance(value, Smooth):
         return "a smooth function"
+    if isinstance(value, Mixing):
+        return f"the function x ↦ {show(value.weights, most, digits)} @ (x @ {show(value.direction, most, digits)})"
     if isinstance(value, torch.Tensor):
         if value.ndim == 0:
             return number(value.item(), digits) if not value.is_complex() else str(value.item())

@@ -20,7 +20,7 @@ import safetensors.torch
 import torch
 
 from grader.judging.outcome import Absent, CellError, Outcome, Output
-from grader.judging.question import Array, Call, Foreign, Raised, Result, Smooth
+from grader.judging.question import Array, Call, Foreign, Mixing, Raised, Result, Smooth
 
 MAGIC = b"GRD1"
 PREFIX = struct.Struct(">4sIQ")
@@ -255,6 +255,8 @@ class _Writer:
             return {"array": self.value(value.tensor, depth + 1)}
         if isinstance(value, Smooth):
             return {"smooth": [self.value(t, depth + 1) for t in (value.a, value.b, value.c)]}
+        if isinstance(value, Mixing):
+            return {"mixing": [self.value(t, depth + 1) for t in (value.weights, value.direction)]}
         if isinstance(value, torch.Tensor):
             if value.dtype in COMPLEX:
                 return {"complex": self.tensor(torch.view_as_real(value))}
@@ -264,7 +266,7 @@ class _Writer:
                 else {"foreign": f"tensor of {value.dtype}"}
             )
         raise TypeError(
-            f"{type(value).__name__} does not travel: tensors, numbers, bool, str, None, Smooth and tuples do"
+            f"{type(value).__name__} does not travel: tensors, numbers, bool, str, None, Smooth, Mixing and tuples do"
         )
 
     def payload(self):
@@ -307,6 +309,8 @@ class _Reader:
                 return Array(self.of(inner, depth, torch.Tensor, "array"))
             if tag == "smooth" and self.strings and type(inner) is list and len(inner) == 3:
                 return Smooth(*(self.of(t, depth, torch.Tensor, "smooth") for t in inner))
+            if tag == "mixing" and self.strings and type(inner) is list and len(inner) == 2:
+                return Mixing(*(self.of(t, depth, torch.Tensor, "mixing") for t in inner))
             if tag == "foreign":
                 return Foreign(_text(inner, NAME, "foreign"))
             if tag == "float" and type(inner) is str and inner in NOT_FINITE:

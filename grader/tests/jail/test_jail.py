@@ -17,7 +17,7 @@ import torch
 import grader.jail.jail as outside
 from grader.classroom.examine import examine
 from grader.jail import Absent, ChildDied, Jail, JailError, Limits, doctor, walls
-from grader.judging.question import Result, Smooth, call
+from grader.judging.question import Mixing, Result, Smooth, call
 from grader.tests import ordinary, school
 
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
@@ -196,6 +196,7 @@ def several(z): return [1, 2.5, None, True, float("nan"), np.ones(2), object(), 
 def change(z): z += 1; return z
 def fail(z):
     raise ValueError("not yet")
+def apply(f, x): return f(x)
 def interrupt(z): raise KeyboardInterrupt
 def leave(z): raise SystemExit(3)
 def large(z): return torch.zeros(10**7, dtype=torch.float64)
@@ -204,6 +205,11 @@ number = 3""")
     assert child.ask("Loss", ["z"], call(z).built_with(reduction="sum")).value.item() == 3
     smooth, x = Smooth(torch.zeros(2), torch.zeros(2), torch.ones(2)), torch.tensor([1.0, 5.0])
     assert child.ask("slope", ["f", "x"], call(smooth, x)).value.tolist() == [2, 10]
+    mixing, rows = (
+        Mixing(torch.tensor([[1.0, -1.0], [0.0, 2.0]]), torch.ones(1)),
+        torch.tensor([[3.0], [5.0]]),
+    )
+    assert child.ask("apply", ["f", "x"], call(mixing, rows)).value.tolist() == [-2, 10]
     value = child.ask("several", ["z"], call(z)).value
     assert (
         value[:4] == (1, 2.5, None, True)

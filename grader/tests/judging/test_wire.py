@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from grader.judging import wire
 from grader.judging.outcome import Absent, CellError, Outcome, Output
-from grader.judging.question import Array, Call, Foreign, Raised, Result, Smooth, call, run
+from grader.judging.question import Array, Call, Foreign, Mixing, Raised, Result, Smooth, call, run
 
 FAST = settings(max_examples=60, deadline=None)
 PNG = (
@@ -49,6 +49,7 @@ arguments = (
     | tensors
     | st.text(max_size=20)
     | st.builds(lambda n: Smooth(torch.rand(n), torch.rand(n), torch.rand(n)), st.integers(1, 4))
+    | st.builds(lambda n, d: Mixing(torch.rand(n, n), torch.rand(d)), st.integers(1, 4), st.integers(1, 3))
 )
 results = st.builds(
     Result,
@@ -69,7 +70,18 @@ junk = st.recursive(
         st.lists(x, max_size=4)
         | st.dictionaries(
             st.sampled_from(
-                ["tensor", "array", "complex", "smooth", "foreign", "float", "value", "type", "outputs"]
+                [
+                    "tensor",
+                    "array",
+                    "complex",
+                    "smooth",
+                    "mixing",
+                    "foreign",
+                    "float",
+                    "value",
+                    "type",
+                    "outputs",
+                ]
             ),
             x,
             max_size=3,
