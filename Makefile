@@ -1,34 +1,51 @@
-# Two commands do all: `make lab` opens the course, `make test` tests it. Both set up `.venv` first.
+# Two commands do all: `make lab` opens the course in JupyterLab, `make test` tests it. Both set up `.venv` first.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
+# An environment that was made in another folder runs that folder's course: it is made anew.
+ifneq ($(shell cat $(VENV)/where 2> /dev/null),$(CURDIR))
+$(shell rm -f $(VENV)/pins.txt $(VENV)/learner $(VENV)/everybody)
+endif
+
 .DEFAULT_GOAL := help
-.PHONY: help setup lab build test demo bench
+.PHONY: help setup lab build check test demo bench
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
 
-setup: $(READY)  ## build .venv from environment.yml, when either has changed
+setup: $(VENV)/everybody  ## build .venv whole, when environment.yml or pyproject.toml has changed
 
-$(READY): environment.yml pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	sed -n 's/^ *- \([A-Za-z].*==.*\)$$/\1/p' environment.yml > $(VENV)/requirements.txt
-	$(BIN)/pip install --quiet --requirement $(VENV)/requirements.txt
-	$(BIN)/pip install --quiet --no-deps --editable .
-	touch $@
+$(VENV)/pins.txt: environment.yml
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet pyyaml
+	$(BIN)/python grader/course/pins.py > $@
+	@printf '%s' '$(CURDIR)' > $(VENV)/where
 
-lab: setup  ## open the course in JupyterLab; your work is kept in work/
+$(VENV)/learner: $(VENV)/pins.txt pyproject.toml
+	$(BIN)/pip install --quiet --constraint $(VENV)/pins.txt --editable .
+	@touch $@
+
+$(VENV)/everybody: $(VENV)/pins.txt pyproject.toml
+	$(BIN)/pip install --quiet --constraint $(VENV)/pins.txt --editable '.[classroom,test]'
+	@touch $@ $(VENV)/learner
+
+lab: $(VENV)/learner  ## open the course in JupyterLab; your work is kept in work/
 	$(BIN)/python -m grader lab
 
-build: setup  ## make the notebooks from the lessons' text
+build: setup  ## make the notebooks from the lessons' text, where they have changed
 	$(BIN)/python -m grader build
+
+check: setup  ## build one lesson and run what concerns it: make check L=08
+	$(BIN)/python -m grader build $(L)
+	LESSON=$(L) $(BIN)/pytest -n 2 -q grader/tests/course grader/tests/judging
+	$(BIN)/pytest -n 2 --nbval $(shell ls -d solutions/$(L)_*/ notebooks/$(L)_*/ 2> /dev/null)
 
 test: setup  ## run every test, and every cell of every notebook
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder
 	$(BIN)/pytest -n 2 --dist loadscope --nbval solutions notebooks
 

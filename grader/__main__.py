@@ -14,6 +14,10 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 @app.callback()
 def main():
     """Build the course, check answers, and grade a class."""
+    from grader.course.lessons import unfinished
+
+    for sentence in unfinished().values():
+        err.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _lessons(names):

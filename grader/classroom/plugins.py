@@ -46,7 +46,7 @@ class AnyNotebook(NotebookExporter):
         return self.from_notebook_node(notebook or nbformat.v4.new_notebook(), resources=resources, **kwargs)
 
 
-_odd = {}  # what the hook below found: folder -> notes
+_odd: dict[str, tuple] = {}  # what the hook below found: folder -> notes
 
 
 def before_autograde(assignment, student, notebooks):
@@ -105,7 +105,7 @@ class Examine(NbGraderPreprocessor):
         return examined.notebook, resources
 
 
-_jails = {}
+_jails: dict[tuple[int, bool], Jail] = {}
 
 
 def shared_jail(trust=False):

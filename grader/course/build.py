@@ -20,10 +20,7 @@ import nbformat
 import torch
 from nbclient import NotebookClient
 
-from grader.course.lessons import SOLUTIONS, exercises, exercises_of, lessons, slug
-
-ROOT = SOLUTIONS.parent
-RELEASE = ROOT / "notebooks"
+from grader.course.lessons import RELEASES, ROOT, SOLUTIONS, exercises, exercises_of, lessons, slug
 
 
 class LessonError(Exception):
@@ -42,7 +39,7 @@ def instructors(lesson):
 
 def released(lesson):
     """The path of the release."""
-    return RELEASE / lesson / f"{lesson}.ipynb"
+    return RELEASES / lesson / f"{lesson}.ipynb"
 
 
 def notebook(text, lesson):
@@ -177,7 +174,7 @@ def programs_on_path():
         os.environ["PATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PATH", "")]))
 
 
-def release(lesson, target=RELEASE, database=None, course_id=""):
+def release(lesson, target=RELEASES, database=None, course_id=""):
     """Write the release of a lesson from its instructor's notebook, through nbgrader. database: of the gradebook that is to know the lesson."""
     from nbgrader.apps import NbGraderAPI
     from traitlets.config import Config
@@ -208,15 +205,23 @@ def release(lesson, target=RELEASE, database=None, course_id=""):
 
 @functools.cache
 def solution_cells(lesson):
-    """The lesson's exercise cells, by name: their source as the author wrote it."""
+    """The lesson's exercise cells, by name: their source as the author wrote it. None where the text is not handed out."""
+    if not text_of(lesson).is_file():
+        return {}
     source = jupytext.reads(text_of(lesson).read_text(encoding="utf-8"), fmt="py:percent")
     return {c.metadata["exercise"]: c.source for c in source.cells if "exercise" in c.metadata}
 
 
 @functools.cache
 def course_answer(exercise_name):
-    """The course's own function (or class) for an exercise: the lesson's text, run up to there."""
+    """The course's own function (or class) for an exercise: the lesson's text, run up to there.
+
+    Where the course is used without its texts it is the exercise's reference.
+    """
     found = exercises()[exercise_name]
+    cells = solution_cells(next(n for n in lessons() if slug(n) == found.lesson))
+    if not cells:
+        return found.reference
     namespace = {
         "math": math,
         "torch": torch,
@@ -224,7 +229,7 @@ def course_answer(exercise_name):
         "F": torch.nn.functional,
         "ready": course_answer,
     }
-    for name, source in solution_cells(next(n for n in lessons() if slug(n) == found.lesson)).items():
+    for name, source in cells.items():
         exec(source, namespace)
         if name == exercise_name:
             return namespace[name]
@@ -232,9 +237,9 @@ def course_answer(exercise_name):
 
 
 def solution_of(exercise):
-    """The course's answer to an exercise, as the lesson's text gives it."""
-    lesson = next(name for name in lessons() if name[3:] == exercise.lesson)
-    source = solution_cells(lesson)[exercise.name]
+    """The course's answer to an exercise, as the lesson's text gives it; a comment where the text is not handed out."""
+    lesson = next(name for name in lessons() if slug(name) == exercise.lesson)
+    source = solution_cells(lesson).get(exercise.name, "# This copy of the course comes without its answers.")
     return re.sub(r"^\s*### (BEGIN|END) SOLUTION\n?", "", source, flags=re.M).rstrip()
 
 

@@ -32,7 +32,7 @@ def imported_by(name: str) -> frozenset[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             targets |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
+        elif isinstance(node, ast.ImportFrom) and node.module:
             targets |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
     known = {target for target in targets if target in modules() and target != name}
     return frozenset(t for t in known if not any(other.startswith(t + ".") for other in known))

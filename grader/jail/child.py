@@ -212,15 +212,14 @@ def serve(sock, shell, limits):
             return
         number += 1
         if header["op"] == "cell":
-            reply, tree, data = "cell", *wire.encode_outcome(run_cell(shell, header["source"], limits))
+            reply = "cell"
+            tree, data = wire.encode_outcome(run_cell(shell, header["source"], limits))
         else:
             try:
                 reply, tree, data = ask(shell, header, payload)
             except KeyboardInterrupt as error:  # an answer that raises it; nobody else does here
-                reply, tree, data = (
-                    "result",
-                    *wire.encode_result(question.Result(raised=question.raised(error))),
-                )
+                reply = "result"
+                tree, data = wire.encode_result(question.Result(raised=question.raised(error)))
         wire.send(sock, {"reply": reply, "number": number, "tree": tree}, data)
 
 

@@ -17,7 +17,7 @@ def check(name=None, *args, **kwargs):
 compare = hint = solution = progress = check
 
 
-_lent = {}  # the course's functions for exercises that are judged already, and not passed
+_lent: dict[str, object] = {}  # the course's functions for exercises that are judged already, and not passed
 
 
 def lend(sources):

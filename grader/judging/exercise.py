@@ -200,7 +200,7 @@ def spellings(function):
     return {name} | RELATIVES.get(name, set())
 
 
-_registry = {}
+_registry: dict[str, Exercise] = {}
 
 
 def exercise(*, points, without=(), **options):

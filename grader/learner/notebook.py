@@ -109,8 +109,10 @@ def _exercise(name):
     return known[name]
 
 
-_judging = []  # the exercises whose answers are being asked at this moment
-_known = {}  # name -> (answer, passed), of those that other answers asked `ready` for
+_judging: list[str] = []  # the exercises whose answers are being asked at this moment
+_known: dict[
+    str, tuple[object, bool]
+] = {}  # name -> (answer, passed), of those that other answers asked `ready` for
 
 
 def _passes(name, namespace):

@@ -10,7 +10,7 @@ from pathlib import Path
 from grader.course.lessons import exercises_of, lessons
 
 FILE = "progress.json"
-EMPTY = {"passed": [], "hints": {}, "solutions": {}, "copied": {}}
+EMPTY: dict[str, list | dict] = {"passed": [], "hints": {}, "solutions": {}, "copied": {}}
 _session = dict(EMPTY)  # outside `work/`: forgotten with the kernel
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import nbformat
 
-from grader.course.build import ROOT, loads, released
-from grader.course.lessons import exercises_of, lessons
+from grader.course.build import loads, released
+from grader.course.lessons import IS_CHECKOUT, ROOT, exercises_of, lessons
 from grader.learner import progress
 
 START = "start.ipynb"
 WORK = Path(
-    os.environ.get("GRADER_WORK") or ROOT / "work"
+    os.environ.get("GRADER_WORK") or (ROOT if IS_CHECKOUT else Path.cwd()) / "work"
 ).absolute()  # set it where many people share one copy of the course
 
 

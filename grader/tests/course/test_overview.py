@@ -14,10 +14,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from grader.course.build import RELEASE, solution_cells, text_of
-from grader.course.lessons import lessons
+from grader.course.build import solution_cells, text_of
+from grader.course.lessons import RELEASES, lessons
 
-PAGE = RELEASE / "README.md"
+PAGE = RELEASES / "README.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 COLUMNS = [
     "loss",

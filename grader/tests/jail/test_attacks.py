@@ -14,8 +14,7 @@ from rich.table import Table
 
 from grader.classroom import examine, plugins, submission
 from grader.classroom.grade import Task, grade_one
-from grader.course.build import SOLUTIONS
-from grader.course.lessons import exercises_of
+from grader.course.lessons import SOLUTIONS, exercises_of
 from grader.jail import Jail, Limits, doctor
 from grader.judging.judge import judge
 from grader.judging.question import Array, Foreign, Raised, Result

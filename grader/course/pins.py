@@ -1,0 +1,27 @@
+"""Print the versions of environment.yml, one `name==version` a line, as pip reads them by `--constraint`.
+
+A program of its own, `python grader/course/pins.py`: it runs before the package is installed.
+"""
+
+import re
+from pathlib import Path
+
+import yaml
+
+ENVIRONMENT = Path(__file__).resolve().parents[2] / "environment.yml"
+
+
+def pins() -> dict[str, str]:
+    """The pinned version of each package, by its name without extras: {"torch": "2.13.0", …}."""
+    dependencies = yaml.safe_load(ENVIRONMENT.read_text(encoding="utf-8"))["dependencies"]
+    listed = next(entry["pip"] for entry in dependencies if isinstance(entry, dict))
+    found = {}
+    for line in listed:
+        name, version = line.split("==")
+        found[re.sub(r"\[.*\]", "", name)] = version
+    return found
+
+
+if __name__ == "__main__":
+    for name, version in pins().items():
+        print(f"{name}=={version}")
