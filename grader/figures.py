@@ -11,6 +11,7 @@ import os
 
 import matplotlib.pyplot as plt
 
+__tracebackhide__ = True  # these frames are no learner's: see `question.raised`
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = (
     "#0072b2",
     "#e69f00",

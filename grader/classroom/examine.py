@@ -18,12 +18,13 @@ from grader.course.build import solution_cells
 from grader.course.lessons import exercises, lessons, slug
 from grader.jail import Absent, ChildDied
 from grader.judging.judge import judge
-from grader.judging.question import Raised, Result
+from grader.judging.question import Ended, Result
 from grader.judging.scan import written
 from grader.judging.verdict import ERROR, MISSING, Verdict
 
 LOG = logging.getLogger(__name__)
 SHOWN_BYTES = 12 << 20  # of all outputs of a notebook: more than that no browser shows
+ENDED = {"deadline": Ended.LATE, "memory": Ended.MEMORY}  # what ended a child, as an answer's end
 NO_MATH = "tex2jax_ignore mathjax_ignore"  # a panel quotes the learner's own words: MathJax makes links of `$\\href…$`
 NO_COMPILER = "`torch.compile` does not run where submissions are graded: there is no compiler. Leave it out."
 UNSHOWN = "… more was shown here than fits into the notebook.\n"
@@ -98,7 +99,7 @@ def _judge(exercise, session, seed, source):
     def ask(question, gradient):
         nonlocal lost
         if lost is None and time.monotonic() > deadline:
-            lost = Result(raised=Raised("DeadlineExceeded", ""))
+            lost = Result(ended=Ended.LATE)
         if lost is None:
             try:
                 answer = session.ask(exercise, question, gradient)
@@ -106,14 +107,7 @@ def _judge(exercise, session, seed, source):
                     return answer if answer.raised is None else replace(answer, raised=_told(answer.raised))
                 lost = answer
             except ChildDied as death:
-                lost = Result(
-                    raised=Raised(
-                        {"deadline": "DeadlineExceeded", "memory": "MemoryError"}.get(
-                            death.reason, "ProcessDied"
-                        ),
-                        "",
-                    )
-                )
+                lost = Result(ended=ENDED.get(death.reason, Ended.DIED))
         if isinstance(lost, Absent):
             raise _NoAnswer(lost)
         return lost

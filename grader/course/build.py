@@ -228,6 +228,7 @@ def course_answer(exercise_name):
         "nn": torch.nn,
         "F": torch.nn.functional,
         "ready": course_answer,
+        "__tracebackhide__": True,  # its frames are no learner's: see `question.raised`
     }
     for name, source in cells.items():
         exec(source, namespace)

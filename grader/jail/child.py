@@ -18,6 +18,7 @@ from traitlets.config import Config
 from grader.judging import question, wire
 from grader.judging.outcome import Absent, CellError, Outcome, Output
 
+__tracebackhide__ = True  # these frames are no learner's: see `question.raised`
 NO_SHELL = "Shell commands (`!…`, `%pip`, `%%bash`) do not run where submissions are graded. Write it in Python, or leave the cell out."
 
 

@@ -5,6 +5,8 @@
 
 import sys
 
+__tracebackhide__ = True  # these frames are no learner's: see `question.raised`
+
 
 class CheckFailed(Exception):
     """Never raised here; it exists so that a cell may name it."""
@@ -28,7 +30,7 @@ def lend(sources):
     from torch import nn
     from torch.nn import functional as F
 
-    namespace = {"math": math, "torch": torch, "nn": nn, "F": F, "ready": ready}
+    namespace = {"math": math, "torch": torch, "nn": nn, "F": F, "ready": ready, "__tracebackhide__": True}
     for source in sources.values():
         exec(source, namespace)
     _lent.update((name, namespace[name]) for name in list(sources)[-1:])

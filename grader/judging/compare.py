@@ -2,21 +2,35 @@
 
 import re
 from dataclasses import dataclass
+from enum import Enum
 
 import torch
 
 from grader.judging.question import Array, Call, Result
 
 
+class Difference(Enum):
+    """What differs between two results; where several things do, the first of these that is met."""
+
+    ERROR = "error"  # nothing came back: it raised, or was lost
+    KIND = "kind"  # a number, a list or None where a tensor is expected
+    SHAPE = "shape"
+    VALUE = "value"
+    DTYPE = "dtype"
+    CHANGED = "changed"  # an input was modified
+    CUT = "cut"  # no gradient where there should be one
+    GRADIENT = "gradient"
+
+
 @dataclass(frozen=True)
 class Asked:
-    """One question, what the reference says, what the answer says, and the first difference ("" if there is none)."""
+    """One question, what the reference says, what the answer says, and the first difference (None if there is none)."""
 
     case: object
     question: Call
     expected: Result
     got: Result
-    difference: str
+    difference: Difference | None
 
 
 def as_tensor(value):
@@ -43,14 +57,14 @@ def as_tensor(value):
 
 
 def compare(exercise, case, expected, got):
-    """The first difference between two Results: error, type, shape, value, dtype, changed, cut, gradient, or "" for none."""
-    if got.raised:
-        return "error"
+    """The first Difference between two Results, or None."""
+    if got.failed:
+        return Difference.ERROR
     difference = _compare_values(exercise, case, expected.value, got.value)
     if difference:
         return difference
     if got.changed:
-        return "changed"
+        return Difference.CHANGED
     for name, gradient in expected.gradients.items():
         mine = got.gradients.get(name)
         if gradient is None:
@@ -58,18 +72,18 @@ def compare(exercise, case, expected, got):
         if mine is None and not gradient.any():  # nothing flows where the slope is 0: as good as a 0
             continue
         if mine is None:
-            return "cut"
+            return Difference.CUT
         if mine.shape != gradient.shape or not close(mine, gradient, *case.tolerance(gradient.dtype)):
-            return "gradient"
-    return ""
+            return Difference.GRADIENT
+    return None
 
 
 def _compare_values(exercise, case, want, have):
     numbers = isinstance(want, tuple) and all(isinstance(v, (bool, int, float)) for v in want)
     if isinstance(want, tuple) and not numbers:
         if not isinstance(have, tuple) or len(have) != len(want):
-            return "type"
-        return next(filter(None, (_compare_values(exercise, case, w, h) for w, h in zip(want, have))), "")
+            return Difference.KIND
+        return next(filter(None, (_compare_values(exercise, case, w, h) for w, h in zip(want, have))), None)
     if numbers or exercise.number:  # a list of numbers is as good as a tensor where the reference gives one
         have, want = as_tensor(have), as_tensor(want)
         if (
@@ -77,14 +91,14 @@ def _compare_values(exercise, case, want, have):
         ):  # `nn.Parameter(torch.ones(1))` is a number, too
             have = have.reshape(want.shape)
     if not isinstance(have, torch.Tensor):
-        return "type"
+        return Difference.KIND
     if have.shape != want.shape:
-        return "shape"
+        return Difference.SHAPE
     narrow = min((want.dtype, have.dtype), key=lambda d: torch.finfo(d).bits if d.is_floating_point else 64)
     if not close(have, want, *case.tolerance(narrow)):
-        return "value"
+        return Difference.VALUE
     free = numbers or exercise.number or exercise.any_dtype
-    return "" if free or have.dtype == want.dtype else "dtype"
+    return None if free or have.dtype == want.dtype else Difference.DTYPE
 
 
 def close(a, b, rtol=1e-4, atol=1e-6):
@@ -96,13 +110,12 @@ def close(a, b, rtol=1e-4, atol=1e-6):
 
 def alike(a, b, case):
     """Do two Results show the same behaviour? Used to recognise a mistake, so dtypes and types do not count."""
-    if a.raised or b.raised:
-        return bool(
-            a.raised
-            and b.raised
-            and a.raised.type == b.raised.type
-            and _bare(a.raised.text) == _bare(b.raised.text)
-        )
+    if a.ended is not b.ended:
+        return False
+    if a.raised:
+        return a.raised.type == b.raised.type and _bare(a.raised.text) == _bare(b.raised.text)
+    if a.failed:
+        return True
     rtol, atol = case.tolerance(case.dtype)
     va, vb = as_parts(a.value), as_parts(b.value)
     if len(va) != len(vb) or not all(_alike(x, y, rtol * 10, atol * 10) for x, y in zip(va, vb)):

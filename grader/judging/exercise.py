@@ -159,7 +159,7 @@ class Exercise:
     @cached_property
     def forbidden(self):
         """The spellings that must not be called."""
-        return frozenset(n for f in self.without for n in spellings(f))
+        return frozenset(name for function in self.without for name in spellings(function))
 
     def run(self, function, question, gradient=()):
         """Ask any function (the reference, a mistake, a learner's) one question, in this process."""
@@ -186,8 +186,7 @@ RELATIVES = {
     "logsumexp": {"logsumexp", "logcumsumexp"},
     "logsigmoid": {"logsigmoid", "log_expit", "log_sigmoid"},
     "logit": {"logit"},
-    "nll_loss": {"nll_loss", "nll_loss_nd", "nll_loss2d", "nll_loss_forward", "gaussian_nll_loss"}
-    - {"gaussian_nll_loss"},
+    "nll_loss": {"nll_loss", "nll_loss_nd", "nll_loss2d", "nll_loss_forward"},
     "cross_entropy": {"cross_entropy", "cross_entropy_loss", "linear_cross_entropy"},
     "binary_cross_entropy": {"binary_cross_entropy"},
     "binary_cross_entropy_with_logits": {"binary_cross_entropy_with_logits"},

@@ -9,7 +9,9 @@ from functools import partial
 import torch
 
 from grader.judging import diagnose
-from grader.judging.compare import Asked, alike, as_parts, compare
+from grader.judging.compare import Asked, Difference, alike, as_parts, compare
+from grader.judging.diagnose import inputs, words
+from grader.judging.diagnose.evidence import Evidence
 from grader.judging.picture import curve
 from grader.judging.scan import scan
 from grader.judging.smallest import separating, show_result
@@ -67,22 +69,23 @@ def judge(exercise, ask, *, seed=0, source=None):
             example=separating(exercise, ask, first),
             picture=picture,
         )
-    if first.got.raised:
+    if first.got.failed:
         return verdict(
             ERROR,
-            finding=diagnose.error(first),
-            hint=diagnose.error_hint(first),
+            finding=words.error(first),
+            hint=words.error_hint(first),
             example=Example(
                 show_call(exercise, first.question), show_result(first, first.got), show(first.expected.value)
             ),
         )
-    says = diagnose.general(exercise, ask, asked)
+    evidence = Evidence(exercise, ask, asked)
+    says = diagnose.general(evidence)
     example = separating(exercise, ask, first)
     if says:
         return verdict(FAILED, finding=says, mistake=says, example=example, picture=picture)
     return verdict(
         FAILED,
-        finding=diagnose.where_wrong(exercise, ask, asked) or diagnose.difference(first),
+        finding=inputs.where_wrong(evidence) or words.difference(first),
         example=example,
         picture=picture,
         hint=exercise.hints[0] if exercise.hints else "",
@@ -129,9 +132,9 @@ def known_mistake(exercise, asked):
         ):  # what the mistake gets wrong is right here: its sentence would not be true
             continue
         if not full and wrong[0].difference in (
-            "type",
-            "dtype",
-            "changed",
+            Difference.KIND,
+            Difference.DTYPE,
+            Difference.CHANGED,
         ):  # these have sentences of their own
             continue
         score = (full, matches)

@@ -7,6 +7,7 @@ import html
 
 import torch
 
+from grader.judging.compare import Difference
 from grader.judging.question import Call
 from grader.judging.verdict import number
 
@@ -19,7 +20,7 @@ def curve(exercise, ask, asked):
     question, want, have = asked.question, asked.expected.value, asked.got.value
     x = question.args[0] if question.args else None
     if (
-        asked.difference != "value"
+        asked.difference is not Difference.VALUE
         or not _line(x)
         or not _like(want, x)
         or not _like(have, x)

@@ -10,12 +10,19 @@ import linecache
 import os
 import traceback
 from dataclasses import dataclass, field
+from enum import Enum
 
 import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
 
+__tracebackhide__ = True  # `raised` looks for the learner's line, and the frames of this module are none
 PRINTED_CAP = 10_000  # characters of what an answer prints that are kept
+LIBRARIES = (  # where code lies that no learner wrote: torch and its neighbours, the standard library
+    os.path.dirname(os.path.dirname(os.path.abspath(torch.__file__))) + os.sep,
+    os.path.dirname(os.path.abspath(os.__file__)) + os.sep,
+    "<frozen",
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,20 @@ class Smooth:
 
     def __call__(self, x):
         return (self.a * torch.sin(self.b * x) + self.c * x**2).sum()
+
+
+class Ended(Enum):
+    """How the answer to a question ended. The last three are seen from outside: nothing came back, and nothing was raised."""
+
+    RETURNED = "returned"
+    RAISED = "raised"
+    LATE = "late"  # the deadline passed
+    DIED = "died"  # its process ended
+    MEMORY = "memory"  # its process was ended because it used more memory than it may
+
+    @property
+    def lost(self):
+        return self in (Ended.LATE, Ended.DIED, Ended.MEMORY)
 
 
 @dataclass(frozen=True)
@@ -98,6 +119,18 @@ class Result:
     changed: tuple = ()  # names of the inputs that the answer modified
     called: frozenset = frozenset()  # names of the torch functions that it called
     printed: str = ""
+    ended: Ended = None  # RETURNED or RAISED where nothing else is said
+
+    def __post_init__(self):
+        if self.ended is None:
+            object.__setattr__(self, "ended", Ended.RAISED if self.raised else Ended.RETURNED)
+        if (self.ended is Ended.RAISED) != (self.raised is not None):
+            raise ValueError(f"a result that {self.ended.value}, with raised={self.raised}")
+
+    @property
+    def failed(self):
+        """Did it give no value?"""
+        return self.ended is not Ended.RETURNED
 
 
 def spelling(function):
@@ -149,14 +182,17 @@ def plain(value, depth=0):
     return Foreign(type(value).__name__)
 
 
-def raised(error, function=None):
-    """The exception with the deepest line that the learner wrote."""
-    own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # the package
-    library = (os.path.dirname(torch.__file__), os.path.dirname(os.__file__), own)
+def raised(error):
+    """The exception with the deepest line that the learner wrote.
+
+    Not a learner's: the frames of libraries, and those of modules that say `__tracebackhide__ = True`, as this one does
+    (a convention of pytest's), wherever their files lie.
+    """
     line, source = 0, ""
     for frame, number in traceback.walk_tb(error.__traceback__):
         name = frame.f_code.co_filename
-        if not name.startswith(library) and not name.startswith("<frozen"):
+        ours = frame.f_globals.get("__tracebackhide__") is True
+        if not ours and not name.startswith(LIBRARIES):
             line, source = number, linecache.getline(name, number, frame.f_globals).strip()
     if isinstance(error, SyntaxError):
         line, source = error.lineno or 0, str(error.text or "").strip()

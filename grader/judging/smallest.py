@@ -2,8 +2,8 @@
 
 import torch
 
-from grader.judging import diagnose
-from grader.judging.compare import Asked, as_parts, compare
+from grader.judging.compare import Asked, Difference, as_parts, compare
+from grader.judging.diagnose.words import differs
 from grader.judging.question import Call
 from grader.judging.verdict import Example, show, show_call
 
@@ -26,30 +26,30 @@ def separating(exercise, ask, first, tries=24):
     shown = [show_result(best, r) for r in (best.got, best.expected)]
     if shown[0] == shown[1]:  # the difference lies behind the fourth decimal
         shown = [show_result(best, r, digits=10) for r in (best.got, best.expected)]
-    return Example(show_call(exercise, best.question), *shown, diagnose.differs(best))
+    return Example(show_call(exercise, best.question), *shown, differs(best))
 
 
 def show_result(a, result, digits=4):
     """What counts in this difference: the value, or the gradient."""
     if result.raised:
-        return {"DeadlineExceeded": "nothing came back", "ProcessDied": "nothing came back"}.get(
-            result.raised.type, result.raised.type
-        )
-    if a.difference in ("cut", "gradient"):
+        return result.raised.type
+    if result.failed:
+        return "nothing came back"
+    if a.difference in (Difference.CUT, Difference.GRADIENT):
         return "; ".join(
             f"gradient for {n}: {'none' if g is None else show(g, digits=digits)}"
             for n, g in result.gradients.items()
         )
-    if a.difference == "dtype" and isinstance(result.value, torch.Tensor):
+    if a.difference is Difference.DTYPE and isinstance(result.value, torch.Tensor):
         return f"{show(result.value)} ({str(result.value.dtype).removeprefix('torch.')})"
-    if a.difference == "shape" and isinstance(result.value, torch.Tensor):
+    if a.difference is Difference.SHAPE and isinstance(result.value, torch.Tensor):
         return f"{show(result.value)} of shape {tuple(result.value.shape)}"
-    if a.difference == "changed":
+    if a.difference is Difference.CHANGED:
         return ("changes " + ", ".join(result.changed)) if result.changed else "changes nothing"
-    if a.difference == "type" and isinstance(result.value, (int, float)):
+    if a.difference is Difference.KIND and isinstance(result.value, (int, float)):
         return f"{show(result.value)} (a Python {type(result.value).__name__})"
     if (
-        a.difference == "type"
+        a.difference is Difference.KIND
         and isinstance(result.value, tuple)
         and any(isinstance(v, (int, float)) for v in result.value)
     ):
@@ -61,7 +61,7 @@ def _try(exercise, ask, first, question):
     if question is None:
         return None
     expected = exercise.run(exercise.reference, question, first.case.gradient)
-    if expected.raised or not _finite(expected) and _finite(first.expected):
+    if expected.failed or not _finite(expected) and _finite(first.expected):
         return None
     got = ask(question, first.case.gradient)
     if not _finite(got) and _finite(

@@ -18,10 +18,11 @@ import torch
 from grader.course.lessons import exercises_of
 from grader.judging import wire
 from grader.judging.judge import judge
-from grader.judging.question import Raised, Result, raised, run
+from grader.judging.question import Ended, Result, raised, run
 from grader.judging.scan import written
 from grader.judging.verdict import ERROR, Verdict
 
+__tracebackhide__ = True  # these frames are no learner's: see `question.raised`
 SECONDS = 10  # for loading a file, and for all the questions of one exercise
 PROCESSES = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
 
@@ -127,7 +128,7 @@ class _Process:
                 and "problem" in (again := self.load())
                 and exercise.name not in again.get("bound", ())
             ):
-                lost = Result(raised=Raised("ProcessDied", ""))
+                lost = Result(ended=Ended.DIED)
                 return lost
             header, payload = wire.encode_call(question)
             try:
@@ -145,9 +146,7 @@ class _Process:
                 return wire.decode_result(*wire.receive(self.socket, deadline))
             except wire.WireError as error:
                 self._end()
-                lost = Result(
-                    raised=Raised("DeadlineExceeded" if isinstance(error, wire.Late) else "ProcessDied", "")
-                )
+                lost = Result(ended=Ended.LATE if isinstance(error, wire.Late) else Ended.DIED)
                 return lost
 
         return ask

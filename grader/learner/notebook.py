@@ -12,6 +12,8 @@ from grader.judging.question import call, run
 from grader.judging.verdict import ERROR, MISSING, Verdict
 from grader.learner import progress as book
 
+__tracebackhide__ = True  # these frames are no learner's: see `question.raised`
+
 
 class CheckFailed(Exception):
     """An answer that is not right yet; the panel above it says what was found."""

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from grader.judging.exercise import Exercise
 from grader.judging.judge import judge
-from grader.judging.question import Raised, Result, call
+from grader.judging.question import Ended, Result, call
 from grader.judging.scan import scan
 
 
@@ -192,7 +192,7 @@ def test_the_scan_reads_calls_and_nothing_else(source, seen):
 
 def test_an_answer_that_died_is_an_error_of_its_own():
     exercise = make()
-    found = judge(exercise, lambda q, g: Result(raised=Raised("DeadlineExceeded", "")))
+    found = judge(exercise, lambda q, g: Result(ended=Ended.LATE))
     assert found.status == "error" and "did not come back in time" in found.finding and found.points == 0
 
 

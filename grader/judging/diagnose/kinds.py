@@ -1,0 +1,148 @@
+"""What an answer is, apart from its numbers: of another kind or dtype, an input changed, a gradient that is cut, not the same twice."""
+
+import torch
+
+from grader.judging.compare import Difference, alike, as_parts, as_tensor
+from grader.judging.diagnose.evidence import ratio, times, value_only
+from grader.judging.question import Array, Foreign
+
+
+def inconsistent(evidence):
+    a = evidence.wrong[0]
+    again = [evidence.ask(a.question, ()) for _ in range(2)]
+    if any(r.ended.lost for r in again) or all(
+        alike(value_only(r), value_only(a.got), a.case) for r in again
+    ):
+        return ""
+    return (
+        "Asked the same twice, your function gives two answers: it draws random numbers, or keeps something from one call to the next "
+        "(a global name, a default like `losses=[]`)."
+    )
+
+
+def kind(evidence):
+    if evidence.wrong[0].difference != Difference.KIND:
+        return ""
+    value, want = evidence.wrong[0].got.value, evidence.wrong[0].expected.value
+    if value is None:
+        return "Your function returns nothing (None). Does every path end in `return`?"
+    if isinstance(want, tuple) and (not isinstance(value, tuple) or len(value) != len(want)):
+        got = f"{len(value)} values" if isinstance(value, tuple) else "a single value"
+        return f"Return {len(want)} values, as in `return a, b`: yours returns {got}."
+    if isinstance(want, tuple):
+        number, part, wanted = next(
+            ((i, v, w) for i, (v, w) in enumerate(zip(value, want), 1) if _other_kind(v, w)),
+            (1, value[0], want[0]),
+        )
+        if isinstance(wanted, tuple):
+            return f"Value {number} of the {len(want)} that you return is {_contents(part)}; a list of {len(wanted)} numbers is expected there."
+        kind = {Array: "numpy array", tuple: "list", Foreign: getattr(part, "type", "")}.get(
+            type(part)
+        ) or type(part).__name__
+        return f"Value {number} of the {len(want)} that you return is of the kind {kind}; a tensor is expected there."
+    if isinstance(value, (bool, int, float)):
+        return f"You return a Python {type(value).__name__}; a tensor is expected. " + (
+            "`.item()` and `float(…)` cut the value out of the graph, so that no gradient can flow."
+            if any(c.gradient for c in evidence.exercise.cases)
+            else "`torch.tensor(…, dtype=…)` makes one of a Python number."
+        )
+    if isinstance(value, Array):
+        return "You return a numpy array; a tensor is expected. Numpy knows no autograd: stay with torch functions."
+    if isinstance(value, tuple):
+        return (
+            f"You return a list or tuple of {len(value)}; one tensor is expected. `torch.stack` makes a tensor of a list of tensors, "
+            "`torch.tensor` one of a list of numbers."
+        )
+    return f"You return {value.type if isinstance(value, Foreign) else type(value).__name__}; a tensor is expected."
+
+
+def _other_kind(value, want):
+    """Is it no tensor, or no list of numbers, where the reference gives one?"""
+    return (
+        not isinstance(as_tensor(value), torch.Tensor)
+        if isinstance(want, tuple)
+        else type(value) is not type(want)
+    )
+
+
+def _contents(part):
+    name = lambda v: v.type if isinstance(v, Foreign) else type(v).__name__  # noqa: E731
+    return (
+        f"of the kind {name(part)}"
+        if not isinstance(part, tuple)
+        else f"a list with a {name(part[0])} in it"
+        if part
+        else "an empty list"
+    )
+
+
+def dtype(evidence):
+    wrong = evidence.wrong
+    wrong = (
+        [a for a in wrong if a.difference == Difference.DTYPE]
+        if {a.difference for a in wrong if not a.case.extreme}
+        <= {Difference.DTYPE, Difference.CUT, Difference.GRADIENT, Difference.ERROR}
+        else []
+    )
+    if not wrong:
+        return ""
+    name = lambda t: str(t.dtype).removeprefix("torch.")  # noqa: E731
+    pair = next(
+        (
+            (g, w)
+            for g, w in zip(as_parts(wrong[0].got.value), as_parts(wrong[0].expected.value))
+            if isinstance(g, torch.Tensor) and g.dtype != w.dtype
+        ),
+        None,
+    )
+    if not pair:
+        return ""
+    got, want = pair
+    return f"The values are right, but the dtype is {name(got)} where {name(want)} is expected. " + (
+        "A result has the dtype of its input: convert nothing, and create tensors with `dtype=` or `…_like`."
+        if want.is_floating_point()
+        else "Class indices and one-hot labels are integers (int64)."
+    )
+
+
+def changed(evidence):
+    if evidence.wrong[0].difference != Difference.CHANGED:
+        return ""
+    names = ", ".join(f"`{n}`" for n in evidence.wrong[0].got.changed)
+    return (
+        f"The result is right, but your function changes its input {names}. In-place operations (`+=`, `x[…] = …`, "
+        "methods that end in `_`) write into the caller's tensor: work on a new one."
+    )
+
+
+def gradient(evidence):
+    kinds = {a.difference for a in evidence.wrong}
+    if kinds == {Difference.CUT}:
+        names = ", ".join(
+            f"`{n}`"
+            for n, g in evidence.wrong[0].got.gradients.items()
+            if g is None and evidence.wrong[0].expected.gradients[n] is not None
+        )
+        return (
+            f"The value is right, but no gradient reaches {names}: something cuts the graph. `.detach()`, `.item()`, `.numpy()`, "
+            "`torch.tensor(…)`, `torch.no_grad()` and comparisons do; so does an in-place change (`+=`, `exp_()`) of a value that autograd still needs."
+        )
+    if kinds != {Difference.GRADIENT}:
+        return ""
+    pairs = [
+        (a.got.gradients[n], g)
+        for a in evidence.wrong
+        for n, g in a.expected.gradients.items()
+        if g is not None
+    ]
+    if any(mine.isnan().any() and not g.isnan().any() for mine, g in pairs):
+        return (
+            "The value is right, but its gradient is nan. A nan or inf that `torch.where` or a multiplication by 0 hides in the "
+            "value comes back in the gradient: keep it from arising."
+        )
+    if all((mine == 0).all() for mine, _ in pairs):
+        return "The value is right, but its gradient is 0 where it should not be: a clamp, a rounding or a saturated function is in the way."
+    factor = ratio([(m, g) for m, g in pairs if m.shape == g.shape])
+    if factor is not None:
+        return f"The value is right, but its gradient is {times(factor)} what it should be: part of the formula is cut off from autograd."
+    return "The value is right, but its gradient is not: a part of the formula is cut off from autograd, or saturates."

@@ -1,0 +1,164 @@
+"""Words for one difference: what was raised, what differs in one example, what differs where nothing explains it."""
+
+import torch
+
+from grader.judging.compare import Difference, as_tensor, close
+from grader.judging.question import Array, Ended
+
+EXPLAINED = {
+    "RecursionError": "Your function calls itself without end. Does it have the same name as the function it wants to use?",
+    "MemoryError": "Your function asks for more memory than there is.",
+    "SystemExit": "Your function ends the program (`exit()`, `sys.exit()`): return a value instead.",
+    "NotImplementedError": "A part of your answer is still unwritten (`raise NotImplementedError`).",
+}
+LOST = {
+    Ended.LATE: "Your function did not come back in time: is there a loop that never ends?",
+    Ended.DIED: "Your function ended the whole Python process.",
+    Ended.MEMORY: EXPLAINED["MemoryError"],
+}
+
+
+def error(a):
+    """A sentence on an exception: what, and the learner's own line."""
+    if a.got.ended.lost:
+        return LOST[a.got.ended]
+    r = a.got.raised
+    if r.type == "NotImplementedError" and "forward" in r.text:  # torch's own
+        return "Your class has no `forward`: is it there, spelled so, and indented into the class?"
+    text = EXPLAINED.get(r.type) or f"Your code raised {r.type}" + (
+        f": {r.text.splitlines()[0]}" if r.text else "."
+    )
+    where = (
+        f" (line {r.line}: `{r.source}`)" if r.line and r.source else f" (line {r.line})" if r.line else ""
+    )
+    return text + where
+
+
+def error_hint(a):
+    """What such an exception usually means for a tensor program, or ""."""
+    r = a.got.raised
+    if r is None:
+        return ""
+    text = r.text.lower()
+    for seen, hint in [
+        (
+            "must match the size",
+            "Two shapes do not fit together. Print the shapes on both sides; a `keepdim=True` or an `unsqueeze` is often missing.",
+        ),
+        ("takes", "Compare your signature with the one in the exercise: names, order and defaults are fixed.")
+        if r.type == "TypeError" and "argument" in text
+        else ("\0", ""),
+        (
+            "required positional argument",
+            "Compare your signature with the one in the exercise: names, order and defaults are fixed.",
+        ),
+        (
+            "has no attribute",
+            "Is the name behind the point spelled right? What one method needs from another is kept in `self` first.",
+        ),
+        (
+            "unexpected keyword",
+            "Compare your signature with the one in the exercise: names, order and defaults are fixed.",
+        ),
+        (
+            "is not defined",
+            "A name is used before it is made. Was its cell run, and is it spelled the same everywhere?",
+        ),
+        (
+            "converted to python scalars",
+            "`math.…` and `float(…)` take a single number; the functions of torch take a whole tensor, entry by entry.",
+        ),
+        ("same dtype", "Two dtypes do not fit together. Convert explicitly, with `.to(…)`."),
+        (
+            "size mismatch",
+            "A matrix product needs the same size inside: (N, D) @ (D,) gives (N,). Print both shapes.",
+        ),
+        (
+            "cannot be multiplied",
+            "A matrix product needs the same size inside: (N, D) @ (D,) gives (N,). Print both shapes.",
+        ),
+        (
+            "broadcast shape",
+            "`+=` and its like keep the shape on the left. Write `a = a + b`, which makes a new tensor.",
+        ),
+        ("call numpy()", "Stay with torch functions: numpy knows no autograd."),
+        ("expected scalar type", "Two dtypes do not fit together. Convert explicitly, with `.to(z.dtype)`."),
+        ("tensors used as indices", "Indices must be int64 (`.long()`) or bool."),
+        (
+            "boolean value of tensor",
+            "`if` needs one truth value; a tensor has many. `torch.where` decides entry by entry; `is None` asks whether one is given.",
+        ),
+        ("non-empty tensorlist", "The list is empty here: what should come out where nothing is left?"),
+        (
+            "could not be broadcast together",
+            "Row numbers and column numbers must be as many: `torch.arange(len(y))` fits any batch.",
+        ),
+        ("out of bounds", "An index is larger than the dimension allows."),
+        (
+            "out of range",
+            "There is no such dimension: the function is also tried on tensors of other shapes.",
+        ),
+        ("inplace", "Work on a new tensor, not in place."),
+        (
+            "does not require grad",
+            "Something cut the graph before the backward pass (`detach`, `item`, `torch.tensor`).",
+        ),
+    ]:
+        if seen in text:
+            return hint
+    return ""
+
+
+def difference(a):
+    """A sentence on a difference that nothing else explains."""
+    return {
+        Difference.KIND: "Your result is of another kind than expected: "
+        + {Array: "a numpy array", tuple: "a list or tuple"}.get(
+            type(a.got.value), f"of the kind {getattr(a.got.value, 'type', type(a.got.value).__name__)}"
+        )
+        + ", for some inputs.",
+        Difference.SHAPE: "Your result has another shape than expected.",
+        Difference.DTYPE: "Your result has another dtype than expected.",
+        Difference.CHANGED: "Your function changes its input.",
+        Difference.CUT: "The value is right, but no gradient flows back to the input.",
+        Difference.GRADIENT: "The value is right, but the gradient is not.",
+        Difference.ERROR: "Your function stopped with an error.",
+    }.get(a.difference) or f"Your result differs from the definition (case: {a.case.name})."
+
+
+def differs(a):
+    """What differs in one example: nan, sign, scale, or how many entries; of several values, which."""
+    got, want = a.got.value, a.expected.value
+    if (
+        a.difference == Difference.VALUE
+        and isinstance(got, tuple)
+        and isinstance(want, tuple)
+        and len(got) == len(want) > 1
+    ):
+        off = [
+            str(i)
+            for i, (g, w) in enumerate(zip(map(as_tensor, got), map(as_tensor, want)), 1)
+            if not (isinstance(g, torch.Tensor) and isinstance(w, torch.Tensor) and close(g, w))
+        ]
+        return (
+            f"Of the {len(want)} values, number {' and '.join(off)} differ{'s' if len(off) == 1 else ''}."
+            if 0 < len(off) < len(want)
+            else ""
+        )
+    if (
+        a.difference != Difference.VALUE
+        or not isinstance(got, torch.Tensor)
+        or not isinstance(want, torch.Tensor)
+        or got.is_complex()
+    ):
+        return ""
+    if got.isnan().any() and not want.isnan().any():
+        return "Yours is nan there."
+    if got.isinf().any() and not want.isinf().any():
+        return "Yours is infinite there."
+    off = ~torch.isclose(got.double(), want.double(), rtol=1e-4, atol=1e-6, equal_nan=True)
+    if got.numel() > 1 and 0 < off.sum() < got.numel():
+        return f"{int(off.sum())} of {got.numel()} entries differ."
+    if torch.allclose(got.double(), -want.double(), rtol=1e-4) and (want != 0).any():
+        return "The sign is turned round."
+    return ""
