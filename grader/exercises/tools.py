@@ -20,8 +20,9 @@ TABLE = [[6.0, 2.0, 1.0, 1.0], [30.0, 10.0, 40.0, 20.0], [5.0, 0.5, 4.0, 0.5]]
     points=2,
     without=[F.normalize],
     hints=[
-        "Write down two shapes: that of `x`, and that of the sums of its rows. What does the rule say about them, read from the right?",
-        "The sums have to stand as a column, (N, 1), so that each meets its own row.",
+        "Write down two shapes: that of `x`, and that of the sums of its rows. What does the rule of "
+        "broadcasting make of them, read from the right?",
+        "The sums have to form a column, (N, 1), so that each meets its own row.",
         "Every reduction takes `keepdim=True`: the dimension that is summed over stays, with size 1.",
     ],
     built="You have built `F.normalize(x, p=1, dim=1)` for positive numbers. The same line, with exponentials, is the softmax of `06_softmax`.",
@@ -43,8 +44,8 @@ row_normalize.case("float32", dtype=torch.float32, gradient="x")(lambda rng: pos
 
 
 @row_normalize.mistake(
-    "Without `keepdim` the sums have shape (N,), and broadcasting lays them along a row: an error for most tables, and for a square one "
-    "every column is divided by another row's sum, without a word.",
+    "Your sums have shape (N,), so broadcasting lays them along each row. Most tables raise an "
+    "error; in a square one, every column is divided by another row's sum and nothing is raised.",
     hint="`keepdim=True` keeps the sums as a column, (N, 1).",
 )
 def _(x):
@@ -52,55 +53,62 @@ def _(x):
 
 
 @row_normalize.mistake(
-    "You divided by the sums of the columns. `dim` is the dimension that disappears: for the sum of a row that is `dim=1`.",
+    "You divided by the sums of the columns. `dim` is the dimension that disappears.",
     hint="After your function, which sums are 1: the rows' or the columns'?",
 )
 def _(x):
     return x / x.sum(dim=0, keepdim=True)
 
 
-@row_normalize.mistake("You divided by the sum of the whole table. Each row is divided by its own sum.")
+@row_normalize.mistake(
+    "You divided by the sum of the whole table, so only the whole table sums to 1.",
+    hint="Each row needs a sum of its own.",
+)
 def _(x):
     return x / x.sum()
 
 
 @row_normalize.mistake(
-    "You divided each row by its largest entry. Then the largest is 1; what is asked for is that the row sums to 1."
+    "You divided each row by its largest entry. Then the largest entry is 1, and the row sums to more.",
+    hint="A share is an entry divided by the sum of its row.",
 )
 def _(x):
     return x / x.amax(dim=1, keepdim=True)
 
 
 @row_normalize.mistake(
-    "You divided each row by its mean, so it sums to the number of its entries. Divide by the sum."
+    "You divided each row by its mean, so it sums to the number of its entries.", hint="Divide by the sum."
 )
 def _(x):
     return x / x.mean(dim=1, keepdim=True)
 
 
 @row_normalize.mistake(
-    "You divided by the length of the row as a vector (the root of the sum of squares). Here it is the plain sum."
+    "You divided by the length of the row as a vector, the root of the sum of squares. Shares are "
+    "taken of the plain sum.",
+    hint="`sum` instead of `norm`.",
 )
 def _(x):
     return x / x.norm(dim=1, keepdim=True)
 
 
 @row_normalize.mistake(
-    "This is a softmax: it takes exponentials first. The entries are positive already; divide them as they are."
+    "This is a softmax: it takes exponentials first. The entries are positive already; divide them "
+    "as they are."
 )
 def _(x):
     return torch.softmax(x, dim=1)
 
 
 @row_normalize.mistake(
-    "You subtracted the mean of each row, which makes it sum to 0. Dividing by the sum makes it sum to 1."
+    "You subtracted the mean of each row, which makes it sum to 0 instead of 1.", hint="Divide by the sum."
 )
 def _(x):
     return x - x.mean(dim=1, keepdim=True)
 
 
 @row_normalize.mistake(
-    "You return the sums of the rows. The table itself is asked for, each row divided by its sum."
+    "You return the sums of the rows, not the table divided by them.", hint="The result has the shape of x."
 )
 def _(x):
     return x.sum(dim=1, keepdim=True)
@@ -138,12 +146,16 @@ def central(f, x, i, eps):
         torch.func.vjp,
     ],
     hints=[
-        "One entry first: make a copy of x, move that entry by eps, and ask f. Move it the other way in a second copy, and ask again.",
-        "A matrix has entries in every dimension. `x.clone()` and `copy.view(-1)[i] += eps` reach entry number i whatever the shape.",
-        "Collect (f(up) − f(down)) / (2·eps) for i in range(x.numel()), `torch.stack` them, and `.reshape(x.shape)`.",
+        "One entry first: make a copy of x, move that entry up by eps, and evaluate f. Move it down in "
+        "a second copy, and evaluate f again.",
+        "A matrix has entries in every dimension. `x.clone()` and `copy.view(-1)[i] += eps` reach "
+        "entry number i whatever the shape.",
+        "Collect (f(up) − f(down)) / (2·eps) for i in range(x.numel()), `torch.stack` them, and "
+        "`.reshape(x.shape)`.",
     ],
-    built="You have built what `torch.autograd.gradcheck` does: it moves every entry of every input and compares with autograd. "
-    "Every gradient of this course can be checked with it.",
+    built="You have built the heart of `torch.autograd.gradcheck`: it moves every entry of every input "
+    "and compares with autograd. Any gradient that you write in this course can be checked with "
+    "it.",
 )
 def numerical_gradient(f, x, eps=1e-6):
     return slopes(f, x, eps, central)
@@ -179,61 +191,74 @@ numerical_gradient.case("float32, a step of 0.1", dtype=torch.float32, rtol=1e-3
 
 
 @numerical_gradient.mistake(
-    "You moved all entries at once, and got one number. The gradient has a slope for each entry: move one, and leave the others where they are."
+    "You moved all entries at once and got one number. The gradient has a slope for each entry.",
+    hint="Move one entry, and leave the others where they are.",
 )
 def _(f, x, eps=1e-6):
     return (f(x + eps) - f(x - eps)) / (2 * eps)
 
 
 @numerical_gradient.mistake(
-    "You moved all entries at once, so every entry got the same slope: the sum of them all. Move one at a time."
+    "You moved all entries at once, so every entry got the same slope: the sum of them all.",
+    hint="Move one entry at a time.",
 )
 def _(f, x, eps=1e-6):
     return torch.ones_like(x) * (f(x + eps) - f(x - eps)) / (2 * eps)
 
 
 @numerical_gradient.mistake(
-    "You measured from x to x + eps. From x − eps to x + eps is asked for: its error is smaller by far."
+    "You measured from x to x + eps. The formula goes from x − eps to x + eps, which has a much "
+    "smaller error.",
+    hint="Two copies for each entry: one moved up, one moved down.",
 )
 def _(f, x, eps=1e-6):
     return slopes(f, x, eps, lambda f, x, i, eps: (f(moved(x, i, eps)) - f(x)) / eps)
 
 
 @numerical_gradient.mistake(
-    "You measured from x − eps to x. From x − eps to x + eps is asked for: its error is smaller by far."
+    "You measured from x − eps to x. The formula goes from x − eps to x + eps, which has a much "
+    "smaller error.",
+    hint="Two copies for each entry: one moved up, one moved down.",
 )
 def _(f, x, eps=1e-6):
     return slopes(f, x, eps, lambda f, x, i, eps: (f(x) - f(moved(x, i, -eps))) / eps)
 
 
 @numerical_gradient.mistake(
-    "From x − eps to x + eps is a way of 2·eps: you divided by eps, and got twice the slope."
+    "You got twice the slope: you divided by eps, but x − eps and x + eps are 2·eps apart.",
+    hint="Divide by 2·eps.",
 )
 def _(f, x, eps=1e-6):
     return slopes(f, x, eps, lambda *a: 2 * central(*a))
 
 
 @numerical_gradient.mistake(
-    "A parenthesis: `/ 2 * eps` divides by 2 and then multiplies by eps. Write `/ (2 * eps)`."
+    "A pair of parentheses is missing: `/ 2 * eps` divides by 2 and then multiplies by eps.",
+    hint="Write `/ (2 * eps)`.",
 )
 def _(f, x, eps=1e-6):
     return slopes(f, x, eps, lambda f, x, i, eps: central(f, x, i, eps) * eps * eps)
 
 
-@numerical_gradient.mistake("The difference is turned round: it is f at x + eps minus f at x − eps.")
+@numerical_gradient.mistake(
+    "The difference is the wrong way round, so every slope has the wrong sign.",
+    hint="f at x + eps minus f at x − eps.",
+)
 def _(f, x, eps=1e-6):
     return slopes(f, x, eps, lambda *a: -central(*a))
 
 
 @numerical_gradient.mistake(
-    "The entries that you moved stay moved, so each slope contains all those before it. Start from a fresh copy of x for each entry."
+    "The entries that you moved stay moved, so each slope contains all those before it.",
+    hint="Start from a fresh copy of x for each entry.",
 )
 def _(f, x, eps=1e-6):
     return slopes(f, x, eps, central).reshape(-1).cumsum(0).reshape(x.shape)
 
 
 @numerical_gradient.mistake(
-    "You moved whole rows: in a matrix `x[i]` is a row. Go through all entries, `x.view(-1)[i]` for i in `range(x.numel())`."
+    "You moved whole rows: in a matrix `x[i]` is a row, not an entry.",
+    hint="Go through all entries: `copy.view(-1)[i]` for i in `range(x.numel())`.",
 )
 def _(f, x, eps=1e-6):
     g = slopes(f, x, eps, central)
@@ -241,7 +266,9 @@ def _(f, x, eps=1e-6):
 
 
 @numerical_gradient.mistake(
-    "You went through `len(x)`: in a matrix those are its rows, and each row got one slope. Every entry has its own: `range(x.numel())`."
+    "You went through `len(x)`: in a matrix that counts the rows, and each row got one slope. "
+    "Every entry has its own.",
+    hint="`range(x.numel())` counts the entries.",
 )
 def _(f, x, eps=1e-6):
     g = slopes(f, x, eps, central)
@@ -249,7 +276,9 @@ def _(f, x, eps=1e-6):
 
 
 @numerical_gradient.mistake(
-    "`up = x` makes no copy: both names stand for the same tensor, which is moved up and down again, so all differences are 0. `x.clone()` copies."
+    "`up = x` is not a copy: both names mean the same tensor, which is moved up and down again, so "
+    "all differences are 0.",
+    hint="`x.clone()` copies.",
 )
 def _(f, x, eps=1e-6):
     def difference(i):
@@ -261,7 +290,10 @@ def _(f, x, eps=1e-6):
     return torch.stack([difference(i) for i in range(x.numel())]).reshape(x.shape)
 
 
-@numerical_gradient.mistake("You return the change of f, not yet divided by the way: 2·eps.")
+@numerical_gradient.mistake(
+    "You return how much f changes. A slope is that change divided by the distance.",
+    hint="x − eps and x + eps are 2·eps apart.",
+)
 def _(f, x, eps=1e-6):
     return slopes(f, x, eps, lambda f, x, i, eps: central(f, x, i, eps) * 2 * eps)
 
@@ -272,8 +304,10 @@ def _(f, x, eps=1e-6):
 @exercise(
     points=2,
     hints=[
-        "Work entry by entry to the very end. `torch.maximum(a, b)` takes the larger of two, entry by entry; `.max()` takes the largest of all.",
-        "Where both are 0 the fraction is 0/0, nan, and nan is what `.max()` returns. Which number may stand below the line there?",
+        "Work entry by entry to the very end. `torch.maximum(a, b)` takes the larger of two, entry by "
+        "entry; `.max()` takes the largest of all.",
+        "Where both are 0 the fraction is 0/0, nan, and nan is what `.max()` returns. Which "
+        "denominator would make the fraction 0 there?",
         "`size = torch.maximum(a.abs(), b.abs())`, then divide by `torch.where(size == 0, 1, size)`.",
     ],
     built="One number that says how far two tensors are apart, whatever their size. For tests PyTorch has `torch.testing.assert_close` and "
@@ -315,42 +349,50 @@ relative_error.case("float32", dtype=torch.float32)(lambda rng: pair(rng, rng.si
 
 
 @relative_error.mistake(
-    "Where both entries are 0 you compute 0/0, which is nan, and nan wins every maximum. Two zeros are equal: their error is 0."
+    "Where both entries are 0 you compute 0/0, which is nan, and nan wins every maximum. Two zeros "
+    "are equal: their error is 0.",
+    hint="Give those entries another denominator before you divide.",
 )
 def _(a, b):
     return ((a - b).abs() / torch.maximum(a.abs(), b.abs())).max()
 
 
 @relative_error.mistake(
-    "This is the absolute difference. Divide each entry's difference by the size of that entry.",
-    hint="0.0002 is little beside 2, and everything beside 0.0001.",
+    "This is the absolute difference, which depends on how large the entries are.",
+    hint="0.0002 is little compared with 2, and everything compared with 0.0001.",
 )
 def _(a, b):
     return (a - b).abs().max()
 
 
 @relative_error.mistake(
-    "You divided by |b| alone. The larger of |a| and |b| belongs below the line, so that the two can change places."
+    "You divided by |b| alone, so swapping a and b changes the error.",
+    hint="The denominator is the larger of |a| and |b|.",
 )
 def _(a, b):
     return ((a - b).abs() / torch.where(b == 0, torch.ones_like(b), b.abs())).max()
 
 
 @relative_error.mistake(
-    "You divided by |a| alone. The larger of |a| and |b| belongs below the line, so that the two can change places."
+    "You divided by |a| alone, so swapping a and b changes the error.",
+    hint="The denominator is the larger of |a| and |b|.",
 )
 def _(a, b):
     return ((a - b).abs() / torch.where(a == 0, torch.ones_like(a), a.abs())).max()
 
 
-@relative_error.mistake("You divided by |a| + |b|. The larger of the two belongs below the line.")
+@relative_error.mistake(
+    "You divided by |a| + |b|.", hint="The denominator is the larger of the two, not their sum."
+)
 def _(a, b):
     size = a.abs() + b.abs()
     return ((a - b).abs() / torch.where(size == 0, torch.ones_like(size), size)).max()
 
 
 @relative_error.mistake(
-    "You divided the largest difference by the largest entry of all: a large entry hides the error of a small one. Divide entry by entry, then take the maximum."
+    "You divided the largest difference by the largest entry of all: a large entry hides the error "
+    "of a small one.",
+    hint="Divide entry by entry, then take the maximum.",
 )
 def _(a, b):
     size = torch.maximum(a.abs(), b.abs()).max()
@@ -358,7 +400,8 @@ def _(a, b):
 
 
 @relative_error.mistake(
-    "You took the mean. One wrong entry among a thousand right ones disappears in it; the largest error is asked for."
+    "You took the mean. One wrong entry disappears among a thousand right ones.",
+    hint="Return the largest error.",
 )
 def _(a, b):
     size = torch.maximum(a.abs(), b.abs())
@@ -366,7 +409,9 @@ def _(a, b):
 
 
 @relative_error.mistake(
-    "The absolute value of the difference is missing: where a is smaller than b the error is negative, and the maximum does not see it."
+    "The absolute value of the difference is missing: where a is smaller than b the error is "
+    "negative, and the maximum does not see it.",
+    hint="Take `.abs()` of the difference, too.",
 )
 def _(a, b):
     size = torch.maximum(a.abs(), b.abs())
@@ -374,35 +419,42 @@ def _(a, b):
 
 
 @relative_error.mistake(
-    "You added an epsilon below the line. For small numbers it is larger than they are, and their error disappears. Treat 0/0 by itself."
+    "You added an epsilon to the denominator. Entries that are smaller than it lose their error.",
+    hint="Treat 0/0 separately, and leave every other entry as it is.",
 )
 def _(a, b):
     return ((a - b).abs() / (torch.maximum(a.abs(), b.abs()) + 1e-8)).max()
 
 
 @relative_error.mistake(
-    "You kept the denominator away from 0 with a small number. Entries smaller than that number lose their error. Treat 0/0 by itself."
+    "You kept the denominator above a small number. Entries that are smaller than that number lose "
+    "their error.",
+    hint="Treat 0/0 separately, and leave every other entry as it is.",
 )
 def _(a, b):
     return ((a - b).abs() / torch.maximum(a.abs(), b.abs()).clamp(min=1e-8)).max()
 
 
 @relative_error.mistake(
-    "An epsilon stands below the line. However small it is, there are entries that are smaller, and their error disappears. Treat 0/0 by itself."
+    "There is an epsilon in the denominator. However small it is, some entries are smaller, and "
+    "their error disappears.",
+    hint="Treat 0/0 separately, and leave every other entry as it is.",
 )
 def _(a, b):
     return ((a - b).abs() / (torch.maximum(a.abs(), b.abs()) + 1e-12)).max()
 
 
 @relative_error.mistake(
-    "Your denominator is never below a tiny number. Entries smaller than that lose their error. Treat 0/0 by itself."
+    "Your denominator never falls below a tiny number. Entries that are smaller than that lose their error.",
+    hint="Treat 0/0 separately, and leave every other entry as it is.",
 )
 def _(a, b):
     return ((a - b).abs() / torch.maximum(a.abs(), b.abs()).clamp(min=1e-12)).max()
 
 
 @relative_error.mistake(
-    "The larger of a and b is not the larger of |a| and |b|: for negative numbers the sizes count."
+    "You took the larger of a and b, which is not the larger of |a| and |b| when numbers are negative.",
+    hint="Take both absolute values first.",
 )
 def _(a, b):
     size = torch.maximum(a, b)
@@ -410,8 +462,8 @@ def _(a, b):
 
 
 @relative_error.mistake(
-    "You took the larger of a and b, and then its size: of −3 and 1 that is 1. Take the two sizes first, then the larger: "
-    "`torch.maximum(a.abs(), b.abs())`."
+    "You took the larger of a and b, and then its absolute value: for −3 and 1 that is 1, not 3.",
+    hint="Take both absolute values first, then the larger: `torch.maximum(a.abs(), b.abs())`.",
 )
 def _(a, b):
     size = torch.maximum(a, b).abs()
@@ -419,7 +471,7 @@ def _(a, b):
 
 
 @relative_error.mistake(
-    "You compared the sizes alone: for you 2 and −2 are equal. The difference is |a − b|, not ||a| − |b||."
+    "You compared only the sizes, so 2 and −2 count as equal. The difference is |a − b|, not ||a| − |b||."
 )
 def _(a, b):
     size = torch.maximum(a.abs(), b.abs())
@@ -427,7 +479,8 @@ def _(a, b):
 
 
 @relative_error.mistake(
-    "You divided by the mean of |a| and |b|. The larger of the two belongs below the line."
+    "You divided by the mean of |a| and |b|.",
+    hint="The denominator is the larger of the two, not their mean.",
 )
 def _(a, b):
     size = (a.abs() + b.abs()) / 2
@@ -435,41 +488,46 @@ def _(a, b):
 
 
 @relative_error.mistake(
-    "You return the place of the largest error (`argmax`). The error itself is asked for."
+    "You return where the largest error is (`argmax`), not the error itself.",
+    hint="`max` instead of `argmax`.",
 )
 def _(a, b):
     size = torch.maximum(a.abs(), b.abs())
     return ((a - b).abs() / torch.where(size == 0, torch.ones_like(size), size)).argmax()
 
 
-@relative_error.mistake("You divided by the smaller of the two sizes. The larger belongs below the line.")
+@relative_error.mistake(
+    "You divided by the smaller of the two sizes.", hint="The denominator is the larger one."
+)
 def _(a, b):
     size = torch.minimum(a.abs(), b.abs())
     return ((a - b).abs() / torch.where((a == 0) & (b == 0), torch.ones_like(size), size)).max()
 
 
 @relative_error.mistake(
-    "You replaced the nan after the maximum: one pair of zeros then hides the errors of all other entries. Treat 0/0 entry by entry."
+    "You replaced the nan after the maximum: one pair of zeros then hides the errors of all other entries.",
+    hint="Treat 0/0 entry by entry, before the maximum.",
 )
 def _(a, b):
     return torch.nan_to_num(((a - b).abs() / torch.maximum(a.abs(), b.abs())).max(), nan=0.0)
 
 
 @relative_error.mistake(
-    "You left out the entries where only one of the two is 0. There the error is 1; it is 0 where both are."
+    "You left out the entries where only one of the two is 0. Their error is 1.",
+    hint="The error is 0 only where both are 0.",
 )
 def _(a, b):
     both = (a != 0) & (b != 0)
     return ((a - b).abs() / torch.maximum(a.abs(), b.abs()))[both].max() if both.any() else a.new_zeros(())
 
 
-@relative_error.mistake("You added the errors of all entries up. The largest of them is asked for.")
+@relative_error.mistake("You added up the errors of all entries.", hint="Return the largest of them.")
 def _(a, b):
     size = torch.maximum(a.abs(), b.abs())
     return ((a - b).abs() / torch.where(size == 0, torch.ones_like(size), size)).sum()
 
 
-@relative_error.mistake("You return an error for each entry. One number is asked for: the largest.")
+@relative_error.mistake("You return an error for each entry.", hint="Return one number: the largest of them.")
 def _(a, b):
     size = torch.maximum(a.abs(), b.abs())
     return (a - b).abs() / torch.where(size == 0, torch.ones_like(size), size)
@@ -515,20 +573,24 @@ batch_mean.case("float32", dtype=torch.float32, gradient="losses")(batches)
 
 
 @batch_mean.mistake(
-    "You averaged the batches' means: a batch of 3 counts as much as one of 64. Weigh each by its size.",
-    hint="A sample in a short batch must not count for more than another.",
+    "You averaged the batches' means, so a batch of 3 counts as much as one of 64.",
+    hint="A sample in a short batch must not count for more than another: weight each mean by the size "
+    "of its batch.",
 )
 def _(losses, sizes):
     return losses.mean()
 
 
-@batch_mean.mistake("You divided the samples' sum by the number of batches. Divide by the number of samples.")
+@batch_mean.mistake(
+    "You divided the sum over all samples by the number of batches.", hint="Divide by the number of samples."
+)
 def _(losses, sizes):
     return (losses * sizes).sum() / len(sizes)
 
 
 @batch_mean.mistake(
-    "You added the means up and divided by the number of samples. Each mean has to be multiplied by its size first, to become a sum."
+    "You added up the means and divided by the number of samples. A mean is not yet its batch's sum.",
+    hint="Multiply each mean by the size of its batch first.",
 )
 def _(losses, sizes):
     return losses.sum() / sizes.sum()
@@ -540,26 +602,31 @@ def _(losses, sizes):
 
 
 @batch_mean.mistake(
-    "You divided each mean by its size. It is a mean already: multiply by the size, and it is the batch's sum."
+    "You divided each mean by the size of its batch, but it is a mean already.",
+    hint="Multiply by the size, and you have the batch's sum.",
 )
 def _(losses, sizes):
     return (losses / sizes).sum() / sizes.sum()
 
 
-@batch_mean.mistake("The sum of all losses is there; it is still to be divided by the number of samples.")
+@batch_mean.mistake(
+    "This is the sum of all losses. The mean divides it by the number of samples.",
+    hint="How many samples are there in all?",
+)
 def _(losses, sizes):
     return (losses * sizes).sum()
 
 
 @batch_mean.mistake(
-    "You scaled by the largest batch: that treats every batch as full. Divide by the number of samples there are."
+    "You scaled by the largest batch, which treats every batch as full.",
+    hint="Divide by the number of samples that there really are.",
 )
 def _(losses, sizes):
     return (losses * sizes).sum() / (sizes.max() * len(sizes))
 
 
 @batch_mean.mistake(
-    "The weights are turned into whole numbers: size / total is below 1, and `//` makes 0 of it."
+    "The weights became whole numbers: size / total is below 1, and `//` makes it 0.", hint="Use `/`."
 )
 def _(losses, sizes):
     return (losses * (sizes // sizes.sum())).sum()

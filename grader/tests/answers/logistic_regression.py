@@ -354,7 +354,7 @@ def accuracy(z, y):
     return np.mean((z.numpy() > 0) == (y.numpy() == 1))
 
 
-@wrong("N − 1 below the line", says="N − 1")
+@wrong("N − 1 in the denominator", says="N − 1")
 def accuracy(z, y):
     return ((z > 0) == (y == 1)).sum() / (len(y) - 1)
 

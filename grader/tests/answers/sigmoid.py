@@ -239,7 +239,7 @@ def logit(p):
     return z
 
 
-@wrong("an epsilon below the line", says="takes the infinity away")
+@wrong("an epsilon in the denominator", says="takes the infinity away")
 def logit(p):
     return torch.log(p / (1 - p + 1e-8))
 

@@ -17,7 +17,7 @@ from grader.course.build import ROOT, text_of
 from grader.course.lessons import exercises_of
 
 HELD = [
-    # "00_tools",
+    "00_tools",
 ]
 PAGES_HELD = [
     # "README.md", "grader/judging/diagnose.py",
@@ -242,7 +242,7 @@ MINUTES_AN_EXERCISE = 5
 
 def read_by_everybody(cell):
     """Is this prose that every learner reads? Not the model answer to an open question, and not what is folded away."""
-    return cell.cell_type == "markdown" and "question" not in cell.metadata
+    return cell.cell_type == "markdown" and "question" not in cell.metadata and not cell.metadata.get("fold")
 
 
 def minutes(lesson):
