@@ -1,8 +1,11 @@
-"""Exercises of 05_imbalance: precision and recall, weights, `pos_weight`, focal loss.
+"""Exercises of 05_imbalance: precision and recall, weights, `pos_weight` and its repair, focal loss, a threshold from costs.
 
 Formulas: https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html;
-Lin et al., Focal Loss for Dense Object Detection, https://arxiv.org/abs/1708.02002.
+Lin et al., Focal Loss for Dense Object Detection, https://arxiv.org/abs/1708.02002;
+Elkan, The Foundations of Cost-Sensitive Learning, https://cseweb.ucsd.edu/~elkan/rescale.pdf.
 """
+
+import math
 
 import torch
 from torch import nn
@@ -55,9 +58,9 @@ def sure(rng, pairs, *rest):
     hints=[
         "Two lists of yes and no: what the model says at this threshold, and what is true. Both numbers count the samples that are yes in both.",
         "Precision divides that count by the number of alarms, recall by the number of positives.",
-        "The threshold stands on the probability and z are logits: one of the two has to be brought to the other's scale first.",
+        "The threshold applies to the probability, and z are logits: bring one of the two to the other's scale first.",
     ],
-    built="Precision and recall at one threshold. scikit-learn calls them `precision_score` and `recall_score`; PyTorch itself has no metrics.",
+    built="Precision and recall at one threshold. scikit-learn calls them `precision_score` and `recall_score`; for PyTorch they are in the package torchmetrics.",
 )
 def precision_recall(z, y, threshold=0.5):
     alarm = (torch.sigmoid(z) > threshold).to(z.dtype)
@@ -107,7 +110,7 @@ def counts(z, y, threshold):
 
 
 @precision_recall.mistake(
-    "Precision and recall have changed places: precision comes first, and its denominator is the number of alarms."
+    "You swapped precision and recall. Precision comes first, and its denominator is the number of alarms."
 )
 def _(z, y, threshold=0.5):
     tp, fp, fn, _ = counts(z, y, threshold)
@@ -115,7 +118,7 @@ def _(z, y, threshold=0.5):
 
 
 @precision_recall.mistake(
-    "You compared the logits with the threshold. It stands on the probability: 0.5 there is 0 on the scale of the logits.",
+    "You compared the logits with the threshold, which applies to the probability: a probability of 0.5 is a logit of 0.",
     hint="`torch.sigmoid(z) > threshold`.",
 )
 def _(z, y, threshold=0.5):
@@ -123,7 +126,7 @@ def _(z, y, threshold=0.5):
     return tp / (tp + fp), tp / (tp + fn)
 
 
-@precision_recall.mistake("`threshold` has no effect: you always cut at 0.5.")
+@precision_recall.mistake("`threshold` has no effect: your function always cuts at 0.5.")
 def _(z, y, threshold=0.5):
     tp, fp, fn, _ = counts(z, y, 0.5)
     return tp / (tp + fp), tp / (tp + fn)
@@ -139,7 +142,7 @@ def _(z, y, threshold=0.5):
 
 @precision_recall.mistake(
     "Your first number is the accuracy. Precision leaves out the samples that raised no alarm.",
-    hint="Where negatives abound, the silence about them fills the accuracy.",
+    hint="Where one class is rare, the many negatives without an alarm dominate the accuracy.",
 )
 def _(z, y, threshold=0.5):
     tp, fp, fn, tn = counts(z, y, threshold)
@@ -147,7 +150,7 @@ def _(z, y, threshold=0.5):
 
 
 @precision_recall.mistake(
-    "You counted for the class 0: the negatives that were found. Precision and recall are about the positives, y = 1."
+    "You took y = 0 for the positive class. Precision and recall are about the positives, y = 1."
 )
 def _(z, y, threshold=0.5):
     _, fp, fn, tn = counts(z, y, threshold)
@@ -155,7 +158,7 @@ def _(z, y, threshold=0.5):
 
 
 @precision_recall.mistake(
-    "Your second number is the share of negatives left in peace (specificity). Recall divides the hits by the number of positives."
+    "Your second number is the share of the negatives that raised no alarm (the specificity). Recall divides the hits by the number of positives."
 )
 def _(z, y, threshold=0.5):
     tp, fp, _, tn = counts(z, y, threshold)
@@ -171,7 +174,7 @@ def _(z, y, threshold=0.5):
 
 
 @precision_recall.mistake(
-    "You summed the probabilities of the alarms. An alarm counts as one, however sure the model was."
+    "You summed the probabilities of the alarms. An alarm counts as one, however sure the model is."
 )
 def _(z, y, threshold=0.5):
     p = torch.sigmoid(z)
@@ -180,7 +183,7 @@ def _(z, y, threshold=0.5):
 
 
 @precision_recall.mistake(
-    "You counted every sample about which model and label agree. A hit is an alarm about a positive; silence about a negative is none."
+    "You counted every sample on which model and label agree. A hit is an alarm for a positive; a negative without an alarm is right, but it is no hit."
 )
 def _(z, y, threshold=0.5):
     tp, fp, fn, tn = counts(z, y, threshold)
@@ -196,7 +199,7 @@ def _(z, y, threshold=0.5):
 
 
 @precision_recall.mistake(
-    "An alarm is raised where the probability lies above the threshold. Yours are the samples below it."
+    "Your alarms are the samples below the threshold. An alarm is raised where the probability lies above it."
 )
 def _(z, y, threshold=0.5):
     tp, fp, fn, tn = counts(z, y, threshold)
@@ -212,14 +215,16 @@ def _(z, y, threshold=0.5):
 
 
 @precision_recall.mistake(
-    "You counted every alarm as a hit. A hit is an alarm about a positive: the label has to be 1 as well."
+    "You counted every alarm as a hit. A hit is an alarm for a positive: the label has to be 1 as well."
 )
 def _(z, y, threshold=0.5):
     tp, fp, fn, tn = counts(z, y, threshold)
     return (tp + fp) / len(z), (tp + fp) / (tp + fn)
 
 
-@precision_recall.mistake("You divided with `//`, which rounds down to a whole number. A share wants `/`.")
+@precision_recall.mistake(
+    "You divided with `//`, which rounds down to a whole number. For a share divide with `/`."
+)
 def _(z, y, threshold=0.5):
     tp, fp, fn, tn = counts(z, y, threshold)
     return tp // (tp + fp), tp // (tp + fn)
@@ -232,7 +237,7 @@ def _(z, y, threshold=0.5):
     points=2,
     without=PYTORCH,
     hints=[
-        "First the loss of each sample from its logit, as in 03, in a form that never exponentiates a large number.",
+        "Start with the loss of each sample from its logit, as in lesson 03, in a form that does not exponentiate a large number.",
         "softplus(z) is the loss where y = 0, softplus(−z) where y = 1; `F.softplus` may be used. Each is multiplied by its sample's weight.",
         "The cell above has PyTorch's number: only one of the two possible divisors gives it.",
     ],
@@ -267,7 +272,7 @@ weighted_bce.case("float32", dtype=torch.float32, gradient="z")(weighted)
 
 @weighted_bce.mistake(
     "You divided by the sum of the weights. The binary losses of PyTorch divide the weighted sum by N.",
-    hint="`CrossEntropyLoss` divides by the sum of its weights; `BCEWithLogitsLoss` does not. Lesson 09 comes back to it.",
+    hint="`CrossEntropyLoss` divides by the sum of its weights; `BCEWithLogitsLoss` does not. Lesson 09 returns to this.",
 )
 def _(z, y, weight):
     return F.binary_cross_entropy_with_logits(z, y, weight=weight, reduction="sum") / weight.sum()
@@ -279,14 +284,14 @@ def _(z, y, weight):
 
 
 @weighted_bce.mistake(
-    "You took the mean before you weighted. Each loss meets its own weight first, then comes the mean."
+    "You took the mean before you weighted. Multiply each loss by its own weight first, and then take the mean."
 )
 def _(z, y, weight):
     return F.binary_cross_entropy_with_logits(z, y) * weight.mean()
 
 
 @weighted_bce.mistake(
-    "The weight multiplies the logit here. It belongs to the loss: a weighted logit is another prediction."
+    "You multiplied the logits by the weights. A weight belongs to the loss: a larger logit is another prediction."
 )
 def _(z, y, weight):
     return F.binary_cross_entropy_with_logits(z * weight, y)
@@ -302,14 +307,14 @@ def _(z, y, weight):
 
 
 @weighted_bce.mistake(
-    "A parenthesis: the weight reaches the first half of the loss only, and the second one stays as it was."
+    "A parenthesis is missing: the weight reaches only the first term of the loss, softplus(z), and y·z stays unweighted."
 )
 def _(z, y, weight):
     return (weight * F.softplus(z) - y * z).mean()
 
 
 @weighted_bce.mistake(
-    "A sigmoid and then a logarithm: at |z| = 1000 the sigmoid is exactly 0 or 1, and the logarithm of 0 makes inf or nan.",
+    "You took the logarithm of a sigmoid. At |z| = 1000 the sigmoid is exactly 0 or 1, and the logarithm of 0 gives inf or nan.",
     hint="Work on the logit: `F.softplus(z)` is the loss where y = 0.",
 )
 def _(z, y, weight):
@@ -318,7 +323,7 @@ def _(z, y, weight):
 
 
 @weighted_bce.mistake(
-    "You went through the probability and a clamp: at |z| = 1000 a wrong sample costs 100 instead of 1000, and its gradient is 0.",
+    "You went through the probability, whose logarithm is clamped: at |z| = 1000 a wrong sample costs 100 instead of 1000, and its gradient is 0.",
     hint="Work on the logit: `F.softplus(z)` is the loss where y = 0.",
 )
 def _(z, y, weight):
@@ -327,7 +332,7 @@ def _(z, y, weight):
     ).mean()  # its own `weight` imports sympy
 
 
-@weighted_bce.mistake("You return the sum of the weighted losses. It is still to be divided by N.")
+@weighted_bce.mistake("You return the sum of the weighted losses. Divide it by N.")
 def _(z, y, weight):
     return F.binary_cross_entropy_with_logits(z, y, weight=weight, reduction="sum")
 
@@ -347,14 +352,14 @@ def _(z, y, weight):
 
 
 @weighted_bce.mistake(
-    "The two halves have changed places: softplus(z) is the loss where y = 0, softplus(−z) where y = 1."
+    "You swapped the two halves: softplus(z) is the loss where y = 0, softplus(−z) where y = 1."
 )
 def _(z, y, weight):
     return (weight * F.softplus((2 * y - 1) * z)).mean()
 
 
 @weighted_bce.mistake(
-    "You made the largest weight 1 first. The weights count as they are: a weight of 3 triples the loss."
+    "You scaled the weights so that the largest is 1. They count as they are: a weight of 3 triples the loss."
 )
 def _(z, y, weight):
     return F.binary_cross_entropy_with_logits(z, y, weight=weight / weight.max())
@@ -403,13 +408,15 @@ def halves(z, y, positive, negative):
 
 
 @pos_weight_bce.mistake(
-    "`pos_weight` has gone to the samples with y = 0. It multiplies the losses of the positives, y = 1."
+    "You gave `pos_weight` to the samples with y = 0. It multiplies the losses of the positives, y = 1."
 )
 def _(z, y, pos_weight):
     return halves(z, y, 1, pos_weight)
 
 
-@pos_weight_bce.mistake("`pos_weight` multiplies every loss here. Only the samples with y = 1 take it.")
+@pos_weight_bce.mistake(
+    "You multiplied every loss by `pos_weight`. Only the losses of the samples with y = 1 are multiplied by it."
+)
 def _(z, y, pos_weight):
     return halves(z, y, pos_weight, pos_weight)
 
@@ -420,14 +427,14 @@ def _(z, y, pos_weight):
 
 
 @pos_weight_bce.mistake(
-    "The negatives took 1 − pos_weight. `pos_weight` is a factor, not a share: the negatives keep the factor 1."
+    "You multiplied the losses of the negatives by 1 − pos_weight. `pos_weight` is a factor, not a share: the negatives keep the factor 1."
 )
 def _(z, y, pos_weight):
     return halves(z, y, pos_weight, 1 - pos_weight)
 
 
 @pos_weight_bce.mistake(
-    "The positives weigh 1 + pos_weight here. Their factor is `pos_weight` itself.",
+    "You multiplied the losses of the positives by 1 + pos_weight. Their factor is `pos_weight` itself.",
     hint="1 + (pos_weight − 1)·y is pos_weight where y = 1, and 1 where y = 0.",
 )
 def _(z, y, pos_weight):
@@ -442,28 +449,28 @@ def _(z, y, pos_weight):
 
 
 @pos_weight_bce.mistake(
-    "Only the positives cost something here. The half of the negatives, softplus(z), is missing."
+    "In your function only the positives cost something. The losses of the negatives, softplus(z), are missing."
 )
 def _(z, y, pos_weight):
     return halves(z, y, pos_weight, 0)
 
 
 @pos_weight_bce.mistake(
-    "The positives' logits are multiplied by `pos_weight`. It belongs to their loss: a weighted logit is another prediction."
+    "You multiplied the logits of the positives by `pos_weight`. It belongs to their loss: a larger logit is another prediction."
 )
 def _(z, y, pos_weight):
     return F.binary_cross_entropy_with_logits(torch.where(y == 1, z * pos_weight, z), y)
 
 
 @pos_weight_bce.mistake(
-    "You took the mean over the positives and over the negatives apart. There is one mean, over all samples."
+    "You took one mean over the positives and another over the negatives. There is one mean, over all samples."
 )
 def _(z, y, pos_weight):
     return pos_weight * (y * F.softplus(-z)).sum() / y.sum() + ((1 - y) * F.softplus(z)).sum() / (1 - y).sum()
 
 
 @pos_weight_bce.mistake(
-    "The logarithm of a sigmoid, or `log(1 + exp(z))`, as it stands: at |z| = 1000 one of the halves is infinite, and 0 times inf is nan.",
+    "You took the logarithm of a sigmoid, or of 1 + exp(z). At |z| = 1000 one of the two halves is infinite, and 0 times inf is nan.",
     hint="−log σ(z) is softplus(−z).",
 )
 def _(z, y, pos_weight):
@@ -472,7 +479,7 @@ def _(z, y, pos_weight):
 
 
 @pos_weight_bce.mistake(
-    "You went through the probability and a clamp: at |z| = 1000 a wrong sample's loss stops short, and its gradient is 0.",
+    "You went through the probability, whose logarithm is clamped: at |z| = 1000 a wrong sample's loss stays too small, and its gradient is 0.",
     hint="−log σ(z) is softplus(−z).",
 )
 def _(z, y, pos_weight):
@@ -487,31 +494,224 @@ def _(z, y, pos_weight):
 
 
 @pos_weight_bce.mistake(
-    "The two halves have changed places: −log σ(z), for the positives, is softplus(−z), and the negatives take softplus(z)."
+    "You swapped the two halves: −log σ(z), for the positives, is softplus(−z), and the loss of the negatives is softplus(z)."
 )
 def _(z, y, pos_weight):
     return halves(-z, y, pos_weight, 1)
 
 
 @pos_weight_bce.mistake(
-    "You shared the weight out, w / (1 + w) and 1 / (1 + w). It is a factor: the positives count w times, the negatives once."
+    "You weighted the two classes by w / (1 + w) and 1 / (1 + w). The positives count w times and the negatives once."
 )
 def _(z, y, pos_weight):
     return halves(z, y, pos_weight / (1 + pos_weight), 1 / (1 + pos_weight))
 
 
 @pos_weight_bce.mistake(
-    "You divided the positives' losses by `pos_weight`. A weight above 1 makes them count more: multiply."
+    "You divided the losses of the positives by `pos_weight`. A weight above 1 makes them count more: multiply."
 )
 def _(z, y, pos_weight):
     return halves(z, y, 1 / pos_weight, 1)
 
 
 @pos_weight_bce.mistake(
-    "A parenthesis: in softplus(z) − y·z the weight reached y·z alone. For y = 1 the whole loss, softplus(−z), takes it."
+    "A parenthesis is missing: in softplus(z) − y·z the weight reaches only y·z. Where y = 1, it multiplies the whole loss."
 )
 def _(z, y, pos_weight):
     return (F.softplus(z) - pos_weight * y * z).mean()
+
+
+# ---------------------------------------------------------------- corrected_probability
+
+
+@exercise(
+    points=2,
+    hints=[
+        "Training with the weight w multiplied the odds by w. Which odds does the model claim, then, and which probability has those odds?",
+        "The odds that the model gives are e^z. Divide them by `pos_weight`, and turn odds o into the probability o / (1 + o).",
+        "In one step: dividing the odds by a number subtracts its logarithm from the logit, and the sigmoid makes a probability of a logit.",
+    ],
+    built="You undid a weight: σ(z − ln w). The same correction serves whenever a class is made more frequent for training than it is in life. "
+    "I. J. Good, who worked with Turing, called the logarithm of such a factor a weight of evidence: on the scale of logits, evidence adds up.",
+)
+def corrected_probability(z, pos_weight):
+    return torch.sigmoid(z - torch.log(pos_weight))
+
+
+def trained(rng, low=2.0, high=40.0):
+    return rng.logits(rng.size(), limit=10.0), rng.uniform(low=low, high=high)
+
+
+corrected_probability.case("the lesson's example", example=True)(
+    lambda rng: (tensor(rng, Z), tensor(rng, 3.0))
+)
+corrected_probability.case("random logits and weights", gradient="z")(trained)
+corrected_probability.case("a weight below 1", gradient="z")(lambda rng: trained(rng, 0.05, 0.6))
+corrected_probability.case("a weight of 1 changes nothing", gradient="z")(
+    lambda rng: (rng.logits(rng.size()), tensor(rng, 1.0))
+)
+corrected_probability.case("a matrix of logits", gradient="z")(
+    lambda rng: (rng.logits(3, 4), rng.uniform(low=2.0, high=9.0))
+)
+corrected_probability.case("float32", dtype=torch.float32, gradient="z")(trained)
+
+
+@corrected_probability.mistake(
+    "`pos_weight` has no effect: this is the output of the model as it stands, with odds that are too large."
+)
+def _(z, pos_weight):
+    return torch.sigmoid(z)
+
+
+@corrected_probability.mistake(
+    "You added the logarithm of `pos_weight`, so the weight now counts twice. Training has raised the logits already."
+)
+def _(z, pos_weight):
+    return torch.sigmoid(z + pos_weight.log())
+
+
+@corrected_probability.mistake(
+    "You divided the probability by `pos_weight`. Training multiplied the odds, p / (1 − p): for a probability near 1 that is another thing.",
+    hint="Go to the odds first, or to their logarithm, the logit.",
+)
+def _(z, pos_weight):
+    return torch.sigmoid(z) / pos_weight
+
+
+@corrected_probability.mistake(
+    "You divided the logit by `pos_weight`. A factor of the odds is no factor of their logarithm.",
+    hint="ln(o / w) = ln o − ln w.",
+)
+def _(z, pos_weight):
+    return torch.sigmoid(z / pos_weight)
+
+
+@corrected_probability.mistake(
+    "You subtracted `pos_weight` itself from the logit. The logit is a logarithm, and so must be what is subtracted from it.",
+    hint="ln(o / w) = ln o − ln w.",
+)
+def _(z, pos_weight):
+    return torch.sigmoid(z - pos_weight)
+
+
+@corrected_probability.mistake(
+    "You return the corrected logit. A probability is expected: apply the sigmoid to it."
+)
+def _(z, pos_weight):
+    return z - pos_weight.log()
+
+
+@corrected_probability.mistake(
+    "You return the corrected odds. The probability with the odds o is o / (1 + o)."
+)
+def _(z, pos_weight):
+    return torch.exp(z) / pos_weight
+
+
+@corrected_probability.mistake(
+    "You divided the probability of label 1 by `pos_weight` and left that of label 0 as it is: now they no longer sum to 1.",
+    hint="Divide by the sum of the two, p / w + (1 − p), and they do.",
+)
+def _(z, pos_weight):
+    p = torch.sigmoid(z) / pos_weight
+    return p / (p + torch.sigmoid(z))
+
+
+@corrected_probability.mistake(
+    "You took the logarithm to the base 2. The sigmoid is built from e, so the logarithm must be the natural one, `torch.log`."
+)
+def _(z, pos_weight):
+    return torch.sigmoid(z - torch.log2(pos_weight))
+
+
+@corrected_probability.mistake(
+    "You return the probability of label 0. The sigmoid of the corrected logit is the one of label 1."
+)
+def _(z, pos_weight):
+    return torch.sigmoid(pos_weight.log() - z)
+
+
+# ---------------------------------------------------------------- cost_threshold
+
+
+@exercise(
+    points=1,
+    number=True,
+    hints=[
+        "Write both mean costs for a patient with probability p: staying silent costs something where the patient is ill, an alarm where the patient is well.",
+        "Silence costs p · cost_miss on average, an alarm (1 − p) · cost_alarm. At the threshold the two are equal.",
+        "p · cost_miss = (1 − p) · cost_alarm: bring the terms with p to one side, and divide by the sum of the two costs.",
+    ],
+    built="The threshold of Elkan's *Foundations of Cost-Sensitive Learning* (2001). Its odds are cost_alarm / cost_miss, so only the ratio of the two costs matters.",
+)
+def cost_threshold(cost_miss, cost_alarm):
+    return cost_alarm / (cost_miss + cost_alarm)
+
+
+def costs(rng, low, high, count=3):
+    """Pairs of costs, Python numbers; the first is `low` to `high` times the second."""
+    pairs = []
+    for _ in range(count):
+        cost_alarm = float(rng.uniform(low=0.5, high=3.0))
+        pairs.append((cost_alarm * float(rng.uniform(low=low, high=high)), cost_alarm))
+    return pairs
+
+
+cost_threshold.case("the lesson's costs", example=True)(lambda rng: (20, 1))
+cost_threshold.case("a miss is the dearer mistake")(lambda rng: costs(rng, 2.0, 30.0))
+cost_threshold.case("a false alarm is the dearer mistake")(lambda rng: costs(rng, 0.05, 0.5))
+cost_threshold.case("both cost the same")(lambda rng: [(cost, cost) for cost, _ in costs(rng, 1.5, 2.0)])
+cost_threshold.case("whole numbers", dtype=torch.float32)(
+    lambda rng: (int(rng.integers(1, low=5, high=60)), int(rng.integers(1, low=2, high=5)))
+)
+
+
+@cost_threshold.mistake(
+    "You swapped the two costs: the dearer a miss is, the lower the threshold has to be, so that fewer are missed."
+)
+def _(cost_miss, cost_alarm):
+    return cost_miss / (cost_miss + cost_alarm)
+
+
+@cost_threshold.mistake(
+    "That ratio is the threshold of the odds, p / (1 − p). With equal costs it gives 1, and no probability lies above 1.",
+    hint="The probability with the odds o is o / (1 + o).",
+)
+def _(cost_miss, cost_alarm):
+    return cost_alarm / cost_miss
+
+
+@cost_threshold.mistake(
+    "The costs have no effect: 0.5 is the threshold only where both mistakes cost the same."
+)
+def _(cost_miss, cost_alarm):
+    return 0.5
+
+
+@cost_threshold.mistake(
+    "You return a logit, ln(cost_alarm / cost_miss). The threshold is a probability: apply the sigmoid to it."
+)
+def _(cost_miss, cost_alarm):
+    return math.log(cost_alarm / cost_miss)
+
+
+@cost_threshold.mistake("You divided with `//`, which rounds down to a whole number. Divide with `/`.")
+def _(cost_miss, cost_alarm):
+    return cost_alarm // (cost_miss + cost_alarm)
+
+
+@cost_threshold.mistake(
+    "You divided 1 by the sum of the costs, which is right only where a false alarm costs 1. What counts is the ratio of the two."
+)
+def _(cost_miss, cost_alarm):
+    return 1 / (cost_miss + cost_alarm)
+
+
+@cost_threshold.mistake(
+    "You divided 1 by 1 plus the cost of a miss, which is right only where a false alarm costs 1. What counts is the ratio of the two."
+)
+def _(cost_miss, cost_alarm):
+    return 1 / (1 + cost_miss)
 
 
 # ---------------------------------------------------------------- focal_loss
@@ -521,10 +721,10 @@ def _(z, y, pos_weight):
     points=3,
     hints=[
         "Name the probability that the model gave to the true label: p_t is p where y = 1 and 1 − p where y = 0. Alpha chooses in the same way.",
-        "The loss of a sample is alpha_t · (1 − p_t)^gamma · (−log p_t). The last factor is the cross-entropy that you have.",
-        "With s = z where y = 1 and s = −z where y = 0: −log p_t = softplus(−s), and 1 − p_t = sigmoid(−s). Nothing is ever logged.",
+        "The loss of a sample is alpha_t · (1 − p_t)^gamma · (−log p_t). The last factor is the cross-entropy that you know.",
+        "With s = z where y = 1 and s = −z where y = 0: −log p_t = softplus(−s), and 1 − p_t = sigmoid(−s). No logarithm of a probability is left.",
     ],
-    built="The focal loss of Lin et al. (2017). PyTorch has it in torchvision: `torchvision.ops.sigmoid_focal_loss`, with the same defaults.",
+    built='The focal loss of Lin et al. (2017). `torchvision.ops.sigmoid_focal_loss` has the same alpha and gamma; its `reduction` is "none" unless you ask for the mean.',
 )
 def focal_loss(z, y, alpha=0.25, gamma=2.0):
     s = torch.where(y == 1, z, -z)
@@ -566,24 +766,24 @@ def shares(alpha):
 
 
 @focal_loss.mistake(
-    "You weigh by p_t to the gamma: that turns up the samples that are right already. The factor is (1 − p_t) to the gamma."
+    "Your factor is p_t^gamma, which favours the samples that are right already. The factor is (1 − p_t)^gamma."
 )
 def _(z, y, alpha=0.25, gamma=2.0):
     return focal(z, y, shares(alpha), lambda p: p**gamma)
 
 
-@focal_loss.mistake("A parenthesis: you took 1 − p_t^gamma where (1 − p_t)^gamma belongs.")
+@focal_loss.mistake("A parenthesis is missing: you computed 1 − p_t^gamma where (1 − p_t)^gamma belongs.")
 def _(z, y, alpha=0.25, gamma=2.0):
     return focal(z, y, shares(alpha), lambda p: 1 - p**gamma)
 
 
-@focal_loss.mistake("You multiply by gamma: gamma·(1 − p_t). It is an exponent: (1 − p_t)^gamma.")
+@focal_loss.mistake("You multiplied by gamma: gamma·(1 − p_t). It is an exponent: (1 − p_t)^gamma.")
 def _(z, y, alpha=0.25, gamma=2.0):
     return focal(z, y, shares(alpha), lambda p: gamma * (1 - p))
 
 
 @focal_loss.mistake(
-    "The factor uses p for both labels. For y = 0 the probability of what happened is p_t = 1 − p, so the factor there is p^gamma."
+    "Your factor uses p for both labels. Where y = 0, the probability of what happened is p_t = 1 − p, so the factor there is p^gamma."
 )
 def _(z, y, alpha=0.25, gamma=2.0):
     return (
@@ -594,48 +794,50 @@ def _(z, y, alpha=0.25, gamma=2.0):
 
 
 @focal_loss.mistake(
-    "The value is right and the gradient is not: the factor (1 − p_t)^gamma was cut off from autograd. It depends on z, too."
+    "The value is right and the gradient is not: the factor (1 − p_t)^gamma is cut off from autograd. It depends on z, too."
 )
 def _(z, y, alpha=0.25, gamma=2.0):
     return focal(z, y, shares(alpha), lambda p: (1 - p.detach()) ** gamma)
 
 
-@focal_loss.mistake("Alpha multiplies every sample. The negatives take 1 − alpha.")
+@focal_loss.mistake("You multiplied every sample by alpha. The factor of the negatives is 1 − alpha.")
 def _(z, y, alpha=0.25, gamma=2.0):
     return focal(z, y, lambda y: alpha, lambda p: (1 - p) ** gamma)
 
 
-@focal_loss.mistake("Alpha and 1 − alpha have changed places: alpha belongs to y = 1.")
+@focal_loss.mistake("You swapped alpha and 1 − alpha: alpha belongs to y = 1.")
 def _(z, y, alpha=0.25, gamma=2.0):
     return focal(z, y, shares(1 - alpha), lambda p: (1 - p) ** gamma)
 
 
-@focal_loss.mistake("Alpha is missing: positives are to be multiplied by alpha, negatives by 1 − alpha.")
+@focal_loss.mistake(
+    "Alpha is missing: multiply the losses of the positives by alpha, those of the negatives by 1 − alpha."
+)
 def _(z, y, alpha=0.25, gamma=2.0):
     return focal(z, y, lambda y: 1.0, lambda p: (1 - p) ** gamma)
 
 
 @focal_loss.mistake(
-    "Only the positives take alpha, and the negatives the factor 1. That is how `pos_weight` works; here the negatives take 1 − alpha."
+    "Your positives have the factor alpha and your negatives the factor 1. That is how `pos_weight` works; here the factor of the negatives is 1 − alpha."
 )
 def _(z, y, alpha=0.25, gamma=2.0):
     return focal(z, y, lambda y: alpha * y + 1 - y, lambda p: (1 - p) ** gamma)
 
 
 @focal_loss.mistake(
-    "You divided by the number of positives, as the paper does with its boxes. Here the mean over all samples is asked for."
+    "You divided by the number of positives, as the paper does with its boxes. Return the mean over all samples."
 )
 def _(z, y, alpha=0.25, gamma=2.0):
     return focal(z, y, shares(alpha), lambda p: (1 - p) ** gamma, torch.sum) / y.sum()
 
 
-@focal_loss.mistake("You return the sum. The mean over the samples is asked for.")
+@focal_loss.mistake("You return the sum of the losses. Return their mean over the samples.")
 def _(z, y, alpha=0.25, gamma=2.0):
     return focal(z, y, shares(alpha), lambda p: (1 - p) ** gamma, torch.sum)
 
 
 @focal_loss.mistake(
-    "A sigmoid and then a logarithm: at |z| = 1000 p_t is exactly 0 or 1, and its logarithm, or the slope of it, is inf or nan.",
+    "You took the logarithm of a sigmoid. At |z| = 1000 p_t is exactly 0 or 1, and its logarithm, or the slope of that, is inf or nan.",
     hint="−log p_t is softplus(−z) for y = 1 and softplus(z) for y = 0.",
 )
 def _(z, y, alpha=0.25, gamma=2.0):
@@ -645,7 +847,7 @@ def _(z, y, alpha=0.25, gamma=2.0):
 
 
 @focal_loss.mistake(
-    "You clamped the probability before its logarithm: at |z| = 1000 a wrong sample's loss stops at the clamp, and its gradient is 0.",
+    "You clamped the probability before taking its logarithm: at |z| = 1000 a wrong sample's loss stops at the clamp, and its gradient is 0.",
     hint="−log p_t is softplus(−z) for y = 1 and softplus(z) for y = 0.",
 )
 def _(z, y, alpha=0.25, gamma=2.0):
@@ -654,14 +856,14 @@ def _(z, y, alpha=0.25, gamma=2.0):
 
 
 @focal_loss.mistake(
-    "You divided by the sum of the alphas. The mean over all samples is asked for, whatever they weigh."
+    "You divided by the sum of the alphas. Divide by the number of samples, whatever they weigh."
 )
 def _(z, y, alpha=0.25, gamma=2.0):
     return focal(z, y, shares(alpha), lambda p: (1 - p) ** gamma, torch.sum) / shares(alpha)(y).sum()
 
 
 @focal_loss.mistake(
-    "You took the mean of the losses first, and one factor for all. Each sample has its own p_t and its own factor; the mean comes last."
+    "You took the mean of the losses first and then one factor for all. Each sample has its own p_t and its own factor; the mean comes last."
 )
 def _(z, y, alpha=0.25, gamma=2.0):
     loss = F.binary_cross_entropy_with_logits(z, y)
@@ -669,7 +871,7 @@ def _(z, y, alpha=0.25, gamma=2.0):
 
 
 @focal_loss.mistake(
-    "Only the positives cost something here. The negatives' losses are missing: for y = 0, p_t is 1 − p and the weight 1 − alpha."
+    "In your function only the positives cost something. The losses of the negatives are missing: where y = 0, p_t is 1 − p and the weight 1 − alpha."
 )
 def _(z, y, alpha=0.25, gamma=2.0):
     return focal(z, y, lambda y: alpha * y, lambda p: (1 - p) ** gamma)
@@ -680,7 +882,9 @@ def _(z, y, alpha=0.25, gamma=2.0):
     return focal(z, y, shares(alpha), lambda p: 1.0)
 
 
-@focal_loss.mistake("Alpha stands inside the power. It multiplies: alpha_t · (1 − p_t)^gamma.")
+@focal_loss.mistake(
+    "You raised alpha to the power gamma, too. It is a factor outside the power: alpha_t · (1 − p_t)^gamma."
+)
 def _(z, y, alpha=0.25, gamma=2.0):
     p_t = torch.sigmoid(torch.where(y == 1, z, -z))
     return (
@@ -689,7 +893,7 @@ def _(z, y, alpha=0.25, gamma=2.0):
 
 
 @focal_loss.mistake(
-    "The power gamma is taken of the whole product. It belongs to 1 − p_t alone; −log p_t stays as it is."
+    "You raised the whole product to the power gamma. Only 1 − p_t is raised; −log p_t stays as it is."
 )
 def _(z, y, alpha=0.25, gamma=2.0):
     p_t = torch.sigmoid(torch.where(y == 1, z, -z))

@@ -1,3 +1,5 @@
+import math
+
 import torch
 from torch.nn import functional as F
 
@@ -227,3 +229,90 @@ def pos_weight_bce(z, y, pos_weight):
 def focal_loss(z, y, alpha=0.25, gamma=2.0):
     p = torch.sigmoid(torch.where(y == 1, z, -z)).clamp(1e-7, 1 - 1e-7)
     return -(torch.where(y == 1, alpha, 1 - alpha) * (1 - p) ** gamma * p.log()).mean()
+
+
+@right("through the odds")
+def corrected_probability(z, pos_weight):
+    odds = torch.exp(z) / pos_weight
+    return odds / (1 + odds)
+
+
+@right("the share of label 1, its weight taken back")
+def corrected_probability(z, pos_weight):
+    p = torch.sigmoid(z)
+    return p / (p + pos_weight * (1 - p))
+
+
+@right("two classes, the weight in one of the scores")
+def corrected_probability(z, pos_weight):
+    scores = torch.stack([torch.log(pos_weight).expand_as(z), z], dim=-1)
+    return torch.softmax(scores, dim=-1)[..., 1]
+
+
+@right("one fraction")
+def corrected_probability(z, pos_weight):
+    return 1 / (1 + pos_weight * torch.exp(-z))
+
+
+@right("tanh, and math.log of a number")
+def corrected_probability(z, pos_weight):
+    return (1 + torch.tanh((z - math.log(pos_weight)) / 2)) / 2
+
+
+@wrong("the mean of all", says="single number")
+def corrected_probability(z, pos_weight):
+    return torch.sigmoid(z - torch.log(pos_weight)).mean()
+
+
+@wrong("the logarithm of 1 + w", says="differs from the definition")
+def corrected_probability(z, pos_weight):
+    return torch.sigmoid(z - torch.log1p(pos_weight))
+
+
+@wrong("cut off from autograd", says="autograd")
+def corrected_probability(z, pos_weight):
+    return torch.sigmoid(z.detach() - torch.log(pos_weight))
+
+
+@right("one over a sum")
+def cost_threshold(cost_miss, cost_alarm):
+    return 1 / (1 + cost_miss / cost_alarm)
+
+
+@right("a 0-d tensor, from the logit")
+def cost_threshold(cost_miss, cost_alarm):
+    costs = torch.tensor([cost_alarm, cost_miss], dtype=torch.float64)
+    return torch.sigmoid(costs.log()[0] - costs.log()[1])
+
+
+@right("bisection of the two mean costs")
+def cost_threshold(cost_miss, cost_alarm):
+    low, high = 0.0, 1.0
+    while high - low > 1e-12:
+        middle = (low + high) / 2
+        if middle * cost_miss > (1 - middle) * cost_alarm:
+            high = middle
+        else:
+            low = middle
+    return low
+
+
+@right("a share of a tensor")
+def cost_threshold(cost_miss, cost_alarm):
+    costs = torch.tensor([cost_miss, cost_alarm], dtype=torch.float64)
+    return (costs / costs.sum())[1]
+
+
+@wrong("a percentage", says="differs")
+def cost_threshold(cost_miss, cost_alarm):
+    return 100 * cost_alarm / (cost_miss + cost_alarm)
+
+
+@wrong("rounded to two places", says="differs")
+def cost_threshold(cost_miss, cost_alarm):
+    return round(cost_alarm / (cost_miss + cost_alarm), 2)
+
+
+@wrong("squares of the costs", says="differs")
+def cost_threshold(cost_miss, cost_alarm):
+    return cost_alarm**2 / (cost_miss**2 + cost_alarm**2)

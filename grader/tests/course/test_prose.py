@@ -18,6 +18,7 @@ from grader.course.lessons import exercises_of
 
 HELD = [
     "00_tools",
+    "05_imbalance",
 ]
 PAGES_HELD = [
     # "README.md", "grader/judging/diagnose.py",

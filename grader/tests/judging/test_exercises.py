@@ -72,11 +72,11 @@ def test_an_exercise_is_complete(name):
 def test_a_case_asks_the_same_for_the_same_seed_and_something_else_for_another(name):
     def flat(seed):
         return [
-            t.double().flatten()
+            torch.as_tensor(t).double().flatten()
             for c in EXERCISES[name].cases
             for q in c.calls(seed)
             for t in q.args
-            if isinstance(t, torch.Tensor)
+            if isinstance(t, (torch.Tensor, float))
         ]
 
     first, again, other = (torch.cat(flat(s)) for s in (5, 5, 6))
