@@ -19,7 +19,7 @@ from grader.course.lessons import exercises, lessons, slug
 from grader.jail import Absent, ChildDied
 from grader.judging.judge import judge
 from grader.judging.question import Ended, Result
-from grader.judging.scan import written
+from grader.judging.scan import together, written
 from grader.judging.verdict import ERROR, MISSING, Verdict
 
 LOG = logging.getLogger(__name__)
@@ -47,6 +47,7 @@ def new_seed():
 def examine(notebook, jail, seed, notes=()):
     """Run and judge a rebuilt notebook. The seed and the notes are kept in its metadata, so that a verdict can be repeated exactly."""
     session, known, verdicts, answers = _Session(jail), exercises(), {}, {}
+    texts = []  # of the cells so far: the scan follows an answer into what it calls
     try:
         for name in _borrowed(notebook, known):
             session.lend(known[name])
@@ -56,13 +57,16 @@ def examine(notebook, jail, seed, notes=()):
             if cell.cell_type != "code":
                 continue
             if data.get("grade") and not data.get("solution") and name in known:
-                verdicts[name] = _judge(known[name], session, seed, answers.get(name))
+                context = together(texts)
+                source = written(context).get(name) or answers.get(name)
+                verdicts[name] = _judge(known[name], session, seed, source, context)
                 _write(cell, verdicts[name])
                 if not verdicts[name].passed:
                     session.lend(known[name])
             else:
                 if data.get("solution"):
-                    answers[data["grade_id"]] = written(cell.source).get(data["grade_id"]) or cell.source
+                    answers[data["grade_id"]] = cell.source
+                texts.append(cell.source)
                 session.run(cell)
     finally:
         session.close()
@@ -93,7 +97,7 @@ def _note_cell(notes):
     return cell
 
 
-def _judge(exercise, session, seed, source):
+def _judge(exercise, session, seed, source, context):
     deadline, lost = time.monotonic() + session.jail.limits.exercise_seconds, None
 
     def ask(question, gradient):
@@ -113,7 +117,7 @@ def _judge(exercise, session, seed, source):
         return lost
 
     try:
-        return judge(exercise, ask, seed=seed, source=source)
+        return judge(exercise, ask, seed=seed, source=source, context=context)
     except _NoAnswer as absent:
         kind = absent.args[0].type
         finding = (

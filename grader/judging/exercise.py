@@ -186,9 +186,11 @@ RELATIVES = {
     "logsumexp": {"logsumexp", "logcumsumexp"},
     "logsigmoid": {"logsigmoid", "log_expit", "log_sigmoid"},
     "logit": {"logit"},
+    "one_hot": {"one_hot", "OneHotEncoder", "LabelBinarizer", "label_binarize", "to_categorical"},
+    "kl_div": {"kl_div", "rel_entr"},
     "nll_loss": {"nll_loss", "nll_loss_nd", "nll_loss2d", "nll_loss_forward"},
-    "cross_entropy": {"cross_entropy", "cross_entropy_loss", "linear_cross_entropy"},
-    "binary_cross_entropy": {"binary_cross_entropy"},
+    "cross_entropy": {"cross_entropy", "cross_entropy_loss", "linear_cross_entropy", "log_loss"},
+    "binary_cross_entropy": {"binary_cross_entropy", "log_loss"},
     "binary_cross_entropy_with_logits": {"binary_cross_entropy_with_logits"},
 }
 

@@ -28,11 +28,11 @@ from grader.judging.verdict import (
 )
 
 
-def judge(exercise, ask, *, seed=0, source=None):
+def judge(exercise, ask, *, seed=0, source=None, context=""):
     """The Verdict on an answer.
 
     ask: a function of (question, gradient names) that gives a Result; seed: of the inputs; source: the answer's text
-    (its cell or file), scanned for calls that are out of bounds.
+    (its cell or file), scanned for calls that are out of bounds; context: all that the learner wrote around it.
     """
     asked, cases = [], []
     for i, (case, share) in enumerate(zip(exercise.cases, exercise.shares())):
@@ -43,7 +43,7 @@ def judge(exercise, ask, *, seed=0, source=None):
     if all(_unwritten(a.got) for a in asked):
         return verdict(MISSING, finding="Write your answer in the cell above, run it, then run this check.")
     traced = set().union(*(a.got.called for a in asked)) & exercise.forbidden
-    written = scan(source, exercise.forbidden)
+    written = scan(source, exercise.forbidden, context)
     called = sorted(traced | written)
     if called:
         names = ", ".join(f"`{n}`" for n in called)

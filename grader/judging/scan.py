@@ -1,54 +1,192 @@
-"""What a text calls and binds, found in its syntax tree without running it. Pure."""
+"""What a text takes from PyTorch and its like, and what it binds, found in its syntax tree without running it. Pure.
+
+The scan is the second watcher. The first is the trace, which sees every call of a torch function while the answer runs, under whatever
+name and through whatever object. The scan is for what the trace cannot see: code that `torch.jit` has compiled, PyTorch's own
+reimplementations (`torch._refs`, `torch._decomp`), other libraries. It counts a name only where it is theirs.
+"""
 
 import ast
 import re
 
+TORCH = {"torch", "F", "nn"}  # what a lesson imports: theirs in an answer that does not say otherwise
+LIBRARIES = TORCH | {
+    *("functorch", "torchvision", "torchmetrics", "torchaudio", "kornia", "timm", "transformers"),
+    *("numpy", "scipy", "sklearn", "jax", "flax", "optax", "tensorflow", "keras", "autograd", "cupy"),
+}
+IMPORTERS = {"import_module", "__import__"}
 
-def scan(source, forbidden):
-    """The names out of bounds that a text calls: as `F.softmax`, `z.softmax(…)`, or imported from torch. A function of the
-    learner's own with such a name is not torch's."""
+
+def scan(source: str | None, forbidden: frozenset[str], context: str = "") -> set[str]:
+    """The names out of bounds that an answer takes from a library.
+
+    source: the answer's own text; context: all that the learner wrote, to see what its names stand for, and to follow it into
+    functions that it calls. An attribute counts where its base is `torch`, `F`, `nn`, or was imported or bound from a library; a
+    method of a tensor is the trace's business, except where `torch.jit` hides it from the trace.
+
+    >>> scan("def f(z): return G.softmax(z, 1) + own.softmax(z)", {"softmax"}, "import torch.nn.functional as G")
+    {'softmax'}
+    """
     if not source or not forbidden:
         return set()
-    tree = _parsed(_without_magics(source))
-    if tree is None:
+    own = [tree for tree in map(_tree, _reached(source, context)) if tree]
+    everything = [*own, *filter(None, [_tree(context)])]
+    taken = _Taken(everything)
+    hidden = any(taken.jit(node) for tree in own for node in ast.walk(tree))
+    names = set()
+    for tree in own:
+        for node in ast.walk(tree):
+            names |= {plain for n in taken.names(node, hidden) if (plain := _plain_name(n)) in forbidden}
+    return names
+
+
+def _reached(source, context):
+    """The answer's text, and the text of everything of the learner's own that it calls, directly or through others."""
+    bound, texts, waiting = written(context), [], [source]
+    while waiting:
+        text = waiting.pop()
+        if not text or text in texts:
+            continue
+        texts.append(text)
+        tree = _tree(text)
+        if tree:
+            waiting += [bound[n.id] for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id in bound]
+    return texts
+
+
+class _Taken:
+    """What the names in some texts stand for, where that is something of a library's."""
+
+    def __init__(self, trees):
+        nodes = [node for tree in trees for node in ast.walk(tree)]
+        self.starred = False  # `from torch import *`
+        self.modules = {}  # a name -> what it was imported or bound from, as `torch.nn.functional`
+        for node in nodes:
+            self._imports(node)
+        # A lesson's own imports, unless the learner gave the name to something else.
+        owned = {name for node in nodes for name in _bound_names(node)}
+        for name in (TORCH | {"np"}) - owned:
+            self.modules.setdefault(name, "numpy" if name == "np" else name)
+        for _ in range(3):  # an alias of an alias of an alias
+            for node in nodes:
+                self._aliases(node)
+
+    def _imports(self, node):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.split(".")[0] in LIBRARIES:
+                    self.modules[alias.asname or alias.name.split(".")[0]] = alias.name
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in LIBRARIES:
+            for alias in node.names:
+                self.starred |= alias.name == "*"
+                self.modules[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+
+    def _aliases(self, node):
+        """`G = torch.nn.functional`: from there on, G is theirs as well."""
+        if isinstance(node, ast.Assign) and self.theirs(node.value):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    self.modules.setdefault(target.id, self.theirs(node.value))
+
+    def theirs(self, node):
+        """`torch.nn.functional` for an expression that stands for a library's module, function or class; "" for any other."""
+        if isinstance(node, ast.Name):
+            return self.modules.get(node.id, "")
+        if isinstance(node, ast.Attribute):
+            base = self.theirs(node.value)
+            return base and f"{base}.{node.attr}"
+        if isinstance(node, ast.Subscript):  # `torch.__dict__["softmax"]`, `sys.modules["torch"]`
+            return self.theirs(node.value) or (_text(node.slice) if _last(node.value) == "modules" else "")
+        if isinstance(node, ast.Call):
+            return self._made(node)
+        return ""
+
+    def _made(self, node):
+        """Calls that give modules and functions back: `getattr(F, …)`, `vars(F)`, `import_module("torch")`."""
+        first = node.args[0] if node.args else None
+        if first is None:
+            return ""
+        if _last(node.func) in IMPORTERS:
+            return _text(first) if _text(first).split(".")[0] in LIBRARIES else ""
+        if _last(node.func) in ("getattr", "vars"):
+            base = self.theirs(first)
+            return base and f"{base}.{_text(node.args[1])}" if len(node.args) > 1 else base
+        return ""
+
+    def names(self, node, hidden):
+        """The names that one node of a syntax tree takes from a library. hidden: methods count, too."""
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            return {node.attr} if hidden or self.theirs(node.value) else set()
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            origin = self.modules.get(node.id, "")
+            return {origin.rpartition(".")[2]} if origin else {node.id} if self.starred else set()
+        if isinstance(node, ast.Subscript) and self.theirs(node.value):
+            return {_text(node.slice)}
+        if isinstance(node, ast.Call) and _last(node.func) == "getattr" and self.theirs(node):
+            return {_text(node.args[1])} if len(node.args) > 1 else set()
         return set()
-    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
-    found, own = set(), {n.name for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and _plain_name(node.attr) in forbidden and not _is_self(node):
-            found.add(_plain_name(node.attr))
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "torch":
-            found |= {a.name for a in node.names if a.name in forbidden and (a.asname or a.name) in names}
-    return found - {n for n in own if n in found and not _attribute_used(tree, n)}
+
+    def jit(self, node):
+        """Does this node name `torch.jit` or something of it?"""
+        return isinstance(node, (ast.Attribute, ast.Name)) and f"{self.theirs(node)}.".startswith(
+            "torch.jit."
+        )
 
 
-def written(source):
+def _bound_names(node):
+    """The names that a node binds to something that is not imported: parameters, targets, functions, classes."""
+    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        return {node.name}
+    if isinstance(node, ast.arg):
+        return {node.arg}
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        return {node.id}
+    return set()
+
+
+def _last(node):
+    """The last part of a dotted name: `import_module` for `importlib.import_module`."""
+    return getattr(node, "attr", getattr(node, "id", ""))
+
+
+def _text(node):
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def written(source: str) -> dict[str, str | None]:
     """The names that a text binds at its top level, each with the text that binds it last: at home and in class only that is
     scanned, so that a learner may compare with PyTorch beside the answer."""
     source = _without_magics(source)
     tree = _parsed(source)
     if tree is None:
-        return dict.fromkeys(
-            a or b for a, b in re.findall(r"^(?:def|class)\s+(\w+)|^(\w+)\s*=", source, flags=re.M)
-        )
-    found = {}
+        names = re.findall(r"^(?:def|class)\s+(\w+)|^(\w+)\s*=", source, flags=re.M)
+        return dict.fromkeys(a or b for a, b in names)
+    lines = source.splitlines(keepends=True)
+    texts = {}
     for node in tree.body:
-        targets = (
-            [node.name]
-            if isinstance(node, (ast.FunctionDef, ast.ClassDef))
-            else [
-                t.id
-                for t in getattr(node, "targets", [getattr(node, "target", None)])
-                if isinstance(t, ast.Name)
-            ]
-        )
-        found |= dict.fromkeys(targets, ast.get_source_segment(source, node))
-    return found
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            targets = [node.name]
+        else:
+            bound = getattr(node, "targets", [getattr(node, "target", None)])
+            targets = [t.id for t in bound if isinstance(t, ast.Name)]
+        if targets:  # from its first decorator on: `@torch.jit.script` is a part of it
+            first = min(n.lineno for n in (node, *getattr(node, "decorator_list", ())))
+            texts |= dict.fromkeys(targets, "".join(lines[first - 1 : node.end_lineno]))
+    return texts
+
+
+def together(cells: list) -> str:
+    """The text of several cells, in order; without those that are no Python, of which nothing was run either."""
+    texts = [_without_magics(cell) for cell in cells if isinstance(cell, str)]
+    return "\n".join(text for text in texts if _parsed(text) is not None)
 
 
 def _without_magics(source):
     """The text without lines like `%time …`, which hide nothing."""
-    return source if _parsed(source) else re.sub(r"(?m)^([ \t]*)[%!].*", r"\1pass", source)
+    return source if _parsed(source) is not None else re.sub(r"(?m)^([ \t]*)[%!].*", r"\1pass", source)
+
+
+def _tree(source):
+    return _parsed(_without_magics(source or ""))
 
 
 def _parsed(source):
@@ -60,14 +198,3 @@ def _parsed(source):
 
 def _plain_name(name):
     return name.strip("_").removeprefix("special_") if not name.startswith("__") else name
-
-
-def _is_self(node):
-    return isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
-
-
-def _attribute_used(tree, name):
-    return any(
-        isinstance(n, ast.Attribute) and _plain_name(n.attr) == name and not _is_self(n)
-        for n in ast.walk(tree)
-    )

@@ -74,7 +74,13 @@ def check_file(path, lesson, seed=0):
             else:
                 yield Judged(
                     str(path),
-                    judge(exercises[name], process.asks(exercises[name]), seed=seed, source=texts.get(name)),
+                    judge(
+                        exercises[name],
+                        process.asks(exercises[name]),
+                        seed=seed,
+                        source=texts.get(name),
+                        context=source,
+                    ),
                 )
 
 

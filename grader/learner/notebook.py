@@ -4,11 +4,13 @@ import inspect
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 from grader.course.lessons import exercises
 from grader.judging.judge import judge
 from grader.judging.panel import comparison, note, overview
 from grader.judging.question import call, run
+from grader.judging.scan import together, written
 from grader.judging.verdict import ERROR, MISSING, Verdict
 from grader.learner import progress as book
 
@@ -153,15 +155,27 @@ def _judged(name, namespace):
             finding=f"`{name}` is no longer a function: a cell has bound the name to an object of type "
             f"{type(answer).__name__}. Give that another name, and run the cell that defines `{name}` again.",
         )
+    context = _text_of(namespace)
     try:
         source = inspect.getsource(answer)
-    except (OSError, TypeError):  # a class in a notebook, a lambda: the trace alone watches what is called
-        source = None
+    except (OSError, TypeError):  # a class in a notebook, or what `torch.jit` made
+        source = written(context).get(name)
     return judge(
         exercise,
         lambda question, gradient: run(answer, question, exercise.parameters, gradient),
         source=source,
+        context=context,
     )
+
+
+def _text_of(namespace):
+    """All that the learner has run in this notebook, or the file that asks."""
+    if "In" in namespace:
+        return together(namespace["In"])
+    try:
+        return Path(namespace["__file__"]).read_text(encoding="utf-8")
+    except (KeyError, TypeError, OSError, UnicodeDecodeError):
+        return ""
 
 
 def _namespace():

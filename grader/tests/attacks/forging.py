@@ -111,7 +111,7 @@ ATTACKS = [
     ),
     wrong(
         "the child's own `run` is another",
-        "import grader.judging.question, torch\ngrader.answer.run = lambda *a: grader.judging.question.Result(value=torch.zeros(()))",
+        "import grader.judging.question, torch\ngrader.judging.question.run = lambda *a: grader.judging.question.Result(value=torch.zeros(()))",
         lost=ALL[2:],
     ),
     wrong(
@@ -287,7 +287,7 @@ def bce(p, y, reduction="mean"): return Liar()""",
     Attack(
         "PyTorch's own loss, the trace taken away",
         {
-            "bce": "import grader.judging.question\ngrader.answer.Trace.__torch_function__ = lambda self, f, t, a=(), k=None: f(*a, **(k or {}))\n"
+            "bce": "import grader.judging.question\ngrader.judging.question.Trace.__torch_function__ = lambda self, f, t, a=(), k=None: f(*a, **(k or {}))\n"
             "def bce(p, y, reduction='mean'): return F.binary_cross_entropy(p, y, reduction=reduction)"
         },
         lost=("bce",),
@@ -298,10 +298,19 @@ def bce(p, y, reduction="mean"): return Liar()""",
         "PyTorch's own loss behind a magic",
         {
             "bce": "%matplotlib inline\ndef bce(p, y, reduction='mean'): return F.binary_cross_entropy(p, y, reduction=reduction)\n"
-            "import grader.judging.question\ngrader.answer.Trace.__torch_function__ = lambda self, f, t, a=(), k=None: f(*a, **(k or {}))"
+            "import grader.judging.question\ngrader.judging.question.Trace.__torch_function__ = lambda self, f, t, a=(), k=None: f(*a, **(k or {}))"
         },
         lost=("bce",),
         says=("You called",),
+    ),
+    Attack(
+        "PyTorch's own loss, compiled",
+        {
+            "bce": "@torch.jit.script\ndef bce(p, y, reduction: str = 'mean'):\n"
+            "    return torch.nn.functional.binary_cross_entropy(p, y, reduction=reduction)"
+        },
+        lost=("bce",),
+        says=("You called", '"seen_by": ["scan"]'),
     ),
     Attack(
         "PyTorch's own loss from a cell of one's own",

@@ -169,25 +169,68 @@ def test_what_is_out_of_bounds_is_seen_in_all_its_spellings(function):
     assert not found.passed and found.points == 0 and "You called" in found.finding and found.details["trace"]
 
 
-@pytest.mark.parametrize(
-    ("source", "seen"),
-    [
-        ("return F.softmax(z, dim=1)", {"softmax"}),
-        ("return z.softmax(1)", {"softmax"}),
-        ("return torch.special.softmax(z, 1)", {"softmax"}),
-        ("return torch.nn.Softmax(dim=1)(z)", {"Softmax"}),
-        ("from torch import softmax as s\ns(z, 1)", {"softmax"}),
-        ("return z.softmax_(1)", {"softmax"}),
-        ("def softmax(z): return z\nreturn_ = softmax(1)", set()),
-        ("return self.softmax(z)", set()),
-        ("# F.softmax(z)", set()),
-        ("'F.softmax'", set()),
-        ("return (", set()),
-        ("x = '\\x00'", set()),
-    ],
-)
-def test_the_scan_reads_calls_and_nothing_else(source, seen):
-    assert scan(source.replace("return ", ""), {"softmax", "Softmax"}) == seen
+ACCUSED = {  # the answer's text, what else the learner wrote -> what is out of bounds
+    ("F.softmax(z, dim=1)", ""): {"softmax"},
+    ("torch.special.softmax(z, 1)", ""): {"softmax"},
+    ("torch.nn.Softmax(dim=1)(z)", ""): {"Softmax"},
+    ("s(z, 1)", "from torch import softmax as s"): {"softmax"},
+    ("softmax(z, 1)", "from torch.nn.functional import *"): {"softmax"},
+    ("G.softmax(z, 1)", "import torch.nn.functional as G"): {"softmax"},
+    ("G.softmax(z, 1)", "N = torch.nn\nG = N.functional"): {"softmax"},
+    ("answer = s", "s = F.softmax"): {"softmax"},
+    ("getattr(F, 'softmax')(z, 1)", ""): {"softmax"},
+    ("getattr(torch.nn, 'functional').softmax(z, 1)", ""): {"softmax"},
+    ("vars(torch)['softmax'](z, 1)", ""): {"softmax"},
+    ("F.__dict__['softmax'](z, 1)", ""): {"softmax"},
+    ("sys.modules['torch'].softmax(z, 1)", "import sys"): {"softmax"},
+    ("importlib.import_module('torch.nn.functional').softmax(z, 1)", ""): {"softmax"},
+    ("__import__('torch').softmax(z, 1)", ""): {"softmax"},
+    ("torch.ops.aten._softmax.default(z, 1, False)", ""): {"softmax"},
+    ("torch._refs.softmax(z, 1)", ""): {"softmax"},
+    ("R.softmax(z, 1)", "import torch._refs as R"): {"softmax"},
+    ("d._softmax(z, 1, False)", "from torch._decomp import decompositions as d"): {"softmax"},
+    ("torch.tensor(scipy.special.softmax(z))", "import scipy.special"): {"softmax"},
+    ("s.softmax(z)", "from scipy import special as s"): {"softmax"},
+    ("softmax(z.numpy())", "from sklearn.utils.extmath import softmax"): {"softmax"},
+    ("jax.nn.softmax(z.numpy())", "import jax"): {"softmax"},
+    ("helper(z)", "def helper(z): return other(z)\ndef other(z): return torch._refs.softmax(z, 1)"): {
+        "softmax"
+    },
+    ("@torch.jit.script\ndef answer(z): return z.softmax(1)", ""): {"softmax"},
+    ("@s\ndef answer(z): return z.softmax(1)", "from torch.jit import script as s"): {"softmax"},
+    ("answer = torch.jit.script(helper)", "def helper(z): return F.softmax(z, 1)"): {"softmax"},
+}
+NOT_ACCUSED = [  # what no one may be accused of
+    ("z.softmax(1)", ""),  # a method: if it is a tensor's, the trace sees it
+    ("z.softmax_(1)", ""),
+    ("Activation.softmax(z)", "class Activation:\n    def softmax(z): return z"),
+    ("self.softmax(z)", ""),
+    ("self.encoder.softmax(z)", ""),
+    ("out.softmax = z.exp()\nanswer = out.softmax", "out = SimpleNamespace()"),
+    ("def softmax(z): return z\nsoftmax(1)", ""),
+    ("softmax = Mine().softmax\nsoftmax(z)", ""),
+    ("probe.softmax", "probe = torch.zeros(3)"),
+    ("def answer(z, F): return F.softmax(z)", ""),
+    ("F.softmax(z)", "class F:\n    softmax = staticmethod(abs)"),
+    ("nn.softmax", "for nn in neighbours: pass"),
+    ("mine.softmax(z)", "import my_losses as mine"),
+    ("helper(z)", "def helper(z): return z\nprint(F.softmax(z, 1))"),  # a comparison beside the answer
+    ("torch.softmax = mine", ""),
+    ("# F.softmax(z)", ""),
+    ("'F.softmax'", ""),
+    ("(", ""),
+    ("x = '\\x00'", ""),
+]
+
+
+@pytest.mark.parametrize(("source", "context"), ACCUSED)
+def test_the_scan_sees_what_is_a_librarys_under_any_name(source, context):
+    assert scan(source, {"softmax", "Softmax"}, context) == ACCUSED[source, context]
+
+
+@pytest.mark.parametrize(("source", "context"), NOT_ACCUSED)
+def test_the_scan_accuses_nobody_of_what_is_their_own(source, context):
+    assert scan(source, {"softmax", "Softmax"}, f"import torch\n{context}") == set()
 
 
 def test_an_answer_that_died_is_an_error_of_its_own():

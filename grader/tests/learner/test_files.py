@@ -12,6 +12,10 @@ def bce(p, y, reduction="mean"):
     losses = -(y * p.log() + (1 - y) * (1 - p).log())
     return {"mean": losses.mean(), "sum": losses.sum(), "none": losses}[reduction]
 """
+COMPILED = """@torch.jit.script
+def bce(p, y, reduction: str = "mean"):
+    return torch.nn.functional.binary_cross_entropy(p, y, reduction=reduction)
+"""
 FILES = {  # name: (source, {exercise: (passed, words of the message)})
     "right.py": (RIGHT, {"bce": (True, "nn.BCELoss")}),
     "sums.py": (
@@ -44,6 +48,7 @@ FILES = {  # name: (source, {exercise: (passed, words of the message)})
         {"bce": (True, "")},
     ),
     "later.py": (RIGHT + "raise SystemExit\n", {"bce": (True, "")}),
+    "compiled.py": ("import torch\n" + COMPILED, {"bce": (False, "You called `binary_cross_entropy`")}),
     "borrowed.py": (
         "from torch.nn.functional import binary_cross_entropy as bce\n",
         {"bce": (False, "You called `binary_cross_entropy`")},

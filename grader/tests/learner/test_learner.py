@@ -6,6 +6,7 @@ import pytest
 
 from grader.learner import progress
 from grader.learner.notebook import CheckFailed
+from grader.tests.learner.test_files import COMPILED
 
 BEGIN = "import torch, numpy as np\nfrom torch.nn import functional as F\nfrom grader import *\n"
 SHOULD_SAY = {
@@ -57,6 +58,18 @@ def test_any_answer_gets_a_sentence_and_never_our_traceback(body, capsys):
     assert not printed.err and "Traceback" not in printed.out and len(printed.out) < 3000
     (line,) = caught.value._render_traceback_()
     assert line.startswith("bce: ") and len(line) <= 80
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+def test_what_torch_jit_hides_from_the_trace_is_read_in_the_cells(tmp_path, capsys):
+    """The same in a notebook as on the command line and in class; a class in a notebook has no source of its own either."""
+    cell = tmp_path / "cell.py"
+    cell.write_text(BEGIN + COMPILED)
+    namespace = {"__name__": "__main__", "In": ["", "%matplotlib inline", "no Python", COMPILED]}
+    exec(compile(cell.read_text(), str(cell), "exec"), namespace)
+    with pytest.raises(CheckFailed):
+        run("check('bce')", namespace=namespace)
+    assert "You called binary_cross_entropy" in capsys.readouterr().out.replace("`", "")
 
 
 def test_not_attempted_is_not_incorrect(capsys):
