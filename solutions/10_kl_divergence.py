@@ -1,13 +1,13 @@
 # %% [markdown]
 # # How far is one belief from another?
 #
-# In a certain town half of all days are sunny, a quarter cloudy, and rain and snow have an eighth each. The local forecaster is an
-# optimist: every day she says 0.7 for sun, 0.2 for clouds, and 0.05 each for rain and snow. She is never quite right, and never
+# In a certain town half of all days are sunny and a quarter are cloudy; rain and snow take an eighth each. The local forecaster is an
+# optimist: every day she gives sun 0.7, clouds 0.2, and rain and snow 0.05 each. She is never quite right and never
 # quite wrong. **How much does her belief cost her, compared with knowing the truth?**
 #
-# In this lesson you build the three numbers that answer this: entropy, cross-entropy, and their difference, the Kullback-Leibler
+# In this lesson you build the three numbers that answer the question: entropy, cross-entropy, and their difference, the Kullback-Leibler
 # divergence. Then you meet `nn.KLDivLoss` with its traps, and use it to let one network teach another. You need
-# `08_cross_entropy`. About 45 minutes.
+# `08_cross_entropy`. About 50 minutes.
 
 # %%
 import math
@@ -29,32 +29,44 @@ optimist = torch.tensor([0.7, 0.2, 0.05, 0.05], dtype=torch.float64)
 # %% [markdown]
 # ## Surprise
 #
-# You know the loss $-\log p$ by now. Read it as **surprise**: an outcome to which you gave probability 1 surprises you by 0, and the
-# rarer you thought it, the more it surprises. Somebody who knows the town:
+# You know the loss $-\log p$ by now. Read it as **surprise**, as Claude Shannon did in 1948: an outcome to which you gave probability 1
+# does not surprise you at all, and the less likely you thought it, the more it does. Here is how surprised somebody is who knows the town:
 
 # %%
 for name, p in zip(weather, town.tolist()):
     print(f"{name:7} happens {p:.3f} of the days, surprise {-math.log(p):.4f}")
 
 # %% [markdown]
-# Sunny days surprise little, and there are many of them. How surprised is one who knows the town **on average**? Each surprise
+# Sunny days surprise little, and there are many of them. How surprised is somebody who knows the town **on average**? Each surprise
 # counts as often as it happens:
 #
 # $$ H(p) = -\sum_c p_c \log p_c $$
 #
-# This is the **entropy** of $p$; with the natural logarithm its unit is called the nat. By hand, outcome by outcome:
+# This is the **entropy** of $p$. With the natural logarithm its unit is the nat. By hand, outcome by outcome:
 
 # %%
 parts = [0.5 * 0.6931, 0.25 * 1.3863, 0.125 * 2.0794, 0.125 * 2.0794]
 print(" + ".join(f"{part:.4f}" for part in parts), "=", f"{sum(parts):.4f}")
 
 # %% [markdown]
-# Nobody can do better than that in this town, on average: 1.2130 is what the weather itself keeps hidden.
+# Divide by $\ln 2$ and the unit is the **bit**, the unit of messages. Suppose the town reports its weather every day, with one fixed
+# string of zeros and ones for each kind:
+
+# %%
+code = {"sun": "0", "clouds": "10", "rain": "110", "snow": "111"}     # no string begins another: no commas needed
+for name, p in zip(weather, town.tolist()):
+    print(f"{name:7} {code[name]:4} {len(code[name])} bits, surprise {-math.log2(p):.0f} bits")
+mean_length = sum(p * len(code[name]) for name, p in zip(weather, town.tolist()))
+print(f"mean length {mean_length:.2f} bits, entropy {1.2130 / math.log(2):.2f} bits")
+
+# %% [markdown]
+# Each string is as long as its outcome is surprising, and the mean length is the entropy. Shannon's source coding theorem says that no code
+# without commas has a shorter mean, in this town or in any other. The entropy is what the weather itself keeps hidden.
 #
 # ## A town where it never snows
 #
-# Further south it never snows: $p = 0$ for snow. Which entropy should that town have, compared with a list of its three other kinds of
-# weather alone? And which will the formula give? Predict both, then run.
+# Further south it never snows, so $p = 0$ for snow. What entropy should that town have, compared with a list of its three other kinds of
+# weather alone? And what will the formula give? Predict both, then run.
 
 # %%
 south = torch.tensor([0.6, 0.3, 0.1, 0.0], dtype=torch.float64)
@@ -62,27 +74,31 @@ for p in (south, south[:3]):
     print("surprises", -torch.log(p), "  added up", f"{torch.dot(p, -torch.log(p)):.4f}")
 
 # %% [markdown]
-# What never happens surprises nobody, so both lists should give the same. But the surprise of snow is infinite, and $0 \cdot \infty$ is nan in floating
-# point. By convention $0 \log 0 = 0$, and mathematics agrees: $x \log x$ goes to 0 as $x$ does.
+# What never happens surprises nobody, so both lists should give the same number. But the surprise of snow is infinite, and $0 \cdot \infty$ is nan in floating
+# point. By convention $0 \log 0 = 0$, and the limit agrees: $x \log x$ goes to 0 as $x$ does.
 
 # %%
 for x in (0.1, 0.001, 1e-6, 1e-12):
     print(f"x = {x:<6g} x log x = {x * math.log(x):.2e}   its slope {math.log(x) + 1:.2f}")
 
 # %% [markdown]
-# The value goes to 0; the **slope**, $\log x + 1$, has no limit. So at $p = 0$ the value of the entropy is defined, its gradient by $p$ is not, and
-# nobody can ask your code for one. (A softmax never gives an exact 0 to a moderate logit.)
+# The value goes to 0, while the **slope**, $\log x + 1$, falls without bound. So at $p = 0$ the entropy has a value but no gradient with respect to $p$, and
+# your code need not give one there.
 #
 # ## Exercise: `entropy`
 #
-# Write the entropy of every distribution in a tensor: they lie along the last dimension, and each gets its own number. New here, and yours to decide:
-# what to do about outcomes that never happen, so that no other entry is disturbed.
+# Write the entropy of every distribution in a tensor. The distributions lie along the last dimension, and each gets a number of its own. What is new is
+# the outcome that never happens: keep it from disturbing the others.
 
 # %% exercise="entropy"
 def entropy(p):
-    """Entropy in nats. `p`: floats of shape (..., C), each row along the last dimension sums to 1, zeros allowed. Returns shape (...)."""
+    """Entropy of each distribution, in nats.
+
+    p: floats (..., C); each row along the last dimension sums to 1, zeros allowed.
+    Returns shape (...).
+    """
     ### BEGIN SOLUTION
-    possible = torch.where(p > 0, p, 1.0)      # log 1 = 0: what never happens adds nothing
+    possible = torch.where(p > 0, p, 1.0)      # log 1 = 0: adds nothing
     return -(p * torch.log(possible)).sum(dim=-1)
     ### END SOLUTION
 
@@ -90,47 +106,51 @@ def entropy(p):
 entropy_ready = ready("entropy")
 towns = torch.stack([town, south, torch.full((4,), 0.25, dtype=torch.float64), torch.tensor([1.0, 0, 0, 0], dtype=torch.float64)])
 for name, h in zip(["the town", "the south", "anything goes", "always sun"], entropy_ready(towns)):
-    print(f"{name:14} {abs(h):.4f}")
+    print(f"{name:14} {abs(h):.4f} nats")
 
 # %% [markdown]
-# The entropy is largest, $\log 4$, where everything is equally likely, and 0 where there is nothing to guess.
+# Of these four the third is largest, $\log 4 = 1.3863$: everything is equally likely. (That nothing with four outcomes can exceed it follows from the inequality
+# below, with $q = 1/4$ everywhere.) Where there is nothing to guess, the entropy is 0.
 #
 # ## A belief meets the world
 #
-# Now the optimist. **How often** each kind of weather comes is up to the town, $p$. **How surprised** she is, is up to her belief, $q$. Rain comes on
-# an eighth of the days, and she thought it had 0.05:
+# Now the optimist. **How often** each kind of weather comes depends on the town, $p$. **How surprised** she is depends on her belief, $q$. Rain comes on
+# an eighth of the days, and she gave it 0.05:
 
 # %%
 for name, p, q in zip(weather, town.tolist(), optimist.tolist()):
     print(f"{name:7} happens {p:.3f}, her surprise {-math.log(q):.4f}, together {-p * math.log(q):.4f}")
 
 # %% [markdown]
-# Add the last column up and you have her mean surprise. It is called the **cross-entropy** of $q$ relative to $p$, written $H(p, q)$; with a
+# The last column adds up to her mean surprise. It is called the **cross-entropy** of $q$ relative to $p$, written $H(p, q)$. With a
 # one-hot $p$ it is the loss of `08_cross_entropy`.
 #
 # ## Exercise: `cross_entropy_distributions`
 #
-# Decide who weighs and who surprises. If an outcome has probability 0 in the world and in the belief, it adds 0. If it happens and the belief had
-# ruled it out, the surprise is infinite, and should be. (`torch.xlogy(x, y)`, from `02_bce`, may be of use.)
+# Decide which of the two distributions supplies the weights and which the surprises. An outcome that has probability 0 in the world and in the belief adds 0. If it happens although the belief had
+# ruled it out, the surprise is infinite, and your result should be too. (`torch.xlogy(x, y)`, from `02_bce`, may help.)
 
 # %% exercise="cross_entropy_distributions"
 def cross_entropy_distributions(p, q):
-    """Mean surprise in a world p of one who believes q. `p`, `q`: floats of shape (..., C), rows sum to 1. Returns shape (...)."""
+    """Mean surprise, in a world p, of somebody who believes q.
+
+    p, q: floats (..., C), rows sum to 1. Returns shape (...).
+    """
     ### BEGIN SOLUTION
     return -torch.xlogy(p, q).sum(dim=-1)
     ### END SOLUTION
 
 # %%
 cross_ready = ready("cross_entropy_distributions")
-print(f"one who knows the town {cross_ready(town, town):.4f}")
-print(f"the optimist           {cross_ready(town, optimist):.4f}")
+print(f"somebody who knows the town {cross_ready(town, town):.4f}")
+print(f"the optimist                {cross_ready(town, optimist):.4f}")
 
 # %% [markdown]
-# The first number is the entropy again: who believes the truth is as surprised as the truth allows. The optimist is surprised more.
+# The first number is the entropy again. The optimist is surprised more.
 #
 # ## What the wrong belief costs extra
 #
-# The difference of the two is the answer to the question at the start. Try three other forecasters. Can anybody get below 0?
+# The difference between the two answers the question at the start. Here it is for three more forecasters. Can anybody get below 0?
 
 # %%
 gloomy = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)
@@ -139,31 +159,47 @@ for name, q in [("optimist", optimist), ("gloomy", gloomy), ("undecided", towns[
     print(f"{name:10} {cross_ready(town, q):.4f} - {entropy_ready(town):.4f} = {extra:.4f}")
 
 # %% [markdown]
-# Nobody can. The extra cost is 0 for the one who knows the town and positive for everybody else. It is the **Kullback-Leibler divergence**:
+# None of these four can, but four forecasters prove nothing. The extra cost is called the **Kullback-Leibler divergence**:
 #
 # $$ \mathrm{KL}(p \,\|\, q) = H(p, q) - H(p) = \sum_c p_c \log \frac{p_c}{q_c} $$
 #
-# So *cross-entropy = entropy + divergence*: what the world hides, and what you believe wrongly. The formula on the right invites a line of code,
-# with `torch.where` for the town where it never snows. Value first, then the gradient by $q$, which is what training needs:
+# That it is never negative, whatever $p$ and $q$ are, takes one inequality: the line $x - 1$ touches the logarithm at $x = 1$ and lies above it everywhere else, so $\ln x \le x - 1$. Put $x = q_c / p_c$, and sum over the outcomes that happen:
+#
+# $$ -\mathrm{KL} = \sum_{p_c > 0} p_c \ln \frac{q_c}{p_c} \;\le\; \sum_{p_c > 0} p_c \Bigl( \frac{q_c}{p_c} - 1 \Bigr) = \sum_{p_c > 0} q_c - 1 \;\le\; 0 $$
+#
+# Both sides are equal only where every $x$ is 1: the extra cost is 0 for the truth, and positive for every other belief.
+
+# %%
+for name, q in [("optimist", optimist), ("gloomy", gloomy), ("knows it", town)]:
+    x = q / town
+    print(f"{name:9} ln x {x.log().numpy().round(3)}   x - 1 {(x - 1).numpy().round(3)}")
+
+# %% [markdown]
+# Each entry on the left is at most its neighbour on the right. So *cross-entropy = entropy + divergence*: what the world hides, plus what a wrong belief costs. In bits: a code made for the optimist's belief would waste $0.1166 / \ln 2 = 0.168$ bits a day.
+#
+# The formula invites a line of code, with `torch.where` for the town where it never snows. First the value, then the gradient with respect to $q$, which is what training needs:
 
 # %%
 q = optimist.clone().requires_grad_(True)
 terms = torch.where(south > 0, south * torch.log(south / q), 0.0)
 terms.sum().backward()
 print(f"value {terms.sum().item():.4f}")
-print("gradient by q", q.grad)
+print("gradient with respect to q", q.grad)
 
 # %% [markdown]
-# The value is right and the gradient for snow is nan. The true one is $-p_c / q_c$, which is 0 there: nothing is wrong with the question. `where` dropped the
-# infinite $\log 0$ on the way forward; on the way back its slope was multiplied by 0.
+# The value is right and the gradient for snow is nan. The true one is $-p_c / q_c$, which is 0 there. It is the trap of `torch.where` from `03_bce_with_logits`: the branch that was dropped
+# on the way forward still takes part in the backward pass, where the infinite slope of $\log 0$ meets a 0.
 #
 # ## Exercise: `kl_divergence`
 #
-# Write the divergence so that value **and** gradient by $q$ are right where $p$ is 0. Decide how to split the formula.
+# Write the divergence so that its value **and** its gradient with respect to $q$ are right where $p$ is 0. Decide how to split the formula.
 
 # %% exercise="kl_divergence"
 def kl_divergence(p, q):
-    """KL(p || q). `p`, `q`: floats of shape (..., C), rows sum to 1, zeros allowed. Returns shape (...)."""
+    """KL(p || q), in nats.
+
+    p, q: floats (..., C), rows sum to 1, zeros allowed. Returns shape (...).
+    """
     ### BEGIN SOLUTION
     return (torch.xlogy(p, p) - torch.xlogy(p, q)).sum(dim=-1)
     ### END SOLUTION
@@ -172,13 +208,13 @@ def kl_divergence(p, q):
 kl_ready = ready("kl_divergence")
 q = optimist.clone().requires_grad_(True)
 kl_ready(south, q).backward()
-print("gradient by q", q.grad)
+print("gradient with respect to q", q.grad)
 print(f"the optimist in the town {kl_ready(town, optimist):.4f}")
 print(f"the other way round      {kl_ready(optimist, town):.4f}")
 
 # %% [markdown]
-# The nan is gone. And the last two lines differ: the divergence is not a distance. The optimist in the town makes one mistake; one who knows
-# the town, in a place where the optimist is right, makes another. Try beliefs of your own:
+# The nan is gone. And the last two lines differ, so the divergence is not a distance: the optimist in the town pays one price, and somebody who knows
+# the town pays another in a place where the optimist would be right. Try beliefs of your own:
 
 # %%
 compare("kl_divergence", town, gloomy)
@@ -186,8 +222,8 @@ compare("kl_divergence", town, gloomy)
 # %% [markdown]
 # ## Which way round?
 #
-# It matters most when the belief *cannot* be right. Below, the world has two peaks, and the belief may have one only. We try many
-# centres and widths and keep the best, once by $\mathrm{KL}(p \,\|\, q)$, called **forward**, once by $\mathrm{KL}(q \,\|\, p)$, **reverse**. Predict: where will each put its
+# The direction shows when the belief *cannot* be right. Below, the world has two peaks and the belief may have only one. We try many
+# centres and widths and keep the best, once by $\mathrm{KL}(p \,\|\, q)$, called **forward**, and once by $\mathrm{KL}(q \,\|\, p)$, called **reverse**. Predict: where will each put its
 # one peak?
 
 # %%
@@ -202,6 +238,7 @@ for way, (i, j) in best.items():
     print(f"{way}: centre {centres[i]:.1f}, width {widths[j]:.1f}, divergence {divergence[way][i, j]:.4f}")
 
 # %%
+# the world and the best beliefs; the divergence against the centre of a narrow belief
 fig, (left, right) = plt.subplots(1, 2)
 left.fill_between(x, world, color="0.8", label="world p")
 for way, (i, j) in best.items():
@@ -215,10 +252,10 @@ show("Left: a world with two peaks, at -2 and 2; the best forward belief is one 
      "left one. Right, divergence against the centre of a narrow belief: forward has one minimum between the peaks, reverse two, one at each peak.")
 
 # %% [markdown]
-# Left: forward covers both peaks, because an outcome that happens and was ruled out costs without bound; reverse picks one peak, because only what the *belief* expects is counted.
-# Right, for a belief of fixed width: forward has its only minimum between the peaks, where the world has almost nothing; reverse has one at each peak.
+# Left: the forward belief covers both peaks, because its cost $-p \log q$ grows without bound where something happens that it had nearly ruled out. The reverse belief picks one peak, because each term is weighted by what the *belief* expects.
+# Right, for a belief of fixed width: forward has its only minimum between the peaks, where the world has almost nothing, and reverse has one at each peak.
 #
-# Training a classifier is forward: the labels are the world. With a one-hot label the entropy is 0, and all of the cross-entropy is divergence. The four samples of the last lessons:
+# Training a classifier is forward: the labels are the world. The entropy of a one-hot label is 0, so all of its cross-entropy is divergence. The four samples of the last lessons:
 
 # %%
 y_true = torch.tensor([0, 2, 3, 1])
@@ -233,13 +270,13 @@ print("divergence   ", kl_ready(one_hot_labels, torch.softmax(logits, dim=1)))
 print("cross-entropy", F.cross_entropy(logits, y_true, reduction="none"))
 
 # %% [markdown]
-# So for class labels nothing new is gained. The divergence earns its keep where the labels are distributions: annotators who disagree, or, at the end of this lesson, another
+# For class labels, then, the divergence adds nothing new. It earns its keep where labels are distributions: annotators who disagree, or, at the end of this lesson, another
 # model.
 #
 # ## PyTorch's `KLDivLoss`
 #
-# Its arguments surprise everybody once: **first** the belief, as *log*-probabilities, **second** the world, as probabilities. Feed it probabilities twice, as the name
-# suggests, and nothing complains. The town and the optimist, 0.1166 apart:
+# Mind the order of its arguments: **first** the belief, as *log*-probabilities, **second** the world, as probabilities. If you pass probabilities twice, nothing
+# complains. The town and the optimist, whose divergence is 0.1166:
 
 # %%
 print(f"probabilities, twice    {F.kl_div(optimist, town, reduction='sum'):.4f}")
@@ -247,10 +284,15 @@ print(f"and a perfect belief    {F.kl_div(town, town, reduction='sum'):.4f}")
 print(f"log q first, then p     {F.kl_div(optimist.log(), town, reduction='sum'):.4f}")
 
 # %% [markdown]
-# Negative, and the perfect belief does not get 0. Worse is what training makes of it. Let the world have two outcomes, 0.7 and 0.3, and move the belief:
+# The first number is negative, and the perfect belief does not get 0. Training makes worse of it. Let the world have two outcomes, with 0.7 and 0.3. Which belief gets the lower loss from probabilities, the true one or a belief in the first outcome alone?
 
 # %%
 coin = torch.tensor([0.7, 0.3], dtype=torch.float64)
+print(f"belief (0.7, 0.3): {F.kl_div(coin, coin, reduction='sum'):.4f}")
+print(f"belief (1.0, 0.0): {F.kl_div(torch.tensor([1.0, 0.0], dtype=torch.float64), coin, reduction='sum'):.4f}")
+
+# %%
+# loss and slope against the belief, for both kinds of first argument
 heads = torch.linspace(0.02, 0.98, 97, dtype=torch.float64, requires_grad=True)
 belief = torch.stack([heads, 1 - heads], dim=1)
 fig, (left, right) = plt.subplots(1, 2)
@@ -267,10 +309,10 @@ show("Two plots against the belief q. Left, the loss: fed log-probabilities it i
      "all the way. Right, the slope: the first crosses 0 at 0.7, the second is a constant -0.4.")
 
 # %% [markdown]
-# Left: the right loss touches 0 at 0.7; the other is a straight line. Right: its slope is −0.4 everywhere, so training pushes the belief to 1 and stays there: the
-# model becomes sure of what is merely likely, while the printed loss falls nicely.
+# Left: the right loss touches 0 at 0.7, and the other is a straight line. Right: the slope of that line is −0.4 everywhere, so training pushes the belief all the way to 1. The
+# model becomes sure of what is merely likely, while the printed loss falls.
 #
-# The second trap is the default reduction. PyTorch says so itself; here is its warning, caught, for the four samples above, whose mean divergence is 6.2524:
+# The second trap is the default reduction. PyTorch warns of it itself. Here is its warning, caught, for the four samples above, whose mean divergence is 6.2524:
 
 # %%
 log_q = torch.log_softmax(logits, dim=1)
@@ -282,16 +324,20 @@ print(f"'batchmean'         {nn.KLDivLoss(reduction='batchmean')(log_q, one_hot_
 print(str(caught[0].message).partition("'batchmean'")[0])
 
 # %% [markdown]
-# `"mean"` divides by all 20 entries instead of by the 4 samples. With 5 classes the loss, and every gradient, is five times too small; with 1000 classes, a thousand times.
+# `"mean"` divides by all 20 entries instead of by the 4 samples. With $C$ classes the loss and its gradient are $C$ times too small: here by a factor of 5.
 #
 # ## Exercise: `kl_div_loss`
 #
-# Build it, with four reductions: `"batchmean"` (your default), `"sum"`, `"mean"`, which is PyTorch's, and `"none"`, the entries. New for you: `log_q` comes as
-# logarithms and may be −1000, `p` comes as it is and may be 0; decide what each of them still needs.
+# Build it with four reductions: `"batchmean"`, your default; `"sum"`; `"mean"`, which is PyTorch's default; and `"none"`, which returns the entries. What is new: `log_q` holds
+# logarithms already and may be −1000, while `p` holds probabilities and may be 0. Decide what each of them still needs.
 
 # %% exercise="kl_div_loss"
 def kl_div_loss(log_q, p, reduction="batchmean"):
-    """KL(p || q) as a loss. `log_q`: log-probabilities, `p`: probabilities, both (N, ..., C). Returns a 0-d tensor, or the entries for "none"."""
+    """KL(p || q) as a loss.
+
+    log_q: log-probabilities, p: probabilities, both (N, ..., C).
+    Returns a 0-d tensor, or the entries for reduction="none".
+    """
     ### BEGIN SOLUTION
     losses = torch.xlogy(p, p) - p * log_q
     if reduction == "none":
@@ -319,7 +365,7 @@ for name, value in results.items():
     assert torch.isclose(value, results["yours"])
 
 # %% [markdown]
-# With `log_target=True` the second argument is logarithms, too. One more thing can go wrong: where the log-probabilities come from. A logit of 200 in float32, and a label that
+# With `log_target=True` the second argument holds logarithms, too. One more thing can go wrong: the way to the log-probabilities. As in `07_log_softmax`, take a logit of 200 in float32, and a label that
 # is 0 where the softmax is 0:
 
 # %%
@@ -331,11 +377,11 @@ for name, logs in [("softmax(z).log() ", lambda z: torch.softmax(z, dim=1).log()
     print(name, "loss", loss.item(), "gradient", z.grad.tolist())
 
 # %% [markdown]
-# A perfect prediction: nan in value and gradient by the first road, 0 by the second.
+# The prediction is perfect. The logarithm of the softmax makes nan of it, in value and gradient; `log_softmax` gives 0 and 0.
 #
 # ## A teacher who knows more than the answer
 #
-# A large network looks at a picture of an 8 and says: 8, *but a little like a 3, and nothing like a 7*. A label says 8, and no more. **Distillation** trains a
+# A large network looks at a picture of an 8 and says: an 8, *a little like a 3, and nothing like a 7*. A label says 8 and no more. **Distillation** trains a
 # small network, the student, on the large one's whole distribution. We train a teacher on 1200 of scikit-learn's digits.
 
 # %%
@@ -364,14 +410,17 @@ with torch.no_grad():
     teacher_logits = teacher(X)
 right = teacher_logits[test].argmax(dim=1) == digit[test]
 print(f"teacher, accuracy on the test set {right.double().mean():.2f}")
+in_eights = torch.softmax(teacher_logits[test[digit[test] == 8]], dim=1)[:, 3].sort(descending=True).values
+print(f"probability of a 3, for the {len(in_eights)} test pictures of an 8: largest {in_eights[0]:.2f}, median {in_eights.median():.0e}")
 
 # %% [markdown]
-# It is right nearly always, and nearly always sure, so that its distributions look almost like the labels. As in `06_softmax`, a **temperature** $T$ brings out the rest: divide the
-# logits by $T$ before the softmax. One 8, as the teacher sees it:
+# The teacher is nearly always right, and for most pictures so sure that its distribution looks like the label. As in `06_softmax`, a **temperature** $T$ brings out the rest: divide the
+# logits by $T$ before the softmax. The picture below is not a typical 8 but the one that the teacher finds most like a 3, because there the effect can be seen:
 
 # %%
+# the test picture of an 8 that looks most like a 3, and what the teacher says about it at two temperatures
 eights = test[digit[test] == 8]
-eight = eights[torch.softmax(teacher_logits[eights], dim=1)[:, 3].argmax()]      # of all test 8s the one most like a 3
+eight = eights[torch.softmax(teacher_logits[eights], dim=1)[:, 3].argmax()]
 fig, (left, right) = plt.subplots(1, 2, width_ratios=(1, 2.4))
 left.imshow(X[eight].reshape(8, 8), cmap="gray_r")
 left.set(title="a picture labelled 8", xticks=[], yticks=[], xlabel="8 x 8 pixels")
@@ -385,30 +434,36 @@ show("Left, a handwritten 8. Right, the teacher's probabilities for the ten clas
      "At 1 nearly everything lies on one or two classes, at 4 a third of it has moved to other classes, to some much more than to others.")
 
 # %% [markdown]
-# At temperature 1 two classes can be seen; at 4 several more can, and their *different* heights are what a label cannot tell: which wrong answers are nearly right, and which are not.
+# At temperature 1 you see two classes. At 4 you see several more, and their *different* heights are what a label cannot tell: which wrong answers are nearly right and which are not.
 #
-# Softening has a price. Look at the size of the gradient that reaches a student whose logits are all 0:
+# Softening has a price. Here is the size of the gradient that reaches a student whose logits are all 0:
 
 # %%
-for T in (1.0, 2.0, 4.0, 8.0):
+print(f"largest of the teacher's logits: {teacher_logits[train].abs().max():.0f}")
+for T in (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0):
     z = torch.zeros(len(train), 10, dtype=torch.float64, requires_grad=True)
     kl_div_ready(torch.log_softmax(z / T, dim=1), torch.softmax(teacher_logits[train] / T, dim=1)).backward()
-    print(f"temperature {T:.0f}: gradient of size {z.grad.norm():.4f}")
+    size = z.grad.norm().item()
+    print(f"T = {T:2.0f}: gradient {size:.5f}, times T {size * T:.3f}, times T squared {size * T**2:.3f}")
 
 # %% [markdown]
-# It fades: one factor $1/T$ comes from the inner derivative of $z/T$, and another because softened distributions differ less. Beside an ordinary loss with the labels, whose
-# gradient does not fade, the teacher would soon be inaudible. A factor in front of the divergence makes up for it.
+# It fades. With $q$ for the student and $p$ for the teacher, both softened, each sample's gradient is $(q - p)/T$ (before the mean). One factor $1/T$ is always there. At $T = 1$ and 2 it is nearly the only one, since a sure teacher stays sure. Once $T$ is large against the logits, which here reach 26, the gap $q - p$ itself shrinks like $1/T$.
+#
+# So a factor $T^2$ in front of the divergence is exact only in the limit. The last column says what it does: a size between 0.07 and 0.1 from $T = 4$ on, but twice the pull at $T = 2$ compared with $T = 1$. Hinton and his co-authors derive the factor for high temperatures. Its purpose is to keep the teacher audible beside the labels, whose gradient does not fade.
 #
 # ## Exercise: `distillation_loss`
 #
 # $$ \ell = \alpha\, T^2\, \mathrm{KL}(\text{teacher at } T \,\|\, \text{student at } T) + (1 - \alpha)\, \mathrm{CE}(\text{student}, y) $$
 #
-# The arguments are logits. Decide who is the world and who the belief, which parts are softened, and how to get there from logits of ±1000. `F.kl_div` and `F.cross_entropy` may be used: you
-# have built both. Divergence and cross-entropy are means over the samples.
+# The arguments are logits. Decide who is the world and who holds the belief, which parts are softened, and how to stay finite for logits of ±1000. You may use `F.kl_div` and `F.cross_entropy`, because
+# you have built both. Divergence and cross-entropy are means over the samples.
 
 # %% exercise="distillation_loss"
 def distillation_loss(student, teacher, y, temperature=2.0, alpha=0.5):
-    """Distillation loss. `student`, `teacher`: logits (N, C); `y`: int64 (N,). Returns a 0-d tensor."""
+    """Distillation loss, a 0-d tensor.
+
+    student, teacher: logits (N, C); y: int64 classes (N,).
+    """
     ### BEGIN SOLUTION
     log_q = torch.log_softmax(student / temperature, dim=1)
     p = torch.softmax(teacher / temperature, dim=1)
@@ -419,8 +474,8 @@ def distillation_loss(student, teacher, y, temperature=2.0, alpha=0.5):
 # %% [markdown]
 # ## A student who has never seen a 3
 #
-# Now take every 3 out of the training set, and train two small students on the rest: one on the labels, one on the teacher's softened distributions alone. Neither ever sees a 3. How many of the
-# test set's 3s will each recognise?
+# Now take every 3 out of the training set and train two small students on the rest: one on the labels, the other on the teacher's softened distributions alone. Neither ever sees a 3. How many of the
+# 3s in the test set will each recognise?
 
 # %%
 distillation_ready = ready("distillation_loss")
@@ -434,26 +489,46 @@ for name, student in [("taught by labels", by_labels), ("taught by the teacher",
     print(f"{name}: {'most' if found > 0.5 else 'a few' if found else 'none'} of the 3s recognised ({found:.1f})")
 
 # %% [markdown]
-# The first student knows nothing of threes: the class never occurred. The second has learned what a 3 looks like from 8s and 5s that look *a little* like one. All of it was in the
-# small probabilities, which the divergence takes seriously and a label throws away.
-#
+# The first student never met the class, so it never names it. The second has learned what a 3 looks like from other digits that look *a little* like one. All of it was in the
+# small probabilities, which the labels do not contain.
+
+# %% [markdown] fold="Optional: what label smoothing does to a teacher"
+# `09_cross_entropy_options` smoothed labels to keep a model from becoming too sure. What does that do to its wrong answers? The next cell trains the same teacher with smoothing 0.1 and looks at what it says about the nine *wrong* classes, rescaled to sum to 1. If all nine get the same, their entropy is $\ln 9 = 2.197$.
+
+# %% fold="Optional: two teachers, and how different their wrong answers are"
+# optional: two teachers, and how different their wrong answers are
+smoothed = fit(network(64), lambda z, rows: F.cross_entropy(z, digit[rows], label_smoothing=0.1), train, 80)
+smoothed_logits = smoothed(X).detach()
+for name, z in [("labels", teacher_logits), ("smoothed labels", smoothed_logits)]:
+    p = torch.softmax(z[train], dim=1)
+    wrong = p.scatter(1, digit[train][:, None], 0.0)
+    wrong = wrong / wrong.sum(dim=1, keepdim=True)
+    print(f"trained on {name:15}: mean confidence {p.amax(dim=1).mean():.3f}, entropy of the wrong answers {entropy_ready(wrong).mean():.3f}")
+of_smoothed = fit(network(32), lambda z, rows: distillation_ready(z, smoothed_logits[rows], digit[rows], 6.0, 1.0), no_threes, 200)
+for name, student in [("the first", by_teacher), ("the smoothed", of_smoothed)]:
+    print(f"student of {name:12}: 3s recognised {(student(X[threes]).argmax(dim=1) == 3).double().mean():.1f}")
+
+# %% [markdown] fold="Optional: what that means"
+# The smoothed teacher doubts more, but it doubts all wrong classes nearly alike, so most of what a student could learn from them is gone. Müller, Kornblith and Hinton ([2019](https://arxiv.org/abs/1906.02629)) found that students of smoothed teachers do worse. On these small digits both students do about equally well, so the cell shows the loss of information, not its consequence. `12_calibration` asks what smoothing does to the probabilities themselves.
+
+# %% [markdown]
 # ## In your own words
 #
-# A friend trains a student with `F.kl_div(student_probabilities, teacher_probabilities)`. The loss falls from epoch to epoch, and below 0. Which mistakes has she made, how could the sign of the
+# A friend trains a student with `F.kl_div(student_probabilities, teacher_probabilities)`. The loss falls from epoch to epoch, to well below 0. Which mistakes has she made, what could the sign of the
 # loss have told her, and what will her student's predictions look like in the end?
 
 # %% [markdown] question="a_divergence_below_zero" points=2
-# A divergence is never negative, so a loss below 0 cannot be one. The first argument has to be log-probabilities: `torch.log_softmax(student_logits, dim=1)`. As written the loss is Σ p·log p − Σ p·q, linear in q, so
-# the student is driven to put all its probability on the teacher's most probable class: sure of everything, the teacher's doubts lost. And the default `reduction="mean"` divides by N·C; `"batchmean"` is the divergence.
+# A divergence is never negative, so a loss below 0 cannot be one. The first argument has to hold log-probabilities: `torch.log_softmax(student_logits, dim=1)`. As written, the loss is Σ p·log p − Σ p·q, linear in q, so
+# the student is driven to put all its probability on the teacher's most probable class: it becomes sure of everything, and the teacher's doubts are lost. Besides, the default `reduction="mean"` divides by N·C; `"batchmean"` gives the divergence.
 
 # %% [markdown]
 # ## Recap
 #
-# - You built entropy, what the world hides; cross-entropy, what a belief pays; and their difference, the divergence. With one-hot labels the entropy is 0, and cross-entropy and divergence are the same.
-# - PyTorch calls it `nn.KLDivLoss` and `F.kl_div`, belief first, in logarithms. For distribution objects there is `torch.distributions.kl_divergence`.
-# - Three mistakes people make with it: they give it probabilities where it wants log-probabilities; they keep the default `"mean"`, which divides by the classes too; they forget $T^2$ when they distil.
+# - You built entropy, which is what the world hides; cross-entropy, which is what a belief pays; and their difference, the divergence, which is never negative because $\ln x \le x - 1$.
+# - PyTorch calls it `nn.KLDivLoss` and `F.kl_div`, with the belief first, in logarithms. For distribution objects there is `torch.distributions.kl_divergence`.
+# - Three mistakes people make with it: they pass probabilities where it wants log-probabilities; they keep the default `"mean"`, which divides by the number of classes too; they leave out $T^2$ when they distil, and wonder why the teacher has no effect.
 #
-# **Before:** `09_cross_entropy_options`, where labels first became soft. **Next:** `11_margins_and_multilabel`, losses that are not about probabilities.
+# **Before:** `09_cross_entropy_options`, where labels first became soft. **Next:** `11_margins_and_multilabel` asks whether a loss has to be about probabilities at all.
 #
-# **Read on:** PyTorch's page of [`KLDivLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html); Hinton, Vinyals and Dean,
-# [*Distilling the Knowledge in a Neural Network*](https://arxiv.org/abs/1503.02531), where the student without 3s comes from.
+# **Read on:** PyTorch's page on [`KLDivLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html); Hinton, Vinyals and Dean,
+# [*Distilling the Knowledge in a Neural Network*](https://arxiv.org/abs/1503.02531), where $T^2$ and the student without 3s come from; MacKay, [*Information Theory, Inference, and Learning Algorithms*](https://www.inference.org.uk/mackay/itila/), chapters 2 and 5, for surprise and code lengths.

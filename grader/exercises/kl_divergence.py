@@ -54,11 +54,11 @@ def one_hot_rows(rng, n=4, c=5):
     points=3,
     without=[Categorical],
     hints=[
-        "The surprise of each outcome, −log p, weighted by how often it happens, p, and added up over the last dimension.",
+        "Weight the surprise of each outcome, −log p, by how often it happens, p, and add up over the last dimension.",
         "0·log 0 counts as 0, but 0·(−inf) is nan in floating point: keep the infinity from arising.",
         "`torch.xlogy(p, p)` is p·log p, and 0 where p is 0. Or replace the zeros by ones before taking the logarithm.",
     ],
-    built="The entropy in nats: the mean surprise of one who knows the distribution. PyTorch has it as "
+    built="The entropy in nats: the mean surprise of somebody who knows the distribution. PyTorch has it as "
     "`torch.distributions.Categorical(probs=p).entropy()`.",
 )
 def entropy(p):
@@ -94,7 +94,7 @@ def _(p):
 
 
 @entropy.mistake(
-    "You took the mean over the outcomes. The weights p are already in the sum, and they add up to 1: nothing is left to divide by."
+    "You took the mean over the outcomes. The weights p are already in the sum, and they add up to 1, so there is nothing left to divide by."
 )
 def _(p):
     return -torch.xlogy(p, p).mean(dim=-1)
@@ -120,7 +120,7 @@ def _(p):
 
 
 @entropy.mistake(
-    "The surprises are added up as if all outcomes were equally frequent. Each −log p is weighted by its p."
+    "You added the surprises up as if all outcomes were equally frequent. Weight each −log p by its p."
 )
 def _(p):
     return -p.log().sum(dim=-1)
@@ -133,7 +133,7 @@ def _(p):
     return -(p * (p + 1e-6).log()).sum(dim=-1)
 
 
-@entropy.mistake("This averages the entropies of the distributions. One for each of them is asked for.")
+@entropy.mistake("This averages the entropies of the distributions. Return one for each of them.")
 def _(p):
     return -torch.xlogy(p, p).sum(dim=-1).mean()
 
@@ -146,7 +146,7 @@ def _(p):
 
 
 @entropy.mistake(
-    "You treated each outcome as a yes or no question and added the entropy of 1 − p. One of the C outcomes happens: only p·log p counts."
+    "You treated each outcome as a yes or no question and added the entropy of 1 − p. Exactly one of the C outcomes happens, so only p·log p counts."
 )
 def _(p):
     return -(torch.xlogy(p, p) + torch.xlogy(1 - p, 1 - p)).sum(dim=-1)
@@ -160,14 +160,14 @@ def _(p):
 
 
 @entropy.mistake(
-    "You divided by log C, the largest entropy that C outcomes can have. The entropy itself is asked for, in nats."
+    "You divided by log C, the largest entropy that C outcomes can have. Return the entropy itself, in nats."
 )
 def _(p):
     return -torch.xlogy(p, p).sum(dim=-1) / math.log(p.shape[-1])
 
 
 @entropy.mistake(
-    "The logarithm came after the sum: −log Σ p². Each outcome's −log p is weighted by p, then added up."
+    "You took the logarithm after the sum: −log Σ p². Weight each outcome's −log p by p first, then add up."
 )
 def _(p):
     return -(p * p).sum(dim=-1).log()
@@ -219,8 +219,8 @@ def ruled_out_by_q(rng):
     points=3,
     without=[Categorical, F.cross_entropy, nn.CrossEntropyLoss, F.kl_div, nn.KLDivLoss],
     hints=[
-        "Two distributions, two jobs: one says how often each outcome happens, the other how surprised you are by it.",
-        "The world weighs, the belief surprises: −Σ p·log q along the last dimension.",
+        "The two distributions have two jobs: one says how often each outcome happens, the other how surprising it is.",
+        "The world supplies the weights and the belief the surprises: −Σ p·log q along the last dimension.",
         "Where p and q are both 0, p·log q is 0·(−inf), nan: `torch.xlogy` gives the 0 that you want there.",
     ],
     built='The cross-entropy of q relative to p. `F.cross_entropy(z, p, reduction="none")` computes it with q = softmax(z).',
@@ -246,7 +246,7 @@ cross_entropy_distributions.case("float32", dtype=torch.float32, gradient="q")(t
 
 
 @cross_entropy_distributions.mistake(
-    "p and q have changed places: the world p weighs, the surprise is that of the belief, −log q."
+    "p and q are swapped: the world p supplies the weights, and the belief q the surprises, −log q."
 )
 def _(p, q):
     return -torch.xlogy(q, p).sum(dim=-1)
@@ -268,49 +268,49 @@ def _(p, q):
 
 
 @cross_entropy_distributions.mistake(
-    "You took the mean over the outcomes. The weights p are already in the sum: nothing is left to divide by."
+    "You took the mean over the outcomes. The weights p are already in the sum, and they add up to 1, so there is nothing left to divide by."
 )
 def _(p, q):
     return -torch.xlogy(p, q).mean(dim=-1)
 
 
 @cross_entropy_distributions.mistake(
-    "You return the mean of all pairs. One number for each pair of distributions is asked for."
+    "You return the mean of all pairs. Return one number for each pair of distributions."
 )
 def _(p, q):
     return -torch.xlogy(p, q).sum(dim=-1).mean()
 
 
 @cross_entropy_distributions.mistake(
-    "The logarithm came after the sum: −log Σ p·q. Each outcome's −log q is weighted by p, then added up."
+    "You took the logarithm after the sum: −log Σ p·q. Weight each outcome's −log q by p first, then add up."
 )
 def _(p, q):
     return -(p * q).sum(dim=-1).log()
 
 
 @cross_entropy_distributions.mistake(
-    "You clamped q away from 0. A belief that rules out what does happen costs infinitely much, whatever your epsilon."
+    "You clamped q away from 0. A belief that rules out something that does happen costs infinitely much."
 )
 def _(p, q):
     return -(p * q.clamp(min=1e-12).log()).sum(dim=-1)
 
 
 @cross_entropy_distributions.mistake(
-    "You treated each outcome as a yes or no question and added (1 − p)·log(1 − q). One of the C outcomes happens: only p·log q counts."
+    "You treated each outcome as a yes or no question and added (1 − p)·log(1 − q). Exactly one of the C outcomes happens, so only p·log q counts."
 )
 def _(p, q):
     return -(torch.xlogy(p, q) + torch.xlogy(1 - p, 1 - q)).sum(dim=-1)
 
 
 @cross_entropy_distributions.mistake(
-    "You subtracted the entropy of p: that is how much the wrong belief costs extra. The whole surprise is asked for."
+    "You subtracted the entropy of p: what is left is the extra cost of the wrong belief. Return the whole surprise."
 )
 def _(p, q):
     return (torch.xlogy(p, p) - torch.xlogy(p, q)).sum(dim=-1)
 
 
 @cross_entropy_distributions.mistake(
-    "You left out the outcomes to which q gives 0. Where they do happen, the surprise is infinite, and so is the sum: leave out where p is 0."
+    "You left out the outcomes to which q gives 0. Where they do happen, the surprise is infinite, and so is the sum. Leave out only what has p = 0."
 )
 def _(p, q):
     return -torch.where(q > 0, torch.xlogy(p, q), 0.0).sum(dim=-1)
@@ -330,39 +330,39 @@ def _(p, q):
     return -torch.xlogy(p, q).sum(dim=0)
 
 
-@cross_entropy_distributions.mistake("The weights are missing: each surprise, −log q, counts p times.")
+@cross_entropy_distributions.mistake("The weights are missing: each surprise, −log q, has the weight p.")
 def _(p, q):
     return -q.log().sum(dim=-1)
 
 
 @cross_entropy_distributions.mistake(
-    "This is the entropy of q: the one who believes q does not live in q. The world p weighs."
+    "This is the entropy of q, as if the world followed the belief. Outcomes happen with the probabilities of p, so p supplies the weights."
 )
 def _(p, q):
     return -torch.xlogy(q, q).sum(dim=-1)
 
 
 @cross_entropy_distributions.mistake(
-    "Only the most likely outcome of p counts in yours. All of them do, each as often as it happens."
+    "Only the most likely outcome of p counts here. Every outcome has to count, as often as it happens."
 )
 def _(p, q):
     return -q.gather(-1, p.argmax(dim=-1, keepdim=True)).log().squeeze(-1)
 
 
 @cross_entropy_distributions.mistake(
-    "You added the two entropies up. The cross-entropy mixes them: p weighs, log q is weighed."
+    "You added the two entropies up. The cross-entropy mixes them: the weights are p and the surprises −log q."
 )
 def _(p, q):
     return -(torch.xlogy(p, p) + torch.xlogy(q, q)).sum(dim=-1)
 
 
-@cross_entropy_distributions.mistake("You averaged both directions. The world p weighs, and only p.")
+@cross_entropy_distributions.mistake("You averaged both directions. Only the world p supplies weights.")
 def _(p, q):
     return -(torch.xlogy(p, q) + torch.xlogy(q, p)).sum(dim=-1) / 2
 
 
 @cross_entropy_distributions.mistake(
-    "p stands inside the logarithm, too. The surprise is that of the belief alone, −log q; p weighs it."
+    "p occurs inside the logarithm, too. The surprise belongs to the belief alone, −log q, and p is its weight."
 )
 def _(p, q):
     return -(torch.xlogy(p, p) + torch.xlogy(p, q)).sum(dim=-1)
@@ -380,9 +380,9 @@ def _(p, q):
     points=3,
     without=PYTORCH,
     hints=[
-        "What the wrong belief costs *extra*: the surprise of one who believes q, less that of one who knows p.",
+        "What the wrong belief costs *extra*: the surprise of somebody who believes q, less the surprise of somebody who knows p.",
         "Σ p·log(p/q) = Σ p·log p − Σ p·log q, along the last dimension.",
-        "Where p is 0 the term is 0, and its slope by q is 0 too. Two `xlogy` give both; the logarithm of the quotient does not.",
+        "Where p is 0 the term is 0, and its slope with respect to q is 0 too. Two `xlogy` give both; the logarithm of the quotient does not.",
     ],
     built="The Kullback-Leibler divergence KL(p ‖ q). PyTorch has it for distribution objects as `torch.distributions.kl_divergence`, and as a "
     "loss as `nn.KLDivLoss`, which you meet next.",
@@ -405,20 +405,20 @@ kl_divergence.case("q rules out what happens", extreme=True)(ruled_out_by_q)
 kl_divergence.case("float32", dtype=torch.float32, gradient="q")(two)
 
 
-@kl_divergence.mistake("p and q have changed places: the world p weighs, and p stands above q in log(p/q).")
+@kl_divergence.mistake("p and q are swapped: the world p supplies the weights, and the logarithm is that of p/q.")
 def _(p, q):
     return (torch.xlogy(q, q) - torch.xlogy(q, p)).sum(dim=-1)
 
 
 @kl_divergence.mistake(
-    "The fraction is upside down, log(q/p): your divergence is never positive, the right one never negative."
+    "The fraction is upside down, log(q/p): your divergence is never positive, while the right one is never negative."
 )
 def _(p, q):
     return (torch.xlogy(p, q) - torch.xlogy(p, p)).sum(dim=-1)
 
 
 @kl_divergence.mistake(
-    "This is the whole cross-entropy. The entropy of p, which even the right belief has to pay, is still to be subtracted."
+    "This is the whole cross-entropy. Subtract the entropy of p, which even the right belief has to pay."
 )
 def _(p, q):
     return -torch.xlogy(p, q).sum(dim=-1)
@@ -433,7 +433,7 @@ def _(p, q):
 
 
 @kl_divergence.mistake(
-    "The value is right where p is 0, but the gradient by q is nan: the infinite logarithm is dropped on the way forward (by `torch.where`, or "
+    "The value is right where p is 0, but the gradient with respect to q is nan: the infinite logarithm is dropped on the way forward (by `torch.where`, or "
     "`nan_to_num`), and its slope multiplied by 0 on the way back.",
     hint="Split the logarithm: of p, where nothing flows to q, and of q, which is above 0.",
 )
@@ -442,64 +442,64 @@ def _(p, q):
 
 
 @kl_divergence.mistake(
-    "You took the mean over the outcomes. The weights p are already in the sum: nothing is left to divide by."
+    "You took the mean over the outcomes. The weights p are already in the sum, and they add up to 1, so there is nothing left to divide by."
 )
 def _(p, q):
     return (torch.xlogy(p, p) - torch.xlogy(p, q)).mean(dim=-1)
 
 
-@kl_divergence.mistake("You averaged both directions. The divergence is not symmetric: p weighs, and only p.")
+@kl_divergence.mistake("You averaged both directions. The divergence is not symmetric: only p supplies weights.")
 def _(p, q):
     return (torch.xlogy(p, p) - torch.xlogy(p, q) + torch.xlogy(q, q) - torch.xlogy(q, p)).sum(dim=-1) / 2
 
 
-@kl_divergence.mistake("The weights are missing: each log(p/q) counts p times.")
+@kl_divergence.mistake("The weights are missing: each log(p/q) has the weight p.")
 def _(p, q):
     return (p / q).log().sum(dim=-1)
 
 
 @kl_divergence.mistake(
-    "You subtracted the entropy of q. Both surprises are met in the same world: from the cross-entropy goes the entropy of p."
+    "You subtracted the entropy of q. Both surprises happen in the same world p, so subtract the entropy of p."
 )
 def _(p, q):
     return (torch.xlogy(q, q) - torch.xlogy(p, q)).sum(dim=-1)
 
 
 @kl_divergence.mistake(
-    "You clamped q away from 0. A belief that rules out what does happen costs infinitely much, whatever your epsilon."
+    "You clamped q away from 0. A belief that rules out something that does happen costs infinitely much."
 )
 def _(p, q):
     return (torch.xlogy(p, p) - p * q.clamp(min=1e-12).log()).sum(dim=-1)
 
 
 @kl_divergence.mistake(
-    "You return the mean of all pairs. One number for each pair of distributions is asked for."
+    "You return the mean of all pairs. Return one number for each pair of distributions."
 )
 def _(p, q):
     return (torch.xlogy(p, p) - torch.xlogy(p, q)).sum(dim=-1).mean()
 
 
 @kl_divergence.mistake(
-    "You left out the outcomes to which q gives 0. Where they do happen, the divergence is infinite: leave out where p is 0."
+    "You left out the outcomes to which q gives 0. Where they do happen, the divergence is infinite. Leave out only what has p = 0."
 )
 def _(p, q):
     return torch.where(q > 0, torch.xlogy(p, p) - torch.xlogy(p, q), 0.0).sum(dim=-1)
 
 
-@kl_divergence.mistake("q weighs in yours, Σ q·log(p/q). The world p weighs: Σ p·log(p/q).")
+@kl_divergence.mistake("The belief q supplies the weights here, Σ q·log(p/q). They belong to the world p: Σ p·log(p/q).")
 def _(p, q):
     return (torch.xlogy(q, p) - torch.xlogy(q, q)).sum(dim=-1)
 
 
 @kl_divergence.mistake(
-    "You took absolute values. Where p is below q the term is negative, and has to be: the sum comes out at 0 or above by itself."
+    "You took absolute values. Where p is smaller than q the term is negative, as it should be: the sum is never below 0 by itself."
 )
 def _(p, q):
     return (torch.xlogy(p, p) - torch.xlogy(p, q)).abs().sum(dim=-1)
 
 
 @kl_divergence.mistake(
-    "You dropped the negative terms. Where p is below q the term is negative, and has to be: the sum comes out at 0 or above by itself."
+    "You dropped the negative terms. Where p is smaller than q the term is negative, as it should be: the sum is never below 0 by itself."
 )
 def _(p, q):
     return torch.relu(torch.xlogy(p, p) - torch.xlogy(p, q)).sum(dim=-1)
@@ -518,26 +518,26 @@ def _(p, q):
 
 
 @kl_divergence.mistake(
-    "The logarithm came after the sum. Each outcome's log(p/q) is weighted by p, then added up."
+    "You took the logarithm after the sum. Weight each outcome's log(p/q) by p first, then add up."
 )
 def _(p, q):
     return (p * p / q).sum(dim=-1).log()
 
 
-@kl_divergence.mistake("You added both directions up. The divergence is not symmetric: p weighs, and only p.")
+@kl_divergence.mistake("You added both directions up. The divergence is not symmetric: only p supplies weights.")
 def _(p, q):
     return ((p - q) * (p.log() - q.log())).sum(dim=-1)
 
 
 @kl_divergence.mistake(
-    "You added the entropy of p to the cross-entropy. It is subtracted: what the right belief has to pay anyway is no extra."
+    "You added the entropy of p to the cross-entropy. Subtract it: even the right belief pays that much, so it is not part of the extra cost."
 )
 def _(p, q):
     return -(torch.xlogy(p, p) + torch.xlogy(p, q)).sum(dim=-1)
 
 
 @kl_divergence.mistake(
-    "This is the difference of the two entropies. Both surprises are met in the world p: cross-entropy of p and q, less entropy of p."
+    "This is the difference of the two entropies. Both surprises happen in the world p: the cross-entropy of p and q, less the entropy of p."
 )
 def _(p, q):
     return (torch.xlogy(p, p) - torch.xlogy(q, q)).sum(dim=-1)
@@ -586,7 +586,7 @@ def log_two(rng):
     hints=[
         "The belief comes first, and as a logarithm already. The world comes second, as probabilities.",
         "Each entry is p·log p − p·log_q. Nothing has to be done to log_q.",
-        "Four ways out: the entries, their sum, their sum divided by N (the first dimension), and their mean, which divides by N·C.",
+        "The four reductions: the entries; their sum; their sum divided by N, the first dimension; and their mean, which divides by N·C.",
     ],
     built='You have built `F.kl_div(log_q, p, reduction=…)`, as a module `nn.KLDivLoss(reduction=…)`. PyTorch\'s default is `"mean"`; yours, like its '
     'documentation\'s advice, is `"batchmean"`.',
@@ -636,7 +636,7 @@ def _(log_q, p, reduction="batchmean"):
 
 
 @kl_div_loss.mistake(
-    "You exponentiated `log_q` and did not go back: the formula needs log q, which is what you were given."
+    "You exponentiated `log_q`, but the formula needs log q, which is what you were given."
 )
 def _(log_q, p, reduction="batchmean"):
     return reduced(torch.xlogy(p, p) - p * log_q.exp(), reduction)
@@ -657,7 +657,7 @@ def _(log_q, p, reduction="batchmean"):
 
 
 @kl_div_loss.mistake(
-    '`"batchmean"` divides by the first dimension alone. With three dimensions yours divides by the second one, too.'
+    '`"batchmean"` divides by the first dimension alone. With three dimensions your result is divided by the second one, too.'
 )
 def _(log_q, p, reduction="batchmean"):
     e = entries(log_q, p)
@@ -682,12 +682,12 @@ def _(log_q, p, reduction="batchmean"):
     return reduced(-p * log_q, reduction)
 
 
-@kl_div_loss.mistake("The direction is turned round, KL(q ‖ p): here p weighs, the second argument.")
+@kl_div_loss.mistake("The direction is reversed, KL(q ‖ p). The weights are those of the second argument, p.")
 def _(log_q, p, reduction="batchmean"):
     return reduced(log_q.exp() * (log_q - p.log()), reduction)
 
 
-@kl_div_loss.mistake("The sign is turned round: p·(log p − log q), not p·(log q − log p).")
+@kl_div_loss.mistake("The sign is flipped: p·(log p − log q), not p·(log q − log p).")
 def _(log_q, p, reduction="batchmean"):
     return -reduced(entries(log_q, p), reduction)
 
@@ -715,13 +715,13 @@ def _(log_q, p, reduction="batchmean"):
 
 
 @kl_div_loss.mistake(
-    "p stands without its logarithm: the entries are p·(log p − log_q). Only log_q is a logarithm already."
+    "p lacks its logarithm: the entries are p·(log p − log_q). Only log_q is a logarithm already."
 )
 def _(log_q, p, reduction="batchmean"):
     return reduced(p * (p - log_q), reduction)
 
 
-@kl_div_loss.mistake("The weights are missing: each log p − log_q counts p times.")
+@kl_div_loss.mistake("The weights are missing: each log p − log_q has the weight p.")
 def _(log_q, p, reduction="batchmean"):
     return reduced(p.log() - log_q, reduction)
 
@@ -735,7 +735,7 @@ def _(log_q, p, reduction="batchmean"):
 
 
 @kl_div_loss.mistake(
-    "The two arguments have changed places: first comes log_q, the belief in logarithms, then p, the world."
+    "The two arguments are swapped: log_q, the belief in logarithms, comes first, and then p, the world."
 )
 def _(log_q, p, reduction="batchmean"):
     return reduced(torch.xlogy(log_q, log_q) - log_q * p, reduction)
@@ -806,7 +806,7 @@ def distil(
         "The teacher is the world p, the student the belief q. Both logits are divided by the temperature, then softmax.",
         "The first part times alpha and temperature², the second, at temperature 1, times 1 − alpha.",
     ],
-    built="Knowledge distillation, as Hinton, Vinyals and Dean wrote it down in 2015. PyTorch has no loss of that name: one puts it together from "
+    built="Knowledge distillation, as Hinton, Vinyals and Dean wrote it down in 2015. PyTorch has no loss of that name: you put it together from "
     "`F.kl_div` and `F.cross_entropy`, as you did.",
 )
 def distillation_loss(student, teacher, y, temperature=2.0, alpha=0.5):
@@ -843,14 +843,14 @@ distillation_loss.case("float32", dtype=torch.float32, gradient="student")(class
 
 
 @distillation_loss.mistake(
-    "The factor temperature² is missing in front of the divergence: without it the teacher's pull fades as the temperature rises."
+    "The factor temperature² is missing in front of the divergence: without it the gradient of the teacher's part fades like 1/temperature² at high temperatures."
 )
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     return distil(student, teacher, y, temperature, alpha, t_squared=False)
 
 
 @distillation_loss.mistake(
-    "You multiplied the divergence by the temperature. Its square is needed: the gradient shrinks with 1/temperature²."
+    "You multiplied the divergence by the temperature. Use its square: at high temperatures the gradient shrinks like 1/temperature²."
 )
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     return distil(student, teacher, y, temperature, alpha * temperature, t_squared=False, hard=0) + (
@@ -859,13 +859,13 @@ def _(student, teacher, y, temperature=2.0, alpha=0.5):
 
 
 @distillation_loss.mistake(
-    "The divergence runs the wrong way. The teacher is the world p that weighs, the student the belief q."
+    "The divergence runs the wrong way. The teacher is the world p, which supplies the weights, and the student is the belief q."
 )
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     return distil(student, teacher, y, temperature, alpha, direction="reverse")
 
 
-@distillation_loss.mistake("alpha and 1 − alpha have changed places: alpha belongs to the teacher.")
+@distillation_loss.mistake("alpha and 1 − alpha are swapped: alpha belongs to the teacher.")
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     return distil(student, teacher, y, temperature, 1 - alpha)
 
@@ -913,7 +913,7 @@ def _(student, teacher, y, temperature=2.0, alpha=0.5):
 
 
 @distillation_loss.mistake(
-    "The logarithm of a softmax meets 0 when logits are large, and becomes −inf. `torch.log_softmax` stays finite."
+    "When logits are large, the softmax reaches 0 and its logarithm becomes −inf."
 )
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     soft = F.kl_div(
@@ -925,7 +925,7 @@ def _(student, teacher, y, temperature=2.0, alpha=0.5):
 
 
 @distillation_loss.mistake(
-    "This is the cross-entropy with the teacher's probabilities. The teacher's own entropy is still to be subtracted: the divergence is 0 when both agree."
+    "This is the cross-entropy with the teacher's probabilities. Subtract the teacher's own entropy, so that the divergence is 0 when both agree."
 )
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     soft = F.cross_entropy(student / temperature, torch.softmax(teacher / temperature, dim=1))
@@ -941,7 +941,7 @@ def _(student, teacher, y, temperature=2.0, alpha=0.5):
 
 
 @distillation_loss.mistake(
-    "The student entered the divergence as probabilities. It wants logarithms first: `torch.log_softmax`."
+    "You passed the student to the divergence as probabilities, but its first argument holds logarithms."
 )
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     soft = F.kl_div(
@@ -953,7 +953,7 @@ def _(student, teacher, y, temperature=2.0, alpha=0.5):
 
 
 @distillation_loss.mistake(
-    "The labels' part counts fully in yours: the cross-entropy is multiplied by 1 − alpha."
+    "The labels' part counts fully here. The cross-entropy has the weight 1 − alpha."
 )
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     return distil(student, teacher, y, temperature, alpha) + alpha * F.cross_entropy(student, y)
@@ -967,7 +967,7 @@ def _(student, teacher, y, temperature=2.0, alpha=0.5):
 
 
 @distillation_loss.mistake(
-    "A softmax stands before `cross_entropy`, which takes the softmax itself: give it the student's logits."
+    "A softmax comes before `cross_entropy`, which applies one itself: give it the student's logits."
 )
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     return distil(
@@ -985,7 +985,7 @@ def _(student, teacher, y, temperature=2.0, alpha=0.5):
 
 
 @distillation_loss.mistake(
-    "The divergence is subtracted in yours: the further the student is from the teacher, the smaller the loss. It is added."
+    "You subtracted the divergence, so the loss falls as the student moves away from the teacher. Add it."
 )
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     return distil(student, teacher, y, temperature, alpha) - 2 * alpha * distil(
@@ -994,7 +994,7 @@ def _(student, teacher, y, temperature=2.0, alpha=0.5):
 
 
 @distillation_loss.mistake(
-    "Only the teacher's favourite class counts in yours. How it ranks the others is what the student is to learn: the whole softmax counts."
+    "Only the teacher's favourite class counts here. The student should learn how the teacher ranks the others, so the whole softmax counts."
 )
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     return alpha * temperature**2 * F.cross_entropy(student / temperature, teacher.argmax(dim=1)) + (
@@ -1003,7 +1003,7 @@ def _(student, teacher, y, temperature=2.0, alpha=0.5):
 
 
 @distillation_loss.mistake(
-    "The teacher entered the divergence as logarithms. `kl_div` wants the student as logarithms and the teacher as probabilities (or `log_target=True`)."
+    "You passed the teacher to the divergence as logarithms. `kl_div` wants the student as logarithms and the teacher as probabilities (or `log_target=True`)."
 )
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     soft = F.kl_div(
@@ -1027,7 +1027,7 @@ def _(student, teacher, y, temperature=2.0, alpha=0.5):
 
 
 @distillation_loss.mistake(
-    "You divided by temperature². The softened divergence is already small: the factor has to make it larger."
+    "You divided by temperature². The softened divergence is small already, and the factor should make it larger."
 )
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     return distil(student, teacher, y, temperature, alpha / temperature**2, t_squared=False, hard=0) + (
@@ -1036,7 +1036,7 @@ def _(student, teacher, y, temperature=2.0, alpha=0.5):
 
 
 @distillation_loss.mistake(
-    "The softmax runs over the samples. Each row holds the logits of one sample: `dim=1`."
+    "The softmax runs over the samples, but each row holds the logits of one sample."
 )
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     soft = F.kl_div(
@@ -1047,7 +1047,7 @@ def _(student, teacher, y, temperature=2.0, alpha=0.5):
     return alpha * temperature**2 * soft + (1 - alpha) * F.cross_entropy(student, y)
 
 
-@distillation_loss.mistake("The temperature came after the softmax. It divides the logits, before.")
+@distillation_loss.mistake("You applied the temperature after the softmax. It divides the logits, before the softmax.")
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     soft = F.kl_div(
         torch.log_softmax(student, dim=1) / temperature,
@@ -1058,7 +1058,7 @@ def _(student, teacher, y, temperature=2.0, alpha=0.5):
 
 
 @distillation_loss.mistake(
-    "The labels are compared with the teacher. It is the student that has to learn them."
+    "You compared the labels with the teacher. It is the student that has to learn them."
 )
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     return distil(student, teacher, y, temperature, alpha, hard=F.cross_entropy(teacher, y))
