@@ -254,6 +254,9 @@ show("Left: a world with two peaks, at -2 and 2; the best forward belief is one 
 # %% [markdown]
 # Left: the forward belief covers both peaks, because its cost $-p \log q$ grows without bound where something happens that it had nearly ruled out. The reverse belief picks one peak, because each term is weighted by what the *belief* expects.
 # Right, for a belief of fixed width: forward has its only minimum between the peaks, where the world has almost nothing, and reverse has one at each peak.
+
+# %% [markdown]
+# ### What training a classifier does
 #
 # Training a classifier is forward: the labels are the world. The entropy of a one-hot label is 0, so all of its cross-entropy is divergence. The four samples of the last lessons:
 
@@ -447,9 +450,15 @@ for T in (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0):
     print(f"T = {T:2.0f}: gradient {size:.5f}, times T {size * T:.3f}, times T squared {size * T**2:.3f}")
 
 # %% [markdown]
-# It fades. With $q$ for the student and $p$ for the teacher, both softened, each sample's gradient is $(q - p)/T$ (before the mean). One factor $1/T$ is always there. At $T = 1$ and 2 it is nearly the only one, since a sure teacher stays sure. Once $T$ is large against the logits, which here reach 26, the gap $q - p$ itself shrinks like $1/T$.
+# It fades. With $q$ for the student and $p$ for the teacher, both softened, each sample's gradient before the mean is
 #
-# So a factor $T^2$ in front of the divergence is exact only in the limit. The last column says what it does: a size between 0.07 and 0.1 from $T = 4$ on, but twice the pull at $T = 2$ compared with $T = 1$. Hinton and his co-authors derive the factor for high temperatures. Its purpose is to keep the teacher audible beside the labels, whose gradient does not fade.
+# $$ \frac{1}{T}\,(q - p) $$
+#
+# One factor $1/T$ is always there. At $T = 1$ and 2 it is nearly the only one, because a sure teacher stays sure. Once $T$ is large against the logits, the gap $q - p$ shrinks like $1/T$ as well. So a factor $T^2$ in front of the divergence keeps the size of the gradient only in that limit.
+#
+# ### What the factor is for
+#
+# The last column shows it: between 0.07 and 0.1 from $T = 4$ on, but twice as much at $T = 2$ as at $T = 1$. Without the factor the teacher would soon be inaudible beside an ordinary loss with the labels, whose gradient does not fade. Hinton and his co-authors derive $T^2$ for high temperatures.
 #
 # ## Exercise: `distillation_loss`
 #

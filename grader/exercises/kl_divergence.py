@@ -77,7 +77,7 @@ entropy.case("float32", dtype=torch.float32)(one)
 
 @entropy.mistake(
     "The result is nan where some p is 0: 0·log 0 becomes 0·(−inf). An outcome that never happens surprises nobody and has to add 0.",
-    hint="`torch.xlogy`, or a harmless number in the place of the 0 before the logarithm is taken.",
+    hint="`torch.xlogy`, or a harmless number instead of the 0 before the logarithm is taken.",
 )
 def _(p):
     return -(p * p.log()).sum(dim=-1)

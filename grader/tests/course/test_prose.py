@@ -17,6 +17,7 @@ from grader.course.build import ROOT, text_of
 from grader.course.lessons import exercises_of
 
 HELD = [
+    "10_kl_divergence",
     "00_tools",
     "05_imbalance",
 ]
