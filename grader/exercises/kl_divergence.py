@@ -405,7 +405,9 @@ kl_divergence.case("q rules out what happens", extreme=True)(ruled_out_by_q)
 kl_divergence.case("float32", dtype=torch.float32, gradient="q")(two)
 
 
-@kl_divergence.mistake("p and q are swapped: the world p supplies the weights, and the logarithm is that of p/q.")
+@kl_divergence.mistake(
+    "p and q are swapped: the world p supplies the weights, and the logarithm is that of p/q."
+)
 def _(p, q):
     return (torch.xlogy(q, q) - torch.xlogy(q, p)).sum(dim=-1)
 
@@ -448,7 +450,9 @@ def _(p, q):
     return (torch.xlogy(p, p) - torch.xlogy(p, q)).mean(dim=-1)
 
 
-@kl_divergence.mistake("You averaged both directions. The divergence is not symmetric: only p supplies weights.")
+@kl_divergence.mistake(
+    "You averaged both directions. The divergence is not symmetric: only p supplies weights."
+)
 def _(p, q):
     return (torch.xlogy(p, p) - torch.xlogy(p, q) + torch.xlogy(q, q) - torch.xlogy(q, p)).sum(dim=-1) / 2
 
@@ -472,9 +476,7 @@ def _(p, q):
     return (torch.xlogy(p, p) - p * q.clamp(min=1e-12).log()).sum(dim=-1)
 
 
-@kl_divergence.mistake(
-    "You return the mean of all pairs. Return one number for each pair of distributions."
-)
+@kl_divergence.mistake("You return the mean of all pairs. Return one number for each pair of distributions.")
 def _(p, q):
     return (torch.xlogy(p, p) - torch.xlogy(p, q)).sum(dim=-1).mean()
 
@@ -486,7 +488,9 @@ def _(p, q):
     return torch.where(q > 0, torch.xlogy(p, p) - torch.xlogy(p, q), 0.0).sum(dim=-1)
 
 
-@kl_divergence.mistake("The belief q supplies the weights here, Σ q·log(p/q). They belong to the world p: Σ p·log(p/q).")
+@kl_divergence.mistake(
+    "The belief q supplies the weights here, Σ q·log(p/q). They belong to the world p: Σ p·log(p/q)."
+)
 def _(p, q):
     return (torch.xlogy(q, p) - torch.xlogy(q, q)).sum(dim=-1)
 
@@ -524,7 +528,9 @@ def _(p, q):
     return (p * p / q).sum(dim=-1).log()
 
 
-@kl_divergence.mistake("You added both directions up. The divergence is not symmetric: only p supplies weights.")
+@kl_divergence.mistake(
+    "You added both directions up. The divergence is not symmetric: only p supplies weights."
+)
 def _(p, q):
     return ((p - q) * (p.log() - q.log())).sum(dim=-1)
 
@@ -635,9 +641,7 @@ def _(log_q, p, reduction="batchmean"):
     return reduced(torch.xlogy(p, p) - p * log_q.log(), reduction)
 
 
-@kl_div_loss.mistake(
-    "You exponentiated `log_q`, but the formula needs log q, which is what you were given."
-)
+@kl_div_loss.mistake("You exponentiated `log_q`, but the formula needs log q, which is what you were given.")
 def _(log_q, p, reduction="batchmean"):
     return reduced(torch.xlogy(p, p) - p * log_q.exp(), reduction)
 
@@ -912,9 +916,7 @@ def _(student, teacher, y, temperature=2.0, alpha=0.5):
     )
 
 
-@distillation_loss.mistake(
-    "When logits are large, the softmax reaches 0 and its logarithm becomes −inf."
-)
+@distillation_loss.mistake("When logits are large, the softmax reaches 0 and its logarithm becomes −inf.")
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     soft = F.kl_div(
         torch.softmax(student / temperature, dim=1).log(),
@@ -952,9 +954,7 @@ def _(student, teacher, y, temperature=2.0, alpha=0.5):
     return alpha * temperature**2 * soft + (1 - alpha) * F.cross_entropy(student, y)
 
 
-@distillation_loss.mistake(
-    "The labels' part counts fully here. The cross-entropy has the weight 1 − alpha."
-)
+@distillation_loss.mistake("The labels' part counts fully here. The cross-entropy has the weight 1 − alpha.")
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     return distil(student, teacher, y, temperature, alpha) + alpha * F.cross_entropy(student, y)
 
@@ -1035,9 +1035,7 @@ def _(student, teacher, y, temperature=2.0, alpha=0.5):
     ) * F.cross_entropy(student, y)
 
 
-@distillation_loss.mistake(
-    "The softmax runs over the samples, but each row holds the logits of one sample."
-)
+@distillation_loss.mistake("The softmax runs over the samples, but each row holds the logits of one sample.")
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     soft = F.kl_div(
         torch.log_softmax(student / temperature, dim=0),
@@ -1047,7 +1045,9 @@ def _(student, teacher, y, temperature=2.0, alpha=0.5):
     return alpha * temperature**2 * soft + (1 - alpha) * F.cross_entropy(student, y)
 
 
-@distillation_loss.mistake("You applied the temperature after the softmax. It divides the logits, before the softmax.")
+@distillation_loss.mistake(
+    "You applied the temperature after the softmax. It divides the logits, before the softmax."
+)
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     soft = F.kl_div(
         torch.log_softmax(student, dim=1) / temperature,
