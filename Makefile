@@ -39,7 +39,7 @@ build: setup  ## make the notebooks from the lessons' text, where they have chan
 
 check: setup  ## build one lesson and run what concerns it: make check L=08
 	$(BIN)/python -m grader build $(L)
-	LESSON=$(L) $(BIN)/pytest -n 2 -q grader/tests/course grader/tests/judging
+	$(BIN)/pytest -n 2 -q --lesson $(L) grader/tests/course grader/tests/judging
 	$(BIN)/pytest -n 2 --nbval $(shell ls -d solutions/$(L)_*/ notebooks/$(L)_*/ 2> /dev/null)
 
 test: setup  ## run every test, and every cell of every notebook

@@ -29,17 +29,17 @@ def _lessons(names):
 @app.command()
 def build(
     lesson: list[str] = typer.Argument(None, help="Lessons, as 02_bce, bce or 2; all of them by default."),
+    again: bool = typer.Option(False, help="Build also what is unchanged."),
 ):
     """Make the notebooks from the lessons' text: the instructor's (executed afresh) and the release."""
     from grader.course import build as author
 
     for name in _lessons(lesson or []):
         try:
-            author.build(name)
-            author.release(name)
+            is_new = author.build(name, again)
         except author.LessonError as error:
             stop(str(error))
-        out.print(f"{name}: built", highlight=False)
+        out.print(f"{name}: {'built' if is_new else 'unchanged'}", highlight=False)
 
 
 @app.command()

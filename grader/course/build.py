@@ -8,6 +8,8 @@ Behind every exercise the build adds the graded cell `check("bce")`.
 
 import ast
 import functools
+import hashlib
+import json
 import math
 import os
 import re
@@ -20,7 +22,10 @@ import nbformat
 import torch
 from nbclient import NotebookClient
 
+from grader.course.imports import closure, modules
 from grader.course.lessons import RELEASES, ROOT, SOLUTIONS, exercises, exercises_of, lessons, slug
+
+BUILT = ROOT / ".cache" / "built.json"  # not in the repository: what was built last on this machine
 
 
 class LessonError(Exception):
@@ -138,8 +143,9 @@ def execute(nb, lesson):
     with tempfile.TemporaryDirectory() as folder:
         NotebookClient(
             nb,
-            timeout=300,
             kernel_name="python3",
+            extra_arguments=["--log-level=ERROR"],  # ipykernel warns of TCP at every start
+            timeout=300,
             record_timing=False,
             coalesce_streams=True,
             resources={"metadata": {"path": folder}},
@@ -158,13 +164,44 @@ def dumps(nb):
     return nbformat.writes(nb, version=nbformat.NO_CONVERT) + "\n"
 
 
-def build(lesson):
+def build(lesson: str, again: bool = False) -> bool:
+    """Write both notebooks of a lesson, the instructor's freshly executed.
+
+    Returns False, and writes nothing, where all that they are made of is as it was at the last build on this
+    machine, and so are they. Raises LessonError where the text cannot be built. again: build all the same.
+    """
+    if not again and _built().get(lesson) == _ingredients(lesson):
+        return False
+    _execute_and_write(lesson)
+    release(lesson)
+    BUILT.parent.mkdir(exist_ok=True)
+    BUILT.write_text(json.dumps(_built() | {lesson: _ingredients(lesson)}, indent=1), encoding="utf-8")
+    return True
+
+
+def _built() -> dict[str, str]:
+    """What each lesson was made of when it was last built on this machine; nothing where that is not known."""
+    try:
+        return json.loads(BUILT.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _ingredients(lesson: str) -> str:
+    """A digest of all that a lesson's notebooks are made of, and of the notebooks."""
+    names = {"grader", "grader.figures", "grader.course.build", f"grader.exercises.{slug(lesson)}"}
+    files = [modules()[name] for name in closure(names & modules().keys())]
+    files += [ROOT / "environment.yml", text_of(lesson), instructors(lesson), released(lesson)]
+    parts = [path.read_bytes() if path.is_file() else b"" for path in files]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+
+
+def _execute_and_write(lesson):
     """Write the instructor's notebook of a lesson, freshly executed."""
     nb = execute(notebook(text_of(lesson).read_text(encoding="utf-8"), lesson), lesson)
     path = instructors(lesson)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(dumps(nb), encoding="utf-8")
-    return path
 
 
 def programs_on_path():

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from grader.course.build import programs_on_path
+from grader.course.lessons import exercises_of, find
 from grader.tests.pages import chromium, lab, page, seat  # noqa: F401 (fixtures)
 
 programs_on_path()
@@ -31,7 +32,26 @@ LONG = [
 ]
 
 
-def pytest_collection_modifyitems(items):
+def pytest_addoption(parser):
+    parser.addoption("--lesson", help="Run only what concerns one lesson, as 02_bce, bce or 2.")
+
+
+def _concerns(item, lesson):
+    """Is a test of this lesson, of one of its exercises, or of an answer to one?"""
+    names = {lesson, *exercises_of(lesson)}
+    params = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return any(
+        isinstance(value, str) and value in names or getattr(value, "exercise", None) in names
+        for value in params
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    if name := config.getoption("--lesson"):
+        lesson = find(name)
+        dropped = [item for item in items if not _concerns(item, lesson)]
+        items[:] = [item for item in items if _concerns(item, lesson)]
+        config.hook.pytest_deselected(items=dropped)
     rank = {name: place for place, name in enumerate(LONG)}
     items.sort(key=lambda item: rank.get(item.path.stem, len(LONG)))
 
