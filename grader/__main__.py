@@ -33,6 +33,7 @@ def build(
 ):
     """Make the notebooks from the lessons' text: the instructor's (executed afresh) and the release."""
     from grader.course import build as author
+    from grader.course import pages
 
     for name in _lessons(lesson or []):
         try:
@@ -40,6 +41,8 @@ def build(
         except author.LessonError as error:
             stop(str(error))
         out.print(f"{name}: {'built' if is_new else 'unchanged'}", highlight=False)
+    for page in pages.write():
+        out.print(f"{page.relative_to(page.parents[1])}: tables filled", highlight=False)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Exercises of 02_bce: binary cross-entropy from the Bernoulli likelihood.
+"""Exercises of 02_bce: binary cross-entropy, from the probability of what happened.
 
 Formulas: https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html
 """

@@ -1,4 +1,4 @@
-"""Exercises of 03_bce_with_logits: binary cross-entropy straight from the logits.
+"""Exercises of 03_bce_with_logits: the same from scores, without overflow and without lost gradients.
 
 Formulas: https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html and …/torch.nn.Softplus.html
 """

@@ -1,4 +1,4 @@
-"""Exercises of 12_calibration: reliability, the calibration error, the Brier score, temperature scaling.
+"""Exercises of 12_calibration: whether a probability can be trusted, and how to repair one.
 
 Formulas: Guo et al., On Calibration of Modern Neural Networks, https://arxiv.org/abs/1706.04599; Brier (1950).
 """

@@ -1,4 +1,4 @@
-"""Exercises of 13_clinic: the function at the heart of eight scripts that run, print a falling loss and are wrong.
+"""Exercises of 13_clinic: eight scripts that run, print a falling loss and are wrong.
 
 PyTorch's own losses are allowed: the task is repair. Every mistake is told by the symptom that remains.
 Formulas: https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html

@@ -1,4 +1,4 @@
-"""Exercises of 08_cross_entropy: cross-entropy from its definition to `CrossEntropyLoss`, and `log_softmax` with `NLLLoss`.
+"""Exercises of 08_cross_entropy: cross-entropy, from its definition to `CrossEntropyLoss`.
 
 Formulas: https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
 """

@@ -1,4 +1,4 @@
-"""Exercises of 09_cross_entropy_options: every option of `CrossEntropyLoss`, alone and together.
+"""Exercises of 09_cross_entropy_options: weights, ignored labels, smoothing, soft labels, sequences.
 
 Formulas: https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html;
 label smoothing: Szegedy et al., https://arxiv.org/abs/1512.00567, section 7

@@ -1,4 +1,4 @@
-"""Exercises of 05_imbalance: precision and recall, weights, `pos_weight` and its repair, focal loss, a threshold from costs.
+"""Exercises of 05_imbalance: rare classes: precision and recall, weights and their repair, focal loss, a threshold from costs.
 
 Formulas: https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html;
 Lin et al., Focal Loss for Dense Object Detection, https://arxiv.org/abs/1708.02002;

@@ -1,4 +1,4 @@
-"""Exercises of 10_kl_divergence: entropy, cross-entropy, Kullback-Leibler divergence, distillation.
+"""Exercises of 10_kl_divergence: how far one distribution is from another; a network that teaches another.
 
 Formulas: https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html; Hinton, Vinyals and Dean (2015),
 https://arxiv.org/abs/1503.02531

@@ -1,4 +1,4 @@
-"""Exercises of 07_log_softmax: log-sum-exp, log_softmax and softmax without overflow, and the Jacobian of softmax.
+"""Exercises of 07_log_softmax: the logarithm of a sum of exponentials, for scores of any size.
 
 Formulas: https://docs.pytorch.org/docs/stable/generated/torch.logsumexp.html and
 https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSoftmax.html

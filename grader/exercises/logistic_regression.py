@@ -1,4 +1,4 @@
-"""Exercises of 04_logistic_regression: a linear classifier trained with the learner's own loss and gradient.
+"""Exercises of 04_logistic_regression: a classifier trained with your own loss and gradient.
 
 Formulas: Bishop, Pattern Recognition and Machine Learning, section 4.3.2; https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
 """

@@ -1,4 +1,4 @@
-"""Exercises of 11_margins_and_multilabel: soft margin, hinge, and the multiclass and multilabel losses of torch.nn.
+"""Exercises of 11_margins_and_multilabel: losses that ask for a margin; several labels at once.
 
 Formulas: https://docs.pytorch.org/docs/stable/nn.html#loss-functions (SoftMarginLoss, MultiMarginLoss,
 MultiLabelSoftMarginLoss, MultiLabelMarginLoss)

@@ -1,4 +1,4 @@
-"""Exercises of 01_sigmoid: from a score to a probability and back.
+"""Exercises of 01_sigmoid: from a score to a probability, and back.
 
 Formulas: https://docs.pytorch.org/docs/stable/generated/torch.nn.Sigmoid.html
 """

@@ -1,4 +1,4 @@
-"""Exercises of 06_softmax: one-hot labels, softmax, the predicted class, temperature, and the sigmoid as a softmax of two.
+"""Exercises of 06_softmax: from many scores to many probabilities.
 
 Formulas: https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax.html
 """

@@ -1,4 +1,4 @@
-"""Exercises of 00_tools: what the other lessons lean on.
+"""Exercises of 00_tools: shapes, broadcasting, dtypes, means, slopes: what the rest leans on.
 
 Broadcasting: https://docs.pytorch.org/docs/stable/notes/broadcasting.html
 Checking gradients: https://docs.pytorch.org/docs/stable/notes/gradcheck.html
