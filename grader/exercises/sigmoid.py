@@ -71,28 +71,34 @@ sigmoid.case("float32", dtype=torch.float32, gradient="z")(ordinary)
 
 
 @sigmoid.mistake(
-    "This is 1/(1 + exp(z)): it falls where it should rise. The exponent is −z.",
-    hint="A score of 2 speaks for label 1: its probability has to be above one half.",
+    "Your function falls where it should rise: a score of 2 favours label 1, so its probability "
+    "has to be above one half.",
+    hint="Check the sign of the exponent.",
 )
 def _(z):
     return 1 / (1 + torch.exp(z))
 
 
 @sigmoid.mistake(
-    "You return the odds, exp(z). They run from 0 to infinity; the probability is their share of the whole, o / (1 + o)."
+    "You return the odds, exp(z). They run from 0 to infinity; a probability runs from 0 to 1.",
+    hint="Odds of o to 1 are o cases of 1 + o.",
 )
 def _(z):
     return torch.exp(z)
 
 
 @sigmoid.mistake(
-    "A minus stands where the plus belongs: odds of o to 1 are o cases of 1 + o, so the denominator is never 0."
+    "There is a minus in the denominator where a plus belongs, so it becomes 0 at z = 0.",
+    hint="Odds of o to 1 are o cases of 1 + o.",
 )
 def _(z):
     return 1 / (1 - torch.exp(-z))
 
 
-@sigmoid.mistake("You divided the score itself by 1 + score. The odds are exp(z), not z.")
+@sigmoid.mistake(
+    "You divided the score itself by 1 + score. The score is the logarithm of the odds, not the odds.",
+    hint="The odds are exp(z).",
+)
 def _(z):
     return z / (1 + z)
 
@@ -106,42 +112,49 @@ def _(z):
 
 
 @sigmoid.mistake(
-    "This is the sigmoid of 2z. In the form with tanh the score is halved: σ(z) = (1 + tanh(z/2)) / 2."
+    "This is the sigmoid of 2z.",
+    hint="In the form with tanh the score is halved: σ(z) = (1 + tanh(z/2)) / 2.",
 )
 def _(z):
     return (1 + torch.tanh(z)) / 2
 
 
 @sigmoid.mistake(
-    "You divided each exponential by the sum of all of them, so the scores compete. Here each score is turned into a probability by itself."
+    "You divided each exponential by the sum of all of them, so the scores compete with each "
+    "other. Here each score becomes a probability on its own.",
+    hint="Each patient has odds of their own: o to 1.",
 )
 def _(z):
     return torch.exp(z) / torch.exp(z).sum()
 
 
 @sigmoid.mistake(
-    "The scores are cut off at 0 and 1. A score of 2 means a probability of 0.8808, not 1: use the exponential."
+    "You cut the scores off at 0 and 1. A score of 2 means a probability of 0.8808, not 1.",
+    hint="Go through the odds, exp(z).",
 )
 def _(z):
     return z.clamp(0, 1)
 
 
 @sigmoid.mistake(
-    "A parenthesis is missing: 1 / 1 + exp(−z) divides first. The whole of 1 + exp(−z) belongs below the line."
+    "Parentheses are missing: 1 / 1 + exp(−z) divides first and adds afterwards.",
+    hint="All of 1 + exp(−z) belongs in the denominator.",
 )
 def _(z):
     return 1 / 1 + torch.exp(-z)
 
 
 @sigmoid.mistake(
-    "A parenthesis is missing: 1 / exp(−z) + 1 divides first. The whole of 1 + exp(−z) belongs below the line."
+    "Parentheses are missing: 1 / exp(−z) + 1 divides first and adds afterwards.",
+    hint="All of 1 + exp(−z) belongs in the denominator.",
 )
 def _(z):
     return 1 / torch.exp(-z) + 1
 
 
 @sigmoid.mistake(
-    "You return exp(−z), the odds of the other label. The probability is the share 1 / (1 + exp(−z))."
+    "You return exp(−z), the odds of the other label.",
+    hint="A probability is a share: 1 case of 1 + exp(−z).",
 )
 def _(z):
     return torch.exp(-z)
@@ -153,7 +166,8 @@ def _(z):
 
 
 @sigmoid.mistake(
-    "The labels are decided already: you return 0 or 1. The probability itself is asked for, and every value between."
+    "You return decisions, 0 or 1. Return the probability itself, which can be any value in between.",
+    hint="No comparison is needed.",
 )
 def _(z):
     return (z > 0).to(z.dtype)
@@ -166,7 +180,7 @@ def _(z):
     points=2,
     without=[torch.logit],
     hints=[
-        "Go back by the road you came: first from the probability to the odds, then from the odds to the score.",
+        "Retrace your steps: first from the probability to the odds, then from the odds to the score.",
         "The odds are p to 1 − p, as a fraction.",
         "The score is the natural logarithm of p / (1 − p).",
     ],
@@ -187,7 +201,7 @@ logit.case("certainty: 0 gives −inf, 1 gives inf", extreme=True)(
 
 
 @logit.mistake(
-    "This is log p alone. The odds compare p with 1 − p, so a probability of one half has the score 0.",
+    "This is log p alone. The odds compare p with 1 − p.",
     hint="log 0.5 is −0.6931. Which score should one half have?",
 )
 def _(p):
@@ -195,18 +209,25 @@ def _(p):
 
 
 @logit.mistake(
-    "The odds are upside down: (1 − p) / p belongs to the other label. A probability above one half has a positive score."
+    "The odds are upside down: a probability above one half has a positive score.",
+    hint="p to 1 − p, as a fraction.",
 )
 def _(p):
     return torch.log((1 - p) / p)
 
 
-@logit.mistake("A parenthesis is missing: p / 1 − p is 0. The whole of 1 − p belongs below the line.")
+@logit.mistake(
+    "Parentheses are missing: p / 1 − p divides first, and is always 0.",
+    hint="All of 1 − p belongs in the denominator.",
+)
 def _(p):
     return torch.log(p / 1 - p)
 
 
-@logit.mistake("The sign is lost: a probability below one half has a negative score.")
+@logit.mistake(
+    "The sign is lost: a probability below one half has a negative score.",
+    hint="Leave out the absolute value.",
+)
 def _(p):
     return torch.log(p / (1 - p)).abs()
 
@@ -217,7 +238,9 @@ def _(p):
 
 
 @logit.mistake(
-    "You took one over the sigmoid. The inverse of a function undoes it; it is not its reciprocal."
+    "You returned one over the sigmoid. The inverse of a function undoes it; that is not the same "
+    "as its reciprocal.",
+    hint="Solve p = σ(z) for z.",
 )
 def _(p):
     return 1 / torch.sigmoid(p)
@@ -231,14 +254,16 @@ def _(p):
 
 
 @logit.mistake(
-    "You divided one logarithm by the other. The logarithm of a quotient is a difference: log p − log(1 − p)."
+    "You divided one logarithm by the other. The logarithm of a quotient is something else.",
+    hint="It is the difference of the two logarithms.",
 )
 def _(p):
     return torch.log(p) / torch.log(1 - p)
 
 
 @logit.mistake(
-    "You added the two logarithms: that is log(p·(1 − p)). The odds are a quotient, so their logarithm is a difference."
+    "You added the two logarithms: that is log(p·(1 − p)), and the odds are a quotient.",
+    hint="The logarithm of a quotient is a difference.",
 )
 def _(p):
     return torch.log(p) + torch.log(1 - p)
@@ -266,10 +291,10 @@ def _(p):
     hints=[
         "Differentiate 1/u with u = 1 + exp(−z): the chain rule gives −1/u² times the derivative of u.",
         "exp(−z) / (1 + exp(−z))². Write it as a product of two fractions, and look at each of them.",
-        "The one fraction is σ(z), the other is 1 − σ(z).",
+        "One fraction is σ(z), the other is 1 − σ(z).",
     ],
-    built="σ(z)·(1 − σ(z)): the slope needs nothing but the value, so autograd keeps the sigmoid's output and multiplies. "
-    "`loss.backward()` uses it whenever a sigmoid is on the way.",
+    built="σ(z)·(1 − σ(z)): the slope needs nothing but the value, so `torch.sigmoid` saves its result "
+    "and its backward pass multiplies these two factors.",
 )
 def sigmoid_grad(z):
     return torch.sigmoid(z) * torch.sigmoid(-z)
@@ -285,22 +310,23 @@ sigmoid_grad.case("float32", dtype=torch.float32)(ordinary)
 
 
 @sigmoid_grad.mistake(
-    "You used the score where its sigmoid belongs: z·(1 − z). The slope is σ(z)·(1 − σ(z)).",
-    hint="z is a score here, not a probability.",
+    "You used the score where its sigmoid belongs: z·(1 − z).", hint="z is a score here, not a probability."
 )
 def _(z):
     return z * (1 - z)
 
 
 @sigmoid_grad.mistake(
-    "The inner derivative is missing: d/dz exp(−z) is −exp(−z). Its minus takes the other minus away, and the slope is positive."
+    "The slope should be positive: the inner derivative is missing, and its minus cancels the other one.",
+    hint="d/dz exp(−z) is −exp(−z).",
 )
 def _(z):
     return -torch.sigmoid(z) * (1 - torch.sigmoid(z))
 
 
 @sigmoid_grad.mistake(
-    "The chain rule stops half-way: −1/u² is there, the derivative of u = 1 + exp(−z) is not."
+    "The chain rule stops half-way: −1/u² is there, the derivative of u = 1 + exp(−z) is not.",
+    hint="Multiply by −exp(−z).",
 )
 def _(z):
     return -(torch.sigmoid(z) ** 2)
@@ -311,37 +337,45 @@ def _(z):
     return torch.sigmoid(z)
 
 
-@sigmoid_grad.mistake("This is 1 − σ(z)². That form belongs to tanh; the sigmoid's slope is σ(z)·(1 − σ(z)).")
+@sigmoid_grad.mistake(
+    "This is 1 − σ(z)². That form belongs to tanh.",
+    hint="Of 1 − σ², only one factor σ belongs there; the other multiplies the whole.",
+)
 def _(z):
     return 1 - torch.sigmoid(z) ** 2
 
 
 @sigmoid_grad.mistake(
-    "Your result is 1 − σ(z), or exp(−z) / (1 + exp(−z)): one of the two factors. Below the line stands a square, so σ(z) is the other.",
-    hint="The derivative of 1/u is −u'/u².",
+    "Your result is 1 − σ(z), or exp(−z) / (1 + exp(−z)): only one of the two factors.",
+    hint="The derivative of 1/u is −u'/u²: the denominator is a square.",
 )
 def _(z):
     return 1 - torch.sigmoid(z)
 
 
 @sigmoid_grad.mistake(
-    "The numerator is missing: you have 1 / (1 + exp(−z))². The chain rule puts exp(−z) above the line."
+    "The numerator is missing: you have 1 / (1 + exp(−z))².",
+    hint="The chain rule puts exp(−z) in the numerator.",
 )
 def _(z):
     return torch.sigmoid(z) ** 2
 
 
-@sigmoid_grad.mistake("The whole denominator is squared: (1 + exp(−z))². You squared the exponential alone.")
+@sigmoid_grad.mistake(
+    "You squared the exponential alone. The whole denominator is squared.", hint="(1 + exp(−z))²"
+)
 def _(z):
     return torch.exp(-z) / (1 + torch.exp(-z) ** 2)
 
 
-@sigmoid_grad.mistake("This is the slope of tanh, 1 − tanh². The sigmoid's is σ(z)·(1 − σ(z)).")
+@sigmoid_grad.mistake(
+    "This is the slope of tanh, 1 − tanh².", hint="The sigmoid's slope is built from σ, not from tanh."
+)
 def _(z):
     return 1 - torch.tanh(z) ** 2
 
 
-@sigmoid_grad.mistake("You added all slopes up. Each score has its own slope: the result has the shape of z.")
+@sigmoid_grad.mistake("You added up all slopes. Each score has its own slope: the result has the shape of z.")
 def _(z):
     return (torch.sigmoid(z) * torch.sigmoid(-z)).sum()
 
@@ -357,8 +391,9 @@ def _(z):
         "Make e = exp(−|z|) first: for every z it lies between 0 and 1. Then write both formulas with e.",
         "For z ≥ 0 the result is 1 / (1 + e), for z < 0 it is e / (1 + e). `torch.where` may choose between these two: both are finite.",
     ],
-    built="What `torch.sigmoid` does inside: it never exponentiates a large number. The trick of choosing what goes *into* the "
-    "exponential comes back in every stable loss of this course.",
+    built="A sigmoid whose exponential never overflows. `torch.sigmoid` is safe in another way: it lets "
+    "exp(−z) overflow to inf, returns 1/inf = 0, and its backward pass uses only that saved "
+    "result.",
 )
 def stable_sigmoid(z):
     return torch.sigmoid(z)
@@ -393,8 +428,9 @@ def mirrored(z):
 
 
 @stable_sigmoid.mistake(
-    "At −1000 the value is right and the gradient is nan: exp(1000) is still computed, and it is infinite. "
-    "A `where`, a clamp or another dtype behind the exponential comes too late for the gradient.",
+    "At −1000 the value is right and the gradient is nan: exp(1000) is still computed, and it is "
+    "infinite. A `where`, a clamp or another dtype after the exponential comes too late for the "
+    "gradient.",
     hint="Write it so that nothing positive is exponentiated.",
 )
 def _(z):
@@ -402,15 +438,16 @@ def _(z):
 
 
 @stable_sigmoid.mistake(
-    "exp(z) / (1 + exp(z)) is inf/inf at 1000, and that is nan. It is safe for negative scores only."
+    "At 1000 you compute inf/inf, which is nan. exp(z) / (1 + exp(z)) is safe for negative scores only.",
+    hint="Which form is safe for positive scores?",
 )
 def _(z):
     return mirrored(z)
 
 
 @stable_sigmoid.mistake(
-    "`torch.where` chooses the right value, and the gradient is nan all the same: the branch that is not chosen still overflows. "
-    "Choose what goes into the exponential, not what comes out.",
+    "`torch.where` chooses the right value, and the gradient is nan all the same: the branch that "
+    "is not chosen has overflowed. Choose what goes into the exponential, not what comes out.",
     hint="Make e = exp(−|z|) before any choice.",
 )
 def _(z):
@@ -418,21 +455,25 @@ def _(z):
 
 
 @stable_sigmoid.mistake(
-    "Each formula stands on the side where it overflows: 1/(1 + exp(−z)) is for z ≥ 0, exp(z)/(1 + exp(z)) for z < 0."
+    "Each of the two forms is used on the side where it overflows.",
+    hint="1/(1 + exp(−z)) is for z ≥ 0, exp(z)/(1 + exp(z)) for z < 0.",
 )
 def _(z):
     return torch.where(z >= 0, mirrored(z), naive(z))
 
 
 @stable_sigmoid.mistake(
-    "With e = exp(−|z|) both signs give the same result: yours takes 1/(1 + e) for negative scores, too. There it is e/(1 + e)."
+    "With e = exp(−|z|) both signs give the same result: you return 1/(1 + e) for negative scores, too.",
+    hint="For negative scores it is e/(1 + e).",
 )
 def _(z):
     return 1 / (1 + torch.exp(-z.abs()))
 
 
 @stable_sigmoid.mistake(
-    "You took e/(1 + e) for every score. With e = exp(−|z|) that is below one half, so it belongs to negative scores; positive ones get 1/(1 + e)."
+    "You return e/(1 + e) for every score. With e = exp(−|z|) that is below one half, so it "
+    "belongs to negative scores only.",
+    hint="Positive scores get 1/(1 + e).",
 )
 def _(z):
     e = torch.exp(-z.abs())
@@ -440,7 +481,8 @@ def _(z):
 
 
 @stable_sigmoid.mistake(
-    "With e = exp(−|z|) the two cases have changed places: 1/(1 + e) is above one half and belongs to positive scores."
+    "With e = exp(−|z|) your two cases are swapped: 1/(1 + e) is above one half.",
+    hint="It belongs to positive scores.",
 )
 def _(z):
     e = torch.exp(-z.abs())
@@ -448,21 +490,24 @@ def _(z):
 
 
 @stable_sigmoid.mistake(
-    "You replaced nan by a number: the value looks right, the gradient at 1000 is still nan. The overflow itself has to go."
+    "You replaced nan by a number: the value looks right, and the gradient at 1000 is still nan.",
+    hint="Prevent the overflow itself.",
 )
 def _(z):
     return torch.nan_to_num(mirrored(z), nan=1.0)
 
 
 @stable_sigmoid.mistake(
-    "You cut the score off at 10: every larger one gets the same probability, and its gradient is 0. A score of 12 is not a score of 10."
+    "You cut the score off at 10: every larger one gets the same probability, and its gradient is "
+    "0. A score of 12 is not a score of 10."
 )
 def _(z):
     return naive(z.clamp(-10, 10))
 
 
 @stable_sigmoid.mistake(
-    "You kept the probability away from 0 and 1. That changes the result at large scores, and exp has overflowed before it."
+    "You kept the probability away from 0 and 1. That changes the result at large scores, and exp "
+    "has overflowed before it."
 )
 def _(z):
     return naive(z).clamp(1e-6, 1 - 1e-6)
@@ -491,7 +536,8 @@ def scores(rng):
         "The threshold is a probability, z is a score. Bring both to the same scale before you compare them.",
         "Either turn the scores into probabilities and compare with `threshold`, or turn the threshold into a score with the logit.",
     ],
-    built="0/1 decisions from logits. At the threshold 0.5 it is `z > 0`, the line you will see in most PyTorch code.",
+    built="0/1 decisions from logits. At the threshold 0.5 it is the same as `z > 0`, which needs no "
+    "sigmoid at all.",
 )
 def predict(z, threshold=0.5):
     return (torch.sigmoid(z) > threshold).long()
@@ -505,7 +551,8 @@ predict.case("float32", dtype=torch.float32)(lambda rng: [(scores(rng),), call(s
 
 
 @predict.mistake(
-    "You compared the scores themselves with the threshold. It stands on the probability: a score of 0.2 is a probability of 0.5498.",
+    "You compared the scores themselves with the threshold. It applies to the probability: a score "
+    "of 0.2 is a probability of 0.5498.",
     hint="Which score has the probability 0.5?",
 )
 def _(z, threshold=0.5):
@@ -513,7 +560,7 @@ def _(z, threshold=0.5):
 
 
 @predict.mistake(
-    "You cut at the probability 0.5 (the score 0) whatever `threshold` says. Compare with `threshold` itself.",
+    "You cut at the probability 0.5 (the score 0) whatever `threshold` says.",
     hint="`round` always cuts at one half, too.",
 )
 def _(z, threshold=0.5):
@@ -521,49 +568,59 @@ def _(z, threshold=0.5):
 
 
 @predict.mistake(
-    "The comparison is turned round: label 1 is predicted where the probability is above the threshold."
+    "The comparison is the wrong way round: label 1 is predicted where the probability is above "
+    "the threshold."
 )
 def _(z, threshold=0.5):
     return torch.sigmoid(z) < threshold
 
 
 @predict.mistake(
-    "You return the probabilities. The decision is asked for: 1 where the probability is above the threshold, 0 elsewhere."
+    "You return probabilities. Return the decision: 1 where the probability is above the "
+    "threshold, 0 elsewhere.",
+    hint="A comparison is missing.",
 )
 def _(z, threshold=0.5):
     return torch.sigmoid(z)
 
 
 @predict.mistake(
-    "The sigmoid belongs to the scores, not to the threshold: the threshold is a probability already."
+    "You applied the sigmoid to the threshold. The threshold is a probability already; the scores "
+    "are what has to be converted."
 )
 def _(z, threshold=0.5):
     return z > torch.sigmoid(torch.tensor(threshold, dtype=z.dtype))
 
 
 @predict.mistake(
-    "You applied the sigmoid twice: a probability went through it once more, and nothing comes out below one half."
+    "You applied the sigmoid twice: a probability went through it once more, and then nothing "
+    "comes out below one half."
 )
 def _(z, threshold=0.5):
     return torch.sigmoid(torch.sigmoid(z)) > threshold
 
 
 @predict.mistake(
-    "Turning a probability into an integer cuts off what stands behind the point, so every decision becomes 0. Compare with the threshold first."
+    "Turning a probability into an integer drops everything after the decimal point, so every "
+    "decision becomes 0.",
+    hint="Compare with the threshold first.",
 )
 def _(z, threshold=0.5):
     return torch.sigmoid(z).long()
 
 
 @predict.mistake(
-    "You compared the scores with log(threshold). A score is the logarithm of the odds: the threshold becomes log(t / (1 − t))."
+    "You compared the scores with log(threshold). A score is the logarithm of the odds, not of the "
+    "probability.",
+    hint="The threshold t becomes log(t / (1 − t)).",
 )
 def _(z, threshold=0.5):
     return z > torch.tensor(threshold, dtype=z.dtype).log()
 
 
 @predict.mistake(
-    "You decide 1 for every score. Probability and threshold both lie between 0 and 1: is one of them on another scale?"
+    "You decide 1 for every score. Probability and threshold both lie between 0 and 1: is one of "
+    "them on another scale?"
 )
 def _(z, threshold=0.5):
     return z > -torch.inf

@@ -158,7 +158,7 @@ def stable_sigmoid(z):
     return p
 
 
-@wrong("nothing above one half", says="Compare with `threshold` itself")
+@wrong("nothing above one half", says="whatever `threshold` says")
 def predict(z, threshold=0.5):
     return torch.sigmoid(z).round()
 

@@ -19,6 +19,7 @@ from grader.course.lessons import exercises_of
 HELD = [
     "10_kl_divergence",
     "00_tools",
+    "01_sigmoid",
     "05_imbalance",
 ]
 PAGES_HELD = [
