@@ -45,6 +45,7 @@ print(f"patients kept                     {len(y)}")
 print(f"  benign                          {(y == 0).sum()}")
 print(f"  malignant                       {y.sum():.0f}, that is {100 * y.mean():.1f} in 100")
 
+
 # %% [markdown]
 # A model should be judged on patients that it was not trained on, as in lesson 04. With 19 malignant tumours there are too few to set half of
 # them aside. So divide the patients into five parts, let each part be scored by a model that was trained on the other four, and put the
@@ -62,6 +63,7 @@ def train(loss, X, y, steps=600, lr=1.0):
             w -= lr * grad_w
             b -= lr * grad_b
     return lambda X: ((X - mean) / std @ w + b).detach()
+
 
 # %%
 def held_out(loss):
@@ -112,6 +114,7 @@ print("malignant    ", y_true)
 print(f"precision     2 / 3 = {2 / 3:.4f}")
 print(f"recall        2 / 2 = {2 / 2:.4f}")
 
+
 # %% [markdown]
 # There are three alarms (for the second, third and fourth patient), and two of them are hits; both positives are found. The first patient,
 # a negative without an alarm, appears in neither number.
@@ -132,6 +135,7 @@ def precision_recall(z, y, threshold=0.5):
     hits = (alarms * y).sum()
     return hits / alarms.sum(), hits / y.sum()
     ### END SOLUTION
+
 
 # %%
 compare("precision_recall", logits, y_true, threshold=0.9)
@@ -219,6 +223,7 @@ for w, loss in zip((1, 3, 3, 1), (0.6444, 0.1269, 0.0486, 0.9741)):
 # %%
 print(f"{F.binary_cross_entropy_with_logits(logits, y_true, weight=weight):.4f}")
 
+
 # %% [markdown]
 # ## Exercise: `weighted_bce`
 #
@@ -234,6 +239,7 @@ def weighted_bce(z, y, weight):
     ### BEGIN SOLUTION
     return (weight * (F.softplus(z) - y * z)).mean()
     ### END SOLUTION
+
 
 # %%
 results = {
@@ -295,6 +301,7 @@ for label in (1.0, 0.0):
     loss.backward()
     print(f"label {label:.0f}: value {loss.item():.4f}, gradient {z.grad.item():.4f}")
 
+
 # %% [markdown]
 # A sample that is sure and right gives nan, one that is sure and wrong an infinite loss. One of them in a batch ruins the mean.
 #
@@ -314,6 +321,7 @@ def pos_weight_bce(z, y, pos_weight):
     positive, negative = F.softplus(-z), F.softplus(z)
     return (pos_weight * y * positive + (1 - y) * negative).mean()
     ### END SOLUTION
+
 
 # %%
 yours, three = ready("pos_weight_bce"), torch.tensor(3.0, dtype=torch.float64)
@@ -344,6 +352,7 @@ print(f"pos_weight              {fair:.2f}")
 print(f"the malignant together {z.grad[y == 1].sum():8.1f}")
 print(f"the benign together    {z.grad[y == 0].sum():8.1f}")
 
+
 # %% [markdown]
 # A draw: now nineteen pull as hard as 357. Train with this weight, again by cross-validation. Predict what happens to accuracy, and what to recall.
 
@@ -370,6 +379,7 @@ for name, z in [("plain", z_plain), ("pos_weight", z_weighted)]:
 # a grid of imagined patients: where their logit is 0, there is the boundary
 across, up = torch.meshgrid(torch.linspace(8, 36, 80), torch.linspace(0.04, 0.19, 80), indexing="xy")
 grid = torch.stack([across, up], dim=-1).double()
+
 
 # %%
 # the patients, and the boundaries of weight 1 and of another weight
@@ -439,6 +449,7 @@ for w in (1, 3, 19):
     best = candidates[losses.argmin()]
     print(f"w = {w:2}: best probability {best:.3f}, odds {best / (1 - best):.3f} = {w} x {best / (1 - best) / w:.3f}")
 
+
 # %% [markdown]
 # The odds, $p / (1 - p)$, of 5 in 100 are 5 to 95, or 0.053. Training with weight $w$ multiplies them by $w$: at $w = 19$, an output of
 # one half stands for 5 in 100. The formula says the same: the slope of the weighted loss,
@@ -458,6 +469,7 @@ def corrected_probability(z, pos_weight):
     ### BEGIN SOLUTION
     return torch.sigmoid(z - torch.log(pos_weight))
     ### END SOLUTION
+
 
 # %%
 corrected = ready("corrected_probability")(z_weighted, fair)
@@ -501,6 +513,7 @@ print(f"their part of the loss:      {100 * per_sample[settled].sum() / per_samp
 print(f"patient 2, p_t = 0.8808: 0.25 x {(1 - 0.8808)**2:.4f} x {0.1269:.4f} = {0.25 * (1 - 0.8808)**2 * 0.1269:.4f}")
 print(f"patient 4, p_t = 0.3775: 0.75 x {(1 - 0.3775)**2:.4f} x {0.9741:.4f} = {0.75 * (1 - 0.3775)**2 * 0.9741:.4f}")
 
+
 # %% [markdown]
 # Under cross-entropy, patient 4 costs about eight times as much as patient 2. Here it costs several hundred times as much.
 #
@@ -522,6 +535,7 @@ def focal_loss(z, y, alpha=0.25, gamma=2.0):
     share = alpha * y + (1 - alpha) * (1 - y)
     return (share * torch.sigmoid(-s) ** gamma * F.softplus(-s)).mean()
     ### END SOLUTION
+
 
 # %%
 focal_ready = ready("focal_loss")
@@ -587,6 +601,7 @@ models = {"plain": (z_plain, "cross-entropy"), "pos_weight": (z_weighted, "weigh
 for name, (z, _) in models.items():
     precision, recall = measure(z, y)
     print(f"{name:10}  precision {precision:.2f}  recall {recall:.2f}  mean probability {torch.sigmoid(z).mean():.2f}")
+
 
 # %% [markdown]
 # With its default alpha the focal loss finds no more than the plain one, and its mean probability is not the share of the ill either. In the paper
@@ -666,6 +681,7 @@ print("pos_weight", [(with_weight(group) > 0).sum().item() for group in groups])
 for p in (0.01, 0.03, 0.1, 0.5):
     print(f"p = {p:<4}  no alarm costs {20 * p:5.2f}, an alarm {1 - p:.2f}")
 
+
 # %% [markdown]
 # Somewhere between 0.03 and 0.1 the alarm becomes the cheaper decision.
 #
@@ -684,6 +700,7 @@ def cost_threshold(cost_miss, cost_alarm):
     ### BEGIN SOLUTION
     return cost_alarm / (cost_miss + cost_alarm)
     ### END SOLUTION
+
 
 # %%
 cheapest = ready("cost_threshold")(20, 1)

@@ -4,9 +4,9 @@
 # A flower, a digit, a word: often there are more than two classes, and a model gives a score for each. For one sample it says −5.0, 10.0,
 # 1.2, 3.0 and −4.0. **How sure is it of the second class, in per cent?** And which class should it bet on?
 #
-# In this lesson you turn labels into vectors, scores into probabilities and probabilities into a decision. You see which dimension goes
-# wrong and how to notice, and meet PyTorch's `F.one_hot`, `nn.Softmax`, `F.softmax`, `torch.softmax` and `torch.argmax`. You need
-# `00_tools` (broadcasting, `keepdim`) and `01_sigmoid`. About 40 minutes.
+# In this lesson you turn labels into vectors, scores into probabilities and probabilities into a decision. You see what happens when they are
+# computed along the wrong dimension, and how to notice it, and you meet PyTorch's `F.one_hot`, `nn.Softmax`, `F.softmax`, `torch.softmax` and
+# `torch.argmax`. You need `00_tools` (broadcasting, `keepdim`) and `01_sigmoid`. About 45 minutes.
 
 # %%
 import warnings
@@ -30,30 +30,35 @@ logits = torch.tensor(
 )
 logits
 
+
 # %% [markdown]
-# Four samples, one in each row; five classes, one in each column. These scores are called **logits**. The true classes of the four
-# samples are 0, 2, 3 and 1: class labels count from 0 and are integers (int64).
+# There are four samples, one in each row, and five classes, one in each column. These scores are called **logits**. The true classes of the
+# four samples are 0, 2, 3 and 1: class labels count from 0 and are integers (int64).
 #
 # ## A label as a vector
 #
-# A model answers with five numbers for each sample. To compare, write the label as five numbers too: all 0, but a 1 at its class. For the
-# class 2:
+# A model answers with five numbers for each sample. To compare the label with them, write it as five numbers too: a 1 at its class, and 0
+# everywhere else. For class 2:
 #
 # $$ 2 \;\longrightarrow\; (0, 0, 1, 0, 0) $$
 #
-# This is called **one-hot** encoding. It is also a distribution: all the probability stands on one class.
+# This is called **one-hot** encoding. It is also a distribution: one class has all the probability.
 #
 # ## Exercise: `one_hot`
 #
-# Write it for a whole batch: labels of shape (N,) give a matrix (N, C) of integers. Decide what has to be compared with what, and in
-# which shapes, so that no loop is needed. (A loop passes, too.)
+# Write it for a whole batch: labels of shape (N,) give a matrix (N, C) of integers. A loop passes. To do without one, decide what to compare
+# with what, and in which shapes.
 
 # %% exercise="one_hot"
 def one_hot(y, num_classes):
-    """One-hot labels. `y`: int64 of shape (N,), 0 <= y < num_classes. Returns int64 of shape (N, num_classes)."""
+    """One-hot labels, int64 of shape (N, num_classes).
+
+    y: int64 of shape (N,), 0 <= y < num_classes.
+    """
     ### BEGIN SOLUTION
     return (y[:, None] == torch.arange(num_classes)).long()
     ### END SOLUTION
+
 
 # %%
 compare("one_hot", y_true, num_classes)
@@ -78,12 +83,13 @@ y_true_one_hot
 for batch in (torch.tensor([0, 2, 1]), torch.tensor([4, 0, 2])):
     print(batch.tolist(), "->", F.one_hot(batch).shape)
 
+
 # %% [markdown]
-# It took the largest label that it saw and added 1. The first batch contained no 3 and no 4, so its matrix has three columns. Nothing
-# fails here; it fails later, or not at all. **Always say `num_classes`.**
+# It took the largest label that it saw and added 1. The first batch contained no 3 and no 4, so its matrix has three columns, and no error
+# says so. **Always pass `num_classes`.**
 #
-# The second trap is the dtype. A loss that compares distributions takes a one-hot matrix as probabilities, and probabilities are floats.
-# (The loss below is the subject of lesson 08; here only the message counts.)
+# The second trap is the dtype. A loss that compares distributions expects probabilities, and probabilities are floats. (The loss below is the
+# subject of lesson 08; here only the message matters.)
 
 # %%
 def accepted(target):
@@ -112,13 +118,13 @@ lower = first - torch.tensor([0.0, 5.3, 0.0, 0.0, 0.0])
 print("with 10.0 - 5.3     ", lower / lower.sum())
 
 # %% [markdown]
-# Two "probabilities" are negative. With a smaller second score the sum is nearly 0, itself negative, and every sign turns round. So the
-# scores must become positive first, in a way that keeps their order. The exponential does both: $e^z > 0$ always, and a larger $z$ gives
-# a larger $e^z$. Then divide:
+# Two "probabilities" are negative. With a smaller second score the sum itself is negative and nearly 0, and every sign is flipped. So the
+# scores must become positive first, in a way that keeps their order. The exponential does both: $e^z > 0$, and a larger $z$ gives a larger
+# $e^z$. Then divide:
 #
 # $$ p_i = \frac{e^{z_i}}{e^{z_1} + e^{z_2} + \dots + e^{z_C}} $$
 #
-# This is the **softmax**. By hand for the second sample, whose scores are 5.0, −4.0, 0.1, 1.0 and 0.1:
+# This is the **softmax**, a name that John Bridle gave it in 1989. By hand for the second sample, whose scores are 5.0, −4.0, 0.1, 1.0 and 0.1:
 
 # %%
 terms = [2.718281828 ** score for score in (5.0, -4.0, 0.1, 1.0, 0.1)]
@@ -126,97 +132,91 @@ print("exponentials", [round(term, 2) for term in terms])
 print("their sum   ", round(sum(terms), 2))
 print("first class ", round(terms[0] / sum(terms), 4))
 
+
 # %% [markdown]
-# The model gives class 0 a probability of 0.9677. (The label says 2, so it is sure and wrong. That is for later.)
+# The model gives class 0 a probability of 0.9677. (The label is 2, so it is sure and wrong. What that costs is the subject of lesson 08.)
 #
 # ## Exercise: `softmax`
 #
 # Write it for tensors of any number of dimensions. `dim` says along which dimension the results sum to 1: with `dim=1` each row of a
-# matrix does, with `dim=0` each column. Decide what shape the sums must have, so that every entry is divided by its own. No score is
-# larger than 10 here.
+# matrix sums to 1, with `dim=0` each column. Decide what shape the sums must have so that every entry is divided by the right one. No score
+# is larger than 10 here.
 
 # %% exercise="softmax"
 def softmax(z, dim):
-    """Softmax along `dim`. `z`: floats of any shape, moderate in size. Returns that shape; its entries sum to 1 along `dim`."""
+    """Softmax along `dim`: of the shape of z, with entries that sum to 1 along `dim`.
+
+    z: floats of any shape, from -10 to 10.
+    """
     ### BEGIN SOLUTION
     e = torch.exp(z)
     return e / e.sum(dim=dim, keepdim=True)
     ### END SOLUTION
 
+
 # %%
 compare("softmax", logits, 1)
 
 # %% [markdown]
-# ## Step by step
-#
-# The same once more, slowly, because each step has a shape. First the numerators: one for each score.
+# Now the running example. Its row sums are known in advance:
 
 # %%
-numerator = torch.exp(logits)
-print(numerator)
-print(numerator.shape)
-
-# %% [markdown]
-# Then a sum for each row. `dim=1` means: walk along dimension 1, add up what you meet. That dimension is gone afterwards.
-
-# %%
-denominator = torch.sum(torch.exp(logits), dim=1)
-print(denominator)
-print(denominator.shape)
-
-# %% [markdown]
-# Four sums, as there are four samples. Predict: what happens when (4, 5) is divided by (4,)?
-
-# %%
-try:
-    print(numerator / denominator)
-except RuntimeError as error:
-    print(f"{type(error).__name__}: {str(error)[:100]}")
-
-# %% [markdown]
-# Broadcasting lines shapes up from the **right**: the 4 sums stand against the 5 classes, and do not fit. It is better to keep the
-# dimension along which the sum runs, with size 1. Predict the shape, then run:
-
-# %%
-denominator = torch.sum(torch.exp(logits), dim=1, keepdim=True)
-print(denominator)
-print(denominator.shape)
-
-# %% [markdown]
-# The same four sums, as a column. (4, 5) against (4, 1): now each row meets its own sum.
-
-# %%
-y_pred = numerator / denominator
+y_pred = ready("softmax")(logits, 1)
 print(y_pred)
 print("row sums", torch.sum(y_pred, dim=1))
 
 # %% [markdown]
 # Every row sums to 1. And the question at the start: the model is sure of the second class to 99.9 per cent (`9.9894e-01`).
 #
+# The division has a trap. Four samples have four sums. Predict: what happens when (4, 5) is divided by (4,)?
+
+# %%
+numerator = torch.exp(logits)
+totals = torch.sum(torch.exp(logits), dim=1)
+print("numerators", tuple(numerator.shape), "sums", tuple(totals.shape), totals)
+try:
+    print(numerator / totals)
+except RuntimeError as error:
+    print(f"{type(error).__name__}: {str(error)[:100]}")
+
+# %% [markdown]
+# Broadcasting lines shapes up from the **right**: the 4 sums meet the 5 classes, and do not fit.
+
+# %% [markdown] fold="How the sums get the right shape"
+# It is better to keep the dimension along which the sum runs, with size 1. The sums are then a column, (4, 1), and each row meets its own.
+
+# %% fold="How the sums get the right shape, in code"
+# the same sums as a column, and the probabilities
+denominator = torch.sum(torch.exp(logits), dim=1, keepdim=True)
+print(denominator)
+print(denominator.shape)
+print(numerator / denominator)
+
+# %% [markdown]
 # ## The error that does not come
 #
-# An error is a stroke of luck. With four samples and **four** classes the shapes (4, 4) and (4,) fit. Drop the last class, forget
-# `keepdim` again, and look at the row sums, and at the slope of the first row's sum by its scores. Both are known in advance if all is
-# right: which numbers should they be?
+# This error was a stroke of luck. With four samples and **four** classes the shapes (4, 4) and (4,) fit. Drop the last class, divide by the
+# sums as they are again, and look at the row sums, and at the slope of the first row's sum with respect to its scores. Both are known in
+# advance if all is right: which numbers should they be?
 
 # %%
 z = logits[:, :4].clone().requires_grad_(True)
-for name, keep in (("without keepdim", False), ("with keepdim   ", True)):
-    p = z.exp() / z.exp().sum(dim=1, keepdim=keep)
+for name, p in (("sums of shape (4,)", z.exp() / z.exp().sum(dim=1)), ("softmax           ", ready("softmax")(z, 1))):
     (slope,) = torch.autograd.grad(p[0].sum(), z)
     print(name, "row sums", [f"{total:.4f}" for total in p.sum(dim=1)])
-    print(" " * 15, "slope   ", [f"{abs(entry):.4f}" for entry in slope[0]])
+    print(" " * 18, "slope   ", [f"{abs(entry):.4f}" for entry in slope[0]])
 
 # %% [markdown]
-# Without `keepdim`, column $j$ was divided by the sum of row $j$: no error, no warning. The first "distribution" sums to more than 140,
-# and training would follow slopes that should not be there: a row that always sums to 1 has a sum with slope 0. **Print the row sums
-# once**; it is the cheapest test there is.
+# Here column $j$ was divided by the sum of row $j$: no error, no warning. The first "distribution" sums to more than 140, and training would
+# follow slopes that should not be there: a row that always sums to 1 has a sum with slope 0. So **print the row sums once**. It costs one
+# line, and it would have caught this.
 #
 # ## The wrong dimension
 #
-# `dim=0` is the other silent mistake. Then the columns sum to 1: the *samples* compete for a class. A picture of both:
+# `dim=0` is another silent mistake. Then the columns sum to 1: the *samples* compete for a class. A picture of both:
 
 # %%
+# the same scores, softmax along either dimension
 fig, panels = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
 for panel, dim in zip(panels, (1, 0)):
     p = torch.softmax(logits, dim=dim)
@@ -230,25 +230,25 @@ show("Two tables of softmax results for 4 samples and 5 classes, bright where la
      "Right, dim=0: each column sums to 1; the row sums, written beside the rows, are 1.62, 1.18, 1.56 and 0.63.")
 
 # %% [markdown]
-# Left, each sample shares out one whole among its classes. Right, each column sums to 1, and the row sums at the edge are off. The second
-# one, 1.18, is near enough to 1 that a glance might not catch it.
+# Left, each sample divides one whole among its classes. Right, each column sums to 1, and the row sums at the edge are off. The second
+# one, 1.18, is so near to 1 that a glance might miss it.
 #
-# The worst of it shows with a batch of a single sample. Predict its five "probabilities" along `dim=0`.
+# With a batch of a single sample the mistake is plain to see. Predict its five "probabilities" along `dim=0`.
 
 # %%
 z = logits[:1].clone().requires_grad_(True)
-for dim in (1, 0):                                   # and the slope of log p for class 0, by all five scores
+for dim in (1, 0):                                   # and the slope of log p for class 0, with respect to all five scores
     p = torch.softmax(z, dim=dim)
     (slope,) = torch.autograd.grad(p[0, 0].log(), z)
     print(f"dim={dim} value", [f"{entry:.4f}" for entry in p[0]])
     print("      slope", [f"{entry + 0.0:.4f}" for entry in slope[0]])
 
 # %% [markdown]
-# With nobody to compete with, each class gets 1. And all slopes are 0: nothing would be learned. What a model says about a sample must not
-# depend on the other samples in the batch.
+# With no other sample to compete with, each class gets 1. And all slopes are 0: nothing would be learned. What a model says about a sample
+# must not depend on the other samples in the batch.
 #
-# And without any `dim`? PyTorch chooses one, and the choice is old. Here is a tensor of 2 sentences, 3 words each, 4 classes for every
-# word:
+# What if `dim` is left out? PyTorch chooses one by the number of dimensions, and warns. Here is a tensor of 2 sentences with 3 words each, and
+# 4 classes for every word:
 
 # %%
 words = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
@@ -260,13 +260,12 @@ for dim in range(3):
     print(f"sums along dimension {dim} are all 1:", torch.allclose(p.sum(dim), torch.ones(())))
 
 # %% [markdown]
-# For a tensor with three dimensions it took the first: the two *sentences* compete. Such a warning is soon lost in a log. **Always say
-# `dim`**; `dim=-1` is the last one, wherever the classes stand last.
+# For a tensor with three dimensions it took the first: the two *sentences* compete. **Always pass `dim`**; `dim=-1` is the last one, and right
+# wherever the classes come last.
 #
 # ## `torch.softmax`, `nn.Softmax` and `F.softmax`
 #
-# PyTorch has the softmax three times: as a module, which is made first and called later, and as two functions. They compute the same, and
-# what you built.
+# PyTorch has softmax three times: as a module, which is made first and called later, and as two functions. All three compute what you built.
 
 # %%
 module = nn.Softmax(dim=1)
@@ -281,6 +280,7 @@ for name, value in results.items():
     print(value)
     assert torch.allclose(value, y_pred)
 
+
 # %% [markdown]
 # ## Which class?
 #
@@ -289,80 +289,101 @@ for name, value in results.items():
 #
 # ## Exercise: `predict_class`
 #
-# Write the predicted class of each sample from its **logits**. Scores up to 1000 come in, where an exponential is infinite. So decide
-# first: do you need the probabilities at all?
+# A warm-up, of one line. Write the predicted class of each sample from its **logits**. Some scores are as large as 1000, where an exponential
+# is infinite. So decide first: do you need the probabilities at all?
 
 # %% exercise="predict_class"
 def predict_class(z):
-    """The predicted class of each sample. `z`: logits of shape (N, C). Returns int64 of shape (N,)."""
+    """The predicted class of each sample, int64 of shape (N,).
+
+    z: logits of shape (N, C).
+    """
     ### BEGIN SOLUTION
     return torch.argmax(z, dim=1)
     ### END SOLUTION
 
+
 # %%
-y_pred = torch.softmax(logits, dim=1)
-print("of the probabilities", torch.argmax(y_pred, dim=1))
-print("of the logits       ", ready("predict_class")(logits))
+predict_class_ready = ready("predict_class")
+print("of the probabilities", predict_class_ready(torch.softmax(logits, dim=1)))
+print("of the logits       ", predict_class_ready(logits))
 print("true                ", y_true)
 
 # %% [markdown]
 # Softmax keeps the order of the scores, so the *max* stays where it is: both give `[1, 0, 1, 3]`. Compared with the true classes, not one
 # of the four predictions is right.
-# The losses of lesson 08 will have something to say about that.
 #
 # ## Flowers
 #
-# Now real data: 150 irises of three species, two measurements in centimetres. A model that needs no training: the score of a species is
-# minus the squared distance from the flower to the species' mean.
+# Now real data: 150 irises of three species, two measurements in centimetres. A model that needs no gradient: the score of a species is minus
+# the squared distance from the flower to the species' mean. The means are what it learns, from every other flower; the rest are for testing.
 
 # %%
 iris = load_iris()
 petals = torch.tensor(iris.data[:, 2:])              # petal length and width
-species = torch.tensor(iris.target)
-means = torch.stack([petals[species == c].mean(dim=0) for c in range(3)])
-iris_logits = -((petals[:, None] - means) ** 2).sum(dim=2)
+every_other = torch.arange(150) % 2 == 0
+species, known = torch.tensor(iris.target)[~every_other], torch.tensor(iris.target)[every_other]
+means = torch.stack([petals[every_other][known == c].mean(dim=0) for c in range(3)])
+iris_logits = -((petals[~every_other][:, None] - means) ** 2).sum(dim=2)
 iris_probabilities = ready("softmax")(iris_logits, 1)
 
-print("shape   ", tuple(iris_logits.shape))
-print("flower 0", iris_probabilities[0])
-print("flower 100", iris_probabilities[100])
-print(f"right   {(ready('predict_class')(iris_logits) == species).double().mean():.2f}")
+print("shape    ", tuple(iris_logits.shape))
+print("flower 0 ", iris_probabilities[0])
+print("flower 50", iris_probabilities[50])
+print(f"right     {(predict_class_ready(iris_logits) == species).double().mean():.2f}")
 
 # %% [markdown]
-# Flower 0 is a clear case; about flower 100 the model has a little doubt. With no training at all, 96 per cent are right.
+# Flower 0 is a clear case; about flower 50 the model is undecided between two species. Of the 75 flowers that it has not seen, 96 per cent are
+# right.
 #
 # ## How sure? The temperature
 #
-# Is the model right to be so sure? That depends on the unit: with the petals measured in inches, all scores would be smaller. Dividing
-# the scores by a **temperature** $T$ changes how sure the model sounds, and not what it bets on:
+# Is the model right to be so sure? That was never asked: measure the petals in inches, and it is much less sure, of the same flowers.
+
+# %%
+inches = iris_logits / 2.54**2                       # squared distances, in square inches
+for unit, z in (("centimetres", iris_logits), ("inches", inches)):
+    gap = z[0].amax() - z[0, 1]
+    print(f"{unit:11} flower 0 leads by {gap:5.2f}, mean largest probability {ready('softmax')(z, 1).amax(dim=1).mean():.2f}, right {(predict_class_ready(z) == species).double().mean():.2f}")
+
+# %% [markdown]
+# The gaps between the scores shrink, and with them the confidence; the bets stay. So make the unit a knob. Dividing the scores by a
+# **temperature** $T$ changes how sure the model sounds, and not what it bets on:
 #
 # $$ p_i = \frac{e^{z_i / T}}{\sum_j e^{z_j / T}} $$
 #
-# By hand with two scores, 0 and 2. The exponential of the first is 1 at any temperature; the second's, and its probability:
+# The name comes from physics, where Boltzmann's formula with this $T$ gives the probability of a state with energy $-z$.
+# By hand with two scores, 0 and 2. The exponential of the first is 1 at any temperature; that of the second, and its probability:
 
 # %%
 for T in (1, 2):
     term = 2.718281828 ** (2 / T)
     print(f"T = {T}: exponential {term:.2f}, probability {term / (1 + term):.4f}")
 
+
 # %% [markdown]
 # ## Exercise: `softmax_temperature`
 #
-# Write it for a vector, a matrix or a tensor with three dimensions: the classes always stand in the **last** one. Where does the
+# A second warm-up: one line, for a vector, a matrix or a tensor with three dimensions. The classes are the **last** one. Where does the
 # temperature have to act, so that it does not cancel? (Here and from now on you may use `torch.softmax`: you have built it.)
 
 # %% exercise="softmax_temperature"
 def softmax_temperature(z, temperature):
-    """Softmax of z / T along the last dimension. `z`: floats of any shape; `temperature`: > 0, a number or a 0-d tensor. Returns the shape of z."""
+    """Softmax of z / T along the last dimension, of the shape of z.
+
+    z: floats of any shape; temperature: > 0, a number or a 0-d tensor.
+    """
     ### BEGIN SOLUTION
     return torch.softmax(z / temperature, dim=-1)
     ### END SOLUTION
 
+
 # %% [markdown]
 # ## Flowers on a triangle
 #
-# Three probabilities that sum to 1 are a point in a triangle, called the **simplex**: each corner is a class, and a point lies the nearer
-# to a corner the larger that probability. Mathematically, it is the mean of the corners, weighted by the probabilities.
+# Three probabilities that sum to 1 are a point in a triangle, called the **simplex**: the mean of the corners, weighted by the probabilities.
+# Each corner is a class, and the probability of a class is the point's height above the side opposite its corner: 0 on that side, 1 in the
+# corner.
 
 # %%
 corners = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.5, 0.75**0.5]], dtype=torch.float64)
@@ -375,11 +396,13 @@ def triangle(panel, title, names):
     panel.set(title=title, aspect="equal", xlim=(-0.25, 1.25), ylim=(-0.14, 1.0))
     panel.axis("off")
 
+
 # %% [markdown]
-# Before you run the next cell: where will flowers lie of which the model is sure? Where would one lie about which it knows nothing? And
-# what will T = 5 do to the points?
+# Before you run the next cell: where will a flower lie if the model is sure of its species? Where, if the model has no idea? And what will
+# T = 5 do to the points?
 
 # %%
+# the flowers on the triangle, at two temperatures
 softmax_temperature_ready = ready("softmax_temperature")
 fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8))
 for panel, temperature in ((left, 1.0), (right, 5.0)):
@@ -388,48 +411,51 @@ for panel, temperature in ((left, 1.0), (right, 5.0)):
     for c in range(3):
         panel.scatter(*(p[species == c] @ corners).T, s=18, alpha=0.7, **CLASS[c])
     panel.plot(*(torch.full((3,), 1 / 3, dtype=torch.float64) @ corners), "k+", markersize=10)
-show("Two triangles with the 150 irises as points; corners are the species. Left, T = 1: setosa sits in its corner, versicolor and virginica lie along the side "
+show("Two triangles with 75 irises as points; corners are the species. Left, T = 1: setosa sits in its corner, versicolor and virginica lie along the side "
      "between their corners and mix in its middle. Right, T = 5: all points have moved towards the centre, which is marked by a cross.")
 
+
 # %% [markdown]
-# Left, *setosa* sits in its corner; the other two line the side between their corners, and mix in the middle of it. The cross is (1/3,
-# 1/3, 1/3): no idea. Right, hotter: everything moves towards the cross.
+# Left, *setosa* sits in its corner; the other two lie along the side between their corners, and mix in the middle of it. The cross is (1/3,
+# 1/3, 1/3): no idea. Right, at a higher temperature, everything moves towards the cross.
 #
 # In JupyterLab, move the temperature yourself. Does any point change its nearest corner?
 
 # %%
+# the flowers on the triangle, at any temperature
 def warm(temperature):
     p = softmax_temperature_ready(iris_logits, temperature)
     panel = plt.subplots(figsize=(5, 3.8))[1]
     triangle(panel, f"T = {temperature:.1f}, mean largest probability {p.amax(dim=1).mean():.2f}", iris.target_names)
     for c in range(3):
         panel.scatter(*(p[species == c] @ corners).T, s=18, alpha=0.7, **CLASS[c])
-    return f"A triangle with 150 irises at T = {temperature:.1f}; corners are the species. The mean largest probability is {p.amax(dim=1).mean():.2f}."
+    return f"A triangle with 75 irises at T = {temperature:.1f}; corners are the species. The mean largest probability is {p.amax(dim=1).mean():.2f}."
 
 
 interact(warm, temperature=(0.2, 20.0, 0.2, 2.0))
 
 # %%
-predict_class_ready = ready("predict_class")
 right_share = [(predict_class_ready(iris_logits / t) == species).double().mean() for t in (0.2, 1.0, 5.0)]
 sure = [softmax_temperature_ready(iris_logits, t).amax(dim=1).mean() for t in (0.2, 1.0, 5.0)]
 for t, share, confidence in zip((0.2, 1.0, 5.0), right_share, sure):
     print(f"T = {t}: right {share:.2f}, mean largest probability {confidence:.2f}")
 
 # %% [markdown]
-# No: the share of right predictions stays as it is; only the confidence changes.
+# No. A point's nearest corner is its most probable class, which a temperature does not change; only the confidence changes.
 #
 # Now the fourth sample of the running example, through all temperatures from 0.1 to 100. At which end will it be certain, and at which
 # will it have no opinion?
 
 # %%
+# the fourth sample at every temperature, and another one on the triangle
 temperatures = torch.logspace(-1, 2, 200)
 curves = torch.stack([softmax_temperature_ready(logits[3], t) for t in temperatures])
 path = torch.stack([softmax_temperature_ready(torch.tensor([0.0, 1.0, 1.6]).double(), t) for t in temperatures]) @ corners
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
-for c, style in enumerate(("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)), ":")):
-    left.semilogx(temperatures, curves[:, c], color=CLASS[c]["color"], linestyle=style, label=f"class {c}, score {logits[3, c]:.1f}")
+for c, style in enumerate(("-", "--", "-", (0, (5, 1, 1, 1, 1, 1)), ":")):       # classes 2 and 4 nearly coincide: a wide line under a thin one
+    left.semilogx(temperatures, curves[:, c], color=CLASS[c]["color"], linestyle=style, linewidth=6 if c == 2 else 2, alpha=0.4 if c == 2 else 1,
+                  label=f"class {c}, score {logits[3, c]:.1f}")
 left.set(title="fourth sample", xlabel="temperature T", ylabel="probability"), left.legend(fontsize=8)
 triangle(right, "another sample", ("score 0.0", "score 1.0", "score 1.6"))
 right.plot(*path.T, color="black")
@@ -439,35 +465,42 @@ show("Left, the probabilities of five classes against the temperature, from 0.1 
      "are near 0.2. Right, three scores on the simplex: the point runs from the corner of the largest score at T = 0.1 to the centre at T = 100.")
 
 # %% [markdown]
-# Left: cold ($T$ small), the winner takes everything and softmax becomes argmax; hot, all five end at 0.2. The curves never cross. Right:
-# the same as a path, from the winner's corner to the centre.
+# Left: cold ($T$ small), the largest score takes everything, as in argmax; hot, all five end at 0.2. No two curves cross, because dividing by
+# $T$ keeps the order of the scores. (The wide curve and the dotted one, scores 0.1 and 0.2, nearly coincide.) Right: the same as a path, from
+# the winner's corner to the centre.
 #
-# Lesson 12 uses a temperature to make a model honest, and lesson 10 to let a small model learn from a large one.
+# Lesson 12 uses a temperature to make a model's confidence true, and lesson 10 to let a small model learn from a large one.
 
 # %% [markdown]
 # ## Two classes: the sigmoid again
 #
-# What does softmax do with two classes? Add the same number $a$ to both scores: $e^{z + a} = e^a e^z$, so the factor $e^a$ stands above
-# and below, and cancels. Only **differences** of scores count. So one of the two scores may as well be 0:
+# What does softmax do with two classes? Add the same number $a$ to both scores: $e^{z + a} = e^a e^z$, so the factor $e^a$ appears in numerator
+# and denominator, and cancels. Only **differences** of scores count. So one of the two scores may as well be 0:
 
 # %%
 for scores in ([0.0, 2.0], [5.0, 7.0], [-3.0, -1.0]):
     print(scores, torch.softmax(torch.tensor(scores), dim=0))
 
+
 # %% [markdown]
-# And 0.8808 is an old friend: the second probability of the binary lessons, the sigmoid of 2.0.
+# And you have met 0.8808 before: it is the second probability of the binary lessons, the sigmoid of 2.0.
 #
 # ## Exercise: `sigmoid_as_softmax`
 #
-# Write the sigmoid with softmax alone: one score for each sample comes in, shape (N,), and the probability of class 1 goes out, (N,). You
-# have to make the second score, and say which dimension holds the two that compete.
+# Write the sigmoid with softmax alone: one score for each sample comes in, shape (N,), and the probability of class 1 goes out, (N,). Make the
+# second score, and decide along which dimension the two compete.
 
 # %% exercise="sigmoid_as_softmax"
 def sigmoid_as_softmax(z):
-    """Probability of class 1, as the softmax of the scores (0, z). `z`: floats of shape (N,). Returns (N,)."""
+    """Probability of class 1, as the softmax of the scores (0, z): shape (N,).
+
+    z: floats of shape (N,).
+    """
     ### BEGIN SOLUTION
-    return torch.softmax(torch.stack([torch.zeros_like(z), z], dim=1), dim=1)[:, 1]
+    scores = torch.stack([torch.zeros_like(z), z], dim=1)
+    return torch.softmax(scores, dim=1)[:, 1]
     ### END SOLUTION
+
 
 # %%
 binary_logits = torch.tensor([-0.1, 2.0, 3.0, 0.5], dtype=torch.float64)
@@ -477,8 +510,8 @@ print("sigmoid of z     ", torch.sigmoid(binary_logits))
 # %% [markdown]
 # ## One class is no class
 #
-# A binary model often has **one** output, of shape (N, 1). Habit then says: softmax, argmax. Predict both for the four binary samples,
-# whose labels are 0, 1, 1, 0, and the slope of the probability.
+# A binary model may have **one** output, of shape (N, 1). Suppose that softmax and argmax follow, out of habit. Predict both for the four
+# binary samples, whose labels are 0, 1, 1, 0, and the slope of the probability.
 
 # %%
 z = binary_logits.reshape(4, 1).clone().requires_grad_(True)
@@ -486,32 +519,32 @@ p = torch.softmax(z, dim=1)
 (slope,) = torch.autograd.grad(p.sum(), z)
 print("softmax", p.detach().flatten())
 print("slope  ", slope.flatten().abs())
-print("argmax ", z.argmax(dim=1))
+print("class  ", predict_class_ready(z))
 print(f"loss    {F.cross_entropy(z, torch.zeros(4, dtype=torch.int64)).abs():.4f}")
 
 # %% [markdown]
-# One class competes with nobody: its probability is always 1, its slope 0, the position of the largest of one entry 0, and the multiclass
-# loss of lesson 08 always 0. Such a model trains without an error, learns nothing, and is as accurate as class 0 is frequent. The repair:
-# a sigmoid, cut at 0.5 (for the logit: at 0), or two outputs.
+# A single class has no competitor: $e^z / e^z$ is 1 whatever the score, its slope is 0, the largest of one entry is entry 0, and the multiclass
+# loss of lesson 08 is 0. Such a model trains without an error, learns nothing, and is right exactly where the label is 0. The repair: a
+# sigmoid, cut at 0.5 (for the logit: at 0, as in lesson 01), or two outputs.
 
 # %%
 print("sigmoid above 0.5 ", (torch.sigmoid(binary_logits) > 0.5).long())
 print("logit above 0     ", (binary_logits > 0).long())
-print("argmax of (0, z)  ", torch.argmax(F.pad(binary_logits.reshape(4, 1), (1, 0)), dim=1))
+print("class of (0, z)   ", predict_class_ready(F.pad(binary_logits.reshape(4, 1), (1, 0))))
 
 # %% [markdown]
-# Three ways, one answer: `[0, 1, 1, 1]`.
+# All three give `[0, 1, 1, 1]`.
 #
 # ## In your own words
 #
-# A colleague's classifier reports nearly the same accuracy whatever is done in training, and its predictions for a flower change when
-# other flowers are put into the batch. What do you suspect, which two lines would you print to find out, and what would they show?
+# A colleague's classifier hardly improves whatever is done in training, and its probabilities for a flower change when other flowers are put
+# into the batch. What do you suspect, which two lines would you print to find out, and what would they show?
 
 # %% [markdown] question="batch_dependence" points=2
 # The softmax runs along the batch: `dim=0`, or no `dim` on a tensor with three dimensions. Then samples compete with each other, and a
-# prediction depends on who else is there. I would print the row sums, `p.sum(dim=1)`, which must all be 1 and are not (while
-# `p.sum(dim=0)` is), and the probabilities of one flower alone, `softmax(z[:1])`: along `dim=0` they are all 1. A softmax over one output
-# of shape (N, 1) would explain the constant accuracy, too, but not the dependence on the batch.
+# probability depends on which others are there. I would print the row sums, `p.sum(dim=1)`, which must all be 1 and are not (while those of
+# `p.sum(dim=0)` are), and the probabilities of one flower alone, `softmax(z[:1])`: along `dim=0` they are all 1. A softmax over one output
+# of shape (N, 1) would explain that nothing improves, too, but not the dependence on the batch.
 
 # %% [markdown]
 # ## Recap
@@ -520,12 +553,13 @@ print("argmax of (0, z)  ", torch.argmax(F.pad(binary_logits.reshape(4, 1), (1, 
 #   scores.
 # - PyTorch calls them `F.one_hot`, `nn.Softmax` / `F.softmax` / `torch.softmax`, `torch.argmax`, and has `torch.sigmoid`; the temperature
 #   is a division before the softmax.
-# - Three mistakes people make: they sum without `keepdim`, or along the wrong `dim`, and no error comes; they let `F.one_hot` guess the
+# - Three mistakes people make: they sum without `keepdim`, or along the wrong `dim`, and get no error; they let `F.one_hot` guess the
 #   number of classes; they take softmax or argmax over a single output.
 #
-# **Before:** `05_imbalance`, the last of the binary lessons. **Next:** `07_log_softmax`, where a score of 100 breaks what you built here,
-# and is repaired.
+# **Before:** `05_imbalance`, the last of the binary lessons. **Next:** `07_log_softmax`. A score of 100 breaks what you built here. Which
+# scores are safe, and how can all be?
 #
 # **Read on:** PyTorch's pages of [`Softmax`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax.html) and
-# [`one_hot`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.one_hot.html); Goodfellow, Bengio and Courville, *Deep
-# Learning*, section 6.2.2.3.
+# [`one_hot`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.one_hot.html); Goodfellow, Bengio and Courville,
+# [*Deep Learning*](https://www.deeplearningbook.org/contents/mlp.html), section 6.2.2.3; Bridle, *Training Stochastic Model Recognition
+# Algorithms as Networks can Lead to Maximum Mutual Information Estimation of Parameters*, NIPS 1989.

@@ -73,14 +73,14 @@ def _(y, num_classes):
 
 
 @one_hot.mistake(
-    "Rows and columns have changed places: each sample is a row, each class a column, so the shape is (N, num_classes)."
+    "You swapped rows and columns: each sample is a row and each class a column, so the shape is (N, num_classes)."
 )
 def _(y, num_classes):
     return F.one_hot(y, num_classes).T
 
 
 @one_hot.mistake(
-    "Every row got the labels of the whole batch. `result[:, y] = 1` sets those columns in all rows; each row wants its own one.",
+    "`result[:, y] = 1` sets these columns in every row, so each row has the labels of the whole batch. Each row needs only its own.",
     hint="Pair the rows with the labels: `result[torch.arange(len(y)), y] = 1`.",
 )
 def _(y, num_classes):
@@ -96,20 +96,21 @@ def _(y, num_classes):
     return (y[:, None] == torch.arange(1, num_classes + 1)).long()
 
 
-@one_hot.mistake("Zeros and ones have changed places: the 1 marks the class that it is.")
+@one_hot.mistake("You swapped zeros and ones: the 1 marks the class that the sample belongs to.")
 def _(y, num_classes):
     return 1 - F.one_hot(y, num_classes)
 
 
 @one_hot.mistake(
-    "You wrote the label itself where a 1 belongs: the position says which class it is, the entry is always 1."
+    "You wrote the label itself instead of a 1. The position says which class it is; the entry is always 1."
 )
 def _(y, num_classes):
     return F.one_hot(y, num_classes) * y[:, None]
 
 
 @one_hot.mistake(
-    "All the columns up to the label are 1. Exactly one of them is: compare with `==`, not with an inequality."
+    "All the columns up to the label are 1. Exactly one column of each row should be.",
+    hint="Compare with `==`, not with an inequality.",
 )
 def _(y, num_classes):
     return (torch.arange(num_classes) <= y[:, None]).long()
@@ -133,7 +134,7 @@ def _(y, num_classes):
 
 
 @one_hot.mistake(
-    "`result[y] = 1` fills whole rows, those whose numbers are in y. One entry of each row is 1: pair the rows with the labels.",
+    "`result[y] = 1` fills whole rows, those whose numbers are in y. One entry of each row should be 1.",
     hint="`result[torch.arange(len(y)), y] = 1`.",
 )
 def _(y, num_classes):
@@ -159,10 +160,10 @@ def _(y, num_classes):
     points=3,
     without=[F.softmax, nn.Softmax, F.log_softmax, nn.LogSoftmax, F.gumbel_softmax],
     hints=[
-        "Two steps: the exponential of every score, then each one divided by the sum of those it competes with.",
-        "Which ones compete is what `dim` says: `sum(dim=dim)` adds along that dimension.",
-        "The sum has lost a dimension, and no longer lines up with what it is to divide. `keepdim=True` keeps it, with size 1.",
-        "`e = torch.exp(z)`, and then e divided by `e.sum(dim=dim, keepdim=True)`.",
+        "There are two steps: take the exponential of every score, then divide each one by the sum of those it competes with.",
+        "`dim` says which ones compete: `sum(dim=dim)` adds along that dimension.",
+        "The sum has lost a dimension and no longer lines up with what it divides. `keepdim=True` keeps that dimension, with size 1.",
+        "Compute `e = torch.exp(z)`, and divide e by `e.sum(dim=dim, keepdim=True)`.",
     ],
     built="You have built softmax. PyTorch has it as `nn.Softmax(dim=…)`, `F.softmax(z, dim=…)` and `torch.softmax(z, dim=…)`.",
 )
@@ -200,7 +201,7 @@ softmax.case("float32", dtype=torch.float32, gradient="z")(lambda rng: (matrix(r
 
 
 @softmax.mistake(
-    "The sum lost its dimension: (N,) does not line up with the rows of (N, C). It stops with an error, or, when N = C, divides by the wrong sums.",
+    "The sum has lost a dimension: (N,) does not line up with the rows of (N, C). That gives an error, or, when N = C, a division by the wrong sums.",
     hint="`sum(dim=dim, keepdim=True)` has shape (N, 1).",
 )
 def _(z, dim):
@@ -222,14 +223,14 @@ def _(z, dim):
 
 
 @softmax.mistake(
-    "You added along the other dimension: `sum(dim=1)` adds along a row, so `dim=1` is the one that makes rows sum to 1."
+    "You added along the other dimension. `sum(dim=1)` adds along a row, so it is `dim=1` that makes rows sum to 1."
 )
 def _(z, dim):
     return z.exp() / z.exp().sum(dim=1 - dim, keepdim=True)
 
 
 @softmax.mistake(
-    "You divided by the sum of all entries. Each row (or whatever `dim` says) has a sum of its own.",
+    "You divided by the sum of all entries. Each row (or each slice along `dim`) has its own sum.",
     hint="All your probabilities together sum to 1; those of each sample should.",
 )
 def _(z, dim):
@@ -237,110 +238,110 @@ def _(z, dim):
 
 
 @softmax.mistake(
-    "The exponential is missing: scores divided by their sum can be negative, and their sum can be 0."
+    "The exponential is missing. Scores divided by their sum can be negative, and their sum can be 0."
 )
 def _(z, dim):
     return z / z.sum(dim=dim, keepdim=True)
 
 
 @softmax.mistake(
-    "The exponential is missing below: the denominator is the sum of the exponentials, not of the scores."
+    "The exponential is missing in the denominator, which is the sum of the exponentials, not of the scores."
 )
 def _(z, dim):
     return z.exp() / z.sum(dim=dim, keepdim=True)
 
 
 @softmax.mistake(
-    "This is a sigmoid for each score on its own. Softmax lets the scores compete, so that their probabilities sum to 1."
+    "You took the sigmoid of each score separately. In softmax the scores compete, so that their probabilities sum to 1."
 )
 def _(z, dim):
     return torch.sigmoid(z)
 
 
-@softmax.mistake("You divided by the largest exponential: then the largest result is 1. Divide by their sum.")
+@softmax.mistake("You divided by the largest exponential, so your largest result is 1. Divide by the sum.")
 def _(z, dim):
     return z.exp() / z.exp().amax(dim=dim, keepdim=True)
 
 
 @softmax.mistake(
-    "The division is missing: these are the exponentials, which are positive but do not sum to 1."
+    "The division is missing. These are the exponentials, which are positive but do not sum to 1."
 )
 def _(z, dim):
     return z.exp()
 
 
 @softmax.mistake(
-    "You took softmax twice. The second one takes probabilities for scores, and makes them all nearly alike."
+    "You took softmax twice. The second one treats probabilities as scores; they differ by at most 1, so all results are nearly alike."
 )
 def _(z, dim):
     return torch.softmax(torch.softmax(z, dim=dim), dim=dim)
 
 
 @softmax.mistake(
-    "You divided by the mean of the exponentials, not by their sum: your probabilities sum to C."
+    "You divided by the mean of the exponentials, not by their sum, so your probabilities sum to C."
 )
 def _(z, dim):
     return z.exp() / z.exp().mean(dim=dim, keepdim=True)
 
 
 @softmax.mistake(
-    "You made the scores positive by their absolute value: then −5 counts as much as 5. The exponential keeps the order."
+    "You made the scores positive by taking their absolute value, so −5 counts as much as 5. The exponential keeps the order."
 )
 def _(z, dim):
     return z.abs() / z.abs().sum(dim=dim, keepdim=True)
 
 
 @softmax.mistake(
-    "The 1 in the denominator belongs to the sigmoid, where it stands for a score of 0. Here all scores are given: divide by their sum alone."
+    "The 1 in your denominator belongs to the sigmoid, where it is the exponential of a second score of 0. Here all scores are given: divide by their sum alone."
 )
 def _(z, dim):
     return z.exp() / (1 + z.exp().sum(dim=dim, keepdim=True))
 
 
 @softmax.mistake(
-    "The lost dimension came back as dimension 1, whatever `dim` says. `unsqueeze(dim)`, or `keepdim=True`, puts it where it was."
+    "You put the lost dimension back as dimension 1, whatever `dim` says. It belongs where it was.",
+    hint="`unsqueeze(dim)`, or `keepdim=True` in the sum.",
 )
 def _(z, dim):
     return z.exp() / z.exp().sum(dim=dim).unsqueeze(1)
 
 
 @softmax.mistake(
-    "You raised 2 to the power of the scores. Softmax takes e, `torch.exp`: with base 2 the probabilities are nearer to each other."
+    "You raised 2 to the power of the scores. Softmax uses e: with base 2 the probabilities are nearer to each other.",
+    hint="`torch.exp(z)`.",
 )
 def _(z, dim):
     return 2**z / (2**z).sum(dim=dim, keepdim=True)
 
 
-@softmax.mistake(
-    "Below stands the exponential of the sum. It is the sum of the exponentials: exp first, then sum."
-)
+@softmax.mistake("Your denominator is the exponential of the sum. It should be the sum of the exponentials.")
 def _(z, dim):
     return z.exp() / z.sum(dim=dim, keepdim=True).exp()
 
 
 @softmax.mistake(
-    "You took a sigmoid of each score and shared those out. Softmax takes the exponential of the scores."
+    "You divided the sigmoids of the scores by their sum. Softmax divides their exponentials by their sum."
 )
 def _(z, dim):
     return torch.sigmoid(z) / torch.sigmoid(z).sum(dim=dim, keepdim=True)
 
 
 @softmax.mistake(
-    "You divided the scores by their sum before the exponential. It is the exponentials that are divided by their sum."
+    "You divided the scores by their sum before taking the exponential. Take the exponentials first, and divide those by their sum."
 )
 def _(z, dim):
     return torch.exp(z / z.sum(dim=dim, keepdim=True))
 
 
 @softmax.mistake(
-    "This is argmax as a one-hot label: the winner takes all. Softmax gives every score its share."
+    "You gave everything to the largest score, as argmax does. In softmax every score has its share."
 )
 def _(z, dim):
     return (z == z.amax(dim=dim, keepdim=True)).to(z.dtype)
 
 
 @softmax.mistake(
-    "A negative `dim` counts from the end: −1 is the last dimension. Hand it on as it is, without its absolute value."
+    "You took the absolute value of `dim`. A negative `dim` counts from the end (−1 is the last dimension): pass it on unchanged."
 )
 def _(z, dim):
     return z.exp() / z.exp().sum(dim=abs(dim), keepdim=True)
@@ -382,14 +383,14 @@ predict_class.case("float32", dtype=torch.float32)(lambda rng: (rng.logits(rng.s
 
 
 @predict_class.mistake(
-    "You looked for the largest entry of each column: `dim=0` compares samples. Along `dim=1` the classes of one sample compete."
+    "You looked for the largest entry of each column: `dim=0` compares samples. The classes of one sample are in a row."
 )
 def _(z):
     return z.argmax(dim=0)
 
 
 @predict_class.mistake(
-    "Without `dim`, argmax looks through the whole matrix and gives one position. One class for each sample is asked for."
+    "Without `dim`, argmax searches the whole matrix and gives one position. Return one class for each sample."
 )
 def _(z):
     return z.argmax()
@@ -410,7 +411,7 @@ def _(z):
 
 
 @predict_class.mistake(
-    "This is the class with the smallest score. The prediction is the one with the largest."
+    "You return the class with the smallest score. The prediction is the one with the largest."
 )
 def _(z):
     return z.argmin(dim=1)
@@ -422,42 +423,41 @@ def _(z):
 
 
 @predict_class.mistake(
-    "You cut each probability at one half, as with two classes. With more of them the winner can have less than half."
+    "You compared each probability with one half, as with two classes. With more classes the largest may be less than half."
 )
 def _(z):
     return (torch.softmax(z, dim=1) > 0.5).long()
 
 
-@predict_class.mistake(
-    "You return one-hot rows. One number for each sample is asked for, the column of that 1."
-)
+@predict_class.mistake("You return one-hot rows. Return one number for each sample, the column of that 1.")
 def _(z):
     return F.one_hot(z.argmax(dim=1), z.shape[1])
 
 
 @predict_class.mistake(
-    "You took the softmax along dimension 0, down the batch: a sample's prediction then depends on the other samples."
+    "You took the softmax along dimension 0, down the batch, so a sample's prediction depends on the other samples."
 )
 def _(z):
     return torch.softmax(z, dim=0).argmax(dim=1)
 
 
 @predict_class.mistake(
-    "You exponentiated the scores first. At 1000 that overflows, and which is largest can no longer be told; the scores have the same order themselves."
+    "You took the exponentials first. At a score of 1000 they are inf, and inf / inf is nan, so the largest can no longer be told.",
+    hint="The scores have the same order as their probabilities.",
 )
 def _(z):
     return (z.exp() / z.exp().sum(dim=1, keepdim=True)).argmax(dim=1)
 
 
 @predict_class.mistake(
-    "Right but for a batch of one: `squeeze()` removes that dimension, too. The shape stays (N,), also when N is 1."
+    "For a batch of one sample the shape is wrong: `squeeze()` removes every dimension of size 1. The shape is (N,), also when N is 1."
 )
 def _(z):
     return z.argmax(dim=1).squeeze()
 
 
 @predict_class.mistake(
-    "You compared each score with 0, as with two classes. Here the scores of a row compete: the position of the largest is the class."
+    "You compared each score with 0, as with two classes. Here the scores of a row compete: the class is the position of the largest."
 )
 def _(z):
     return (z > 0).long()
@@ -469,9 +469,9 @@ def _(z):
 @exercise(
     points=2,
     hints=[
-        "The temperature stretches or shrinks the scores, before anything is exponentiated.",
+        "The temperature stretches or shrinks the scores, before any exponential is taken.",
         "T = 2 halves all the differences between scores: divide the scores by T.",
-        "`torch.softmax(…, dim=-1)` of the scores divided by the temperature: −1 is the last dimension, however many there are.",
+        "Apply `torch.softmax(…, dim=-1)` to the scores divided by the temperature: −1 is the last dimension, however many there are.",
     ],
     built="Softmax with a temperature. PyTorch has no name for it: one writes `F.softmax(z / T, dim=-1)`. "
     "Language models use it to choose words, and lesson 12 to make a model honest about how sure it is.",
@@ -496,7 +496,7 @@ softmax_temperature.case("float32", dtype=torch.float32, gradient="z")(
 
 
 @softmax_temperature.mistake(
-    "You multiplied by the temperature. A high temperature makes the probabilities more alike: the scores are divided by it.",
+    "You multiplied by the temperature. A high temperature should make the probabilities more alike; yours makes them differ more.",
     hint="At T = 1000, should the probabilities be nearly equal or nearly 0 and 1?",
 )
 def _(z, temperature):
@@ -519,49 +519,51 @@ def _(z, temperature):
 
 
 @softmax_temperature.mistake(
-    "A power of the probabilities, p^(1/T), is the right idea, but it has to be divided by its sum again."
+    "You raised the probabilities to the power 1/T, which is the right idea, but they no longer sum to 1. Divide by their sum again."
 )
 def _(z, temperature):
     return torch.softmax(z, dim=-1) ** (1 / temperature)
 
 
 @softmax_temperature.mistake(
-    "The temperature is in the numerator only. The sum below is over exp(z / T), too."
+    "The temperature is in your numerator only. The denominator is the sum of exp(z / T), too."
 )
 def _(z, temperature):
     return (z / temperature).exp() / z.exp().sum(dim=-1, keepdim=True)
 
 
 @softmax_temperature.mistake(
-    "The softmax runs along the first dimension, down the batch. The classes stand in the last one."
+    "Your softmax runs along the first dimension, down the batch. The classes are the last one."
 )
 def _(z, temperature):
     return torch.softmax(z / temperature, dim=0)
 
 
 @softmax_temperature.mistake(
-    "The softmax runs along dimension 1. The last dimension is asked for, `dim=-1`: a vector has only one, a 3-D tensor has three."
+    "Your softmax runs along dimension 1. Use the last dimension: a vector has only one, and a tensor with three dimensions has its classes in the third.",
+    hint="`dim=-1`.",
 )
 def _(z, temperature):
     return torch.softmax(z / temperature, dim=1)
 
 
 @softmax_temperature.mistake(
-    "This is a sigmoid of each score. The classes compete: take the softmax of the scores divided by T."
+    "You took the sigmoid of each score. The classes compete: take the softmax of the scores divided by T."
 )
 def _(z, temperature):
     return torch.sigmoid(z / temperature)
 
 
 @softmax_temperature.mistake(
-    "You divide by 2 whatever the temperature is. That was the lesson's example; take T from the argument."
+    "You divide by 2 whatever the temperature is. That is the lesson's example; use the argument."
 )
 def _(z, temperature):
     return torch.softmax(z / 2, dim=-1)
 
 
 @softmax_temperature.mistake(
-    "The sum lost its dimension: (N,) does not line up with the rows of (N, C). `keepdim=True` keeps it."
+    "The sum has lost a dimension: (N,) does not line up with the rows of (N, C).",
+    hint="`keepdim=True` keeps the dimension, with size 1.",
 )
 def _(z, temperature):
     e = (z / temperature).exp()
@@ -569,7 +571,7 @@ def _(z, temperature):
 
 
 @softmax_temperature.mistake(
-    "You divided by the sum of all entries. Each sample has a sum of its own, along the last dimension."
+    "You divided by the sum of all entries. Each sample has its own sum, along the last dimension."
 )
 def _(z, temperature):
     e = (z / temperature).exp()
@@ -577,20 +579,18 @@ def _(z, temperature):
 
 
 @softmax_temperature.mistake(
-    "You took a softmax first, and divided its probabilities by T. The scores are divided by T, and then there is one softmax."
+    "You took a softmax, divided its probabilities by T and took another one. Divide the scores by T, and take one softmax."
 )
 def _(z, temperature):
     return torch.softmax(torch.softmax(z, dim=-1) / temperature, dim=-1)
 
 
-@softmax_temperature.mistake("The temperature is in the denominator only. The numerator is exp(z / T), too.")
+@softmax_temperature.mistake("The temperature is in your denominator only. The numerator is exp(z / T), too.")
 def _(z, temperature):
     return z.exp() / (z / temperature).exp().sum(dim=-1, keepdim=True)
 
 
-@softmax_temperature.mistake(
-    "`//` rounds the quotient down to whole numbers. The scores are divided with `/`."
-)
+@softmax_temperature.mistake("You divided with `//`, which rounds down to whole numbers. Divide with `/`.")
 def _(z, temperature):
     return torch.softmax(z // temperature, dim=-1)
 
@@ -627,14 +627,14 @@ def pair(a, b):
 
 
 @sigmoid_as_softmax.mistake(
-    "This is the probability of class 0. With the scores in the order (0, z) class 1 is the second column, `[:, 1]`."
+    "You return the probability of class 0. With the scores in the order (0, z), class 1 is the second column."
 )
 def _(z):
     return pair(torch.zeros_like(z), z)[:, 0]
 
 
 @sigmoid_as_softmax.mistake(
-    "Your softmax runs down the batch (`dim=0`), and the samples compete with each other. For each sample the two scores 0 and z compete, along `dim=1`."
+    "Your softmax runs down the batch (`dim=0`), so the samples compete with each other. In each sample it is the two scores 0 and z that compete, along `dim=1`."
 )
 def _(z):
     return torch.softmax(z, dim=0)
@@ -646,28 +646,28 @@ def _(z):
 
 
 @sigmoid_as_softmax.mistake(
-    "The other class got the score 1. Its score is 0, so that exp gives the 1 of the sigmoid's denominator."
+    "You gave the other class the score 1. Its score is 0, whose exponential is the 1 in the denominator of the sigmoid."
 )
 def _(z):
     return pair(torch.ones_like(z), z)[:, 1]
 
 
 @sigmoid_as_softmax.mistake(
-    "The other class got the score 1 − z. That is what one does with probabilities; here its score is 0."
+    "You gave the other class the score 1 − z, as one would with probabilities. Its score is 0."
 )
 def _(z):
     return pair(1 - z, z)[:, 1]
 
 
 @sigmoid_as_softmax.mistake(
-    "You return both columns. Only the probability of class 1 is asked for, one number for each sample."
+    "You return both columns. Return the probability of class 1 alone, one number for each sample."
 )
 def _(z):
     return pair(torch.zeros_like(z), z)
 
 
 @sigmoid_as_softmax.mistake(
-    "A softmax over a single score is always 1: nothing competes with it. Put a score of 0 beside it.",
+    "A softmax over a single score is always 1, because nothing competes with it. Each sample needs a second score.",
     hint="`torch.stack([torch.zeros_like(z), z], dim=1)` has two columns.",
 )
 def _(z):
@@ -675,35 +675,36 @@ def _(z):
 
 
 @sigmoid_as_softmax.mistake(
-    "You put the zeros and the scores end to end, so that 2N scores compete. For each sample there are two: `torch.stack(…, dim=1)`."
+    "You put the zeros and the scores end to end, so that 2N scores compete. In each sample there should be two.",
+    hint="`torch.stack(…, dim=1)` puts them side by side.",
 )
 def _(z):
     return torch.softmax(torch.cat([torch.zeros_like(z), z]), dim=0)[len(z) :]
 
 
 @sigmoid_as_softmax.mistake(
-    "`[1]` is the second row, a sample. The second column, class 1 of all samples, is `[:, 1]`."
+    "You took `[1]`, which is the second row: a sample. Class 1 of all samples is the second column."
 )
 def _(z):
     return pair(torch.zeros_like(z), z)[1]
 
 
 @sigmoid_as_softmax.mistake(
-    "You took the larger of the two probabilities. Class 1 is asked for, the second column, also where it is the smaller one."
+    "You took the larger of the two probabilities. Return that of class 1, also where it is the smaller one."
 )
 def _(z):
     return pair(torch.zeros_like(z), z).amax(dim=1)
 
 
 @sigmoid_as_softmax.mistake(
-    "The other class got the score 0.5. That is the threshold of the probability; the score that stands for it is 0."
+    "You gave the other class the score 0.5, which is a threshold of probabilities. The score that belongs to a probability of one half is 0."
 )
 def _(z):
     return pair(torch.full_like(z, 0.5), z)[:, 1]
 
 
 @sigmoid_as_softmax.mistake(
-    "A single 0 was put before all the scores, so that N + 1 of them compete. Each sample has its own pair: 0 and its z."
+    "You put a single 0 before all the scores, so that N + 1 of them compete. Each sample has its own pair: 0 and its z."
 )
 def _(z):
     return torch.softmax(torch.cat([torch.zeros(1, dtype=z.dtype), z]), dim=0)[1:]
