@@ -1,14 +1,18 @@
 """From a lesson's text to its two notebooks: the instructor's, freshly executed, and the release, through nbgrader.
 
-A lesson is `solutions/NN_slug.py` in jupytext's percent format. Two kinds of cells are marked:
+A lesson is `solutions/NN_slug.py` in jupytext's percent format. Four kinds of cells are marked:
 `# %% exercise="bce"` defines the exercise `bce` (its answer between `### BEGIN SOLUTION` and `### END SOLUTION`);
+`# %% [markdown] passed="bce"` is text that would answer it: `check` shows it with the pass, it is a cell of neither notebook;
+`# %% fold="The derivation"` (code or Markdown) is there to be opened, for those who want to;
 `# %% [markdown] question="why_log" points=2` is the model answer to an open question that a person grades.
-Behind every exercise the build adds the graded cell `check("bce")`.
+Added by the build: behind every exercise the graded cell `check("bce")`; links on the names of other lessons; the tag
+`raises-exception` on answers and checks, so that Run All goes on past them; folds over plotting code; a last cell that leads on.
 """
 
 import ast
 import functools
 import hashlib
+import html
 import json
 import math
 import os
@@ -47,18 +51,27 @@ def released(lesson):
     return RELEASES / lesson / f"{lesson}.ipynb"
 
 
+MARKS = ("exercise", "question", "points", "passed", "fold")
+GOES_ON = "raises-exception"  # the tag of cells behind which Run All does not stop
+DRAW = {"show", "interact"}  # the calls that end a figure
+
+
 def notebook(text, lesson):
     """The instructor's notebook of a text, not yet executed: graded cells added, ids and nbgrader's metadata set. Pure."""
     source = jupytext.reads(text, fmt="py:percent")
     defined = exercises_of(lesson)
     cells, seen = [], []
+    latest = None  # the exercise whose cell, or text shown with its pass, was the last one
     for cell in source.cells:
-        name, question, points = (cell.metadata.pop(k, None) for k in ("exercise", "question", "points"))
-        where = (
-            f"{lesson}, the cell that starts with {cell.source.strip().splitlines()[0][:60]!r}"
-            if cell.source.strip()
-            else lesson
-        )
+        name, question, points, passed, fold = (cell.metadata.pop(mark, None) for mark in MARKS)
+        where = _where(cell, lesson)
+        if passed:
+            if passed != latest or cell.cell_type != "markdown":
+                raise LessonError(
+                    f'{where}: passed="{passed}" marks a Markdown cell directly behind the cell of that exercise.'
+                )
+            continue
+        latest = name
         if name:
             if name not in defined:
                 raise LessonError(
@@ -69,11 +82,13 @@ def notebook(text, lesson):
                     f"{where}: an exercise cell defines {name} and holds its answer between ### BEGIN SOLUTION and ### END SOLUTION."
                 )
             seen.append(name)
+            cell.metadata["tags"] = [GOES_ON]
             cells.append(_graded(cell, name, solution=True))
-            test = nbformat.v4.new_code_cell(f'check("{name}")', metadata={"tags": ["raises-exception"]})
+            test = nbformat.v4.new_code_cell(f'check("{name}")', metadata={"tags": [GOES_ON]})
             cells.append(_graded(test, f"test_{name}", grade=True, points=defined[name].points))
         elif question:
             cells.append(_graded(cell, question, grade=True, solution=True, points=points))
+            cells.append(nbformat.v4.new_code_cell(f'solution("{question}")', id=f"answer_{question}"))
         else:
             if "BEGIN SOLUTION" in cell.source:
                 raise LessonError(
@@ -85,13 +100,90 @@ def notebook(text, lesson):
                         f"{where}: it binds {other!r}, the name of an exercise, and would replace the learner's answer. "
                         "Take another name."
                     )
-            cells.append(cell)
+            cells.append(_folded(cell, fold))
     if missing := set(defined) - set(seen):
         raise LessonError(f"{lesson}: no cell for the exercises {sorted(missing)}.")
+    _guesses_come_in_pairs(cells, lesson)
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            cell.source = linked(cell.source, lesson)
     for i, cell in enumerate(cells):
-        cell.id = cell.metadata.get("nbgrader", {}).get("grade_id") or f"cell-{i:03d}"
+        if not cell.id.startswith("answer_"):
+            cell.id = cell.metadata.get("nbgrader", {}).get("grade_id") or f"cell-{i:03d}"
+    cells.append(nbformat.v4.new_code_cell(CLOSING.format(lesson), id="finish"))
     kernel = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}}
     return nbformat.v4.new_notebook(cells=cells, metadata=kernel)
+
+
+CLOSING = """from grader import finish
+
+finish("{}")"""
+
+
+def _where(cell, lesson):
+    """The beginning of a sentence about a cell."""
+    if not cell.source.strip():
+        return lesson
+    return f"{lesson}, the cell that starts with {cell.source.strip().splitlines()[0][:60]!r}"
+
+
+def _folded(cell, fold):
+    """The cell, folded where its mark has a title, or where it draws a figure and its mark does not say otherwise (`fold=""`)."""
+    if cell.cell_type == "markdown":
+        if fold:
+            cell.source = f"<details><summary>{html.escape(fold)}</summary>\n\n{cell.source}\n\n</details>"
+    elif fold or (fold is None and _draws(cell.source)):
+        cell.metadata["jupyter"] = {"source_hidden": True}
+    return cell
+
+
+def _draws(source):
+    """Does this code end a figure (`show("…")`, `interact(draw, …)`)?"""
+    return any(name in DRAW for name, _ in _calls(source))
+
+
+def _calls(source):
+    """The calls of plain names in some code: (name, node) each."""
+    for node in ast.walk(ast.parse(_without_magics(source))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            yield node.func.id, node
+
+
+def _guesses_come_in_pairs(cells, lesson):
+    """Every `guess("name", …)` is followed by one `guessed("name", …)`, and the other way round."""
+    asked, answered = [], []
+    for cell in cells:
+        if cell.cell_type != "code":
+            continue
+        for name, node in _calls(cell.source):
+            if name not in ("guess", "guessed"):
+                continue
+            label = getattr(node.args[0], "value", None) if node.args else None
+            if not isinstance(label, str):
+                raise LessonError(
+                    f"{_where(cell, lesson)}: {name} begins with the name of the guess, a text."
+                )
+            if name == "guess":
+                asked.append(label)
+            elif label not in asked:
+                raise LessonError(f'{_where(cell, lesson)}: no guess("{label}", …) stands before it.')
+            else:
+                answered.append(label)
+    if sorted(asked) != sorted(answered) or len(set(asked)) < len(asked):
+        odd = sorted({label for label in asked if asked.count(label) != 1 or answered.count(label) != 1})
+        raise LessonError(f"{lesson}: one guess and one guessed for each name; look at {', '.join(odd)}.")
+
+
+def linked(markdown: str, lesson: str) -> str:
+    """The text with a link on every name of another lesson: `02_bce` in backticks becomes [`02_bce`](../02_bce/02_bce.ipynb)."""
+
+    def link(found):
+        name = found[1]
+        if name == lesson or name not in lessons():
+            return found[0]
+        return f"[`{name}`](../{name}/{name}.ipynb)"
+
+    return re.sub(r"(?<!\[)`(\d\d_\w+)`", link, markdown)
 
 
 def _graded(cell, grade_id, *, grade=False, solution=False, points=None):
@@ -107,14 +199,15 @@ def _graded(cell, grade_id, *, grade=False, solution=False, points=None):
     return cell
 
 
+def _without_magics(source):
+    """The code with IPython's own lines (`%time`, `!ls`) left out."""
+    return "\n".join("pass" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines())
+
+
 def _binds(source, name):
     """Does this code bind the name at its top level (assignment, def, class, import, loop)?"""
     try:
-        tree = ast.parse(
-            "\n".join(
-                "pass" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines()
-            )
-        )
+        tree = ast.parse(_without_magics(source))
     except SyntaxError as error:
         raise LessonError(f"A code cell does not parse: {error}\n{source}") from error
     inner = {
@@ -247,6 +340,31 @@ def solution_cells(lesson):
         return {}
     source = jupytext.reads(text_of(lesson).read_text(encoding="utf-8"), fmt="py:percent")
     return {c.metadata["exercise"]: c.source for c in source.cells if "exercise" in c.metadata}
+
+
+@functools.cache
+def passed_text(exercise_name: str) -> str:
+    """The lesson's text that is shown when an exercise passes, as Markdown; "" where there is none."""
+    found = exercises()[exercise_name]
+    lesson = next(name for name in lessons() if slug(name) == found.lesson)
+    source = jupytext.reads(text_of(lesson).read_text(encoding="utf-8"), fmt="py:percent")
+    texts = [cell.source for cell in source.cells if cell.metadata.get("passed") == exercise_name]
+    return linked("\n\n".join(texts), lesson)
+
+
+@functools.cache
+def model_answers() -> dict:
+    """The course's answers to its open questions, as Markdown, by the question's name."""
+    found = {}
+    for lesson in lessons():
+        source = jupytext.reads(text_of(lesson).read_text(encoding="utf-8"), fmt="py:percent")
+        found |= {c.metadata["question"]: c.source for c in source.cells if "question" in c.metadata}
+    return found
+
+
+def model_answer(question: str) -> str:
+    """The course's answer to an open question; "" where there is no such question."""
+    return model_answers().get(question, "")
 
 
 @functools.cache

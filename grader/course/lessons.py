@@ -5,10 +5,17 @@ exercises are the module `grader/exercises/slug.py`. Where the package is instal
 it; where a course is handed out without its solutions, the releases alone say which lessons there are.
 """
 
-import importlib
-from pathlib import Path
+from __future__ import annotations
 
-from grader.judging.exercise import Exercise, registered
+import functools
+import importlib
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # names and titles need no torch
+    from grader.judging.exercise import Exercise
 
 PACKAGE = Path(__file__).resolve().parents[1]
 IS_CHECKOUT = (PACKAGE.parent / "notebooks").is_dir()
@@ -59,8 +66,46 @@ def find(name: str) -> str:
     raise ValueError(f"There is no lesson {name!r}. There are: {', '.join(lessons())}.")
 
 
+@functools.cache
+def _told(lesson: str) -> tuple[str, str, tuple[str, ...]]:
+    """What a lesson's text says of itself, or its release where there is no text: title, opening, names of its exercises."""
+    text = SOLUTIONS / f"{lesson}.py"
+    if text.is_file():
+        source = text.read_text(encoding="utf-8")
+        lines = [
+            line.removeprefix("#").strip()
+            for line in re.split(r"^# %%.*$", source, flags=re.M)[1].splitlines()
+        ]
+        found = re.findall(r'^# %% .*?exercise="(\w+)"', source, flags=re.M)
+    else:
+        cells = json.loads((RELEASES / lesson / f"{lesson}.ipynb").read_text(encoding="utf-8"))["cells"]
+        lines = "".join(cells[0]["source"]).splitlines()
+        marks = [cell["metadata"].get("nbgrader", {}) for cell in cells if cell["cell_type"] == "code"]
+        found = [mark["grade_id"] for mark in marks if mark.get("solution")]
+    heading = next((line.removeprefix("# ") for line in lines if line.startswith("# ")), lesson)
+    return heading, " ".join(line for line in lines if not line.startswith("# ")), tuple(found)
+
+
+def title(lesson: str) -> str:
+    """The question that a lesson answers: `What does a wrong prediction cost?` for `02_bce`."""
+    return _told(lesson)[0]
+
+
+def minutes(lesson: str) -> int:
+    """How long a lesson takes, as its first cell says (`About 40 minutes.`); 40 where it says nothing."""
+    found = re.search(r"\b[Aa]bout (\d+) minutes", _told(lesson)[1])
+    return int(found[1]) if found else 40
+
+
+def names(lesson: str) -> tuple[str, ...]:
+    """The names of a lesson's exercises, in the order of its text: without importing what they are."""
+    return _told(lesson)[2]
+
+
 def exercises() -> dict[str, Exercise]:
     """Every exercise by name, in the order of the course."""
+    from grader.judging.exercise import registered
+
     for lesson in lessons():
         importlib.import_module(f"grader.exercises.{slug(lesson)}")
     return registered()

@@ -16,7 +16,15 @@ def check(name=None, *args, **kwargs):
     """Does nothing: graded cells are judged from outside."""
 
 
-compare = hint = solution = progress = check
+compare = hint = solution = progress = finish = reset = fresh = check
+guess = guessed = mystery = expose = accuse = check
+
+
+def guesses(least=20):
+    """An invented class's guesses: those of a learner are kept at home, and nowhere else."""
+    from grader.learner.sample import sample_class
+
+    return (*sample_class(), "a sample class's")
 
 
 _lent: dict[str, object] = {}  # the course's functions for exercises that are judged already, and not passed
@@ -46,4 +54,21 @@ def ready(name):
     return namespace[name]
 
 
-__all__ = ["CheckFailed", "check", "compare", "hint", "progress", "ready", "solution"]
+__all__ = [
+    "CheckFailed",
+    "accuse",
+    "check",
+    "compare",
+    "expose",
+    "finish",
+    "fresh",
+    "guess",
+    "guessed",
+    "guesses",
+    "hint",
+    "mystery",
+    "progress",
+    "ready",
+    "reset",
+    "solution",
+]

@@ -69,14 +69,15 @@ def judge(exercise, ask, *, seed=0, source=None, context=""):
             example=separating(exercise, ask, first),
             picture=picture,
         )
+    if first.got.ended.lost:
+        shown = show_call(exercise, first.question), show_result(first, first.got), show(first.expected.value)
+        return verdict(ERROR, finding=words.error(first), example=Example(*shown))
     if first.got.failed:
         return verdict(
             ERROR,
             finding=words.error(first),
             hint=words.error_hint(first),
-            example=Example(
-                show_call(exercise, first.question), show_result(first, first.got), show(first.expected.value)
-            ),
+            example=separating(exercise, ask, first),
         )
     evidence = Evidence(exercise, ask, asked)
     says = diagnose.general(evidence)

@@ -1,8 +1,9 @@
-"""Panels other than a verdict's, each as (text, HTML): a note, a comparison, the progress over the course. Pure."""
+"""Panels other than a verdict's, each as (text, HTML): a note, a comparison, the progress over the course, a lesson's end. Pure."""
 
 import html
+import re
 
-from grader.judging.verdict import show, show_call
+from grader.judging.verdict import block, rich, row, show, show_call
 
 BOX = (
     '<div role="note" style="border-left:4px solid #7f7f7f;padding:6px 12px;margin:4px 0;'
@@ -12,52 +13,107 @@ BOX = (
 
 def note(text, code=""):
     """A neutral message, with a piece of code below it."""
-    plain = text.replace("`", "")
-    body = html.escape(plain).replace("\n", "<br>") + (
-        f'<pre style="margin:6px 0">{html.escape(code)}</pre>' if code else ""
-    )
-    return "\n".join(filter(None, [plain, code])), BOX.format(body)
+    body = rich(text) + (f'<pre style="margin:6px 0">{html.escape(code)}</pre>' if code else "")
+    return "\n".join(filter(None, [text.replace("`", ""), code])), BOX.format(body)
 
 
 def comparison(exercise, question, yours, definition):
     """The learner's result beside the definition's. yours: a Result, or None where nothing is written yet."""
-    cells = [
-        "not written yet"
-        if r is None
-        else show(r.value)
-        if not r.raised
-        else f"{r.raised.type}: {r.raised.text}"
-        for r in (yours, definition)
-    ]
+    values = []
+    for result in (yours, definition):
+        if result is None:
+            values.append("not written yet")
+        elif result.ended.lost:
+            values.append("nothing came back in time" + (f" (it was at {result.at})" if result.at else ""))
+        elif result.raised:
+            values.append(_error(result.raised))
+        else:
+            values.append(show(result.value))
     title = show_call(exercise, question)
-    rows = "".join(
-        f'<tr><th scope="row" style="text-align:left;padding:0 12px 0 0;font-weight:400;white-space:nowrap">{k}</th>'
-        f'<td style="text-align:left"><code>{html.escape(v)}</code></td></tr>'
-        for k, v in zip(("yours", "definition"), cells)
-    )
-    return (
-        f"{title}\n  yours:      {cells[0]}\n  definition: {cells[1]}",
-        BOX.format(
-            f'<code>{html.escape(title)}</code><table style="margin:6px 0;border-collapse:collapse">{rows}</table>'
-        ),
+    rows = [("yours", values[0]), ("definition", values[1])]
+    if yours is not None and yours.printed:
+        rows.append(("printed", yours.printed[:2000].rstrip("\n")))
+    plain = [block(f"  {label + ':':12}", value) for label, value in rows]
+    cells = "".join(row(label, value) for label, value in rows)
+    return "\n".join([title, *plain]), BOX.format(
+        f'<code style="white-space:pre-wrap">{html.escape(title)}</code>'
+        f'<table style="margin:6px 0;border-collapse:collapse">{cells}</table>'
     )
 
 
-def overview(summary):
-    """Progress over the course. `summary`: a list of (lesson, passed names, open names)."""
-    lines, rows, upcoming = [], [], ""
-    for lesson, passed, open_ in summary:
-        total = len(passed) + len(open_)
-        bar = "●" * len(passed) + "○" * len(open_)
-        state = "done" if not open_ else f"next: {open_[0]}" if passed else ""
-        upcoming = upcoming or (f"{lesson}, {open_[0]}" if open_ else "")
+def _error(problem):
+    where = f" (line {problem.line}: {problem.source})" if problem.line and problem.source else ""
+    return f"{problem.type}: {problem.text}{where}"
+
+
+def overview(summary, latest, title):
+    """Progress over the course.
+
+    summary: a list of (lesson, passed names, open names); latest: the lesson somebody was at last, or ""; title: gives a lesson's question.
+    """
+    lines, rows = [], []
+    for lesson, passed, left in summary:
+        total = len(passed) + len(left)
+        bar = "●" * len(passed) + "○" * len(left)
+        state = "done" if not left else f"next: {left[0]}" if passed else ""
         lines.append(f"{lesson:28} {bar:8} {len(passed)} of {total}  {state}".rstrip())
         rows.append(
-            f'<tr><th scope="row" style="text-align:left;font-weight:400">{html.escape(lesson)}</th>'
+            f'<tr><th scope="row" style="text-align:left;font-weight:400">{lesson[:2]} {html.escape(title(lesson))}</th>'
             f'<td style="text-align:left" aria-hidden="true">{bar}</td><td style="text-align:left">{len(passed)} of {total}</td>'
             f'<td style="text-align:left">{html.escape(state)}</td></tr>'
         )
-    end = f"Next: {upcoming}." if upcoming else "All exercises pass."
+    ahead = whats_next(summary, latest)
+    end = f"Next: {ahead[0]}, {ahead[1]}." if ahead else "All exercises pass."
     return "\n".join([*lines, end]), BOX.format(
         f"<table>{''.join(rows)}</table><div>{html.escape(end)}</div>"
     )
+
+
+def whats_next(summary, latest):
+    """(lesson, exercise) to go on with: in the lesson somebody was at last, else in the next one that has something open; None at the end."""
+    open_ones = [(lesson, left[0]) for lesson, _, left in summary if left]
+    at = next((pair for pair in open_ones if pair[0] == latest), None)
+    after = next((pair for pair in open_ones if pair[0] > latest), None) if latest else None
+    return at or after or (open_ones[0] if open_ones else None)
+
+
+def closing(lesson, passed, left, onward, course_done, total, guesses, hunt, start):
+    """The end of a lesson: what passes, what is open, the way on.
+
+    onward: (lesson, title, minutes) of the lesson that follows, in a list, or nothing; course_done: does every exercise pass? total: how
+    many pass in the whole course; guesses: the kept ones; hunt: what became of the mysteries; start: the start page's address, or "".
+    """
+    lines = []
+    if left:
+        names = ", ".join(f"`{n}`" for n in left)
+        lines.append(
+            f"{len(passed)} of {len(passed) + len(left)} exercises of this lesson pass. Still open: {names}."
+        )
+    else:
+        lines.append(f"All {len(passed)} exercises of this lesson pass.")
+        solved = [n for n in passed if hunt.get(n, {}).get("solved")]
+        waiting = next((n for n in passed if n not in solved), None)
+        if waiting:
+            lines.append(
+                f'The hunt: `mystery("{waiting}")` gives you a loss that somebody wrote, with one mistake in it. '
+                "Find the smallest input that shows it, then name it."
+            )
+    known = [g for g in guesses if "right" in g]
+    if known:
+        lines.append(f"Of your guesses {sum(g['right'] for g in known)} of {len(known)} came out right.")
+    if course_done:
+        lines.append(f"**The course is done**: all {total} exercises pass.")
+    text = "\n".join(lines).replace("`", "").replace("**", "")
+    body = "<br>".join(re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", rich(line)) for line in lines)
+    links = [
+        f'<a href="../{name}/{name}.ipynb">{html.escape(question)}</a> (about {minutes} minutes)'
+        for name, question, minutes in onward
+    ]
+    text += "".join(
+        f"\nNext: {name}, {question} (about {minutes} minutes)" for name, question, minutes in onward
+    )
+    if links:
+        body += f'<div style="margin-top:6px"><b>Next:</b> {links[0]}</div>'
+    if start:
+        body += f'<div style="margin-top:6px"><a href="{html.escape(start)}">All lessons, and where you are</a></div>'
+    return text, BOX.format(body)

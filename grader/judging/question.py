@@ -120,6 +120,7 @@ class Result:
     called: frozenset = frozenset()  # names of the torch functions that it called
     printed: str = ""
     ended: Ended = None  # RETURNED or RAISED where nothing else is said
+    at: str = ""  # where an answer was that did not come back, if that is known: "line 3: `while True:`"
 
     def __post_init__(self):
         if self.ended is None:

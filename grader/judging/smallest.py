@@ -10,6 +10,15 @@ from grader.judging.verdict import Example, show, show_call
 
 def separating(exercise, ask, first, tries=24):
     """An Example: the smallest and roundest input found on which the answer still differs in the same way."""
+    best = smallest(exercise, ask, first, tries)
+    shown = [show_result(best, r) for r in (best.got, best.expected)]
+    if shown[0] == shown[1]:  # the difference lies behind the fourth decimal
+        shown = [show_result(best, r, digits=10) for r in (best.got, best.expected)]
+    return Example(show_call(exercise, best.question), *shown, differs(best), printed=best.got.printed)
+
+
+def smallest(exercise, ask, first, tries=24):
+    """The Asked with the smallest and roundest input found on which the answer still differs in the same way."""
     best = first
     for question in _smaller(first):
         if tries <= 0:
@@ -22,11 +31,7 @@ def separating(exercise, ask, first, tries=24):
     rounded = _try(exercise, ask, first, _rounded(best.question, 1)) or _try(
         exercise, ask, first, _rounded(best.question, 2)
     )
-    best = rounded or best
-    shown = [show_result(best, r) for r in (best.got, best.expected)]
-    if shown[0] == shown[1]:  # the difference lies behind the fourth decimal
-        shown = [show_result(best, r, digits=10) for r in (best.got, best.expected)]
-    return Example(show_call(exercise, best.question), *shown, differs(best))
+    return rounded or best
 
 
 def show_result(a, result, digits=4):
@@ -64,6 +69,8 @@ def _try(exercise, ask, first, question):
     if expected.failed or not _finite(expected) and _finite(first.expected):
         return None
     got = ask(question, first.case.gradient)
+    if first.got.raised and (got.raised is None or got.raised.type != first.got.raised.type):
+        return None
     if not _finite(got) and _finite(
         first.got
     ):  # a single sample may bring a nan of its own, which is not what went wrong

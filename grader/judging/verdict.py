@@ -1,6 +1,8 @@
 """What the judge found, as text and as HTML. Pure: nothing here runs an answer."""
 
 import html
+import re
+import textwrap
 from dataclasses import dataclass, field
 
 import torch
@@ -25,6 +27,7 @@ class Example:
     yours: str
     expected: str
     differs: str = ""
+    printed: str = ""  # what the answer printed for this input
 
 
 @dataclass(frozen=True)
@@ -65,63 +68,77 @@ class Verdict:
 
     @property
     def title(self):
-        count = f"{sum(c.passed for c in self.cases)} of {len(self.cases)} cases pass"
-        return {
-            PASSED: f"{self.exercise}: passed",
-            FAILED: f"{self.exercise}: not yet ({count})",
-            ERROR: f"{self.exercise}: stopped with an error"
-            + (f" ({count})" if any(c.passed for c in self.cases) else ""),
-            MISSING: f"{self.exercise}: not attempted",
-        }[self.status]
+        right = sum(c.passed for c in self.cases)
+        count = f"{right} of {len(self.cases)} cases pass"
+        if self.status == PASSED:
+            return f"{self.exercise}: passed"
+        if self.called and right == len(self.cases):
+            return f"{self.exercise}: right numbers, but borrowed"
+        if self.status == FAILED:
+            return f"{self.exercise}: not yet ({count})"
+        if self.status == ERROR:
+            return f"{self.exercise}: stopped with an error" + (f" ({count})" if right else "")
+        return f"{self.exercise}: not attempted"
 
     @property
     def message(self):
         """Everything that the learner reads, as plain text."""
-        lines = [f"{MARKS[self.status]} {self.title}", self.finding]
+        return self.text()
+
+    def text(self, remark="", footer=()):
+        """The message with a remark that comes before the finding, and lines that come after everything."""
+        lines = [f"{MARKS[self.status]} {self.title}", remark, self.finding]
         if self.example:
-            lines += [
-                f"  {self.example.call}",
-                f"    yours:    {self.example.yours}",
-                f"    expected: {self.example.expected}",
-            ]
+            for label, value in (("", self.example.call), ("  yours:    ", self.example.yours)):
+                lines.append(block("  " + label, value))
+            lines.append(block("    expected: ", self.example.expected))
             lines += [f"    {self.example.differs}"] if self.example.differs else []
+            lines += (
+                [block("    printed:  ", _first_lines(self.example.printed))] if self.example.printed else []
+            )
         lines += [f"Hint: {self.hint}"] if self.hint else []
-        return "\n".join(line for line in lines if line)
+        return "\n".join(line for line in (*lines, *footer) if line)
 
     @property
     def one_line(self):
-        """At most 80 characters: for tracebacks, terminals and nbgrader's Validate."""
-        text = f"{self.title}. {self.finding}".replace("\n", " ").strip()
-        return text if len(text) <= 80 else text[:77].rstrip() + "..."
+        """At most 80 characters: for tracebacks, terminals and nbgrader's Validate. The panel above it says the rest."""
+        return self.title if len(self.title) <= 80 else self.title[:79].rsplit(" ", 1)[0] + " …"
 
-    def html(self):
-        """The panel: meaning by word and mark first, colour only beside them; readable in light and dark themes."""
+    def html(self, remark="", footer=()):
+        """The panel: meaning by word and mark first, colour only beside them; readable in light and dark themes.
+
+        remark: a sentence that comes before the finding; footer: lines that come after everything.
+        """
         colour = COLOURS[self.status]
-        escape = lambda text: html.escape(text).replace("\n", "<br>").replace("`", "")  # noqa: E731
         parts = [
             f'<div style="font-weight:600"><span aria-hidden="true" style="color:{colour}">{MARKS[self.status]}</span> '
-            f"{escape(self.title)}</div>"
+            f"{rich(self.title)}</div>"
         ]
+        if remark:
+            parts.append(f'<div style="margin-top:4px;font-weight:600">{rich(remark)}</div>')
         if self.finding:
-            parts.append(f'<div style="margin-top:4px">{escape(self.finding)}</div>')
+            parts.append(f'<div style="margin-top:4px">{rich(self.finding)}</div>')
         if self.example:
             rows = [
                 ("input", self.example.call),
                 ("yours", self.example.yours),
                 ("expected", self.example.expected),
             ]
-            cells = "".join(
-                f'<tr><th scope="row" style="text-align:left;padding:0 12px 0 0;font-weight:400;white-space:nowrap">{k}</th>'
-                f'<td style="text-align:left"><code style="white-space:pre-wrap">{html.escape(v)}</code></td></tr>'
-                for k, v in rows
-            )
+            if self.example.printed:
+                rows.append(("printed", _first_lines(self.example.printed)))
+            cells = "".join(row(label, value) for label, value in rows)
             parts.append(f'<table style="margin:6px 0;border-collapse:collapse">{cells}</table>')
             if self.example.differs:
-                parts.append(f"<div>{escape(self.example.differs)}</div>")
+                parts.append(f"<div>{rich(self.example.differs)}</div>")
         if self.picture:
             parts.append(f"<div>{self.picture}</div>")
         if self.hint:
-            parts.append(f'<div style="margin-top:4px"><b>Hint.</b> {escape(self.hint)}</div>')
+            parts.append(
+                '<details style="margin-top:4px"><summary style="cursor:pointer">How to repair it</summary>'
+                f'<div style="margin:4px 0 0 16px">{rich(self.hint)}</div></details>'
+            )
+        for line in footer:
+            parts.append(f'<div style="margin-top:6px;font-size:92%">{rich(line)}</div>')
         return (
             f'<div role="status" aria-label="{html.escape(self.title, quote=True)}" '
             f'style="border-left:4px solid {colour};padding:6px 12px;margin:4px 0;'
@@ -143,6 +160,36 @@ class Verdict:
             "seed": self.seed,
             "failed_cases": [c.name for c in self.cases if not c.passed],
         }
+
+
+def rich(text: str) -> str:
+    """Text as HTML: what stands in backticks becomes code, a new line a new line."""
+    parts = re.split(r"`([^`\n]+)`", text)
+    marked = [f"<code>{html.escape(p)}</code>" if i % 2 else html.escape(p) for i, p in enumerate(parts)]
+    return "".join(marked).replace("\n", "<br>")
+
+
+def row(label: str, value: str) -> str:
+    """A row of a panel's table: what it is, and a value as code, matrices row by row."""
+    return (
+        f'<tr><th scope="row" style="text-align:left;vertical-align:top;padding:0 12px 0 0;font-weight:400;white-space:nowrap">'
+        f'{label}</th><td style="text-align:left"><code style="white-space:pre-wrap">{html.escape(value)}</code></td></tr>'
+    )
+
+
+PRINTED_LINES = 20  # of what an answer prints that are shown
+
+
+def _first_lines(printed):
+    lines = printed.rstrip("\n").splitlines()
+    more = len(lines) - PRINTED_LINES
+    shown = [line[:200] for line in lines[:PRINTED_LINES]]
+    return "\n".join(shown + ([f"… and {more} more lines"] if more > 0 else []))
+
+
+def block(label, value):
+    """A label and a value whose later lines stand below its first."""
+    return label + textwrap.indent(value, " " * len(label)).lstrip(" ")
 
 
 def number(x, digits=4):
@@ -184,19 +231,29 @@ def show(value, most=12, digits=4):
 
 
 def _nested(value, most, digits):
-    if isinstance(value, list):
-        inner = [_nested(v, most, digits) for v in value[:most]] + (["…"] if len(value) > most else [])
-        return "[" + ", ".join(inner) + "]"
-    return str(value) if isinstance(value, complex) else number(value, digits)
+    if not isinstance(value, list):
+        return str(value) if isinstance(value, complex) else number(value, digits)
+    inner = [_nested(v, most, digits) for v in value[:most]] + (["…"] if len(value) > most else [])
+    if len(value) > 1 and isinstance(value[0], list):  # a matrix: row by row
+        return "[" + ",\n".join(textwrap.indent(v, " ") for v in inner).lstrip(" ") + "]"
+    return "[" + ", ".join(inner) + "]"
 
 
 def show_call(exercise, question):
     """The question as the learner would type it."""
-    given = [f"{n}={show(v)}" for n, v in zip(exercise.parameters, question.args)]
-    given += [f"{n}={show(v)}" for n, v in question.kwargs.items()]
-    built = (
-        "(" + ", ".join(f"{n}={show(v)}" for n, v in question.init.items()) + ")"
-        if isinstance(exercise.reference, type)
-        else ""
-    )
-    return f"{exercise.name}{built}({', '.join(given)})"
+    given = list(zip(exercise.parameters, question.args)) + list(question.kwargs.items())
+    text = exercise.name
+    if isinstance(exercise.reference, type):
+        text += "(" + ", ".join(f"{n}={show(v)}" for n, v in question.init.items()) + ")"
+    text += "("
+    first = len(text)
+    for i, (name, value) in enumerate(given):
+        last_line = text.rpartition("\n")[2]
+        if "\n" in text and i > 0:  # behind a matrix a new line is begun
+            text += ",\n" + " " * first
+            last_line = " " * first
+        elif i > 0:
+            text += ", "
+            last_line += ", "
+        text += block(f"{name}=", show(value)).replace("\n", "\n" + " " * len(last_line))
+    return text + ")"

@@ -1,18 +1,25 @@
-"""What a lesson's notebook imports: check, ready, compare, hint, solution, progress."""
+"""What a lesson's notebook imports: check, ready, compare, hint, solution, progress, finish, and reset and fresh for its file.
 
+Guesses and the hunt have modules of their own.
+"""
+
+import difflib
 import inspect
-import sys
+import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from grader.course.lessons import exercises
+from grader.course.lessons import exercises, lessons, minutes, names, slug, title
 from grader.judging.judge import judge
-from grader.judging.panel import comparison, note, overview
-from grader.judging.question import call, run
+from grader.judging.panel import closing, comparison, note, overview
+from grader.judging.question import Ended, Result, call, raised, run
 from grader.judging.scan import together, written
-from grader.judging.verdict import ERROR, MISSING, Verdict
+from grader.judging.verdict import ERROR, FAILED, MISSING, Verdict, show_call
+from grader.learner import kernel
 from grader.learner import progress as book
+from grader.learner.kernel import show, show_markdown
 
 __tracebackhide__ = True  # these frames are no learner's: see `question.raised`
 
@@ -21,29 +28,49 @@ class CheckFailed(Exception):
     """An answer that is not right yet; the panel above it says what was found."""
 
 
+class Unknown(ValueError):
+    """A name that the course does not know; its message says which ones are near."""
+
+
+class Stopped(KeyboardInterrupt):
+    """The learner stopped a cell while an answer ran."""
+
+
 def check(name):
     """Judge the exercise `name` as it stands in the notebook that calls this, and show the verdict.
 
     Raises NotImplementedError where nothing was attempted and CheckFailed where the answer is not right yet: a pass raises nothing.
     """
-    verdict = _judge(name, _namespace())
-    _show(verdict.message, verdict.html())
+    namespace = kernel.caller()
+    name = of_name(name).name
+    answer, began = namespace.get(name), time.monotonic()
+    try:
+        verdict = _judge(name, namespace)
+    except KeyboardInterrupt as error:
+        raise _stopped(name, error, time.monotonic() - began) from None
     book.record(verdict)
-    if not verdict.passed:
-        error = (NotImplementedError if verdict.status == MISSING else CheckFailed)(verdict.one_line)
-        error._render_traceback_ = lambda: [
-            verdict.one_line
-        ]  # one line for the notebook and for nbgrader's Validate
-        raise error
+    remark = kernel.stale(name, answer)
+    footer = _after_pass(name) if verdict.passed else _ways_on(verdict, answer)
+    show(verdict.text(remark, footer), verdict.html(remark, footer))
+    if verdict.passed:
+        _show_passed_text(name)
+        return
+    raise one_line((NotImplementedError if verdict.status == MISSING else CheckFailed)(verdict.one_line))
 
 
 def ready(name):
     """The function (or class) `name` to go on with: the learner's own if it passes, else the course's, saying so."""
-    namespace = _namespace()
-    if _passes(name, namespace):
+    namespace = kernel.caller()
+    name = of_name(name).name
+    try:
+        passes = _passes(name, namespace)
+    except KeyboardInterrupt as error:
+        raise _stopped(name, error) from None
+    if passes:
         return namespace[name]
     if not _judging:
-        _show(*note(f"Going on with the course's {name}. Yours takes over as soon as it passes its check."))
+        _lent.add(name)
+        show(*note(f"Going on with the course's `{name}`. Yours takes over as soon as it passes its check."))
     from grader.course.build import course_answer
 
     return course_answer(name)
@@ -51,72 +78,249 @@ def ready(name):
 
 def compare(name, *args, **kwargs):
     """Show what the learner's `name` and the definition give for inputs of the learner's own, side by side."""
-    exercise, namespace = _exercise(name), _namespace()
-    if name not in namespace:
-        raise NameError(f"{name} is not defined yet: run the cell that defines it first")
+    namespace = kernel.caller()
+    exercise = of_name(name)
+    if exercise.name not in namespace:
+        raise one_line(
+            Unknown(f"`{exercise.name}` is not defined yet: run the cell that defines it.".replace("`", ""))
+        )
     if isinstance(exercise.reference, type):
         question = call(*args).built_with(**kwargs)
     else:
         question = call(*args, **kwargs)
-    yours, definition = (exercise.run(f, question) for f in (namespace[name], exercise.reference))
+    definition = exercise.run(exercise.reference, question)
+    if definition.failed:
+        show(*note(not_its_inputs(exercise, definition.raised)))
+        return
+    try:
+        yours = _ask(exercise, namespace[exercise.name])(question, ())
+    except KeyboardInterrupt as error:
+        raise _stopped(exercise.name, error) from None
     if yours.raised and yours.raised.type == "NotImplementedError":
         yours = None
-    _show(*comparison(exercise, question, yours, definition))
+    show(*comparison(exercise, question, yours, definition))
 
 
 def hint(name):
     """Show the next hint for an exercise: the first is a nudge, the last is nearly there."""
-    exercise = _exercise(name)
+    exercise = of_name(name)
+    name = exercise.name
     number = book.count("hints", name)
     hints = exercise.hints or ("There is no hint for this exercise: read the cell above it once more.",)
     shown = min(number, len(hints))
-    more = (
-        f"There {'is 1 more' if len(hints) - shown == 1 else f'are {len(hints) - shown} more'}: ask again."
-        if shown < len(hints)
-        else f'That was the last one. `solution("{name}")` shows the course\'s answer.'
-    )
-    _show(*note(f"Hint {shown} of {len(hints)} for {name}. {hints[shown - 1]}\n{more}"))
+    left = len(hints) - shown
+    if left == 0:
+        more = f'That was the last one. `solution("{name}")` shows the course\'s answer.'
+    elif left == 1:
+        more = "There is 1 more: ask again."
+    else:
+        more = f"There are {left} more: ask again."
+    show(*note(f"Hint {shown} of {len(hints)} for `{name}`. {hints[shown - 1]}\n{more}"))
 
 
 def solution(name):
-    """Show the course's answer: after passing, or when asked a second time."""
-    exercise, namespace = _exercise(name), _namespace()
+    """Show the course's answer: to an exercise after passing, or when asked a second time; to an open question once something is written."""
+    from grader.course.build import model_answer, solution_of
+
+    namespace = kernel.caller()
+    if isinstance(name, str) and name not in exercises() and model_answer(name):
+        _show_model_answer(name, model_answer(name))
+        return
+    exercise = of_name(name)
+    name = exercise.name
     asked = book.count("solutions", name)
-    if asked < 2 and not _judge(name, namespace).passed:
-        _show(
+    try:
+        shown = asked >= 2 or _judge(name, namespace).passed
+    except KeyboardInterrupt as error:
+        raise _stopped(name, error) from None
+    if not shown:
+        show(
             *note(
-                f"Your {name} does not pass yet. If you want to see the course's answer all the same, ask once more: "
-                f'solution("{name}"). `hint("{name}")` gives away less.'
+                f"Your `{name}` does not pass yet. If you want to see the course's answer all the same, ask once more: "
+                f'`solution("{name}")`. `hint("{name}")` gives away less.'
             )
         )
         return
-    from grader.course.build import solution_of
-
-    _show(*note(f"The course's {name}:", code=solution_of(exercise)))
+    show(*note(f"The course's `{name}`:", code=solution_of(exercise)))
+    _show_passed_text(name)
 
 
 def progress():
     """Show which lessons and exercises are done, and what is next."""
-    _show(*overview(book.summary()))
+    show(*overview(book.summary(), book.latest(), title))
 
 
-def _exercise(name):
-    known = exercises()
-    if name not in known:
-        import difflib
-
-        close = difflib.get_close_matches(str(name), known, n=3)
-        raise ValueError(
-            f"There is no exercise {name!r}."
-            + (f" Did you mean {' or '.join(map(repr, close))}?" if close else "")
+def finish(lesson):
+    """Show what passes of a lesson and what is open, and the way on. Every lesson ends with it."""
+    summary = book.summary()
+    passed, left = next((p, o) for name, p, o in summary if name == lesson)
+    following = [name for name in lessons() if name > lesson]
+    show(
+        *closing(
+            lesson=lesson,
+            passed=passed,
+            left=left,
+            onward=[(name, title(name), minutes(name)) for name in following[:1]],
+            course_done=not any(o for _, _, o in summary),
+            total=sum(len(p) for _, p, _ in summary),
+            guesses=list(book.guesses().values()),
+            hunt=book.hunted(),
+            start=os.environ.get("GRADER_START", ""),
         )
-    return known[name]
+    )
+
+
+def reset(name):
+    """Set an exercise of this notebook (or a whole lesson) back to its beginning; what was there is kept in a copy."""
+    from grader.learner import workspace
+
+    text = _name_of(name)
+    known = exercises()
+    lesson = next((n for n in lessons() if text in (n, slug(n))), None)
+    if text in known:
+        lesson = next(n for n in lessons() if slug(n) == known[text].lesson)
+    elif lesson is None:
+        of_name(name)
+    try:
+        kept = workspace.reset(lesson, text if text in known else None)
+    except (ValueError, FileNotFoundError) as error:
+        raise one_line(Unknown(str(error))) from None
+    show(*note(workspace.after_reset(kept)))
+
+
+def fresh(lesson):
+    """Put the course's present copy of a lesson beside the learner's."""
+    from grader.course.lessons import find
+    from grader.learner import workspace
+
+    try:
+        path = workspace.fresh(find(str(lesson)))
+    except ValueError as error:
+        raise one_line(Unknown(str(error))) from None
+    show(
+        *note(f"The course's present copy is `{path.name}`, beside yours in the folder `{path.parent.name}`.")
+    )
+
+
+def _name_of(thing):
+    """The name that was meant: `hint(bce)` for `hint("bce")`."""
+    return thing if isinstance(thing, str) else getattr(thing, "__name__", str(thing))
+
+
+def of_name(name):
+    """The exercise that was meant: by its name, or by the function itself, `hint(bce)` for `hint("bce")`. Raises Unknown."""
+    known, name = exercises(), _name_of(name)
+    if name in known:
+        return known[name]
+    close = difflib.get_close_matches(name, known, n=3)
+    close = close or [n for n in known if n.lower() == name.lower()]
+    hint_at = (
+        f" Did you mean {' or '.join(map(repr, close))}?" if close else " `progress()` lists the lessons."
+    )
+    raise one_line(Unknown(f"There is no exercise {name[:30]!r}.{hint_at}".replace("`", "")))
+
+
+def one_line(error):
+    """The error, of which a notebook shows one line of at most 80 characters and no traceback (nbgrader's Validate cuts at 87)."""
+    line = str(error)
+    line = line if len(line) <= 80 else line[:80].rsplit(" ", 1)[0] + " …"
+    error._render_traceback_ = lambda: [line]
+    return error
+
+
+def _stopped(name, error, seconds=None):
+    """What is raised where the learner stopped a cell while their answer ran; a panel says where it was."""
+    at = raised(error)
+    where = f" It was at line {at.line}: `{at.source}`." if at.line and at.source else ""
+    after = f" after {seconds:.0f} s" if seconds is not None else ""
+    show(*note(f"You stopped `{name}`{after}, before it came back.{where} Is there a loop that never ends?"))
+    return one_line(Stopped(f"{name}: stopped"))
+
+
+def not_its_inputs(exercise, problem):
+    """What is said where the definition itself cannot take the inputs of a comparison."""
+    said = problem.text.splitlines()[0] if problem.text else ""
+    sample = exercise.cases[0].calls(0)[0]
+    return (
+        f"The definition does not take these inputs ({problem.type}{': ' + said if said else ''}). They are tensors, "
+        f"as in this example:\n{show_call(exercise, sample)}"
+    )
+
+
+def _after_pass(name):
+    """The lines below a pass: where one is, and what to do next."""
+    lesson = _lesson_of(name)
+    done = set(book.passed())
+    mine = list(names(lesson))
+    left = [n for n in mine if n not in done]
+    lines = []
+    if left:
+        ahead = next((n for n in left if mine.index(n) > mine.index(name)), left[0])
+        lines.append(
+            f"{len(mine) - len(left)} of {len(mine)} exercises of this lesson pass. Next: `{ahead}`."
+        )
+    else:
+        lines.append(f"All {len(mine)} exercises of this lesson pass.")
+        lines.append(
+            f'The hunt is open: `mystery("{name}")` gives you a loss in which somebody made a mistake.'
+        )
+    if name in _lent:
+        lines.append(
+            f"Run the cells below again that went on with the course's `{name}`: they take yours now."
+        )
+        _lent.discard(name)
+    if kernel.live() and not book.is_kept():
+        lines.append("This notebook is in no work folder, so progress is not kept: `make lab` opens yours.")
+    return lines
+
+
+def _ways_on(verdict, answer):
+    """The lines below a verdict that is no pass: what helps, and which cell was judged."""
+    name, exercise = verdict.exercise, exercises()[verdict.exercise]
+    left = max(len(exercise.hints) - book.hints_seen(name), 0)
+    helps = [f'`hint("{name}")` ({left} left)' if left else f'`hint("{name}")`']
+    if verdict.status in (FAILED, ERROR):
+        inputs = ", ".join(exercise.parameters[:2])
+        helps += [f'`compare("{name}", {inputs})`', f'`solution("{name}")`']
+    lines = [" · ".join(helps)]
+    if answer is not None and verdict.status != MISSING:
+        lines.append(kernel.judged(name, answer))
+    return [line for line in lines if line]
+
+
+def _show_passed_text(name):
+    """The part of the lesson that would have answered the exercise."""
+    from grader.course.build import passed_text
+
+    text = passed_text(name)
+    if text:
+        show_markdown(text)
+
+
+def _show_model_answer(name, text):
+    """The course's answer to an open question, once the learner has written one."""
+    if not kernel.live():
+        return
+    written = kernel.saved_cell(name)
+    if written is None or not written.strip() or "YOUR ANSWER HERE" in written:
+        show(
+            *note(
+                "Write your answer into the cell above and save (Ctrl+S). Run this cell again to read one of the course's."
+            )
+        )
+        return
+    show_markdown(f"**An answer of the course's**\n\n{text}")
+
+
+def _lesson_of(name):
+    return next(n for n in lessons() if slug(n) == exercises()[name].lesson)
 
 
 _judging: list[str] = []  # the exercises whose answers are being asked at this moment
 _known: dict[
     str, tuple[object, bool]
 ] = {}  # name -> (answer, passed), of those that other answers asked `ready` for
+_lent: set[str] = set()  # the exercises for which `ready` gave the course's function
 
 
 def _passes(name, namespace):
@@ -142,7 +346,7 @@ def _judge(name, namespace):
 
 
 def _judged(name, namespace):
-    exercise = _exercise(name)
+    exercise = of_name(name)
     answer = namespace.get(name)
     missing = partial(Verdict, name, max_points=exercise.points)
     if name not in namespace:
@@ -160,12 +364,7 @@ def _judged(name, namespace):
         source = inspect.getsource(answer)
     except (OSError, TypeError):  # a class in a notebook, or what `torch.jit` made
         source = written(context).get(name)
-    return judge(
-        exercise,
-        lambda question, gradient: run(answer, question, exercise.parameters, gradient),
-        source=source,
-        context=context,
-    )
+    return judge(exercise, _ask(exercise, answer), source=source, context=context)
 
 
 def _text_of(namespace):
@@ -178,17 +377,29 @@ def _text_of(namespace):
         return ""
 
 
-def _namespace():
-    """The namespace of the cell that called the public function that called this."""
-    return sys._getframe(2).f_globals
+def _ask(exercise, answer):
+    """A function that puts questions to an answer in this process. One that does not come back in time is asked no more."""
+    ends, late = time.monotonic() + kernel.SECONDS, None
+
+    def ask(question, gradient):
+        nonlocal late
+        if late is not None:
+            return late
+        result = Result(ended=Ended.LATE)
+        try:
+            with kernel.clock(ends - time.monotonic()):
+                result = run(answer, question, exercise.parameters, gradient)
+        except kernel.DeadlineExceeded:  # between two lines of ours
+            pass
+        problem = result.raised
+        if problem and problem.type == "DeadlineExceeded":
+            at = f"line {problem.line}: `{problem.source}`" if problem.line and problem.source else ""
+            result = Result(ended=Ended.LATE, at=at)
+        if result.ended is Ended.LATE:
+            late = result
+        return result
+
+    return ask
 
 
-def _show(text, panel):
-    if (
-        "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None
-    ):  # a plain script need not import it
-        from IPython.display import display
-
-        display({"text/plain": text, "text/html": panel}, raw=True)
-    else:
-        print(text)
+kernel.listen()

@@ -7,10 +7,18 @@ import json
 import os
 from pathlib import Path
 
-from grader.course.lessons import exercises_of, lessons
+from grader.course.lessons import lessons, names
 
 FILE = "progress.json"
-EMPTY: dict[str, list | dict] = {"passed": [], "hints": {}, "solutions": {}, "copied": {}}
+EMPTY: dict = {
+    "passed": [],  # names of exercises
+    "last": "",  # the lesson in which a check was run last
+    "hints": {},  # exercise -> how often a hint was asked for
+    "solutions": {},  # exercise -> how often its solution was asked for
+    "guesses": {},  # name -> {"guess": value, "sure": probability or None, and once it is known "right": bool}
+    "hunt": {},  # exercise -> what became of its mystery
+    "copied": {},  # lesson -> digest of the release that was copied
+}
 _session = dict(EMPTY)  # outside `work/`: forgotten with the kernel
 
 
@@ -61,10 +69,55 @@ def _change(state):
 
 
 def record(verdict):
-    """Remember that an exercise passes."""
+    """Remember that an exercise passes, and the lesson that somebody is at."""
     state = _state()
+    now = {"last": next((n for n in lessons() if verdict.exercise in names(n)), state["last"])}
     if verdict.passed and verdict.exercise not in state["passed"]:
-        _change(state | {"passed": [*state["passed"], verdict.exercise]})
+        now["passed"] = [*state["passed"], verdict.exercise]
+    if any(state[key] != value for key, value in now.items()):
+        _change(state | now)
+
+
+def passed() -> list:
+    """The names of the exercises that pass."""
+    return _state()["passed"]
+
+
+def latest(path=None) -> str:
+    """The lesson in which a check was run last, or ""."""
+    return (load(path) if path else _state())["last"]
+
+
+def guesses() -> dict:
+    """The guesses made so far, by name."""
+    return _state()["guesses"]
+
+
+def keep_guess(name: str, kept: dict):
+    """Remember a guess, or how it turned out."""
+    state = _state()
+    _change(state | {"guesses": state["guesses"] | {name: kept}})
+
+
+def hunted() -> dict:
+    """What became of the mysteries so far, by exercise."""
+    return _state()["hunt"]
+
+
+def keep_hunt(exercise: str, kept: dict):
+    """Remember where the hunt for an exercise's mystery stands."""
+    state = _state()
+    _change(state | {"hunt": state["hunt"] | {exercise: kept}})
+
+
+def is_kept() -> bool:
+    """Is there a work folder here that keeps the progress?"""
+    return _path() is not None
+
+
+def hints_seen(exercise: str) -> int:
+    """How many hints for an exercise have been asked for."""
+    return _state()["hints"].get(exercise, 0)
 
 
 def count(what, name):
@@ -81,8 +134,8 @@ def summary(path=None):
     return [
         (
             lesson,
-            [n for n in exercises_of(lesson) if n in passed],
-            [n for n in exercises_of(lesson) if n not in passed],
+            [n for n in names(lesson) if n in passed],
+            [n for n in names(lesson) if n not in passed],
         )
         for lesson in lessons()
     ]

@@ -21,7 +21,7 @@ LOST = {
 def error(a):
     """A sentence on an exception: what, and the learner's own line."""
     if a.got.ended.lost:
-        return LOST[a.got.ended]
+        return LOST[a.got.ended] + (f" It was at {a.got.at}." if a.got.at else "")
     r = a.got.raised
     if r.type == "NotImplementedError" and "forward" in r.text:  # torch's own
         return "Your class has no `forward`: is it there, spelled so, and indented into the class?"
