@@ -355,7 +355,7 @@ def passed_text(exercise_name: str) -> str:
 @functools.cache
 def model_answers() -> dict:
     """The course's answers to its open questions, as Markdown, by the question's name."""
-    found = {}
+    found: dict[str, str] = {}
     for lesson in lessons():
         source = jupytext.reads(text_of(lesson).read_text(encoding="utf-8"), fmt="py:percent")
         found |= {c.metadata["question"]: c.source for c in source.cells if "question" in c.metadata}

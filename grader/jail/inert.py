@@ -22,7 +22,7 @@ guess = guessed = mystery = expose = accuse = check
 
 def guesses(least=20):
     """An invented class's guesses: those of a learner are kept at home, and nowhere else."""
-    from grader.learner.sample import sample_class
+    from grader.sample import sample_class
 
     return (*sample_class(), "a sample class's")
 

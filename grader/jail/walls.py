@@ -14,7 +14,7 @@ INSIDE = {
     "grader/__init__.py": HERE / "inert.py",
     "grader/judging/question.py": PACKAGE / "judging/question.py",
     "grader/figures.py": PACKAGE / "figures.py",
-    "grader/learner/sample.py": PACKAGE / "learner/sample.py",
+    "grader/sample.py": PACKAGE / "sample.py",
     **{f"grader/judging/{n}.py": PACKAGE / f"judging/{n}.py" for n in ("wire", "outcome")},
     **{f"grader/jail/{n}.py": HERE / f"{n}.py" for n in ("child", "zygote")},
 }

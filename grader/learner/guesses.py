@@ -9,7 +9,7 @@ from grader.judging.panel import note
 from grader.judging.verdict import show as as_text
 from grader.learner import progress as book
 from grader.learner.kernel import show
-from grader.learner.sample import sample_class
+from grader.sample import sample_class
 
 LEAST = 20  # guesses that make a diagram of one's own
 
