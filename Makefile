@@ -1,6 +1,8 @@
 # Two commands do all: `make lab` opens the course in JupyterLab, `make test` tests it. Both set up `.venv` first.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-VENV := .venv
+# TORCH=2.14.1 make test: another release of torch, in an environment of its own; TORCH=newest: the newest of everything
+export TORCH
+VENV := $(if $(TORCH),.cache/venv-$(TORCH),.venv)
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -10,7 +12,7 @@ $(shell rm -f $(VENV)/pins.txt $(VENV)/learner $(VENV)/everybody)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab build check test demo bench
+.PHONY: help setup lab build check test newest demo bench
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -20,7 +22,7 @@ setup: $(VENV)/everybody  ## build .venv whole, when environment.yml or pyprojec
 $(VENV)/pins.txt: environment.yml
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet pyyaml
-	$(BIN)/python grader/course/pins.py > $@
+	$(BIN)/python grader/course/pins.py $(TORCH) > $@
 	@printf '%s' '$(CURDIR)' > $(VENV)/where
 
 $(VENV)/learner: $(VENV)/pins.txt pyproject.toml
@@ -48,6 +50,9 @@ test: setup  ## run every test, and every cell of every notebook
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder
 	$(BIN)/pytest -n 2 --dist loadscope --nbval solutions notebooks
+
+newest:  ## the gate with the newest release of everything, then each cell that shows something else: old output, new output
+	$(MAKE) TORCH=newest test; status=$$?; .cache/venv-newest/bin/python -m grader radar --here && exit $$status
 
 demo: setup  ## a class of learners who do not exist: graded, with feedback and report, in demo/
 	$(BIN)/python -m grader.demo

@@ -188,6 +188,41 @@ def _progress(quiet):
 
 
 @app.command()
+def radar(
+    versions: list[str] = typer.Argument(None, help="Releases of torch, as 2.6.0 2.9.1 2.14.1."),
+    here: bool = typer.Option(False, help="What is installed here, instead; prints what differs."),
+):
+    """Run every cell under other releases of torch, and write what comes out differently into notebooks/radar.md.
+
+    With --here, exit code 1 if a cell differs from its stored output.
+    """
+    from grader import radar as losses
+    from grader.course.lessons import lessons
+
+    if here:
+        differing = [change for lesson in lessons() for change in losses.changes(lesson)]
+        for change in differing:
+            out.print(f"{change.lesson}, {change.cell}", markup=False, highlight=False)
+            for label, shown in (
+                ("code", change.code.splitlines()),
+                ("stored", change.stored),
+                ("now", change.seen),
+            ):
+                for line in shown:
+                    out.print(f"  {label:6} {line}", markup=False, highlight=False, soft_wrap=True)
+        out.print(f"{len(differing)} cells differ.", highlight=False)
+        raise typer.Exit(int(bool(differing)))
+    if not versions:
+        stop("Name the releases to try, as `python -m grader radar 2.9.1 2.14.1`, or say --here.", 2)
+    try:
+        found = losses.scan(versions, told=out.print)
+    except losses.RadarError as error:
+        stop(str(error))
+    losses.PAGE.write_text(losses.page(found), encoding="utf-8")
+    out.print(f"{losses.PAGE.relative_to(losses.ROOT)}: written", highlight=False)
+
+
+@app.command()
 def doctor():
     """Say which walls this machine gives to learners' code, by trying to climb them. Exit code 1 if one does not hold."""
     from rich.table import Table

@@ -1,9 +1,11 @@
 """Print the versions of environment.yml, one `name==version` a line, as pip reads them by `--constraint`.
 
-A program of its own, `python grader/course/pins.py`: it runs before the package is installed.
+A program of its own, `python grader/course/pins.py`: it runs before the package is installed. With an argument, as
+`2.14.1`, torch is pinned to that release instead; with `newest` nothing is pinned.
 """
 
 import re
+import sys
 from pathlib import Path
 
 import yaml
@@ -23,5 +25,7 @@ def pins() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    for name, version in pins().items():
+    torch = sys.argv[1] if len(sys.argv) > 1 else ""
+    chosen = {} if torch == "newest" else pins() | ({"torch": torch} if torch else {})
+    for name, version in chosen.items():
         print(f"{name}=={version}")

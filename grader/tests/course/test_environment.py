@@ -57,6 +57,7 @@ def test_it_names_conda_forges_python_and_the_rest_under_pip():
         assert any(p.startswith(name + "==") for p in PIP)
 
 
+@pytest.mark.skipif(bool(os.environ.get("TORCH")), reason="TORCH= asks for other versions than the pins")
 @pytest.mark.parametrize("pin", PIP)
 def test_every_package_is_pinned_and_installed_so(pin):
     name, pinned = re.fullmatch(r"([A-Za-z0-9_.-]+)(?:\[[a-z]+\])?==([0-9][0-9a-z.]*)", pin).groups()

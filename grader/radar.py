@@ -1,0 +1,171 @@
+"""The loss radar: every cell of the course under other releases of torch, and what comes out differently.
+
+`python -m grader radar 2.6.0 2.9.1 2.14.1` runs the instructor's notebooks under each release and writes `notebooks/radar.md`;
+`python -m grader radar --here` runs them with what is installed, and prints what differs from the stored outputs.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+from grader.course.build import instructors, loads
+from grader.course.lessons import RELEASES, ROOT, lessons
+from grader.course.pins import pins
+
+CACHE = ROOT / ".cache" / "torch"
+PAGE = RELEASES / "radar.md"
+NOTES = RELEASES / "radar_notes.md"
+# what no release of torch decides: addresses of objects, paths, and line numbers of torch's own sources
+NOISE = re.compile(r"0x[0-9a-f]+|(?:/[\w.@+-]+)+\.(?:py|cpp|h):\d+|\(Triggered internally at [^)]*\)")
+
+
+class RadarError(RuntimeError):
+    """A release cannot be tried; says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A cell that shows something else. `stored` and `seen`: the lines in which they differ."""
+
+    lesson: str
+    cell: str
+    code: str
+    stored: tuple[str, ...]
+    seen: tuple[str, ...]
+
+
+def packages(version: str) -> Path:
+    """A folder with this release of torch and what it needs, downloaded once. Raises RadarError where there is none."""
+    folder = CACHE / version
+    done = folder / ".done"
+    if not done.exists():
+        pip = [sys.executable, "-m", "pip", "install", "--quiet"]
+        command = [*pip, "--target", str(folder), f"torch=={version}"]
+        run = subprocess.run(command, text=True, capture_output=True)
+        if run.returncode:
+            last = (run.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+            raise RadarError(f"torch {version} could not be installed: {last}")
+        done.touch()
+    return folder
+
+
+def lines(outputs: Iterable) -> tuple[str, ...]:
+    """What a cell shows, as lines of text: streams, results, the text of figures, the name and message of an error."""
+    shown = []
+    for output in outputs:
+        if output.output_type == "stream":
+            shown.append(output.text)
+        elif output.output_type == "error":
+            shown.append(f"{output.ename}: {output.evalue}")
+        else:
+            shown.append(output.data.get("text/plain", ""))
+    text = NOISE.sub("…", "\n".join(shown))
+    return tuple(line.rstrip() for line in text.splitlines() if line.strip())
+
+
+def executed(lesson: str, first_on_path: Path | None = None) -> nbformat.NotebookNode:
+    """A lesson's notebook, run anew to its end whatever its cells raise. first_on_path: where torch is imported from."""
+    notebook = loads(instructors(lesson))
+    paths = [str(path) for path in (first_on_path, ROOT) if path]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        extra_arguments=["--log-level=ERROR"],
+        allow_errors=True,
+        timeout=300,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(ROOT)}},
+    )
+    return client.execute(env=environment)
+
+
+def changes(lesson: str, first_on_path: Path | None = None) -> list[Change]:
+    """What a lesson shows differently from its stored outputs, cell by cell."""
+    stored = loads(instructors(lesson))
+    seen = executed(lesson, first_on_path)
+    differing = []
+    for before, after in zip(stored.cells, seen.cells, strict=True):
+        if before.cell_type != "code":
+            continue
+        old, new = lines(before.outputs), lines(after.outputs)
+        if old != new:
+            gone = tuple(line for line in old if line not in new)
+            come = tuple(line for line in new if line not in old)
+            differing.append(Change(lesson, before.id, before.source, gone, come))
+    return differing
+
+
+def scan(versions: Iterable[str], told=print) -> dict[str, list[Change]]:
+    """The changes under each release. `told` hears of each lesson, for this takes minutes."""
+    found: dict[str, list[Change]] = {}
+    for version in versions:
+        folder = packages(version)
+        found[version] = []
+        for lesson in lessons():
+            in_lesson = changes(lesson, folder)
+            told(f"torch {version}, {lesson}: {len(in_lesson)} cells differ")
+            found[version] += in_lesson
+    return found
+
+
+def age(version: str) -> tuple[int, ...]:
+    """A release as numbers, so that 2.9.1 comes before 2.14.1."""
+    return tuple(int(part) for part in version.split("."))
+
+
+def page(found: dict[str, list[Change]]) -> str:
+    """The table of all releases as Markdown: one row for each cell and each way in which it differs."""
+    pinned = pins()["torch"]
+    rows: dict[Change, list[str]] = {}
+    for version in sorted(found, key=age):
+        for change in found[version]:
+            rows.setdefault(change, []).append(version)
+    tried = ", ".join(sorted([*found, pinned], key=age))
+    text = [
+        "# The loss radar",
+        "",
+        "Which number, message or gradient of PyTorch's losses changed in which release: every cell of the course, run under",
+        f"torch {tried} and compared with what the lessons show, which is what {pinned} gives. A cell that is not named here came out",
+        "the same under all of them. Made by `python -m grader radar`.",
+        "",
+        f"| lesson and cell | torch {pinned} | instead | under |",
+        "|---|---|---|---|",
+    ]
+    notes = known_notes()
+    for change, versions in sorted(rows.items(), key=lambda row: (row[0].lesson, row[0].cell)):
+        where = f"`{change.lesson}`<br>`{first_line(change.code)}`"
+        note = notes.get(change.cell, "")
+        instead = " <br>".join(filter(None, [quoted(change.seen), note]))
+        text.append(f"| {where} | {quoted(change.stored)} | {instead} | {', '.join(versions)} |")
+    if not rows:
+        text.append("| none | | | |")
+    return "\n".join(text) + "\n"
+
+
+def known_notes() -> dict[str, str]:
+    """What is known of a change, by the id of its cell: lines `- cell-012: sentence` of `radar_notes.md`, kept by hand."""
+    if not NOTES.is_file():
+        return {}
+    return dict(re.findall(r"^- `([\w-]+)`: (.*)$", NOTES.read_text(encoding="utf-8"), re.M))
+
+
+def first_line(code: str) -> str:
+    """The first line of a cell that does something, short."""
+    told = [
+        line for line in code.splitlines() if line.strip() and not line.startswith(("#", "import", "from"))
+    ]
+    return (told or [""])[0].replace("|", "\\|").replace("`", "'")[:60]
+
+
+def quoted(shown: tuple[str, ...]) -> str:
+    """Lines of output as code in a table's cell: at most three, each at most 110 characters."""
+    short = [" ".join(line.split())[:110].replace("|", "\\|").replace("`", "'") for line in shown[:3]]
+    return "<br>".join(f"`{line}`" for line in short) + (" …" if len(shown) > 3 else "")
