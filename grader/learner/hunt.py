@@ -36,11 +36,11 @@ def mystery(name):
         raise one_line(Unknown(f"The mystery of {name} opens when your {name} passes its check."))
     state = _state(name)
     if state["at"] is None:
-        waiting = [i for i in _hunted(exercise) if i not in state["named"]]
-        if not waiting:
+        waiting = _waiting(exercise, state["named"])
+        if waiting is None:
             show(*note(f"You have named every mistake of `{name}` that an input can show."))
             return None
-        state |= {"at": random.choice(waiting), "size": None, "tries": 0}
+        state |= {"at": waiting, "size": None, "tries": 0}
         book.keep_hunt(name, state)
     show(
         *note(
@@ -103,7 +103,7 @@ def accuse(name, choice=None):
     points = 1 + small + (state["tries"] == 1)
     named = [*state["named"], accused]
     book.keep_hunt(name, state | {"at": None, "named": named, "points": state["points"] + points})
-    left = len(_hunted(exercise)) - len(named)
+    left = _waiting(exercise, named) is not None
     why = "exposed, " + ("by the smallest input, " if small else "") + f"named at try {state['tries']}"
     more = (
         f'{left} more mistakes wait: `mystery("{name}")`.' if left else f"That was the last one of `{name}`."
@@ -164,9 +164,11 @@ def _question(exercise, args, kwargs):
     return call(*args, **kwargs)
 
 
-def _hunted(exercise):
-    """The places of the mistakes that a plain call can show, and that the judge would name by their own sentence."""
-    return [i for i in range(len(exercise.mistakes)) if _shown(exercise, i) is not None]
+def _waiting(exercise, named):
+    """The place of a mistake that is not named yet, by chance; None where none is left that a plain call can show."""
+    places = [i for i in range(len(exercise.mistakes)) if i not in named]
+    random.shuffle(places)
+    return next((i for i in places if _shown(exercise, i) is not None), None)
 
 
 _found: dict = {}  # (exercise, place of a mistake) -> the smallest Asked that shows it, or None
@@ -197,7 +199,7 @@ def _search(exercise, mistake):
 def _offered(exercise, index):
     """The places of four mistakes, the right one among them, in an order that stays."""
     dice = random.Random(f"{exercise.name} {index}")
-    others = [i for i in _hunted(exercise) if i != index]
+    others = [i for i in range(len(exercise.mistakes)) if i != index]
     offered = [index, *dice.sample(others, min(CHOICES - 1, len(others)))]
     dice.shuffle(offered)
     return offered

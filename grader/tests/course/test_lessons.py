@@ -64,6 +64,25 @@ def test_code_comes_in_small_pieces(lesson):
             assert len(lines) <= 15, cell.source
 
 
+WIDTH = 88  # columns that a notebook's cell shows in a window of 1440 pixels beside the list of files
+BEING_WRITTEN = {"01_sigmoid", "02_bce", "03_bce_with_logits", "04_logistic_regression", "07_log_softmax"} | {
+    "08_cross_entropy",
+    "09_cross_entropy_options",
+    "11_margins_and_multilabel",
+    "12_calibration",
+    "13_clinic",
+}
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_a_contract_is_read_without_scrolling(lesson, request):
+    if lesson in BEING_WRITTEN:
+        request.applymarker(pytest.mark.xfail(reason="its text is being written anew", strict=False))
+    for name, cell in solution_cells(lesson).items():
+        for line in cell.splitlines():
+            assert len(line) <= WIDTH, f"{name}: {len(line)} columns: {line}"
+
+
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_the_arc(lesson):
     cells = source(lesson)
