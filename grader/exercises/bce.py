@@ -56,7 +56,7 @@ def certain(rng):
         "p when y is 1, 1 − p when y is 0. Either a `torch.where`, or powers: p to the y, times (1 − p) to the (1 − y).",
         "All samples together: the product, `torch.prod`.",
     ],
-    built="The likelihood of the labels under the model: the number that training wants large. "
+    built="The likelihood of the labels under the model: the number that training makes large. "
     "`torch.distributions.Bernoulli(p).log_prob(y)` is its logarithm, sample by sample.",
 )
 def bernoulli_likelihood(p, y):
@@ -70,64 +70,64 @@ bernoulli_likelihood.case("float32", dtype=torch.float32)(ordinary)
 
 
 @bernoulli_likelihood.mistake(
-    "You used p for every sample. Where y is 0, what happened had probability 1 − p.",
-    hint="A model that says 0.1 is right about a 0: it gave it 0.9.",
+    "You used p for every sample. Where y is 0, what happened did not have probability p.",
+    hint="A model that says 0.1 where the label is 0 gave what happened 0.9.",
 )
 def _(p, y):
     return p.prod()
 
 
 @bernoulli_likelihood.mistake(
-    "You added the probabilities up. The samples are independent, so their probabilities multiply."
+    "You added up the probabilities. The samples are independent.",
+    hint="The probabilities of independent outcomes multiply.",
 )
 def _(p, y):
     return (p**y * (1 - p) ** (1 - y)).sum()
 
 
 @bernoulli_likelihood.mistake(
-    "You took the mean of the probabilities. The likelihood of all labels together is their product."
+    "You took the mean of the probabilities.", hint="The probability of all labels together is a product."
 )
 def _(p, y):
     return (p**y * (1 - p) ** (1 - y)).mean()
 
 
-@bernoulli_likelihood.mistake(
-    "You return the logarithm of the likelihood. Here the product itself is asked for."
-)
+@bernoulli_likelihood.mistake("You return the logarithm of the likelihood. Return the product itself.")
 def _(p, y):
     return (p**y * (1 - p) ** (1 - y)).log().sum()
 
 
-@bernoulli_likelihood.mistake(
-    "Labels and their opposites have changed places: p belongs to y = 1, 1 − p to y = 0."
-)
+@bernoulli_likelihood.mistake("The two cases are swapped.", hint="p belongs to y = 1, 1 − p to y = 0.")
 def _(p, y):
     return (p ** (1 - y) * (1 - p) ** y).prod()
 
 
 @bernoulli_likelihood.mistake(
-    "You multiply p·y: a sample with y = 0 makes the whole product 0. It has to contribute 1 − p."
+    "You multiply p·y: a single sample with y = 0 makes the whole product 0.",
+    hint="A sample with y = 0 contributes 1 − p.",
 )
 def _(p, y):
     return (p * y).prod()
 
 
 @bernoulli_likelihood.mistake(
-    "You decided at 0.5 and multiplied right and wrong, 1 and 0. The likelihood multiplies the probabilities themselves: 0.9 is better than 0.6."
+    "You decided at 0.5 and multiplied right and wrong, 1 and 0. The likelihood tells 0.9 from 0.6.",
+    hint="Multiply the probabilities themselves.",
 )
 def _(p, y):
     return ((p > 0.5) == (y == 1)).to(p.dtype).prod()
 
 
 @bernoulli_likelihood.mistake(
-    "Only the samples with y = 1 are in your product. Those with y = 0 contribute 1 − p."
+    "Only the samples with y = 1 are in your product.", hint="Those with y = 0 contribute 1 − p."
 )
 def _(p, y):
     return (p**y).prod()
 
 
 @bernoulli_likelihood.mistake(
-    "You stopped before the product: one number for each sample, where the likelihood of all of them is asked for."
+    "You return one probability for each sample. The likelihood is one number, for all labels together.",
+    hint="Their product is missing.",
 )
 def _(p, y):
     return p**y * (1 - p) ** (1 - y)
@@ -141,7 +141,9 @@ def _(p, y):
     without=PYTORCH,
     hints=[
         "Take minus the logarithm of the probability that the model gave to what happened.",
-        "log p when y is 1, log(1 − p) when y is 0: y·log p + (1 − y)·log(1 − p), and a minus in front.",
+        "Two logarithms, log p and log(1 − p). A label of 1 takes all of the first, a label of 0 all "
+        "of the second, a label of 0.3 takes 0.3 and 0.7 of them.",
+        "y·log p + (1 − y)·log(1 − p), and a minus in front.",
     ],
     built='One loss per sample. PyTorch calls it `F.binary_cross_entropy(p, y, reduction="none")`.',
 )
@@ -163,19 +165,23 @@ def _(p, y):
 
 
 @bce_per_sample.mistake(
-    "Only the samples with y = 1 cost something. The other half, (1 − y)·log(1 − p), is missing.",
-    hint="A model that says 0.6225 about a 0 has to pay for it, too.",
+    "Only the samples with y = 1 cost something. A model that says 0.6225 where the label is 0 has "
+    "to pay for it, too.",
+    hint="The other half is (1 − y)·log(1 − p).",
 )
 def _(p, y):
     return -y * p.log()
 
 
-@bce_per_sample.mistake("You return the mean. One loss for each sample is asked for.")
+@bce_per_sample.mistake("You return the mean. Return one loss for each sample.")
 def _(p, y):
     return F.binary_cross_entropy(p, y)
 
 
-@bce_per_sample.mistake("Label and prediction have changed places: the logarithm is of p, and y weighs it.")
+@bce_per_sample.mistake(
+    "Labels and predictions are swapped: you took the logarithm of the label.",
+    hint="The logarithm is of p, and y weights it.",
+)
 def _(p, y):
     return -(p * y.log() + (1 - p) * (1 - y).log())
 
@@ -185,34 +191,38 @@ def _(p, y):
     return F.binary_cross_entropy(p, y, reduction="none") / torch.log(torch.tensor(2.0, dtype=p.dtype))
 
 
-@bce_per_sample.mistake("A parenthesis: you took 1 − log p where log(1 − p) belongs.")
+@bce_per_sample.mistake("You wrote 1 − log p where log(1 − p) belongs: check your parentheses.")
 def _(p, y):
     return -(y * p.log() + (1 - y) * (1 - p.log()))
 
 
 @bce_per_sample.mistake(
-    "This is the squared error, not the cross-entropy: it never costs more than 1, however sure the model was."
+    "This is the squared error, not the cross-entropy: it never costs more than 1, however sure "
+    "the model was."
 )
 def _(p, y):
     return (p - y) ** 2
 
 
 @bce_per_sample.mistake(
-    "You mixed the probabilities and took one logarithm. A label of 0.3 takes 0.3 of one logarithm and 0.7 of the other."
+    "You mixed the probabilities and took one logarithm. That is right for labels of 0 and 1 only.",
+    hint="A label of 0.3 takes 0.3 of one logarithm and 0.7 of the other.",
 )
 def _(p, y):
     return -(y * p + (1 - y) * (1 - p)).log()
 
 
 @bce_per_sample.mistake(
-    "The minus is missing before the second half: both logarithms are negative, so both need it. Put parentheses round their sum."
+    "The minus applies to the first half only. Both logarithms are negative, so both need it.",
+    hint="Put parentheses round the sum.",
 )
 def _(p, y):
     return -y * p.log() + (1 - y) * (1 - p).log()
 
 
 @bce_per_sample.mistake(
-    "You decided by `y == 1` and lost the labels in between: a label of 0.3 takes 0.3 of one logarithm and 0.7 of the other."
+    "You decided by `y == 1` and lost the labels in between.",
+    hint="A label of 0.3 takes 0.3 of one logarithm and 0.7 of the other.",
 )
 def _(p, y):
     return torch.where(y == 1, -p.log(), -(1 - p).log())
@@ -225,7 +235,7 @@ def _(p, y):
     points=3,
     without=PYTORCH,
     hints=[
-        "You have the losses of the samples already. What is left is one decision: what `reduction` says.",
+        "You have the losses of the samples already. What is left is what each word of `reduction` returns.",
         "Three ways out: `losses`, `losses.sum()`, `losses.mean()`.",
     ],
     built="You have built `F.binary_cross_entropy(p, y, reduction=…)`; as a module it is `nn.BCELoss(reduction=…)`.",
@@ -262,7 +272,7 @@ def _(p, y, reduction="mean"):
     return F.binary_cross_entropy(p, y)
 
 
-@bce.mistake('"sum" and "mean" have changed places.')
+@bce.mistake('"sum" and "mean" are swapped.')
 def _(p, y, reduction="mean"):
     return F.binary_cross_entropy(p, y, reduction={"sum": "mean", "mean": "sum"}.get(reduction, reduction))
 
@@ -272,7 +282,7 @@ def _(p, y, reduction="mean"):
     return -F.binary_cross_entropy(p, y, reduction=reduction)
 
 
-@bce.mistake("Only the samples with y = 1 cost something. The other half, (1 − y)·log(1 − p), is missing.")
+@bce.mistake("Only the samples with y = 1 cost something.", hint="The other half is (1 − y)·log(1 − p).")
 def _(p, y, reduction="mean"):
     losses = -y * p.log()
     return {"mean": losses.mean(), "sum": losses.sum(), "none": losses}[reduction]
@@ -286,7 +296,8 @@ def _(p, y, reduction="mean"):
 
 
 @bce.mistake(
-    "The mean runs over the first dimension only: a matrix of probabilities has more than that to average."
+    "The mean runs over the first dimension only. A matrix of probabilities has more to average.",
+    hint="`.mean()` without `dim` averages over all entries.",
 )
 def _(p, y, reduction="mean"):
     losses = F.binary_cross_entropy(p, y, reduction="none")
@@ -294,16 +305,15 @@ def _(p, y, reduction="mean"):
 
 
 @bce.mistake(
-    "You divided by `len(p)`, the number of rows. A matrix has more entries than rows: `p.numel()`, or `.mean()`."
+    "You divided by `len(p)`, the number of rows. A matrix has more entries than rows.",
+    hint="`p.numel()` counts the entries, and `.mean()` divides by it.",
 )
 def _(p, y, reduction="mean"):
     losses = F.binary_cross_entropy(p, y, reduction="none")
     return {"mean": losses.sum() / len(p), "sum": losses.sum(), "none": losses}[reduction]
 
 
-@bce.mistake(
-    "These are logits' losses: you put p through another sigmoid first. It is a probability already."
-)
+@bce.mistake("You put p through another sigmoid first, as if it were a score. It is a probability already.")
 def _(p, y, reduction="mean"):
     return F.binary_cross_entropy_with_logits(p, y, reduction=reduction)
 
@@ -320,10 +330,11 @@ def sure(rng, p, y):
     points=3,
     without=PYTORCH,
     hints=[
-        "Only the logarithms are clamped, not the probabilities: log 0 is −inf, and −inf becomes −100.",
+        "0·log 0 is nan because log 0 is −inf. Anything that you do after that product comes too late.",
+        "Clamp the logarithms, not the probabilities: log 0 is −inf, and −inf becomes −100.",
         "`torch.log(p).clamp(min=-100)`, and the same for log(1 − p).",
     ],
-    built="This is what `nn.BCELoss` really computes: its documentation says that it clamps its logarithms at −100.",
+    built="This is what `nn.BCELoss` computes: its documentation says that it clamps its logarithms at −100.",
 )
 def bce_clamped(p, y):
     return F.binary_cross_entropy(p, y)
@@ -340,7 +351,7 @@ bce_clamped.case("float32", dtype=torch.float32)(ordinary)
 
 
 @bce_clamped.mistake(
-    "No clamp: where p is exactly 0 or 1, 0·log 0 gives nan and log 0 gives inf.",
+    "There is no clamp: where p is exactly 0 or 1, log 0 gives inf and 0·log 0 gives nan.",
     hint="log 0 is −inf; `clamp(min=-100)` catches it.",
 )
 def _(p, y):
@@ -348,7 +359,9 @@ def _(p, y):
 
 
 @bce_clamped.mistake(
-    "You clamped the probabilities away from 0 and 1. PyTorch clamps the logarithms at −100: being sure and wrong costs 100, whatever your epsilon."
+    "You clamped the probabilities away from 0 and 1. Then being sure and wrong costs what your "
+    "epsilon says, not 100.",
+    hint="Clamp something else, at −100.",
 )
 def _(p, y):
     q = p.clamp(1e-7, 1 - 1e-7)
@@ -356,30 +369,38 @@ def _(p, y):
 
 
 @bce_clamped.mistake(
-    "You added an epsilon inside the logarithm: that shifts every loss a little, and sets another ceiling than 100."
+    "You added an epsilon inside the logarithm: that shifts every loss a little, and its ceiling is not 100.",
+    hint="Clamp the logarithm itself.",
 )
 def _(p, y):
     return -(y * (p + 1e-8).log() + (1 - y) * (1 - p + 1e-8).log()).mean()
 
 
-@bce_clamped.mistake("You clamped after multiplying by y: 0·(−inf) is nan before the clamp can help.")
+@bce_clamped.mistake(
+    "You clamped after multiplying by y: 0·(−inf) is nan before the clamp can help.",
+    hint="Clamp the logarithm first.",
+)
 def _(p, y):
     return -((y * p.log()).clamp(min=-100) + ((1 - y) * (1 - p).log()).clamp(min=-100)).mean()
 
 
-@bce_clamped.mistake("You replaced nan and inf by 0: a model that is sure and wrong would pay nothing.")
+@bce_clamped.mistake(
+    "You replaced nan and inf by 0: a model that is sure and wrong would pay nothing.",
+    hint="A logarithm of −inf counts as −100.",
+)
 def _(p, y):
     return torch.nan_to_num(-(y * p.log() + (1 - y) * (1 - p).log()), nan=0.0, posinf=0.0).mean()
 
 
 @bce_clamped.mistake(
-    "You replaced only what is infinite. A logarithm may be finite and below −100, too: log 1e−60 is −138. A clamp catches both."
+    "You replaced only what is infinite. A logarithm may be finite and below −100, too: log 1e−60 is −138.",
+    hint="A clamp catches both.",
 )
 def _(p, y):
     return torch.nan_to_num(-(y * p.log() + (1 - y) * (1 - p).log()), nan=0.0, posinf=100.0).mean()
 
 
-@bce_clamped.mistake("Only log p is clamped. 1 − p can be 0, too.")
+@bce_clamped.mistake("You clamped log p only. 1 − p can be 0, too.")
 def _(p, y):
     return -(y * p.log().clamp(min=-100) + (1 - y) * (1 - p).log()).mean()
 
@@ -396,7 +417,7 @@ def _(p, y):
     points=3,
     without=[*PYTORCH, torch.autograd.grad, torch.Tensor.backward, torch.autograd.backward, torch.func.jvp],
     hints=[
-        "Differentiate −log p, and −log(1 − p), by p. Mind the inner derivative of 1 − p.",
+        "Differentiate −log p, and −log(1 − p), with respect to p. Mind the inner derivative of 1 − p.",
         "−1/p when y is 1, 1/(1 − p) when y is 0.",
         "Both at once: (p − y) / (p·(1 − p)).",
     ],
@@ -416,50 +437,57 @@ bce_grad.case("nearly certain predictions", extreme=True)(certain)
 
 
 @bce_grad.mistake(
-    "This is p − y: the derivative by the logit. By p it is still divided by p(1 − p).",
-    hint="Differentiate −log p by p.",
+    "This is p − y, the derivative with respect to the score.",
+    hint="With respect to p it is divided by p(1 − p). Differentiate −log p.",
 )
 def _(p, y):
     return p - y
 
 
-@bce_grad.mistake("You divided by N. Each sample's own derivative is asked for; the mean divides by N later.")
+@bce_grad.mistake("You divided by N. Return each sample's own derivative; the mean divides by N later.")
 def _(p, y):
     return (p - y) / (p * (1 - p)) / len(p)
 
 
 @bce_grad.mistake(
-    "The sign is turned round: with y = 1 a larger p makes the loss smaller, so its slope is negative."
+    "The sign is flipped: with y = 1 a larger p makes the loss smaller, so its slope is negative."
 )
 def _(p, y):
     return (y - p) / (p * (1 - p))
 
 
-@bce_grad.mistake("The inner derivative is missing: d/dp log(1 − p) is −1/(1 − p), not 1/(1 − p).")
+@bce_grad.mistake(
+    "The sign of the second half is wrong: the inner derivative of 1 − p is missing.",
+    hint="d/dp log(1 − p) is −1/(1 − p).",
+)
 def _(p, y):
     return -y / p - (1 - y) / (1 - p)
 
 
-@bce_grad.mistake("Only the half with y = 1 is differentiated: −y/p. For y = 0 the slope is 1/(1 − p).")
+@bce_grad.mistake(
+    "You differentiated only the half with y = 1: −y/p.", hint="For y = 0 the slope is 1/(1 − p)."
+)
 def _(p, y):
     return -y / p
 
 
 @bce_grad.mistake(
-    "You decided by `y == 1` and lost the labels in between: a label of 0.3 takes 0.3 of one slope and 0.7 of the other."
+    "You decided by `y == 1` and lost the labels in between.",
+    hint="A label of 0.3 takes 0.3 of one slope and 0.7 of the other.",
 )
 def _(p, y):
     return torch.where(y == 1, -1 / p, 1 / (1 - p))
 
 
 @bce_grad.mistake(
-    "A parenthesis is missing: `/ p * (1 - p)` divides by p and multiplies by 1 − p. Both belong below the line."
+    "Parentheses are missing: `/ p * (1 - p)` divides by p and multiplies by 1 − p.",
+    hint="Both belong in the denominator.",
 )
 def _(p, y):
     return (p - y) / p * (1 - p)
 
 
-@bce_grad.mistake("2·(p − y) is the slope of the squared error. The cross-entropy's is (p − y) / (p(1 − p)).")
+@bce_grad.mistake("2·(p − y) is the slope of the squared error, not of the cross-entropy.")
 def _(p, y):
     return 2 * (p - y)
 

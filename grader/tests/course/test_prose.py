@@ -21,6 +21,7 @@ HELD = [
     "06_softmax",
     "00_tools",
     "01_sigmoid",
+    "02_bce",
     "05_imbalance",
 ]
 PAGES_HELD = [
