@@ -12,10 +12,12 @@ HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parent
 INSIDE = {
     "grader/__init__.py": HERE / "inert.py",
-    "grader/judging/question.py": PACKAGE / "judging/question.py",
     "grader/figures.py": PACKAGE / "figures.py",
     "grader/sample.py": PACKAGE / "sample.py",
-    **{f"grader/judging/{n}.py": PACKAGE / f"judging/{n}.py" for n in ("wire", "outcome")},
+    **{
+        f"grader/judging/{n}.py": PACKAGE / f"judging/{n}.py"
+        for n in ("question", "watch", "wire", "outcome")
+    },
     **{f"grader/jail/{n}.py": HERE / f"{n}.py" for n in ("child", "zygote")},
 }
 COURSE, BOX = "/course", "/box"

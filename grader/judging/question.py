@@ -1,7 +1,7 @@
 """Put one question to an answer: call a learner's function or class, and record everything that can be compared.
 
-This module imports nothing from the package, so that the same file runs in a learner's notebook, in a forked child
-and behind the walls of the jail.
+This module imports nothing from the package but `watch`, so that the same two files run in a learner's notebook, in a forked
+child and behind the walls of the jail.
 """
 
 import contextlib
@@ -9,12 +9,15 @@ import io
 import linecache
 import os
 import traceback
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
+
+from grader.judging.watch import Made, Met, Watch
 
 __tracebackhide__ = True  # `raised` looks for the learner's line, and the frames of this module are none
 PRINTED_CAP = 10_000  # characters of what an answer prints that are kept
@@ -26,15 +29,59 @@ LIBRARIES = (  # where code lies that no learner wrote: torch and its neighbours
 
 
 @dataclass(frozen=True)
+class Once:
+    """Tensors that an answer gets from a generator, each of them once."""
+
+    tensors: tuple
+
+
+@dataclass(frozen=True)
 class Call:
-    """One question: positional and keyword arguments and, for a class, what its constructor gets."""
+    """One question: positional and keyword arguments and, for a class, what its constructor gets.
+
+    An argument is a tensor, a number, a text, a `Smooth`, a tuple of tensors (the answer gets a list) or `Once`.
+    method: "apply" asks an `autograd.Function` through `apply`; upstream: the factor that reaches the result in the backward pass;
+    largest: the most entries that a tensor made on the way may have; apart: the name of the argument, a tuple of matrices, no two of
+    which may meet in one operation with more entries than they have rows.
+    """
 
     args: tuple = ()
     kwargs: dict = field(default_factory=dict)
     init: dict = field(default_factory=dict)
+    method: str = ""
+    upstream: float = 1.0
+    largest: int | None = None
+    apart: str = ""
 
     def built_with(self, **init):
-        return Call(self.args, self.kwargs, init)
+        return replace(self, init=init)
+
+    def applied(self, upstream: float = 1.0) -> "Call":
+        """This question, put through `apply`, with a factor that arrives from later in the graph."""
+        return replace(self, method="apply", upstream=upstream)
+
+    def map(self, function: Callable) -> "Call":
+        """The same question with `function` applied to every argument; of a tuple and of `Once` to every tensor in it."""
+        return replace(
+            self,
+            args=tuple(_mapped(function, value) for value in self.args),
+            kwargs={name: _mapped(function, value) for name, value in self.kwargs.items()},
+        )
+
+
+def _mapped(function, value):
+    if isinstance(value, Once):
+        return Once(tuple(map(function, value.tensors)))
+    if several(value):
+        return tuple(map(function, value))
+    return function(value)
+
+
+def several(value: object) -> bool:
+    """Is it a tuple (or list) of tensors and nothing else?"""
+    return (
+        isinstance(value, (tuple, list)) and bool(value) and all(isinstance(v, torch.Tensor) for v in value)
+    )
 
 
 def call(*args, **kwargs):
@@ -121,6 +168,8 @@ class Result:
     printed: str = ""
     ended: Ended = None  # RETURNED or RAISED where nothing else is said
     at: str = ""  # where an answer was that did not come back, if that is known: "line 3: `while True:`"
+    made: Made | None = None  # its largest tensor, where the question states a bound and that is over it
+    met: Met | None = None  # two parts of an input that met, where the question keeps them apart
 
     def __post_init__(self):
         if self.ended is None:
@@ -183,17 +232,22 @@ def plain(value, depth=0):
     return Foreign(type(value).__name__)
 
 
-def raised(error):
-    """The exception with the deepest line that the learner wrote.
+def is_learners(frame):
+    """Does this frame run code that the learner wrote?
 
     Not a learner's: the frames of libraries, and those of modules that say `__tracebackhide__ = True`, as this one does
     (a convention of pytest's), wherever their files lie.
     """
+    ours = frame.f_globals.get("__tracebackhide__") is True
+    return not ours and not frame.f_code.co_filename.startswith(LIBRARIES)
+
+
+def raised(error):
+    """The exception with the deepest line that the learner wrote."""
     line, source = 0, ""
     for frame, number in traceback.walk_tb(error.__traceback__):
-        name = frame.f_code.co_filename
-        ours = frame.f_globals.get("__tracebackhide__") is True
-        if not ours and not name.startswith(LIBRARIES):
+        if is_learners(frame):
+            name = frame.f_code.co_filename
             line, source = number, linecache.getline(name, number, frame.f_globals).strip()
     if isinstance(error, SyntaxError):
         line, source = error.lineno or 0, str(error.text or "").strip()
@@ -240,67 +294,152 @@ def run(function, question, names=(), gradient=(), traced=True):
     KeyboardInterrupt passes through (a learner stopped the cell); everything else is recorded.
     """
     names = list(names) + [f"argument {i + 1}" for i in range(len(names), len(question.args))]
-    inputs = dict(zip(names, question.args)) | question.kwargs
-    given, leaves = {}, {}
-    for name, value in inputs.items():
-        if isinstance(value, torch.Tensor):
-            if name in gradient:
-                leaves[name] = value.clone().requires_grad_(True)
-                given[name] = leaves[name].clone()
-            else:
-                given[name] = value.clone()
-        elif isinstance(value, str):
-            given[name] = "".join(
-                list(value)
-            )  # an object of its own, as it is behind the walls: `is` is no way to compare texts
-        else:
-            given[name] = value
-    args = [given[n] for n in names[: len(question.args)]]
-    kwargs = {n: given[n] for n in question.kwargs}
-    out, trace = _Capped(), Trace()
+    inputs = {
+        name: _Given(name, value, name in gradient)
+        for name, value in (dict(zip(names, question.args)) | question.kwargs).items()
+    }
+    args = [inputs[n].value for n in names[: len(question.args)]]
+    kwargs = {n: inputs[n].value for n in question.kwargs}
+    leaves = {name: leaf for given in inputs.values() for name, leaf in given.leaves.items()}
+    out = _Capped()
+    watch = _watch(question, inputs)
+    trace = Trace() if traced else contextlib.nullcontext()
     value, problem, gradients = None, None, {}
     try:
-        with (
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(out),
-            trace if traced else contextlib.nullcontext(),
-        ):
-            if isinstance(function, type) and not issubclass(function, torch.nn.Module):
-                raise TypeError(
-                    f"{function.__name__} is no module: it begins with `class {function.__name__}(nn.Module):`"
-                )
-            target = function(**question.init) if isinstance(function, type) else function
-            if isinstance(
-                function, type
-            ):  # built once, called many times: what it keeps of one batch is nothing to the next
-                target(
-                    *(a[:1].clone() if isinstance(a, torch.Tensor) and a.ndim else a for a in args), **kwargs
-                )
-            value = target(*args, **kwargs)
-        if leaves:
-            gradients = _gradients(value, leaves)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+            with trace:
+                target = _target(function, question, args, kwargs, [trace, watch.lines()])
+                with watch:
+                    value = target(*args, **kwargs)
+                if (
+                    question.method
+                ):  # what a forward keeps for its backward is not lost when there is another before it
+                    target(*map(_other, args), **kwargs)
+            if leaves:
+                watch.backward = True
+                gradients = _gradients(value, leaves, question, watch)
         value = plain(value)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit and MemoryError too: an answer may raise anything
         value, problem = None, raised(error)
-    differentiates = any(isinstance(v, Mixing) for v in inputs.values())
-    changed = tuple(
-        n
-        for n, v in inputs.items()
-        if isinstance(v, torch.Tensor)
-        and (not _same(v, given[n].detach()) or differentiates and _left(v, given[n]))
-    )
-    return Result(value, gradients, problem, changed, frozenset(trace.called), out.getvalue())
+    differentiates = any(isinstance(given.value, Mixing) for given in inputs.values())
+    changed = tuple(name for given in inputs.values() for name in given.changed(differentiates))
+    called = frozenset(trace.called) if traced else frozenset()
+    return Result(value, gradients, problem, changed, called, out.getvalue(), made=watch.made, met=watch.met)
 
 
-def _gradients(value, leaves):
+class _Given:
+    """One argument as an answer gets it: a copy, of which it is known whether it was changed and how the gradient is reached."""
+
+    def __init__(self, name, value, differentiated):
+        self.leaves = {}  # name -> the tensor whose gradient is taken
+        self._tensors = []  # name, the original, the copy
+        self._differentiated = differentiated
+        if isinstance(value, torch.Tensor):
+            self.value = self._copy(name, value)
+        elif isinstance(value, Once):
+            copies = [self._copy(f"{name}[{i}]", tensor) for i, tensor in enumerate(value.tensors)]
+            self.value = (
+                tensor for tensor in copies
+            )  # a generator: it has no length, and gives each tensor once
+        elif several(value):
+            self.value = [self._copy(f"{name}[{i}]", tensor) for i, tensor in enumerate(value)]
+        elif isinstance(value, str):
+            # an object of its own, as it is behind the walls: `is` is no way to compare texts
+            self.value = "".join(list(value))
+        else:
+            self.value = value
+
+    def _copy(self, name, tensor):
+        copy = tensor.clone()
+        if self._differentiated:
+            self.leaves[name] = copy.requires_grad_(True)
+            copy = copy.clone()
+        self._tensors.append((name, tensor, copy))
+        return copy
+
+    def changed(self, differentiates):
+        """The names of the tensors that an answer modified; where it differentiates, also of those on which it left a gradient."""
+        return [
+            name
+            for name, tensor, copy in self._tensors
+            if not _same(tensor, copy.detach()) or differentiates and _left(tensor, copy)
+        ]
+
+
+def _target(function, question, args, kwargs, watchers):
+    """What is called: the function, the `apply` of an autograd function, or the object that a class makes."""
+    if question.method:
+        return getattr(_followed(function, watchers), question.method)
+    if not isinstance(function, type):
+        return function
+    if not issubclass(function, torch.nn.Module):
+        raise TypeError(
+            f"{function.__name__} is no module: it begins with `class {function.__name__}(nn.Module):`"
+        )
+    target = function(**question.init)
+    # built once, called many times: what it keeps of one batch is nothing to the next
+    target(*(a[:1].clone() if isinstance(a, torch.Tensor) and a.ndim else a for a in args), **kwargs)
+    return target
+
+
+def _followed(function, watchers):
+    """The autograd function with its backward pass watched, too: `torch.autograd.backward` switches off what watches Python calls."""
+    if not (isinstance(function, type) and issubclass(function, torch.autograd.Function)):
+        name = getattr(function, "__name__", "your answer")
+        raise TypeError(
+            f"{name} is no autograd function: it begins with `class {name}(torch.autograd.Function):`"
+        )
+    name = "backward" if function.vjp is torch.autograd.Function.vjp else "vjp"
+    backward = getattr(function, name)
+
+    def watched(context, *gradients):
+        with contextlib.ExitStack() as stack:
+            for watcher in watchers:
+                stack.enter_context(watcher)
+            return backward(context, *gradients)
+
+    return type(function)(function.__name__, (function,), {name: staticmethod(watched)})
+
+
+def _other(value):
+    """Another argument of the same shape and dtype."""
+    if isinstance(value, torch.Tensor) and value.is_floating_point():
+        return -value.detach()
+    return value
+
+
+class _NoWatch(contextlib.nullcontext):
+    """Stands where a question has nothing to be watched."""
+
+    made = met = None
+    backward = False
+    lines = contextlib.nullcontext
+
+
+def _watch(question, inputs):
+    if question.largest is None and not question.apart:
+        return _NoWatch()
+    apart = inputs[question.apart].value if question.apart else ()
+    return Watch(question.largest, apart, is_learners)
+
+
+def _gradients(value, leaves, question, watch):
+    """The gradient of each leaf, or None where autograd cannot reach it."""
     target = first_float(value)
     if target is None or not target.requires_grad:
         return dict.fromkeys(leaves)
-    weighted = (target * cotangent(target.detach())).sum()
+    weighted = (target * cotangent(target.detach()) * question.upstream).sum()
+    for leaf in leaves.values():  # an answer may have gone back through the graph itself
+        leaf.grad = None
     try:
-        found = torch.autograd.grad(weighted, list(leaves.values()), allow_unused=True)
-    except RuntimeError:  # a graph that was freed or changed in place: autograd cannot reach the inputs
-        found = [None] * len(leaves)
-    return {n: None if g is None else plain(g) for n, g in zip(leaves, found)}
+        with watch:
+            torch.autograd.backward([weighted], inputs=list(leaves.values()))
+    except RuntimeError as error:
+        if question.method or raised(error).line:  # the answer's own backward pass
+            raise
+        return dict.fromkeys(
+            leaves
+        )  # a graph that was freed or changed in place: autograd cannot reach the inputs
+    return {name: None if leaf.grad is None else plain(leaf.grad) for name, leaf in leaves.items()}

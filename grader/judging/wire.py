@@ -20,7 +20,8 @@ import safetensors.torch
 import torch
 
 from grader.judging.outcome import Absent, CellError, Outcome, Output
-from grader.judging.question import Array, Call, Foreign, Mixing, Raised, Result, Smooth
+from grader.judging.question import Array, Call, Foreign, Mixing, Once, Raised, Result, Smooth
+from grader.judging.watch import Made, Met, Place
 
 MAGIC = b"GRD1"
 PREFIX = struct.Struct(">4sIQ")
@@ -211,6 +212,14 @@ def _count(value, what):
     return value
 
 
+def _counts(value, what):
+    """A short list of sizes, as a tuple."""
+    _is(value, list, what)
+    if len(value) > DIMENSIONS:
+        raise WireError(f"{what}: {len(value)} numbers, at most {DIMENSIONS} are taken")
+    return tuple(_count(v, what) for v in value)
+
+
 def clean(text):
     """`text` without control characters (but for newline and tab), escape sequences and other things that are no text."""
     return NOT_TEXT.sub("", text)
@@ -253,6 +262,8 @@ class _Writer:
             return {"foreign": clean(value.type)[:NAME]}
         if isinstance(value, Array):
             return {"array": self.value(value.tensor, depth + 1)}
+        if isinstance(value, Once):
+            return {"once": [self.value(t, depth + 1) for t in value.tensors]}
         if isinstance(value, Smooth):
             return {"smooth": [self.value(t, depth + 1) for t in (value.a, value.b, value.c)]}
         if isinstance(value, Mixing):
@@ -266,7 +277,7 @@ class _Writer:
                 else {"foreign": f"tensor of {value.dtype}"}
             )
         raise TypeError(
-            f"{type(value).__name__} does not travel: tensors, numbers, bool, str, None, Smooth, Mixing and tuples do"
+            f"{type(value).__name__} does not travel: tensors, numbers, bool, str, None, Smooth, Mixing, Once and tuples do"
         )
 
     def payload(self):
@@ -311,6 +322,8 @@ class _Reader:
                 return Smooth(*(self.of(t, depth, torch.Tensor, "smooth") for t in inner))
             if tag == "mixing" and self.strings and type(inner) is list and len(inner) == 2:
                 return Mixing(*(self.of(t, depth, torch.Tensor, "mixing") for t in inner))
+            if tag == "once" and self.strings and type(inner) is list:
+                return Once(tuple(self.of(t, depth, torch.Tensor, "once") for t in inner))
             if tag == "foreign":
                 return Foreign(_text(inner, NAME, "foreign"))
             if tag == "float" and type(inner) is str and inner in NOT_FINITE:
@@ -364,6 +377,10 @@ def encode_call(question):
         "args": [w.value(v) for v in question.args],
         "kwargs": {k: w.value(v) for k, v in question.kwargs.items()},
         "init": {k: w.value(v) for k, v in question.init.items()},
+        "method": question.method,
+        "upstream": question.upstream,
+        "largest": question.largest,
+        "apart": question.apart,
     }
     return tree, w.payload()
 
@@ -371,11 +388,17 @@ def encode_call(question):
 def decode_call(tree, payload):
     """The Call of a header and a payload."""
     r = _Reader(payload, strings=True)
-    args, kwargs, init = fields(tree, ("args", "kwargs", "init"), "call")
+    args, kwargs, init, method, upstream, largest, apart = fields(
+        tree, ("args", "kwargs", "init", "method", "upstream", "largest", "apart"), "call"
+    )
     question = Call(
         tuple(r.value(v) for v in _is(args, list, "args")),
         _keyed(r, kwargs, "kwargs"),
         _keyed(r, init, "init"),
+        _text(method, NAME, "method"),
+        _is(upstream, float, "upstream"),
+        None if largest is None else _count(largest, "largest"),
+        _text(apart, NAME, "apart"),
     )
     r.finished()
     return question
@@ -399,6 +422,8 @@ def encode_result(result):
         "changed": [n[:NAME] for n in result.changed],
         "called": sorted(n[:NAME] for n in result.called)[:NAMES],
         "printed": result.printed[:PRINTED],
+        "made": result.made and _made(result.made),
+        "met": result.met and _met(result.met),
     }
     return tree, w.payload()
 
@@ -418,8 +443,8 @@ def _where(error):
 def decode_result(tree, payload):
     """The Result of a header and a payload."""
     r = _Reader(payload)
-    value, gradients, error, changed, called, printed = fields(
-        tree, ("value", "gradients", "raised", "changed", "called", "printed"), "result"
+    value, gradients, error, changed, called, printed, made, met = fields(
+        tree, ("value", "gradients", "raised", "changed", "called", "printed", "made", "met"), "result"
     )
     value = r.value(value)
     gradients = _keyed(r, gradients, "gradients")
@@ -434,6 +459,61 @@ def decode_result(tree, payload):
         tuple(_names(changed, "changed")),
         frozenset(_names(called, "called")),
         _text(printed, PRINTED, "printed"),
+        made=None if made is None else _read_made(made),
+        met=None if met is None else _read_met(met),
+    )
+
+
+def _made(made):
+    return {
+        "shape": list(made.shape),
+        "entries": made.entries,
+        "limit": made.limit,
+        "place": _place(made.place),
+    }
+
+
+def _met(met):
+    return {
+        "parts": list(met.parts),
+        "entries": list(met.entries),
+        "limit": met.limit,
+        "place": _place(met.place),
+    }
+
+
+def _place(place):
+    return {
+        "operation": place.operation[:NAME],
+        "line": place.line,
+        "source": place.source[:SOURCE],
+        "backward": place.backward,
+    }
+
+
+def _read_made(tree):
+    shape, entries, limit, place = fields(tree, ("shape", "entries", "limit", "place"), "made")
+    return Made(
+        _counts(shape, "shape"), _count(entries, "entries"), _count(limit, "limit"), _read_place(place)
+    )
+
+
+def _read_met(tree):
+    parts, entries, limit, place = fields(tree, ("parts", "entries", "limit", "place"), "met")
+    if len(parts) != 2 or len(entries) != 2:
+        raise WireError("met: two parts expected")
+    return Met(
+        _counts(parts, "parts"), _counts(entries, "entries"), _count(limit, "limit"), _read_place(place)
+    )
+
+
+def _read_place(tree):
+    operation, line, source, backward = fields(tree, ("operation", "line", "source", "backward"), "place")
+    return Place(
+        _text(operation, NAME, "operation"),
+        _count(line, "line"),
+        _text(source, SOURCE, "source"),
+        _is(backward, bool, "backward"),
     )
 
 
