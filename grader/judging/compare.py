@@ -20,6 +20,8 @@ class Difference(Enum):
     CHANGED = "changed"  # an input was modified
     CUT = "cut"  # no gradient where there should be one
     GRADIENT = "gradient"
+    LARGE = "large"  # a tensor larger than the question allows was made on the way
+    MET = "met"  # two parts of an input met in one operation, where the question keeps them apart
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,14 @@ def compare(exercise, case, expected, got):
             continue
         if mine is None:
             return Difference.CUT
-        if mine.shape != gradient.shape or not close(mine, gradient, *case.tolerance(gradient.dtype)):
+        if mine.shape != gradient.shape or not close(
+            mine, gradient, *case.tolerance_of_slope(gradient.dtype)
+        ):
             return Difference.GRADIENT
+    if got.made:
+        return Difference.LARGE
+    if got.met:
+        return Difference.MET
     return None
 
 

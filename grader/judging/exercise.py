@@ -4,7 +4,8 @@ Stated once, in `grader/exercises/`, and read by the learner's check, the class'
 """
 
 import inspect
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -92,20 +93,31 @@ class Case:
     example: bool = False  # the lesson's own numbers: they are known, so they never suffice
     rtol: float | None = None
     atol: float | None = None
+    slope_rtol: float | None = None  # of the gradient, where it is not that of the value
+    largest: Callable[..., int] | None = None  # arguments -> the most entries of a tensor made on the way
+    apart: str = ""  # the name of a tuple of matrices that must not meet in one operation
 
     def calls(self, seed):
         """The questions of this case, the same ones for the same seed."""
         made = self.make(Inputs(seed, self.dtype))
-        return [
+        calls = [
             c if isinstance(c, Call) else Call(tuple(c)) for c in (made if isinstance(made, list) else [made])
         ]
+        if self.largest is not None:
+            calls = [replace(c, largest=self.largest(*c.args, **c.kwargs)) for c in calls]
+        return [replace(c, apart=self.apart) for c in calls] if self.apart else calls
 
     def tolerance(self, dtype):
         relative, absolute = TOLERANCES.get(dtype, TOLERANCES[torch.float64])
         own = self.rtol or relative, self.atol or absolute
-        return (
-            own if dtype == self.dtype else (max(own[0], relative), max(own[1], absolute))
-        )  # a float32 is not held to float64's digits
+        if not dtype.is_floating_point or torch.finfo(dtype).bits >= torch.finfo(self.dtype).bits:
+            return own
+        # a float32 is not held to float64's digits
+        return max(own[0], relative), max(own[1], absolute)
+
+    def tolerance_of_slope(self, dtype):
+        relative, absolute = self.tolerance(dtype)
+        return self.slope_rtol or relative, absolute
 
 
 @dataclass(frozen=True)

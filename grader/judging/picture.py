@@ -4,11 +4,11 @@ Drawn only where it says something: for an answer that works on each entry of it
 """
 
 import html
+from dataclasses import replace
 
 import torch
 
 from grader.judging.compare import Difference
-from grader.judging.question import Call
 from grader.judging.verdict import number
 
 POINTS, WIDTH, HEIGHT, LEFT, TOP = 41, 300, 150, 52, 22
@@ -63,11 +63,8 @@ def _dense(question, x):
     kept = sorted({int(beside[0].argmin()), int(beside[0].argmax())}) if beside else [0]
     grid = torch.linspace(float(x.min()), float(x.max()), POINTS, dtype=x.dtype)
     wide = lambda v: v[kept].repeat_interleave(POINTS) if _like(v, x) else v  # noqa: E731
-    return Call(
-        (grid.repeat(len(kept)), *map(wide, question.args[1:])),
-        {k: wide(v) for k, v in question.kwargs.items()},
-        question.init,
-    ), len(kept)
+    spread = question.map(wide)
+    return replace(spread, args=(grid.repeat(len(kept)), *spread.args[1:])), len(kept)
 
 
 def _by_entry(answer, question):
@@ -75,9 +72,7 @@ def _by_entry(answer, question):
     x = question.args[0]
     half = lambda v: v[::2] if _like(v, x) else v  # noqa: E731
     whole = answer(question).value
-    part = answer(
-        Call(tuple(map(half, question.args)), {k: half(v) for k, v in question.kwargs.items()}, question.init)
-    ).value
+    part = answer(question.map(half)).value
     if (
         not _like(whole, x)
         or not _like(part, x[::2])

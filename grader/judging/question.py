@@ -60,6 +60,15 @@ class Call:
         """This question, put through `apply`, with a factor that arrives from later in the graph."""
         return replace(self, method="apply", upstream=upstream)
 
+    @property
+    def tensors(self) -> list[torch.Tensor]:
+        """All tensors among the positional arguments, those in tuples and in `Once` included."""
+        found = []
+        for value in self.args:
+            inner = value.tensors if isinstance(value, Once) else value if several(value) else (value,)
+            found += [v for v in inner if isinstance(v, torch.Tensor)]
+        return found
+
     def map(self, function: Callable) -> "Call":
         """The same question with `function` applied to every argument; of a tuple and of `Once` to every tensor in it."""
         return replace(

@@ -3,8 +3,7 @@
 import torch
 
 from grader.judging.compare import Asked, Difference, as_parts, compare
-from grader.judging.diagnose.words import differs
-from grader.judging.question import Call
+from grader.judging.diagnose.words import at, differs
 from grader.judging.verdict import Example, show, show_call
 
 
@@ -51,6 +50,10 @@ def show_result(a, result, digits=4):
         return f"{show(result.value)} of shape {tuple(result.value.shape)}"
     if a.difference is Difference.CHANGED:
         return ("changes " + ", ".join(result.changed)) if result.changed else "changes nothing"
+    if a.difference is Difference.LARGE:
+        return _largest(a, result)
+    if a.difference is Difference.MET:
+        return _together(a, result)
     if a.difference is Difference.KIND and isinstance(result.value, (int, float)):
         return f"{show(result.value)} (a Python {type(result.value).__name__})"
     if (
@@ -60,6 +63,26 @@ def show_result(a, result, digits=4):
     ):
         return f"{show(result.value)} (Python numbers)"
     return show(result.value, digits=digits)
+
+
+def _largest(a, result):
+    """The tensor that was too large, and the learner's line; for the reference what is allowed."""
+    if result.made is None:
+        return f"no tensor of more than {a.question.largest} entries"
+    where = f" ({at(result.made.place)})" if at(result.made.place) else ""
+    if result.made.left_torch:
+        return f"a numpy array{where}"
+    return f"a tensor of shape {result.made.shape}, {result.made.entries} entries{where}"
+
+
+def _together(a, result):
+    """The parts that met, and the learner's line; for the reference what is allowed."""
+    if result.met is None:
+        return f"at most {a.got.met.limit} entries of one together with another"
+    where = f" ({at(result.met.place)})" if at(result.met.place) else ""
+    first, second = result.met.entries
+    one, other = (f"{a.question.apart}[{part}]" for part in result.met.parts)
+    return f"{first} entries of {one} together with {second} of {other}{where}"
 
 
 def _try(exercise, ask, first, question):
@@ -102,15 +125,13 @@ def _is_distribution(v):
 def _smaller(a):
     """The same question with one, then with two samples: every tensor whose first dimension is N is cut alike."""
     question = a.question
-    sizes = [v.shape[0] for v in question.args if isinstance(v, torch.Tensor) and v.ndim]
+    sizes = [v.shape[0] for v in question.tensors if v.ndim]
     n = sizes[0] if sizes else 0
     if n < 2 or any(_is_distribution(v) and v.ndim == 1 for v in question.args):
         return
     for index in [[i] for i in _wrong_first(a, n)[:6]] + [[i, i + 1] for i in range(min(n - 1, 4))]:
         cut = lambda v: v[index] if isinstance(v, torch.Tensor) and v.ndim and v.shape[0] == n else v  # noqa: E731
-        yield Call(
-            tuple(map(cut, question.args)), {k: cut(v) for k, v in question.kwargs.items()}, question.init
-        )
+        yield question.map(cut)
 
 
 def _wrong_first(a, n):
@@ -143,4 +164,4 @@ def _rounded(question, digits):
             ((short == 0) | (short == 1)) & (short != v), v, short
         )  # 0.97 is a probability, 1 is a certainty
 
-    return Call(tuple(map(r, question.args)), {k: r(v) for k, v in question.kwargs.items()}, question.init)
+    return question.map(r)

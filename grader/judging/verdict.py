@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from grader.judging.question import Array, Foreign, Mixing, Smooth
+from grader.judging.question import Array, Foreign, Mixing, Once, Smooth, several
 
 PASSED, FAILED, ERROR, MISSING = "passed", "not yet", "error", "not attempted"
 MARKS = {PASSED: "✔", FAILED: "✘", ERROR: "⚠", MISSING: "○"}
@@ -239,11 +239,22 @@ def _nested(value, most, digits):
     return "[" + ", ".join(inner) + "]"
 
 
+def _argument(value):
+    """An argument as the answer gets it: tensors in a list, or from a generator."""
+    if isinstance(value, Once):
+        return block("iter(", _argument(value.tensors)) + ")"
+    if several(value):
+        return block("[", ",\n".join(map(show, value))) + "]"
+    return show(value)
+
+
 def show_call(exercise, question):
     """The question as the learner would type it."""
     given = list(zip(exercise.parameters, question.args)) + list(question.kwargs.items())
     text = exercise.name
-    if isinstance(exercise.reference, type):
+    if question.method:
+        text += f".{question.method}"
+    elif isinstance(exercise.reference, type):
         text += "(" + ", ".join(f"{n}={show(v)}" for n, v in question.init.items()) + ")"
     text += "("
     first = len(text)
@@ -255,5 +266,5 @@ def show_call(exercise, question):
         elif i > 0:
             text += ", "
             last_line += ", "
-        text += block(f"{name}=", show(value)).replace("\n", "\n" + " " * len(last_line))
+        text += block(f"{name}=", _argument(value)).replace("\n", "\n" + " " * len(last_line))
     return text + ")"

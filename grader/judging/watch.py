@@ -99,8 +99,10 @@ class Watch:
         self.part_of = {memory(tensor): part for part, tensor in enumerate(apart)}
         self._kept = list(apart)  # memory that is labelled must not be given to another tensor
         self._modes = None
+        self._asker = None  # the frame that puts the question: what called it is no part of the answer
 
     def __enter__(self):
+        self._asker = sys._getframe(1)
         self._modes = contextlib.ExitStack()
         self._modes.enter_context(self.lines())
         self._modes.enter_context(_Operations(self))
@@ -108,6 +110,7 @@ class Watch:
 
     def __exit__(self, *error):
         self._modes.close()
+        self._asker = None
 
     def lines(self) -> TorchFunctionMode:
         """A context of its own for the part that sees calls from Python: a backward pass that an answer wrote itself needs it anew."""
@@ -116,7 +119,7 @@ class Watch:
     def where(self) -> tuple[int, str]:
         """The learner's line that runs at this moment; in a backward pass that autograd makes, the line that it goes back through."""
         frame = sys._getframe(1)
-        while frame is not None:
+        while frame is not None and frame is not self._asker:
             if self.learners(frame):
                 name, number = frame.f_code.co_filename, frame.f_lineno
                 return number, linecache.getline(name, number, frame.f_globals).strip()

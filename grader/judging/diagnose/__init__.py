@@ -13,6 +13,8 @@ SUSPICIONS = (  # the first that explains every wrong answer is told
     kinds.dtype,
     kinds.changed,
     kinds.gradient,
+    kinds.large,
+    kinds.met,
     inputs.only_example,
     results.extremes,
     inputs.transformed_inputs,

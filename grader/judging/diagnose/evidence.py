@@ -55,20 +55,20 @@ def times(k):
 
 
 def samples(question):
-    return next((v.shape[0] for v in question.args if isinstance(v, torch.Tensor) and v.ndim), 1)
+    return next((v.shape[0] for v in question.tensors if v.ndim), 1)
 
 
 def entries(question):
-    return next((v.numel() for v in question.args if isinstance(v, torch.Tensor) and v.ndim), 1)
+    return next((v.numel() for v in question.tensors if v.ndim), 1)
 
 
 def classes(question):
-    return next((v.shape[1] for v in question.args if isinstance(v, torch.Tensor) and v.ndim > 1), 1)
+    return next((v.shape[1] for v in question.tensors if v.ndim > 1), 1)
 
 
 def mapped(question, f):
-    return Call(tuple(map(f, question.args)), {k: f(v) for k, v in question.kwargs.items()}, question.init)
+    return question.map(f)
 
 
 def value_only(result):
-    return replace(result, gradients={}, changed=())
+    return replace(result, gradients={}, changed=(), made=None, met=None)

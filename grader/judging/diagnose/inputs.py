@@ -1,12 +1,12 @@
 """What an answer makes of its arguments: right for some inputs only, arguments treated otherwise, or ignored."""
 
 import math
+from dataclasses import replace
 
 import torch
 
 from grader.judging.compare import Difference, alike, as_parts, compare
 from grader.judging.diagnose.evidence import classes, mapped, samples, value_only
-from grader.judging.question import Call
 
 
 def only_example(evidence):
@@ -268,7 +268,7 @@ def _swap(i, j):
     def change(q):
         args = list(q.args)
         args[i], args[j] = args[j], args[i]
-        return Call(tuple(args), q.kwargs, q.init)
+        return replace(q, args=tuple(args))
 
     return change
 
@@ -278,7 +278,7 @@ def _with(exercise, name, value):
         given = dict(zip(exercise.parameters, q.args)) | q.kwargs
         if given.get(name) == value:
             return q
-        return Call((), given | {name: value}, q.init)
+        return replace(q, args=(), kwargs=given | {name: value})
 
     return change
 
@@ -287,7 +287,7 @@ def _apply(i, f):
     def change(q):
         if i >= len(q.args) or not isinstance(q.args[i], torch.Tensor) or not q.args[i].is_floating_point():
             return None
-        return Call(tuple(f(v) if k == i else v for k, v in enumerate(q.args)), q.kwargs, q.init)
+        return replace(q, args=tuple(f(v) if k == i else v for k, v in enumerate(q.args)))
 
     return change
 
@@ -301,7 +301,9 @@ def ignored(evidence):
         given = lambda q: dict(zip(evidence.exercise.parameters, q.args)) | q.kwargs  # noqa: E731
         if all(name in given(a.question) for a in evidence.wrong) and all(
             _explains(
-                evidence, a, lambda q: Call((), {k: v for k, v in given(q).items() if k != name}, q.init)
+                evidence,
+                a,
+                lambda q: replace(q, args=(), kwargs={k: v for k, v in given(q).items() if k != name}),
             )
             for a in evidence.wrong
         ):
@@ -309,7 +311,7 @@ def ignored(evidence):
     if (
         evidence.wrong[0].question.init
         and all(a.question.init for a in evidence.wrong)
-        and all(_explains(evidence, a, lambda q: Call(q.args, q.kwargs)) for a in evidence.wrong)
+        and all(_explains(evidence, a, lambda q: replace(q, init={})) for a in evidence.wrong)
     ):
         return f"What the constructor is given ({', '.join(evidence.wrong[0].question.init)}) has no effect in `forward`."
     right = [a for a in evidence.asked if not a.difference and not a.case.example]
@@ -349,9 +351,7 @@ def _unmoved(evidence, a, i, thorough):
         return None  # nan stays nan, whatever changes
     told = []
     for other in others if thorough else others[:1]:
-        question = Call(
-            (*a.question.args[:i], other, *a.question.args[i + 1 :]), a.question.kwargs, a.question.init
-        )
+        question = replace(a.question, args=(*a.question.args[:i], other, *a.question.args[i + 1 :]))
         expected = evidence.expected(question)
         if not (
             a.got.failed or expected.failed or alike(value_only(expected), value_only(a.expected), a.case)

@@ -4,6 +4,7 @@ import torch
 
 from grader.judging.compare import Difference, alike, as_parts, as_tensor
 from grader.judging.diagnose.evidence import ratio, times, value_only
+from grader.judging.diagnose.words import at
 from grader.judging.question import Array, Foreign
 
 
@@ -112,6 +113,36 @@ def changed(evidence):
     return (
         f"The result is right, but your function changes its input {names}. In-place operations (`+=`, `x[…] = …`, "
         "methods that end in `_`) write into the caller's tensor: work on a new one."
+    )
+
+
+def large(evidence):
+    a = evidence.wrong[0]
+    if a.difference is not Difference.LARGE:
+        return ""
+    made = a.got.made
+    where = f" ({at(made.place)})" if at(made.place) else ""
+    if made.left_torch:
+        return (
+            f"The result is right, but you hand a tensor to numpy{where}, and nobody can see how large the arrays are that it makes. "
+            "Stay with torch functions: here it counts how large the largest tensor is."
+        )
+    return (
+        f"The result is right, but a tensor of shape {made.shape} with {made.entries} entries is made on the way{where}; "
+        f"no more than {made.limit} are allowed here."
+    )
+
+
+def met(evidence):
+    a = evidence.wrong[0]
+    if a.difference is not Difference.MET:
+        return ""
+    found, name = a.got.met, a.question.apart
+    where = f" ({at(found.place)})" if at(found.place) else ""
+    one, other = (f"`{name}[{part}]`" for part in found.parts)
+    return (
+        f"The result is right, but one operation takes {found.entries[0]} entries of {one} together with {found.entries[1]} of {other}{where}. "
+        f"No more than {found.limit}, one for each row, may leave their place."
     )
 
 

@@ -18,6 +18,14 @@ LOST = {
 }
 
 
+def at(place):
+    """Where something was seen, for a pair of brackets: "line 5: `z = h @ W.T`", or "" where no line of the learner's has to do with it."""
+    when = "in the backward pass, " if place.backward else ""
+    if place.line and place.source:
+        return f"{when}line {place.line}: `{place.source}`"
+    return f"{when}line {place.line}" if place.line else when.removesuffix(", ")
+
+
 def error(a):
     """A sentence on an exception: what, and the learner's own line."""
     if a.got.ended.lost:
@@ -123,6 +131,8 @@ def difference(a):
         Difference.CUT: "The value is right, but no gradient flows back to the input.",
         Difference.GRADIENT: "The value is right, but the gradient is not.",
         Difference.ERROR: "Your function stopped with an error.",
+        Difference.LARGE: "The result is right, but a tensor made on the way is too large, for some inputs.",
+        Difference.MET: "The result is right, but parts that belong apart meet in one operation, for some inputs.",
     }.get(a.difference) or f"Your result differs from the definition (case: {a.case.name})."
 
 

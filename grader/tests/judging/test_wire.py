@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from grader.judging import wire
 from grader.judging.outcome import Absent, CellError, Outcome, Output
-from grader.judging.question import Array, Call, Foreign, Mixing, Raised, Result, Smooth, call, run
+from grader.judging.question import Array, Call, Foreign, Mixing, Once, Raised, Result, Smooth, call, run
+from grader.judging.watch import Made, Met, Place
 
 FAST = settings(max_examples=60, deadline=None)
 PNG = (
@@ -49,8 +50,12 @@ arguments = (
     | tensors
     | st.text(max_size=20)
     | st.builds(lambda n: Smooth(torch.rand(n), torch.rand(n), torch.rand(n)), st.integers(1, 4))
+    | st.lists(tensors, max_size=3).map(lambda found: Once(tuple(found)))
     | st.builds(lambda n, d: Mixing(torch.rand(n, n), torch.rand(d)), st.integers(1, 4), st.integers(1, 3))
 )
+counts = st.integers(0, 10_000)
+pairs = st.tuples(counts, counts)
+places = st.builds(Place, names, counts, texts, st.booleans())
 results = st.builds(
     Result,
     values,
@@ -59,6 +64,8 @@ results = st.builds(
     st.lists(names, max_size=3).map(tuple),
     st.frozensets(names, max_size=5),
     texts,
+    made=st.none() | st.builds(Made, st.lists(counts, max_size=4).map(tuple), counts, counts, places),
+    met=st.none() | st.builds(Met, pairs, pairs, counts, places),
 )
 junk = st.recursive(
     st.none()
@@ -76,6 +83,9 @@ junk = st.recursive(
                     "complex",
                     "smooth",
                     "mixing",
+                    "once",
+                    "made",
+                    "place",
                     "foreign",
                     "float",
                     "value",
