@@ -118,7 +118,7 @@ class Watch:
 
     def where(self) -> tuple[int, str]:
         """The learner's line that runs at this moment; in a backward pass that autograd makes, the line that it goes back through."""
-        frame = sys._getframe(1)
+        frame: FrameType | None = sys._getframe(1)
         while frame is not None and frame is not self._asker:
             if self.learners(frame):
                 name, number = frame.f_code.co_filename, frame.f_lineno
