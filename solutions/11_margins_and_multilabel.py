@@ -1,11 +1,11 @@
 # %% [markdown]
 # # What does a right answer still owe?
 #
-# The four patients of the binary lessons again. The third has a score of 3.0 and is benign: right, and by far. Imagine a score of 0.1 for her: right as well, *but only by a hair*.
-# Should she still cost something? And at 30, should she cost less than at 3? **How far on the right side is far enough?**
+# Here are the four patients of the binary lessons again. The third has a score of 3.0 and label 1: the score is right, and by far. Had it been 0.1, it would still have been right, *but only by a hair*.
+# Should she still cost something then? And at 30, should she cost less than at 3? **How far on the right side is far enough?**
 #
-# Every loss of `torch.nn` for classification is an answer to this. In this lesson you build the five that are left, put all losses of the course into one picture, and leave with a table that says
-# when to take which. You need `03_bce_with_logits` and `08_cross_entropy`. About 45 minutes.
+# A loss for classification answers this question, each in its own way. In this lesson you build five that the course has not met yet, put its binary losses into one picture, and leave with a table that says
+# when to use which. You need `03_bce_with_logits` and `08_cross_entropy`. About 45 minutes.
 
 # %%
 import math
@@ -25,7 +25,7 @@ y_true = torch.tensor([0, 1, 1, 0], dtype=torch.float64)
 # %% [markdown]
 # ## The margin
 #
-# Write the labels as −1 and +1 instead of 0 and 1. Then one product says everything: $m = y \cdot z$, the **margin**. It is positive where the score has the label's sign, so where the decision is right, and its size says by
+# Write the labels as −1 and +1 instead of 0 and 1. Then one product tells both: $m = y \cdot z$, the **margin**. Its sign says whether the decision is right, because it is positive where the score has the label's sign, and its size says by
 # how much.
 
 # %%
@@ -49,10 +49,10 @@ for m in (0.1, 2.0, 3.0, -0.5):
     print(f"margin {m:4.1f} costs {math.log(1 + math.exp(-m)):.4f}")
 
 # %% [markdown]
-# They are the losses of `02_bce`, to the last digit. With $y = +1$, $\log(1 + e^{-z})$ is $-\log \sigma(z)$; with $y = -1$ it is $-\log(1 - \sigma(z))$. The soft margin loss *is* binary cross-entropy from logits, with
+# They are the losses of `02_bce`, digit for digit. With $y = +1$, $\log(1 + e^{-z})$ is $-\log \sigma(z)$; with $y = -1$ it is $-\log(1 - \sigma(z))$. The soft margin loss *is* binary cross-entropy from logits, with
 # other labels.
 #
-# With one difference, which its page does not mention. A patient with label −1 and a score of 200 should cost 200, at a slope of 1. Predict what the two losses say in float32:
+# There is one difference, which its documentation does not mention. A patient with label −1 and a score of 200 should cost 200, at a slope of 1. Predict what the two losses say in float32:
 
 # %%
 for name, loss_fn, label in [("BCEWithLogitsLoss", nn.BCEWithLogitsLoss(), 0.0), ("SoftMarginLoss", nn.SoftMarginLoss(), -1.0)]:
@@ -62,17 +62,21 @@ for name, loss_fn, label in [("BCEWithLogitsLoss", nn.BCEWithLogitsLoss(), 0.0),
     print(f"{name:18} loss {loss.item():5.1f}, gradient {z.grad.item():.1f}")
 
 # %% [markdown]
-# PyTorch computes $e^{-m}$ as it stands. It overflows; the loss is infinite, the gradient nan, and one such sample ruins the model.
+# PyTorch's kernel takes the exponential of $-m$, adds 1 and takes the logarithm, in this order ([an open issue](https://github.com/pytorch/pytorch/issues/77529) asks for `log1p`). The exponential overflows, the loss is infinite, and its gradient is nan. One training step turns the weights of the model into nan as well.
 #
 # ## Exercise: `soft_margin`
 #
-# Do better than PyTorch: write the mean soft margin loss so that value and gradient are right at scores of ±1000. Decide how to keep the exponential from overflowing without cutting off what the loss should be.
+# Do better than PyTorch: write the mean soft margin loss so that its value and its gradient are right at scores of ±1000. Decide how to keep the exponential from overflowing without limiting the loss.
 
 # %% exercise="soft_margin"
 def soft_margin(z, y):
-    """Mean soft margin loss. `z`: logits, `y`: floats -1 or +1, of the same shape. Returns a 0-d tensor."""
+    """Mean soft margin loss, a 0-d tensor.
+
+    z: logits; y: floats -1 or +1, of the same shape.
+    """
     ### BEGIN SOLUTION
-    return torch.logaddexp(torch.zeros_like(z), -y * z).mean()      # log(e^0 + e^(-yz))
+    # log(e^0 + e^(-yz))
+    return torch.logaddexp(torch.zeros_like(z), -y * z).mean()
     ### END SOLUTION
 
 # %%
@@ -91,7 +95,7 @@ print(f"at a margin of -1000: {soft_margin_ready(torch.tensor([1000.0]), torch.t
 # %% [markdown]
 # ## The wrong labels, without a word
 #
-# Most data sets have labels 0 and 1. `SoftMarginLoss` accepts them. What does it make of a patient with label 0, whatever the score?
+# Scikit-learn's breast cancer data have the labels 0 and 1, and `SoftMarginLoss` accepts them. What does it make of a patient with label 0 and a score of −5, 0 or 5?
 
 # %%
 for score in (-5.0, 0.0, 5.0):
@@ -101,6 +105,7 @@ for score in (-5.0, 0.0, 5.0):
     print(f"score {score:4.1f}, label 0: loss {loss.item():.4f}, gradient {abs(z.grad.item()):.4f}")
 
 # %%
+# SoftMarginLoss of a negative sample, with its label given as 0 and as -1
 z = torch.linspace(-6, 6, 241, dtype=torch.float64, requires_grad=True)
 fig, (left, right) = plt.subplots(1, 2)
 for name, label, style in [("label given as 0", 0.0, "broken"), ("label given as -1", -1.0, "repaired")]:
@@ -115,86 +120,129 @@ show("Two plots against the score z of a negative sample. Left, the loss: with l
      "Right, the slope: with label -1 it rises from 0 to 1, with label 0 it is 0 everywhere.")
 
 # %% [markdown]
-# Left: with label 0 the margin is $0 \cdot z = 0$, and the loss $\log 2$, always. Right: no slope, so negative samples teach nothing. Training sees positives only, the loss falls towards a level that it never leaves, and in the end the model calls
-# everybody positive.
+# Left: with label 0 the margin is $0 \cdot z = 0$, so the loss is $\log 2$ at every score. Right: there is no slope, so negative samples teach nothing and only the positives pull. What becomes of a model that is trained like this? Take scikit-learn's digits and ask whether each is even:
+
+# %%
+X, digits = (torch.tensor(a) for a in load_digits(return_X_y=True))
+order = torch.randperm(len(X), generator=torch.Generator().manual_seed(0))
+X, digits = X[order] / 16, digits[order]
+even = (digits % 2 == 0).double()
+
+
+def fit(outputs, loss_fn, labels, steps=150):
+    torch.manual_seed(0)
+    model = nn.Linear(64, outputs).double()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss_fn(model(X[:1200]), labels[:1200]).backward()
+        optimizer.step()
+    return model(X).detach()
+
+# %%
+print(f"{even[:1200].mean():.2f} of the training digits are even, and {(1 - even[:1200]).mean() * math.log(2):.4f} is ln 2 times the rest")
+for name, labels in [("0 and 1", even[:, None]), ("-1 and +1", 2 * even[:, None] - 1)]:
+    z = fit(1, nn.SoftMarginLoss(), labels)
+    loss = F.soft_margin_loss(z[:1200], labels[:1200])
+    right = ((z[1200:, 0] > 0) == (even[1200:] == 1)).double().mean()
+    print(f"labels {name:9}: loss {loss:.4f}, {(z[1200:] > 0).double().mean():.2f} called even, {right:.2f} right")
+
+# %% [markdown]
+# With labels 0 and 1 the loss falls to $\ln 2$ times the share of negatives and stays there. The model calls every digit even.
 #
 # ## The hinge
 #
-# The soft margin never reaches 0: a patient at 30 still pulls a little. Here is another answer to the question at the start: **a margin of 1 is enough**. Whoever has it owes nothing. Whoever has less owes what is missing, so that a margin of 0.1 costs 0.9, and one of −0.5 costs 1.5.
+# The soft margin is positive at every margin: a patient at 30 still pulls a little. Here is another answer to the question at the start: **a margin of 1 is enough**. A sample that has it costs nothing. A sample that has less pays for what is missing, so a margin of 0.1 costs 0.9, and one of −0.5 costs 1.5.
 #
-# This is the loss of support vector machines.
+# This is the loss of support vector machines (Cortes and Vapnik, 1995).
 #
 # ## Exercise: `hinge`
 #
-# Write its mean. The sentence above is all there is; the formula is yours, and so is what happens beyond 1.
+# Write its mean. The formula, and what happens beyond 1, follow from the sentences above.
 
 # %% exercise="hinge"
 def hinge(z, y):
-    """Mean hinge loss. `z`: scores, `y`: floats -1 or +1, of the same shape. Returns a 0-d tensor."""
+    """Mean hinge loss, a 0-d tensor.
+
+    z: scores; y: floats -1 or +1, of the same shape.
+    """
     ### BEGIN SOLUTION
     return torch.clamp(1 - y * z, min=0).mean()
     ### END SOLUTION
+
+# %% [markdown] passed="hinge"
+# In symbols, $\ell(m) = \max(0, 1 - m)$: a line with slope −1 up to the margin 1, and 0 beyond it.
 
 # %%
 compare("hinge", logits, y_signs)
 
 # %% [markdown]
-# In symbols, $\ell(m) = \max(0, 1 - m)$. And the gradient for each of the four patients:
+# And the gradient for each of the four patients:
 
 # %%
+hinge_ready = ready("hinge")
 z = logits.clone().requires_grad_(True)
-ready("hinge")(z, y_signs).backward()
+hinge_ready(z, y_signs).backward()
 print("margins ", y_signs * logits)
 print("gradient", z.grad)
 
 # %% [markdown]
-# Patients 2 and 3 have their margin and are left in peace: their gradient is 0. The other two are pulled equally hard, 1/4 each from the mean, the hair's breadth as much as the error.
+# Patients 2 and 3 have their margin, so their gradient is 0. The other two are pulled equally hard, with 1/4 each from the mean, although one is right by a hair and the other is wrong.
 #
-# PyTorch has no loss of that name. It has one that ranks pairs of scores, with a margin of its own; against a score of 0 it is the hinge:
+# PyTorch has no loss of that name. It has one that ranks pairs of scores, with a margin of its own, and when one score of each pair is 0 it is the hinge:
 
 # %%
 nothing = torch.zeros_like(logits)
-print(f"yours                             {ready('hinge')(logits, y_signs):.4f}")
+print(f"yours                             {hinge_ready(logits, y_signs):.4f}")
 print(f"modular, nn.MarginRankingLoss     {nn.MarginRankingLoss(margin=1.0)(logits, nothing, y_signs):.4f}")
 print(f"functional, F.margin_ranking_loss {F.margin_ranking_loss(logits, nothing, y_signs, margin=1.0):.4f}")
-assert torch.isclose(ready("hinge")(logits, y_signs), nn.MarginRankingLoss(margin=1.0)(logits, nothing, y_signs))
+assert torch.isclose(hinge_ready(logits, y_signs), nn.MarginRankingLoss(margin=1.0)(logits, nothing, y_signs))
 
 # %% [markdown]
 # ## All of them in one picture
 #
-# Each binary loss of the course is a function of the margin. Here they are, with their **slopes**, because the slope is what a training step feels. (Squared error is that of the probability, $(\sigma(z) - y)^2$; the focal loss has $\gamma = 2$.)
+# The binary losses of the course are functions of the margin. Here they are with their **slopes**, because the slope is what a training step follows. (The squared error is that of the probability, $(\sigma(z) - y)^2$; the focal loss has $\gamma = 2$ and no $\alpha$.)
 
 # %%
 m = torch.linspace(-5, 3, 401, dtype=torch.float64, requires_grad=True)
+one = torch.ones(1, dtype=torch.float64)
+cross_entropy_of_margin = F.binary_cross_entropy_with_logits(m, torch.ones_like(m), reduction="none")
 curves = {
     "0-1 error": ((m < 0) + 0 * m, LINE["0-1 error"] | {"linewidth": 1}),
-    "cross-entropy, soft margin": (F.softplus(-m), LINE["cross-entropy"]),
-    "hinge": (F.relu(1 - m), LINE["hinge"]),
-    "focal": (torch.sigmoid(-m) ** 2 * F.softplus(-m), LINE["focal"]),
+    "cross-entropy, soft margin": (cross_entropy_of_margin, LINE["cross-entropy"]),
+    "hinge": (torch.stack([hinge_ready(v, one) for v in m[:, None]]), LINE["hinge"]),
+    "focal": (torch.sigmoid(-m) ** 2 * cross_entropy_of_margin, LINE["focal"]),
     "squared error": (torch.sigmoid(-m) ** 2, LINE["squared error"]),
 }
+for name, (loss, _) in curves.items():
+    (slope,) = torch.autograd.grad(loss.sum(), m, retain_graph=True)
+    print(f"{name:26} steepest slope {slope.min():.2f}, at margin {m[slope.argmin()].item():.1f}")
 
 # %%
+# every binary loss of the course against the margin, and its slope
 fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8))
 for name, (loss, style) in curves.items():
-    (slope,) = torch.autograd.grad(loss.sum(), m)
+    (slope,) = torch.autograd.grad(loss.sum(), m, retain_graph=True)
     left.plot(m.detach(), loss.detach(), **style, label=name)
     right.plot(m.detach(), slope, **style)
 left.set(title="loss", xlabel="margin y z", ylabel="loss", ylim=(-0.1, 6))
 right.set(title="slope", xlabel="margin y z", ylabel="d loss / d margin")
 left.legend(fontsize=8)
 show("Losses against the margin from -5 to 3. Left: hinge, cross-entropy and focal loss rise towards negative margins, squared error levels off at 1, the 0-1 error is a step at 0. "
-     "Right, the slopes: the hinge's is -1 below 1 and 0 above; cross-entropy's goes smoothly from -1 to 0; the focal loss pulls hard only at wrong margins; "
+     "Right, the slopes: the hinge's is -1 below 1 and 0 above; cross-entropy's goes smoothly from -1 to 0; the focal loss's dips to -1.13 at wrong margins and is near 0 at right ones; "
      "squared error's is near 0 on both sides; the 0-1 error's is 0 everywhere.")
 
 # %% [markdown]
-# Left: all of them stand in for the 0-1 error, which counts wrong decisions. Right tells why a stand-in is needed: the 0-1 error has no slope at all.
+# Left: what one would like to minimise is the 0-1 error, which counts wrong decisions. Right: it cannot be trained on, because its slope is 0 wherever it has one. The other four are used in its place.
+
+# %% [markdown]
+# ### Reading the slopes
 #
-# Read the right side from left to right. Far on the wrong side, squared error has stopped pulling: hopeless samples are given up. Cross-entropy, hinge and the focal loss pull on. Around 1 the hinge stops at once, cross-entropy eases off; the focal loss has let go earlier.
+# Go from left to right. Far on the wrong side the squared error has nearly stopped pulling: it gives the worst samples up. Cross-entropy and hinge pull with a slope close to −1. The focal loss pulls *harder* than both there, up to −1.13, because its factor $(1 - p_t)^2$ grows with the error too. At a margin of 1 the hinge stops at once, while cross-entropy eases off gradually and the focal loss let go earlier.
 #
 # ## Several classes
 #
-# With several classes the true one should win against *each* of the others by the margin. The last of the four samples of `08_cross_entropy`, whose true class is 1:
+# With several classes the true one should beat *each* of the others by the margin. The last of the four samples of `08_cross_entropy`, whose true class is 1:
 
 # %%
 class_logits = torch.tensor(
@@ -209,20 +257,23 @@ for c in (0, 2, 3, 4):
     print(f"class 1 leads class {c} by {lead:4.1f}: {max(0.0, 1.0 - lead):.1f} is missing")
 
 # %% [markdown]
-# One competitor is too strong. `nn.MultiMarginLoss` adds up what is missing and divides by the number of **all** classes, $1.6 / 5 = 0.32$:
+# One competitor is too strong. `nn.MultiMarginLoss` adds up what is missing and divides by the number of **all** classes, the true one included: $1.6 / 5 = 0.32$.
 #
 # $$ \ell = \frac{1}{C} \sum_{c \ne y} \max(0,\ \text{margin} - z_y + z_c)^p $$
 #
 # ## Exercise: `multi_margin`
 #
-# Write the mean over the samples, with `p` (1 or 2) and `margin`. The loop above left out the true class by listing the others by hand; decide how to do that for a whole batch.
+# Write the mean over the samples, with `p` (1 or 2) and `margin`. The loop above left out the true class by listing the others by hand. Decide how to leave it out for a whole batch.
 
 # %% exercise="multi_margin"
 def multi_margin(z, y, p=1, margin=1.0):
-    """Mean multiclass hinge loss. `z`: logits (N, C), `y`: int64 (N,), `p`: 1 or 2. Returns a 0-d tensor."""
+    """Mean multiclass hinge loss, a 0-d tensor.
+
+    z: logits (N, C); y: int64 classes (N,); p: 1 or 2.
+    """
     ### BEGIN SOLUTION
     missing = (margin - z.gather(1, y[:, None]) + z).clamp(min=0) ** p
-    others = 1 - F.one_hot(y, z.shape[1])      # the true class does not compete with itself
+    others = 1 - F.one_hot(y, z.shape[1])      # no class competes with itself
     return (missing * others).mean()           # over N and C at once
     ### END SOLUTION
 
@@ -236,11 +287,39 @@ for p in (1, 2):
     assert torch.isclose(yours, F.multi_margin_loss(class_logits, classes, p=p, margin=0.5))
 
 # %% [markdown]
-# `p=2` punishes a large shortfall more, and eases off near the margin.
+# With `p=2` a large shortfall costs more than its size, and the slope fades as the margin is reached.
+#
+# ## The same scores, two losses
+#
+# What does the choice between softmax and margin change? Take one row of scores and let the true class, the first, move ahead. Before you run it: from which lead on is the true class safe with each of the two losses?
+
+# %%
+for lead in (-1.0, 0.5, 0.9, 1.1, 3.0, 10.0):
+    row = torch.tensor([[lead, 0.0, -1.0]], dtype=torch.float64, requires_grad=True)
+    zero = torch.tensor([0])
+    (margin_slope,) = torch.autograd.grad(F.multi_margin_loss(row, zero), row)
+    (softmax_slope,) = torch.autograd.grad(F.cross_entropy(row, zero), row)
+    print(f"lead {lead:4.1f}: margin {F.multi_margin_loss(row, zero):.4f}, slope {margin_slope[0, 0] + 0.0:7.4f}   "
+          f"cross-entropy {F.cross_entropy(row, zero):.4f}, slope {softmax_slope[0, 0]:7.4f}")
+
+# %% [markdown]
+# Beyond a lead of 1 the margin loss is 0 and so is its slope. Cross-entropy is never done: at a lead of 10 it still has a slope. Train both on the ten digits, with the same linear model, and count the samples that still have a gradient at the end:
+
+# %%
+for name, loss_fn in [("cross-entropy", nn.CrossEntropyLoss()), ("multi-margin", nn.MultiMarginLoss())]:
+    z = fit(10, loss_fn, digits, steps=1000).requires_grad_(True)
+    loss_fn(z[:1200], digits[:1200]).backward()
+    pulling = (z.grad[:1200] != 0).any(dim=1).sum()
+    own = z.detach().gather(1, digits[:, None])[:, 0]
+    lead = own - z.detach().scatter(1, digits[:, None], -math.inf).amax(dim=1)
+    print(f"{name:13} accuracy on the rest {(lead[1200:] > 0).double().mean():.2f}, {pulling:4} of 1200 samples pull, median lead {lead[:1200].median():.1f}")
+
+# %% [markdown]
+# The accuracies are close. But after 1000 steps the margin loss rests on a handful of samples, those within the margin, which a support vector machine calls its support vectors. Cross-entropy still hears all 1200, and keeps pushing the leads up. Its scores mean probabilities; those of the margin loss mean only who is ahead.
 #
 # ## More than one label
 #
-# So far exactly one class was right. A picture may show a dog *and* a ball *and* no cat. Then each class is a yes-or-no question of its own, and a softmax, whose classes share one probability, is the wrong tool. Digits have such properties, too:
+# So far exactly one class was right. But a picture may show a dog *and* a ball *and* no cat. Then each class is a yes-or-no question of its own, and a softmax, whose classes share one probability, is the wrong tool. Digits have such properties, too:
 
 # %%
 def properties(digits):
@@ -254,7 +333,7 @@ for d in (1, 2, 8):
     print(f"a {d} ", *(f"{v:4.0f}" for v in properties(torch.tensor([d]))[0]))
 
 # %% [markdown]
-# A 2 has two of the properties, an 8 three, and a 1 none. Suppose a model gives a 2 the scores 1.5, −2.0, −0.5, 0.3. Four questions, four binary cross-entropies; by hand, with the two logarithms of `03_bce_with_logits`:
+# A 2 has two of the properties, an 8 has three, and a 1 has none. Suppose a model gives a 2 the scores 1.5, −2.0, −0.5, 0.3. Four questions make four binary cross-entropies. By hand, with the two logarithms of `03_bce_with_logits`:
 
 # %%
 for name, score, label in [("even", 1.5, 1), ("loop", -2.0, 0), ("prime", -0.5, 1), (">=5", 0.3, 0)]:
@@ -264,11 +343,14 @@ for name, score, label in [("even", 1.5, 1), ("loop", -2.0, 0), ("prime", -0.5, 
 # %% [markdown]
 # ## Exercise: `multilabel_soft_margin`
 #
-# `nn.MultiLabelSoftMarginLoss` averages these over the classes, then over the samples. Mind the name: its labels are **0 and 1**, although `SoftMarginLoss` wants −1 and +1. Decide which of the functions that you know keeps it finite at ±1000.
+# `nn.MultiLabelSoftMarginLoss` averages these over the classes, then over the samples. Mind the name: its labels are **0 and 1**, although `SoftMarginLoss` wants −1 and +1. This is a warm-up: the loss is known, and what you decide is which function keeps it finite at ±1000.
 
 # %% exercise="multilabel_soft_margin"
 def multilabel_soft_margin(z, y):
-    """Mean over samples and classes of the binary cross-entropies. `z`: logits (N, C), `y`: floats 0 or 1 (N, C). Returns a 0-d tensor."""
+    """Mean binary cross-entropy over samples and classes, a 0-d tensor.
+
+    z: logits (N, C); y: floats 0 or 1, (N, C).
+    """
     ### BEGIN SOLUTION
     return -(y * F.logsigmoid(z) + (1 - y) * F.logsigmoid(-z)).mean()
     ### END SOLUTION
@@ -287,11 +369,11 @@ for name, value in results.items():
     assert torch.isclose(value, results["yours"])
 
 # %% [markdown]
-# A new name for an old friend. `BCEWithLogitsLoss` does the same and has `pos_weight` besides.
+# The name is new, the loss is not: without weights, `BCEWithLogitsLoss` computes the same, and it has `pos_weight` besides.
 #
 # ## A list of labels
 #
-# The last loss takes labels in a third form: a **list of class indices**, filled up with −1. A 2 is even (0) and prime (2): `[0, 2, -1, -1]`. The list ends at the first −1; what stands behind does not count. Every class in the list should beat every class that is not, by 1:
+# The last loss takes labels in a third form: a **list of class indices**, filled up with −1. A 2 is even (0) and prime (2): `[0, 2, -1, -1]`. The list ends at the first −1, and whatever follows is ignored. Every class in the list should beat every class outside it by 1:
 #
 # $$ \ell = \frac{1}{C} \sum_{j \in \text{list}}\ \sum_{k \notin \text{list}} \max(0,\ 1 - z_j + z_k) $$
 #
@@ -305,21 +387,25 @@ for j in (0, 2):
         print(f"{names[j]:5} leads {names[k]:4} by {lead:4.1f}: {max(0.0, 1.0 - lead):.1f} is missing")
 
 # %% [markdown]
-# Together 1.8, divided by the 4 classes 0.45.
+# Together that is 1.8, and divided by the 4 classes it is 0.45.
 #
 # ## Exercise: `multilabel_margin`
 #
-# Write the mean over the samples. New here: where each list ends, and which classes are not in it. A loop over the samples is a fine answer. What should a sample without any label cost?
+# Write the mean over the samples. What is new is to find where each list ends and which classes are not in it. A loop over the samples is a fine answer. What should a sample without any label cost?
 
 # %% exercise="multilabel_margin"
 def multilabel_margin(z, y):
-    """Mean hinge between listed and other classes. `z`: logits (N, C), `y`: int64 (N, C), indices padded by -1. Returns a 0-d tensor."""
+    """Mean hinge between listed and other classes, a 0-d tensor.
+
+    z: logits (N, C); y: int64 (N, C), class indices padded by -1.
+    """
     ### BEGIN SOLUTION
     losses = []
     for row, labels in zip(z, y.tolist()):
         listed = labels[:labels.index(-1)] if -1 in labels else labels
         others = [c for c in range(len(row)) if c not in listed]
-        missing = (1 - row[listed][:, None] + row[others]).clamp(min=0)      # (listed, others)
+        # (listed, others): what each pair lacks
+        missing = (1 - row[listed][:, None] + row[others]).clamp(min=0)
         losses.append(missing.sum() / len(row))
     return torch.stack(losses).mean()
     ### END SOLUTION
@@ -334,45 +420,30 @@ for listed in ([0, 2, -1, -1], [0, 2, -1, 1], [-1, -1, -1, -1]):
     assert torch.isclose(yours, F.multilabel_margin_loss(scores, index))
 
 # %% [markdown]
-# The 1 behind the −1 changes nothing. And the last line is worth a thought: without a label there is no pair, so no loss and no gradient. To this loss a 1, which is odd, open, not prime and small, is invisible.
+# The 1 after the −1 changes nothing. The last line is worth a thought: without a label there is no pair, so no loss and no gradient. The digit 1, which is odd, open, not prime and small, is invisible to this loss.
 #
 # ## Digits, four questions each
 #
-# A linear model with four outputs, trained on 1200 digits: once with each multilabel loss. Two measures on the rest: how often is every answer right when cut at score 0, and how often does every property that is present score above every one that is absent?
+# A linear model with four outputs is trained on 1200 digits, once with each multilabel loss. There are two measures on the rest: how often are all four answers right when the scores are cut at 0, and how often does every property that is present score above every one that is absent?
 
 # %%
-X, digits = (torch.tensor(a) for a in load_digits(return_X_y=True))
-order = torch.randperm(len(X), generator=torch.Generator().manual_seed(0))
-X, y_hot = X[order] / 16, properties(digits[order])
+y_hot = properties(digits)
 y_list = torch.tensor([[c for c in range(4) if row[c]] + [-1] * (4 - int(sum(row))) for row in y_hot.tolist()])
-
-
-def fit(loss_fn, labels):
-    torch.manual_seed(0)
-    model = nn.Linear(64, 4).double()
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
-    for _ in range(150):
-        optimizer.zero_grad()
-        loss_fn(model(X[:1200]), labels[:1200]).backward()
-        optimizer.step()
-    return model(X[1200:]).detach()
-
-# %%
 present = y_hot[1200:] == 1
 for name, loss_fn, labels in [("MultiLabelSoftMarginLoss", nn.MultiLabelSoftMarginLoss(), y_hot), ("MultiLabelMarginLoss", nn.MultiLabelMarginLoss(), y_list)]:
-    z = fit(loss_fn, labels)
+    z = fit(4, loss_fn, labels)[1200:]
     cut = ((z > 0) == present).all(dim=1)
     weakest, strongest = z.masked_fill(~present, math.inf).amin(dim=1), z.masked_fill(present, -math.inf).amax(dim=1)
     print(f"{name:25} all four right {cut.double().mean():.2f}, present above absent {(weakest > strongest).double().mean():.2f}")
 
 # %% [markdown]
-# (A 1 has nothing present, so nothing to rank: it counts as right.) In the second measure the two are close. In the first they are not: the margin loss asks only who is *ahead of whom* and never where 0 is. It ranks; to answer yes or no it would need a threshold of its own. The soft margin can be cut at 0, because its sigmoid is a probability.
-#
-# ## On fewer bits
-#
-# Large models compute in 16 bits, with `torch.autocast`. On a GPU it refuses `BCELoss` (`RuntimeError: … unsafe to autocast`). On the CPU it lets it through. Three negatives with scores of 6, 10 and 20; the right losses are about the scores themselves, the right slopes about 1:
+# (A 1 has no property to rank, so it counts as right.) In the second measure the two are close. In the first they are not, because the margin loss compares scores only with each other, and shifting all four changes nothing. It ranks; to answer yes or no it would need a threshold of its own. The soft margin can be cut at 0, where its sigmoid is one half.
 
-# %%
+# %% [markdown] fold="Optional: on fewer bits"
+# Large models compute in 16 bits, with `torch.autocast`. On a GPU it refuses `BCELoss` (`RuntimeError: … unsafe to autocast`). On the CPU it lets it through. Below are three negatives with scores of 6, 10 and 20: the right losses are close to the scores themselves, and the right slopes close to 1.
+
+# %% fold="Optional: two losses under autocast"
+# optional: two losses under autocast
 y_zero = torch.zeros(3)
 losses = {"BCELoss after sigmoid": lambda z: F.binary_cross_entropy(torch.sigmoid(z), y_zero, reduction="none"),
           "BCEWithLogitsLoss": lambda z: F.binary_cross_entropy_with_logits(z, y_zero, reduction="none")}
@@ -384,40 +455,53 @@ for name, loss_of in losses.items():
     loss.sum().backward()
     print(f"{name:21} losses {loss.detach()}, slopes {inputs.grad}")
 
+# %% [markdown] fold="Optional: what that means"
+# `bfloat16` has a spacing of 1/256 just below 1, so the sigmoid of 10 is rounded to exactly 1. The loss jumps to 100, where `BCELoss` clamps the logarithm, its slope is 0, and the sample that is most wrong is lost. From logits both are right: under autocast, use a loss on logits.
+
 # %% [markdown]
-# In `bfloat16` a sigmoid has three significant digits at best: at 10 it is exactly 1. The loss jumps to the clamp's 100, the slope is 0, and the sample that is most wrong is lost. The GPU's refusal is a kindness. From logits both are right: give autocast a loss on logits.
-#
 # ## Which one, when?
 #
-# | your labels | your question | take | labels as | beware |
+# | your labels | your question | use | labels as | beware |
 # |---|---|---|---|---|
-# | two classes | how probable? | `BCEWithLogitsLoss` | floats 0, 1 | not after a sigmoid |
-# | two classes | how probable? | `SoftMarginLoss` | floats −1, +1 | 0 is accepted and teaches nothing; overflows |
-# | two classes | yes or no, few samples should matter | hinge, by hand | floats −1, +1 | scores are no probabilities |
-# | one of C classes | how probable? | `CrossEntropyLoss` | int64 indices | not after a softmax |
+# | two classes | how probable? | `BCEWithLogitsLoss` | floats 0, 1 | no sigmoid before it |
+# | two classes | how probable? | `SoftMarginLoss` | floats −1, +1 | accepts 0, which teaches nothing; overflows |
+# | two classes | yes or no, from few samples | hinge, by hand | floats −1, +1 | scores are not probabilities |
+# | one of C classes | how probable? | `CrossEntropyLoss` | int64 indices | no softmax before it |
 # | one of C classes | which one? | `MultiMarginLoss` | int64 indices | divides by C, not C − 1 |
 # | any number of C | how probable, each? | `BCEWithLogitsLoss`, `MultiLabelSoftMarginLoss` | floats 0, 1 | no softmax |
 # | any number of C | which ones first? | `MultiLabelMarginLoss` | int64 lists, −1 ends them | no threshold; empty lists are invisible |
-# | a distribution | how far off? | `KLDivLoss`, `CrossEntropyLoss` | floats that sum to 1 | log-probabilities first |
+# | a distribution | how far off? | `CrossEntropyLoss` | floats that sum to 1 | takes logits |
+# | a distribution | how far off? | `KLDivLoss` | floats that sum to 1 | takes log-probabilities; use `"batchmean"` |
 #
-# In doubt take the one that asks for probabilities: they can be cut, ranked, weighed and, in the next lesson, checked.
+# If you are unsure, take a loss that models probabilities: they can be cut, ranked, weighed and, in the next lesson, checked.
+#
+# Is the list complete? Three classification losses of `torch.nn` have jobs of their own. `CTCLoss` compares a long sequence with a short label whose positions nobody has marked, as in speech. `AdaptiveLogSoftmaxWithLoss` saves time over very many classes by grouping the rare ones. `LinearCrossEntropyLoss` holds the last linear layer, so that the logits need not be kept whole. The rest is for numbers and distances:
+
+# %%
+classify = {"BCELoss", "BCEWithLogitsLoss", "CrossEntropyLoss", "NLLLoss", "KLDivLoss", "SoftMarginLoss", "MultiMarginLoss",
+            "MultiLabelSoftMarginLoss", "MultiLabelMarginLoss", "CTCLoss", "AdaptiveLogSoftmaxWithLoss", "LinearCrossEntropyLoss"}
+compare_vectors = {"MarginRankingLoss", "HingeEmbeddingLoss", "CosineEmbeddingLoss", "TripletMarginLoss", "TripletMarginWithDistanceLoss"}
+predict_numbers = {"L1Loss", "MSELoss", "SmoothL1Loss", "HuberLoss", "PoissonNLLLoss", "GaussianNLLLoss"}
+in_torch = {name for name in dir(nn) if name.endswith("Loss")}
+print(f"{len(classify)} to classify, {len(compare_vectors)} to rank or compare, {len(predict_numbers)} to predict numbers")
+print("in torch.nn and in none of these lists:", in_torch - classify - compare_vectors - predict_numbers or "nothing")
 
 # %% [markdown]
 # ## In your own words
 #
-# A classmate trains on labels 0 and 1 with `nn.SoftMarginLoss`. The loss falls in the first epochs and then stays near 0.4; three fifths of the samples have label 0. Explain the number, say what her model predicts, and name two ways to repair it.
+# A classmate trains on labels 0 and 1 with `nn.SoftMarginLoss`. The loss falls in the first epochs and then stays near 0.4. Three fifths of the samples have label 0. Explain the number, say what her model predicts, and name two ways to repair it.
 
 # %% [markdown] question="stuck_at_a_level" points=2
-# A label of 0 makes the margin 0 · z = 0, so each negative sample costs log 2 = 0.693 whatever the score: three fifths of that is 0.416, and the loss cannot fall below. The gradient comes from the positives only, so all scores are pushed up, and the model
-# calls everybody positive. Repair: map the labels to −1 and +1 (2y − 1), or keep 0 and 1 and take `nn.BCEWithLogitsLoss`, which is the same loss and does not overflow.
+# A label of 0 makes the margin 0 · z = 0, so each negative sample costs log 2 = 0.693 whatever the score: three fifths of that is 0.416, and the loss cannot fall below. Only the positives have a gradient, so all scores are pushed up, and the model
+# calls every sample positive. To repair it, map the labels to −1 and +1 (2y − 1), or keep 0 and 1 and use `nn.BCEWithLogitsLoss`, which is the same loss and does not overflow.
 
 # %% [markdown]
 # ## Recap
 #
-# - You built the soft margin, which is cross-entropy in other clothes; the hinge, which stops at a margin of 1; the hinge for several classes; and two losses for any number of labels.
-# - PyTorch calls them `nn.SoftMarginLoss`, `nn.MultiMarginLoss`, `nn.MultiLabelSoftMarginLoss` and `nn.MultiLabelMarginLoss`, and the same in small letters under `F.`; the plain hinge hides in `nn.MarginRankingLoss`.
+# - You built the soft margin, which is cross-entropy with other labels; the hinge, which stops at a margin of 1; the hinge for several classes; and two losses for any number of labels.
+# - PyTorch calls them `nn.SoftMarginLoss`, `nn.MultiMarginLoss`, `nn.MultiLabelSoftMarginLoss` and `nn.MultiLabelMarginLoss`, and the same in lower case under `F.`; the plain hinge is a special case of `nn.MarginRankingLoss`.
 # - Three mistakes people make with them: they feed `SoftMarginLoss` labels 0 and 1; they put a softmax where several labels can be right; they read the scores of a margin loss as probabilities.
 #
-# **Before:** `10_kl_divergence`, where labels were distributions. **Next:** `12_calibration`, which asks whether a probability can be trusted.
+# **Before:** `10_kl_divergence`, where labels were distributions. **Next:** `12_calibration` asks: if a model says 0.9, is it right nine times out of ten?
 #
 # **Read on:** PyTorch's list of [loss functions](https://docs.pytorch.org/docs/stable/nn.html#loss-functions); Bishop, *Pattern Recognition and Machine Learning*, section 7.1, for the hinge.
