@@ -49,8 +49,43 @@ def _reached(source, context):
         texts.append(text)
         tree = _tree(text)
         if tree:
-            waiting += [bound[n.id] for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id in bound]
+            waiting += [bound[name] for name in sorted(_free(tree)) if name in bound]
     return texts
+
+
+def _free(node, own=frozenset()):
+    """The names that a text takes from outside: a function's parameters and variables are its own, whatever else bears their name.
+
+    >>> sorted(_free(ast.parse("def f(z, p): q = z ** p; return g(q)")))
+    ['g']
+    """
+    if isinstance(node, ast.Name):
+        return {node.id} - own
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        return set().union(*(_free(child, own) for child in ast.iter_child_nodes(node)))
+    # Decorators and defaults are read where the function is defined.
+    outside = [
+        *getattr(node, "decorator_list", ()),
+        *node.args.defaults,
+        *filter(None, node.args.kw_defaults),
+    ]
+    body = node.body if isinstance(node.body, list) else [node.body]
+    inside = own | _variables(node, body)
+    return set().union(*(_free(part, own) for part in outside), *(_free(part, inside) for part in body))
+
+
+def _variables(function, body):
+    """The names of a function's parameters, and those that it binds itself; not those that it declares global."""
+    names = {argument.arg for argument in ast.walk(function.args) if isinstance(argument, ast.arg)}
+    others = set()
+    waiting = list(body)
+    while waiting:
+        node = waiting.pop()
+        names |= _bound_names(node)
+        others |= set(node.names) if isinstance(node, ast.Global) else set()
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            waiting += ast.iter_child_nodes(node)
+    return names - others
 
 
 class _Taken:

@@ -196,6 +196,8 @@ ACCUSED = {  # the answer's text, what else the learner wrote -> what is out of 
     ("helper(z)", "def helper(z): return other(z)\ndef other(z): return torch._refs.softmax(z, 1)"): {
         "softmax"
     },
+    ("def answer(z, f=s): return f(z, 1)", "s = F.softmax"): {"softmax"},
+    ("def answer(z):\n    g = lambda s: s\n    return g(s(z, 1))", "s = F.softmax"): {"softmax"},
     ("@torch.jit.script\ndef answer(z): return z.softmax(1)", ""): {"softmax"},
     ("@s\ndef answer(z): return z.softmax(1)", "from torch.jit import script as s"): {"softmax"},
     ("answer = torch.jit.script(helper)", "def helper(z): return F.softmax(z, 1)"): {"softmax"},
@@ -215,6 +217,11 @@ NOT_ACCUSED = [  # what no one may be accused of
     ("nn.softmax", "for nn in neighbours: pass"),
     ("mine.softmax(z)", "import my_losses as mine"),
     ("helper(z)", "def helper(z): return z\nprint(F.softmax(z, 1))"),  # a comparison beside the answer
+    (
+        "def answer(z, p): return z**p",
+        "for p in (1, 2): print(F.softmax(z, p))",
+    ),  # a parameter, not the loop's name
+    ("def answer(z):\n    e = z.exp()\n    return e / e.sum()", "e = F.softmax(z, 1)"),
     ("torch.softmax = mine", ""),
     ("# F.softmax(z)", ""),
     ("'F.softmax'", ""),
