@@ -456,7 +456,7 @@ for name, loss_of in losses.items():
     print(f"{name:21} losses {loss.detach()}, slopes {inputs.grad}")
 
 # %% [markdown] fold="Optional: what that means"
-# `bfloat16` has a spacing of 1/256 just below 1, so the sigmoid of 10 is rounded to exactly 1. The loss jumps to 100, where `BCELoss` clamps the logarithm, its slope is 0, and the sample that is most wrong is lost. From logits both are right: under autocast, use a loss on logits.
+# Between one half and 1 the numbers of `bfloat16` are 1/256 apart, so the sigmoid of 10 is rounded to exactly 1. The loss jumps to 100, where `BCELoss` clamps the logarithm, its slope is 0, and the sample that is most wrong is lost. From logits both are right: under autocast, use a loss on logits.
 
 # %% [markdown]
 # ## Which one, when?

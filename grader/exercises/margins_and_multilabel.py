@@ -65,7 +65,7 @@ soft_margin.case("logits of 1000, float32", dtype=torch.float32, gradient="z", e
 
 
 @soft_margin.mistake(
-    "exp overflows: at a margin of −1000 your loss is infinite, and its gradient nan, as in PyTorch's own. The right loss there is 1000.",
+    "exp overflows: at a margin of −1000 your loss is infinite and its gradient nan, as in PyTorch's own. The right loss there is 1000.",
     hint="`torch.logaddexp`, or the softplus of `03_bce_with_logits`.",
 )
 def _(z, y):
@@ -93,7 +93,9 @@ def _(z, y):
     return F.softplus(-(y + 1) / 2 * z).mean()
 
 
-@soft_margin.mistake("The sign of the margin is turned round: a large y·z is right, and has to cost little.")
+@soft_margin.mistake(
+    "The sign of the margin is flipped: a large y·z means that the decision is right, and should cost little."
+)
 def _(z, y):
     return F.softplus(y * z).mean()
 
@@ -122,7 +124,7 @@ def _(z, y):
     return (1 + torch.exp(-y * z)).mean().log()
 
 
-@soft_margin.mistake("You return a loss for each sample. Their mean is still to be taken.")
+@soft_margin.mistake("You return a loss for each sample. Return their mean.")
 def _(z, y):
     return F.softplus(-y * z)
 
@@ -184,7 +186,7 @@ def _(z, y):
         "How much is missing until the margin y·z is 1? If nothing is missing, the sample costs nothing.",
         "max(0, 1 − y·z) for each sample: `clamp(min=0)`, or relu. Then the mean.",
     ],
-    built="The hinge loss of support vector machines. `torch.nn` has no loss of that name; `nn.MarginRankingLoss(margin=1)` of the scores against 0 computes it.",
+    built="The hinge loss of support vector machines. `torch.nn` has no loss of that name; `nn.MarginRankingLoss(margin=1)`, which compares the scores with 0, computes it.",
 )
 def hinge(z, y):
     return torch.relu(1 - y * z).mean()
@@ -201,7 +203,7 @@ hinge.case("float32", dtype=torch.float32, gradient="z")(ordinary)
 
 
 @hinge.mistake(
-    "A margin beyond 1 makes your loss negative: such a sample owes nothing, but it earns nothing either.",
+    "A margin beyond 1 makes your loss negative. Such a sample costs nothing, but it earns nothing either.",
     hint="max(0, …).",
 )
 def _(z, y):
@@ -209,13 +211,14 @@ def _(z, y):
 
 
 @hinge.mistake(
-    "A sample costs nothing only from a margin of 1 on. Yours is satisfied with 0.", hint="1 − y·z, not −y·z."
+    "A sample should cost nothing only from a margin of 1 on. Your loss is satisfied with 0.",
+    hint="1 − y·z, not −y·z.",
 )
 def _(z, y):
     return torch.relu(-y * z).mean()
 
 
-@hinge.mistake("The sign of the margin is turned round: 1 − y·z, not 1 + y·z.")
+@hinge.mistake("The sign of the margin is flipped: 1 − y·z, not 1 + y·z.")
 def _(z, y):
     return torch.relu(1 + y * z).mean()
 
@@ -226,13 +229,13 @@ def _(z, y):
 
 
 @hinge.mistake(
-    "You took the mean before the maximum: samples far on the right side then pay for the others. The maximum is each sample's own."
+    "You took the mean before the maximum, so samples far on the right side pay for the others. Take the maximum for each sample, then the mean."
 )
 def _(z, y):
     return torch.relu((1 - y * z).mean())
 
 
-@hinge.mistake("This is the squared hinge. Here the shortfall counts as it is.")
+@hinge.mistake("This is the squared hinge. The hinge takes the shortfall as it is.")
 def _(z, y):
     return (torch.relu(1 - y * z) ** 2).mean()
 
@@ -262,24 +265,26 @@ def _(z, y):
     return torch.relu(1 - z).mean()
 
 
-@hinge.mistake("You kept only the sign of the score. The hinge asks how far: the margin is y·z itself.")
+@hinge.mistake(
+    "You kept only the sign of the score. The hinge depends on its size too: the margin is y·z itself."
+)
 def _(z, y):
     return torch.relu(1 - y * torch.sign(z)).mean()
 
 
-@hinge.mistake("You limited the loss to 1. It goes on growing on the wrong side: a margin of −0.5 costs 1.5.")
+@hinge.mistake("You limited the loss to 1. On the wrong side it goes on growing: a margin of −0.5 costs 1.5.")
 def _(z, y):
     return (1 - y * z).clamp(0, 1).mean()
 
 
 @hinge.mistake(
-    "A margin beyond 1 costs again in yours, as if it were too large: the absolute value stands where max(0, …) belongs."
+    "You took an absolute value, so a margin beyond 1 costs again, as if it were too large. Such a sample should cost nothing."
 )
 def _(z, y):
     return (1 - y * z).abs().mean()
 
 
-@hinge.mistake("You return a loss for each sample. Their mean is still to be taken.")
+@hinge.mistake("You return a loss for each sample. Return their mean.")
 def _(z, y):
     return torch.relu(1 - y * z)
 
@@ -298,9 +303,7 @@ def _(z, y):
     return (y * z < 0).to(z.dtype).mean()
 
 
-@hinge.mistake(
-    "max(0, …) stands around y·z alone in yours, and the 1 outside. It stands around the whole of 1 − y·z."
-)
+@hinge.mistake("You applied max(0, …) to y·z alone and left the 1 outside. Apply it to the whole of 1 − y·z.")
 def _(z, y):
     return (1 - torch.relu(y * z)).mean()
 
@@ -331,7 +334,7 @@ def _(z, y):
     return (y * torch.relu(1 - z) + (1 - y) * torch.relu(1 + z)).mean()
 
 
-@hinge.mistake("Your margin is 2. The hinge asks for 1: max(0, 1 − y·z).")
+@hinge.mistake("Your margin is 2. The hinge's is 1: max(0, 1 − y·z).")
 def _(z, y):
     return torch.relu(2 - y * z).mean()
 
@@ -353,7 +356,7 @@ def multiclass(rng):
     without=[F.multi_margin_loss, nn.MultiMarginLoss],
     hints=[
         "The true class should win against each of the others by the margin. What each lacks is max(0, margin − z_true + z_other).",
-        "`z.gather(1, y[:, None])` is the true class's logit, one a row. Take care that it does not compete with itself.",
+        "`z.gather(1, y[:, None])` is the true class's logit, one a row. Make sure that it does not compete with itself.",
         "Raise what is missing to the power p, add up over the other classes, divide by C (not C − 1), and average over the samples.",
     ],
     built="`nn.MultiMarginLoss(p=…, margin=…)` and `F.multi_margin_loss`: the hinge for several classes.",
@@ -402,30 +405,30 @@ def _(z, y, p=1, margin=1.0):
     return shortfalls(z, y, p, margin).mean(dim=1).sum()
 
 
-@multi_margin.mistake("`p` has no effect: what is missing is raised to the power p.")
+@multi_margin.mistake("`p` has no effect: raise what is missing to the power p.")
 def _(z, y, p=1, margin=1.0):
     return shortfalls(z, y, 1, margin).mean()
 
 
-@multi_margin.mistake("`margin` has no effect: yours is always 1.")
+@multi_margin.mistake("`margin` has no effect: your margin is always 1.")
 def _(z, y, p=1, margin=1.0):
     return shortfalls(z, y, p).mean()
 
 
-@multi_margin.mistake("You multiplied by p. It is an exponent.")
+@multi_margin.mistake("You multiplied by p. Use it as an exponent.")
 def _(z, y, p=1, margin=1.0):
     return p * shortfalls(z, y, 1, margin).mean()
 
 
 @multi_margin.mistake(
-    "The difference is turned round: the true class's logit should be the larger one, margin − z_true + z_other."
+    "The difference is reversed: the true class's logit should be the larger one, margin − z_true + z_other."
 )
 def _(z, y, p=1, margin=1.0):
     return (torch.relu(margin + z.gather(1, y[:, None]) - z) ** p * (1 - F.one_hot(y, z.shape[1]))).mean()
 
 
 @multi_margin.mistake(
-    "Only the strongest competitor pays in yours. Here every other class that comes within the margin does."
+    "Only the strongest competitor counts here. Every other class that comes within the margin should."
 )
 def _(z, y, p=1, margin=1.0):
     return (shortfalls(z, y, p, margin).amax(dim=1) / z.shape[1]).mean()
@@ -459,20 +462,20 @@ def _(z, y, p=1, margin=1.0):
     return ((shortfalls(z, y, p, margin, own=True).sum(dim=1) - 1) / z.shape[1]).mean()
 
 
-@multi_margin.mistake("You multiplied by the margin. It stands inside: max(0, margin − z_true + z_other).")
+@multi_margin.mistake("You multiplied by the margin. Add it inside: max(0, margin − z_true + z_other).")
 def _(z, y, p=1, margin=1.0):
     return margin * shortfalls(z, y, p).mean()
 
 
 @multi_margin.mistake(
-    "Only the strongest competitor pays in yours, and nothing is divided by C. Here every other class that comes within the margin pays."
+    "Only the strongest competitor counts here, and nothing is divided by C. Every other class that comes within the margin should count."
 )
 def _(z, y, p=1, margin=1.0):
     return shortfalls(z, y, p, margin).amax(dim=1).mean()
 
 
 @multi_margin.mistake(
-    "`margin` and `p` have changed places in your signature: called without their names, p comes first."
+    "`margin` and `p` are swapped in your signature: when they are passed by position, p comes first."
 )
 def _(z, y, margin=1.0, p=1):
     return shortfalls(z, y, p, margin).mean()
@@ -498,13 +501,13 @@ def _(z, y, p=1, margin=1.0):
 
 
 @multi_margin.mistake(
-    "The margin is subtracted in yours: a competitor then pays only when it is ahead by more than that. It is added: margin − z_true + z_other."
+    "You subtracted the margin, so a competitor counts only when it is ahead by more than that. Add it: margin − z_true + z_other."
 )
 def _(z, y, p=1, margin=1.0):
     return shortfalls(z, y, p, -margin).mean()
 
 
-@multi_margin.mistake("The margin is missing: yours is satisfied as soon as the true class is ahead.")
+@multi_margin.mistake("The margin is missing: your loss is satisfied as soon as the true class is ahead.")
 def _(z, y, p=1, margin=1.0):
     return shortfalls(z, y, p, 0.0).mean()
 
@@ -517,7 +520,7 @@ def _(z, y, p=1, margin=1.0):
 
 
 @multi_margin.mistake(
-    "The margin multiplies the difference in yours. It stands by itself: max(0, margin − z_true + z_other)."
+    "You multiplied the difference by the margin. Add the margin to it: max(0, margin − z_true + z_other)."
 )
 def _(z, y, p=1, margin=1.0):
     return (
@@ -599,7 +602,7 @@ def _(z, y):
 
 
 @multilabel_soft_margin.mistake(
-    "Only the labels that are present cost something. A label that is absent has to be denied, too: (1 − y)·log(1 − σ(z)) is missing."
+    "Only the labels that are present cost something. The other half, for labels that are absent, is missing."
 )
 def _(z, y):
     return -(y * F.logsigmoid(z)).mean()
@@ -612,16 +615,12 @@ def _(z, y):
     return F.softplus(-y * z).mean()
 
 
-@multilabel_soft_margin.mistake(
-    "The logarithm of a sigmoid that has reached 0 or 1 is not finite. `F.logsigmoid` stays exact."
-)
+@multilabel_soft_margin.mistake("The logarithm of a sigmoid that has reached 0 or 1 is not finite.")
 def _(z, y):
     return -(y * torch.sigmoid(z).log() + (1 - y) * (1 - torch.sigmoid(z)).log()).mean()
 
 
-@multilabel_soft_margin.mistake(
-    "You return a loss for each sample. The mean over the samples is still to be taken."
-)
+@multilabel_soft_margin.mistake("You return a loss for each sample. Return their mean.")
 def _(z, y):
     return entries(z, y).mean(dim=1)
 
@@ -634,7 +633,7 @@ def _(z, y):
 
 
 @multilabel_soft_margin.mistake(
-    "Present and absent have changed places: y goes with log σ(z), 1 − y with log σ(−z)."
+    "Present and absent are swapped: y goes with log σ(z), and 1 − y with log σ(−z)."
 )
 def _(z, y):
     return entries(-z, y).mean()
@@ -648,21 +647,19 @@ def _(z, y):
 
 
 @multilabel_soft_margin.mistake(
-    "You averaged over the samples only and return a loss for each class. The mean over the classes is still to be taken."
+    "You averaged over the samples only and return a loss for each class. Average over the classes as well."
 )
 def _(z, y):
     return entries(z, y).mean(dim=0)
 
 
-@multilabel_soft_margin.mistake(
-    "The loss after a sigmoid is clamped at 100 and its gradient 0. `F.logsigmoid` on the logits stays exact."
-)
+@multilabel_soft_margin.mistake("The loss after a sigmoid is clamped at 100, and its gradient there is 0.")
 def _(z, y):
     return F.binary_cross_entropy(torch.sigmoid(z), y)
 
 
 @multilabel_soft_margin.mistake(
-    "Only the labels that are absent cost something. A label that is present has to be named, too: y·log σ(z) is missing."
+    "Only the labels that are absent cost something. The other half, for labels that are present, is missing."
 )
 def _(z, y):
     return -((1 - y) * F.logsigmoid(-z)).mean()
@@ -697,7 +694,7 @@ def _(z, y):
 
 
 @multilabel_soft_margin.mistake(
-    "This is the squared error of the probabilities. The cross-entropy of each yes-or-no question is asked for."
+    "This is the squared error of the probabilities. Return the cross-entropy of each yes-or-no question, averaged."
 )
 def _(z, y):
     return ((torch.sigmoid(z) - y) ** 2).mean()
@@ -725,7 +722,7 @@ def padded(rng, n=None, c=None, junk=False):
     points=4,
     without=[F.multilabel_margin_loss, nn.MultiLabelMarginLoss],
     hints=[
-        "A row of y is a list of class indices that ends at the first −1. Whatever stands behind it does not count.",
+        "A row of y is a list of class indices that ends at the first −1. Whatever follows it does not count.",
         "Each class in the list competes with each class that is not: max(0, 1 − z_listed + z_other).",
         "Add all pairs of a sample up, divide by C, and average over the samples. A loop over the samples is a fine answer.",
     ],
@@ -809,7 +806,7 @@ def _(z, y):
 
 
 @multilabel_margin.mistake(
-    "Labels that are present compete with each other and with themselves in yours. Each competes with the absent ones only."
+    "Labels that are present compete with each other and with themselves here. Each should compete with the absent ones only."
 )
 def _(z, y):
     return pairs(z, y, among=True)
@@ -835,7 +832,7 @@ def _(z, y):
 
 
 @multilabel_margin.mistake(
-    "The difference is turned round: a label that is present should score higher, 1 − z_listed + z_other."
+    "The difference is reversed: a label that is present should score higher, 1 − z_listed + z_other."
 )
 def _(z, y):
     return pairs(z, y, sign=-1)
@@ -846,7 +843,9 @@ def _(z, y):
     return pairs(z, y, cut=False)
 
 
-@multilabel_margin.mistake("Only the first label of each list counts in yours. All up to the first −1 do.")
+@multilabel_margin.mistake(
+    "Only the first label of each list counts here. All labels up to the first −1 should."
+)
 def _(z, y):
     return pairs(z, y, first=True)
 
@@ -876,7 +875,7 @@ def _(z, y):
 
 
 @multilabel_margin.mistake(
-    "You left out the samples without a label. They cost 0, but they count among the N of the mean."
+    "You left out the samples without a label. They cost 0, but they count among the N samples of the mean."
 )
 def _(z, y):
     some = y[:, 0] >= 0
@@ -884,7 +883,7 @@ def _(z, y):
 
 
 @multilabel_margin.mistake(
-    "Only the weakest label and the strongest other class are compared in yours. Every pair counts."
+    "Only the weakest label and the strongest other class are compared here. Every pair should count."
 )
 def _(z, y):
     losses = []
@@ -899,13 +898,13 @@ def _(z, y):
     return torch.stack(losses).mean()
 
 
-@multilabel_margin.mistake("You squared what is missing. Here it counts as it is.")
+@multilabel_margin.mistake("You squared what is missing. This loss takes it as it is.")
 def _(z, y):
     return pairs(z, y, power=2)
 
 
 @multilabel_margin.mistake(
-    "The margin of 1 is missing: yours is satisfied as soon as a label that is present is ahead. max(0, 1 − z_listed + z_other)."
+    "The margin of 1 is missing: your loss is satisfied as soon as a label that is present is ahead. max(0, 1 − z_listed + z_other)."
 )
 def _(z, y):
     return pairs(z, y, margin=0)
@@ -948,7 +947,7 @@ def _(z, y):
 
 
 @multilabel_margin.mistake(
-    "Each label competes with the strongest absent class alone in yours. Every pair of a present and an absent one counts."
+    "Each label competes with the strongest absent class alone. Every pair of a present and an absent class should count."
 )
 def _(z, y):
     losses = []

@@ -19,6 +19,7 @@ from grader.course.lessons import exercises_of
 HELD = [
     "10_kl_divergence",
     "06_softmax",
+    "11_margins_and_multilabel",
     "00_tools",
     "01_sigmoid",
     "02_bce",
