@@ -58,8 +58,8 @@ def masked(rng):
         "Take a number out of every exponential: exp(z) = exp(m)·exp(z − m). Under the logarithm the factor exp(m) becomes a summand m.",
         "Which m? With the largest score of the slice every exponent is at most 0, and one of them is 0: nothing overflows, and the sum is at least 1. "
         "`z.amax(dim=dim, keepdim=True)`.",
-        "Where all scores of a slice are −inf, so is m, and −inf − (−inf) is nan. Take another m there: 0 will do.",
-        "`m = torch.where(m.isinf(), 0, m)`, then m plus the logarithm of the sum of `exp(z - m)`. Mind the shape of m when you add it back: `m.squeeze(dim)`.",
+        "Where all scores of a slice are −inf, so is m, and −inf − (−inf) is nan. Use another m there, such as 0.",
+        "Compute `m = torch.where(m.isinf(), 0, m)`, then m plus the logarithm of the sum of `exp(z - m)`. Mind the shape of m when you add it back: `m.squeeze(dim)`.",
     ],
     built="Log-sum-exp, the smooth maximum. PyTorch calls it `torch.logsumexp(z, dim=…)`.",
 )
@@ -94,7 +94,7 @@ def largest(z, dim):
 
 
 @logsumexp.mistake(
-    "This is the definition as it stands: above 709 (88.7 in float32) exp gives inf, and far below 0 the sum is 0 and its logarithm −inf.",
+    "You wrote the definition literally. Above 709 (88.7 in float32) exp gives inf, and far below 0 the sum is 0 and its logarithm −inf.",
     hint="Take the largest score out of every exponential, and add it back at the end.",
 )
 def _(z, dim):
@@ -116,7 +116,7 @@ def _(z, dim):
 
 
 @logsumexp.mistake(
-    "Right but where all scores are −inf: there the largest is −inf, too, and −inf − (−inf) is nan. The result is −inf.",
+    "Your result is right except where all scores are −inf. There the largest is −inf, too, and −inf − (−inf) is nan. Return −inf.",
     hint="Where the largest score is infinite, subtract 0 instead.",
 )
 def _(z, dim):
@@ -124,12 +124,12 @@ def _(z, dim):
     return m.squeeze(dim) + (z - m).exp().sum(dim=dim).log()
 
 
-@logsumexp.mistake("You always add along the last dimension, whatever `dim` says.")
+@logsumexp.mistake("Your function always adds along the last dimension, whatever `dim` says.")
 def _(z, dim):
     return torch.logsumexp(z, dim=-1)
 
 
-@logsumexp.mistake("You always add along dimension 1, whatever `dim` says.")
+@logsumexp.mistake("Your function always adds along dimension 1, whatever `dim` says.")
 def _(z, dim):
     return torch.logsumexp(z, dim=1)
 
@@ -141,7 +141,9 @@ def _(z, dim):
     return z.amax(dim=dim)
 
 
-@logsumexp.mistake("You took the mean of the exponentials, not their sum: the result is too small by log C.")
+@logsumexp.mistake(
+    "You took the mean of the exponentials, not their sum, so your result is too small by log C."
+)
 def _(z, dim):
     return torch.logsumexp(z, dim=dim) - torch.log(torch.tensor(float(z.shape[dim]), dtype=z.dtype))
 
@@ -154,7 +156,7 @@ def _(z, dim):
 
 
 @logsumexp.mistake(
-    "You subtracted the largest score once more at the end. It was taken out of the exponentials, so it is added back."
+    "You subtracted the largest score at the end. It was taken out of the exponentials, so it has to be added back."
 )
 def _(z, dim):
     m = largest(z, dim)
@@ -162,13 +164,13 @@ def _(z, dim):
 
 
 @logsumexp.mistake(
-    "You clamped the scores before the exponential: nothing overflows, but 1000 comes out as your limit."
+    "You clamped the scores before taking the exponential. Nothing overflows, but 1000 comes out as your limit."
 )
 def _(z, dim):
     return z.clamp(-80, 80).exp().sum(dim=dim).log()
 
 
-@logsumexp.mistake("You added all entries up. One result for each slice along `dim` is asked for.")
+@logsumexp.mistake("You added all entries up. Return one result for each slice along `dim`.")
 def _(z, dim):
     return torch.logsumexp(z.flatten(), dim=0)
 
@@ -178,7 +180,8 @@ def finite(m):
 
 
 @logsumexp.mistake(
-    "`log1p` adds 1 to the sum. The 1 of the largest score, exp(0), is in the sum already: take `log`, or leave the largest out of the sum."
+    "`log1p` adds 1 to the sum, and the 1 of the largest score, exp(0), is in the sum already.",
+    hint="Use `log`, or leave the largest out of the sum.",
 )
 def _(z, dim):
     m = finite(largest(z, dim))
@@ -186,7 +189,8 @@ def _(z, dim):
 
 
 @logsumexp.mistake(
-    "You took the smallest score out. The exponents are then positive, and overflow where another score is far larger: take the largest."
+    "You took the smallest score out. The exponents are then positive, and overflow where another score is far larger.",
+    hint="Take the largest out.",
 )
 def _(z, dim):
     m = finite(z.amin(dim=dim, keepdim=True))
@@ -194,7 +198,8 @@ def _(z, dim):
 
 
 @logsumexp.mistake(
-    "You took the mean out. With 1000 and −1000 in a row, the exponent of the larger is still 1000: take the largest."
+    "You took the mean out. With 1000 and −1000 in a row, the exponent of the larger one is still 1000, and overflows.",
+    hint="Take the largest out.",
 )
 def _(z, dim):
     m = finite(z.mean(dim=dim, keepdim=True))
@@ -202,7 +207,8 @@ def _(z, dim):
 
 
 @logsumexp.mistake(
-    "The largest scores, kept as (N, 1), met sums of shape (N,), and broadcasting paired everything with everything. `m.squeeze(dim)` lines them up."
+    "The largest scores, kept as (N, 1), met sums of shape (N,), and broadcasting paired each with every other.",
+    hint="`m.squeeze(dim)` lines them up.",
 )
 def _(z, dim):
     m = finite(largest(z, dim))
@@ -210,7 +216,8 @@ def _(z, dim):
 
 
 @logsumexp.mistake(
-    "The largest score lost its dimension: (N,) does not line up with the rows of (N, C). Keep it for the subtraction, `keepdim=True`."
+    "The largest score has lost a dimension: (N,) does not line up with the rows of (N, C).",
+    hint="`amax(dim=dim, keepdim=True)` keeps it for the subtraction.",
 )
 def _(z, dim):
     m = finite(z.amax(dim=dim))
@@ -218,7 +225,8 @@ def _(z, dim):
 
 
 @logsumexp.mistake(
-    "The value is right, but the largest score was added back as a constant: without `.detach()` there, its share of the slope is not lost."
+    "The value is right, but you added the largest score back as a constant, so its share of the slope is lost.",
+    hint="Leave out `.detach()` there.",
 )
 def _(z, dim):
     m = finite(largest(z, dim))
@@ -226,7 +234,7 @@ def _(z, dim):
 
 
 @logsumexp.mistake(
-    "You took a logarithm of another base. The natural one, `torch.log`, undoes the exponential."
+    "You took a logarithm to another base. The natural one undoes the exponential.", hint="`torch.log`."
 )
 def _(z, dim):
     m = finite(largest(z, dim))
@@ -234,7 +242,8 @@ def _(z, dim):
 
 
 @logsumexp.mistake(
-    "`squeeze()` without a dimension removes every dimension of size 1. `m.squeeze(dim)` removes the one that was summed over."
+    "`squeeze()` without a dimension removes every dimension of size 1. Only the one that was summed over should go.",
+    hint="`m.squeeze(dim)`.",
 )
 def _(z, dim):
     m = finite(largest(z, dim))
@@ -242,7 +251,7 @@ def _(z, dim):
 
 
 @logsumexp.mistake(
-    "The largest score stands inside the logarithm. It comes out of there: log(exp(m)·s) is m + log s."
+    "You added the largest score inside the logarithm. It belongs outside: log(exp(m)·s) is m + log s."
 )
 def _(z, dim):
     m = finite(largest(z, dim))
@@ -250,7 +259,7 @@ def _(z, dim):
 
 
 @logsumexp.mistake(
-    "You multiplied by the largest score at the end. A factor under the logarithm becomes a summand: m + log s."
+    "You multiplied by the largest score at the end. A factor inside a logarithm becomes a term outside: m + log s."
 )
 def _(z, dim):
     m = finite(largest(z, dim))
@@ -265,7 +274,8 @@ def _(z, dim):
 
 
 @logsumexp.mistake(
-    "The lost dimension came back as dimension 1, whatever `dim` says. `keepdim=True`, or `unsqueeze(dim)`, puts it where it was."
+    "You put the lost dimension back as dimension 1, whatever `dim` says. It belongs where it was.",
+    hint="`keepdim=True`, or `unsqueeze(dim)`.",
 )
 def _(z, dim):
     m = finite(z.amax(dim=dim))
@@ -273,7 +283,7 @@ def _(z, dim):
 
 
 @logsumexp.mistake(
-    "With a small number inside the logarithm, a slice of −inf gives the logarithm of that number. The sum is 0 there, and log 0 = −inf is right."
+    "You added a small number inside the logarithm, so a slice of −inf gives the logarithm of that number. The sum is 0 there, and log 0 = −inf is right."
 )
 def _(z, dim):
     m = finite(largest(z, dim))
@@ -288,7 +298,7 @@ def _(z, dim):
     without=[F.log_softmax, nn.LogSoftmax, F.cross_entropy, nn.CrossEntropyLoss],
     hints=[
         "Take the logarithm of the fraction on paper before you write any code: log(a / b) = log a − log b.",
-        "log of exp(z) is z itself. What is left below is a log-sum-exp, of which you have a safe one.",
+        "The logarithm of exp(z) is z itself. What is left in the denominator is the inside of a log-sum-exp, and of that you have a safe version.",
         "z minus the log-sum-exp along `dim`, kept as a dimension of size 1: `torch.logsumexp(z, dim=dim, keepdim=True)`, or yours with `.unsqueeze(dim)`.",
     ],
     built="You have built `nn.LogSoftmax(dim=…)`, `F.log_softmax(z, dim=…)`, `torch.log_softmax(z, dim=…)`: the first half of every cross-entropy on logits.",
@@ -312,35 +322,37 @@ log_softmax.case("float32, 200 apart", dtype=torch.float32, extreme=True, gradie
 
 
 @log_softmax.mistake(
-    "You took the logarithm of a softmax. A probability too small for the dtype is 0 by then, and log 0 is −inf: take the logarithm of the fraction on paper first."
+    "You took the logarithm of a softmax. A probability too small for the dtype is 0 by then, and log 0 is −inf.",
+    hint="Take the logarithm of the fraction on paper first.",
 )
 def _(z, dim):
     return torch.softmax(z, dim=dim).log()
 
 
 @log_softmax.mistake(
-    "The right difference, but the logarithm of the sum overflows at large scores. Take the largest score out of the exponentials first."
+    "You have the right difference, but the logarithm of the sum overflows at large scores.",
+    hint="Take the largest score out of the exponentials first.",
 )
 def _(z, dim):
     return z - z.exp().sum(dim=dim, keepdim=True).log()
 
 
 @log_softmax.mistake(
-    "You added 1e-8 inside the logarithm: no −inf, but no log-probability below −18.42 either, and a slope that is 0 where the model is most wrong."
+    "You added 1e-8 inside the logarithm. That avoids −inf, but no log-probability falls below −18.42, and the slope is 0 where the model is most wrong."
 )
 def _(z, dim):
     return (torch.softmax(z, dim=dim) + 1e-8).log()
 
 
 @log_softmax.mistake(
-    "You clamped the probabilities before the logarithm: no −inf, but wrong log-probabilities where the model is most wrong, and no slope there."
+    "You clamped the probabilities before taking the logarithm. That avoids −inf, but the log-probabilities are wrong where the model is most wrong, and have no slope there."
 )
 def _(z, dim):
     return torch.softmax(z, dim=dim).clamp(min=1e-8).log()
 
 
 @log_softmax.mistake(
-    "The log-sum-exp lost its dimension: (N,) does not line up with the rows of (N, C). It stops with an error, or, when N = C, subtracts the wrong one.",
+    "The log-sum-exp has lost a dimension: (N,) does not line up with the rows of (N, C). That gives an error, or, when N = C, the wrong ones are subtracted.",
     hint="`keepdim=True`, or `.unsqueeze(dim)`.",
 )
 def _(z, dim):
@@ -348,7 +360,7 @@ def _(z, dim):
 
 
 @log_softmax.mistake(
-    "You subtracted the largest score only. What is to be subtracted is the log-sum-exp, which is a little larger."
+    "You subtracted the largest score only. Subtract the log-sum-exp, which is a little larger."
 )
 def _(z, dim):
     return z - largest(z, dim)
@@ -362,85 +374,82 @@ def _(z, dim):
     return shift - shift.exp().sum(dim=dim, keepdim=True).log()
 
 
-@log_softmax.mistake("You always work along the last dimension, whatever `dim` says.")
+@log_softmax.mistake("Your function always works along the last dimension, whatever `dim` says.")
 def _(z, dim):
     return torch.log_softmax(z, dim=-1)
 
 
-@log_softmax.mistake(
-    "The sign is turned round: log-probabilities are never above 0. It is z minus the log-sum-exp."
-)
+@log_softmax.mistake("The sign is wrong: no log-probability is above 0.", hint="z minus the log-sum-exp.")
 def _(z, dim):
     return -torch.log_softmax(z, dim=dim)
 
 
-@log_softmax.mistake("You divided by the log-sum-exp. A division becomes a subtraction under the logarithm.")
+@log_softmax.mistake("You divided by the log-sum-exp. The logarithm of a fraction is a difference.")
 def _(z, dim):
     return z / torch.logsumexp(z, dim=dim, keepdim=True)
 
 
 @log_softmax.mistake(
-    "You took the largest score out below, and not above: the scores on the left are still the unshifted ones.",
+    "You took the largest score out of the denominator and not out of the numerator: the scores on the left are still the unshifted ones.",
     hint="Either shift both, or add the largest score back to the logarithm.",
 )
 def _(z, dim):
     return z - (z - largest(z, dim)).exp().sum(dim=dim, keepdim=True).log()
 
 
-@log_softmax.mistake(
-    "One logarithm for all entries together: each slice along `dim` has a log-sum-exp of its own."
-)
+@log_softmax.mistake("You took one log-sum-exp over all entries. Each slice along `dim` has its own.")
 def _(z, dim):
     return z - torch.logsumexp(z.flatten(), dim=0)
 
 
 @log_softmax.mistake(
-    "You clamped the logarithm of a softmax at −100: log-probabilities go on below that, and the slope must not end there."
+    "You clamped the logarithm of a softmax at −100. Log-probabilities go on below that, and the slope must not end there."
 )
 def _(z, dim):
     return torch.softmax(z, dim=dim).log().clamp(min=-100)
 
 
 @log_softmax.mistake(
-    "The lost dimension came back as dimension 1, whatever `dim` says. `unsqueeze(dim)`, or `keepdim=True`, puts it where it was."
+    "You put the lost dimension back as dimension 1, whatever `dim` says. It belongs where it was.",
+    hint="`unsqueeze(dim)`, or `keepdim=True`.",
 )
 def _(z, dim):
     return z - torch.logsumexp(z, dim=dim).unsqueeze(1)
 
 
 @log_softmax.mistake(
-    "The exponential is missing: it is z minus the logarithm of a sum of exponentials, not of scores."
+    "The exponential is missing: subtract the logarithm of a sum of exponentials, not of scores."
 )
 def _(z, dim):
     return z - z.sum(dim=dim, keepdim=True).log()
 
 
 @log_softmax.mistake(
-    "The value is right, but the log-sum-exp is cut off (`detach`): its slope, minus the probabilities, is missing from the gradient."
+    "The value is right, but you cut the log-sum-exp off with `detach`, so its slope, minus the probabilities, is missing from the gradient."
 )
 def _(z, dim):
     return z - torch.logsumexp(z, dim=dim, keepdim=True).detach()
 
 
-@log_softmax.mistake("You always work along dimension 1, whatever `dim` says.")
+@log_softmax.mistake("Your function always works along dimension 1, whatever `dim` says.")
 def _(z, dim):
     return torch.log_softmax(z, dim=1)
 
 
 @log_softmax.mistake(
-    "You added the log-sum-exp. The logarithm of a fraction is a difference: z minus the log-sum-exp."
+    "You added the log-sum-exp. The logarithm of a fraction is a difference.", hint="z minus the log-sum-exp."
 )
 def _(z, dim):
     return z + torch.logsumexp(z, dim=dim, keepdim=True)
 
 
-@log_softmax.mistake("A logarithm too many: the log-sum-exp is a logarithm already.")
+@log_softmax.mistake("You took a logarithm too many: the log-sum-exp is a logarithm already.")
 def _(z, dim):
     return z - torch.logsumexp(z, dim=dim, keepdim=True).log()
 
 
 @log_softmax.mistake(
-    "You subtracted the largest score twice. Where it was taken out of the exponentials and out of z, it has cancelled."
+    "You subtracted the largest score once too often. Taken out of the numerator and out of the denominator, it has cancelled."
 )
 def _(z, dim):
     m = largest(z, dim)
@@ -448,14 +457,14 @@ def _(z, dim):
 
 
 @log_softmax.mistake(
-    "You clamped the scores: nothing overflows, but all scores beyond the limit become equal."
+    "You clamped the scores. Nothing overflows, but all scores beyond the limit become equal."
 )
 def _(z, dim):
     return torch.log_softmax(z.clamp(-80, 80), dim=dim)
 
 
 @log_softmax.mistake(
-    "You took a logarithm of another base. PyTorch's losses count in natural logarithms, `torch.log`."
+    "You took a logarithm to another base. PyTorch's losses use the natural one.", hint="`torch.log`."
 )
 def _(z, dim):
     m = largest(z, dim)
@@ -469,11 +478,11 @@ def _(z, dim):
     points=3,
     without=[F.softmax, nn.Softmax, F.gumbel_softmax],
     hints=[
-        "Adding the same number to all scores of a slice changes no probability. So which number makes the exponentials safe?",
-        "Subtract the largest score: every exponent is then at most 0. The largest of what? Of those that compete: along `dim`.",
+        "Adding the same number to all scores of a slice changes no probability. Which number makes the exponentials safe?",
+        "Subtract the largest score: every exponent is then at most 0. Which largest score? The one among those that compete, along `dim`.",
         "`e = torch.exp(z - z.amax(dim=dim, keepdim=True))`, and then as before. Or the exponential of your log_softmax.",
     ],
-    built="This is what `torch.softmax` really computes: it subtracts the largest score of each slice first.",
+    built="This is what `torch.softmax` computes: its source subtracts the largest score of each slice before taking the exponential.",
 )
 def stable_softmax(z, dim):
     return torch.softmax(z, dim=dim)
@@ -496,7 +505,7 @@ stable_softmax.case("float32 at 1000", dtype=torch.float32, extreme=True, gradie
 
 
 @stable_softmax.mistake(
-    "This is the definition as it stands: exp(1000) is inf and inf / inf is nan; exp(−1000) is 0 and 0 / 0 is nan.",
+    "You wrote the definition literally: exp(1000) is inf and inf / inf is nan; exp(−1000) is 0 and 0 / 0 is nan.",
     hint="Subtract the largest score first.",
 )
 def _(z, dim):
@@ -504,7 +513,8 @@ def _(z, dim):
 
 
 @stable_softmax.mistake(
-    "You subtracted the largest score of the whole tensor. A row far below it underflows to 0 / 0: each slice along `dim` needs its own."
+    "You subtracted the largest score of the whole tensor. A row far below it underflows to 0 / 0.",
+    hint="Each slice along `dim` needs its own.",
 )
 def _(z, dim):
     e = (z - z.max()).exp()
@@ -519,14 +529,14 @@ def _(z, dim):
 
 
 @stable_softmax.mistake(
-    "You cut large scores off: nothing overflows, but all scores beyond the limit become equal."
+    "You clamped large scores. Nothing overflows, but all scores beyond the limit become equal."
 )
 def _(z, dim):
     return torch.softmax(z.clamp(-80, 80), dim=dim)
 
 
 @stable_softmax.mistake(
-    "You subtracted the mean. The largest score can be far above it: with 1000 and −1000 in a row, exp overflows as before."
+    "You subtracted the mean. The largest score can be far above it: with 1000 and −1000 in a row, exp still overflows."
 )
 def _(z, dim):
     e = (z - z.mean(dim=dim, keepdim=True)).exp()
@@ -534,28 +544,29 @@ def _(z, dim):
 
 
 @stable_softmax.mistake(
-    "You divided the scores by the largest one. That changes their differences, and so the probabilities; subtracting does not."
+    "You divided the scores by the largest one. That changes their differences, and so the probabilities. Subtracting does not."
 )
 def _(z, dim):
     return torch.softmax(z / largest(z, dim), dim=dim)
 
 
 @stable_softmax.mistake(
-    "The sum is of the unshifted exponentials: what is subtracted above has to be subtracted below, too, or it does not cancel."
+    "Your sum is that of the unshifted exponentials. What is subtracted in the numerator has to be subtracted in the denominator, too, or it does not cancel."
 )
 def _(z, dim):
     return (z - largest(z, dim)).exp() / z.exp().sum(dim=dim, keepdim=True)
 
 
 @stable_softmax.mistake(
-    "The largest score lost its dimension: (N,) does not line up with the rows of (N, C). `amax` takes `keepdim=True`, as `sum` does."
+    "The largest score has lost a dimension: (N,) does not line up with the rows of (N, C).",
+    hint="`amax` has an argument `keepdim=True`, as `sum` does.",
 )
 def _(z, dim):
     e = (z - z.amax(dim=dim)).exp()
     return e / e.sum(dim=dim, keepdim=True)
 
 
-@stable_softmax.mistake("You always work along the last dimension, whatever `dim` says.")
+@stable_softmax.mistake("Your function always works along the last dimension, whatever `dim` says.")
 def _(z, dim):
     return torch.softmax(z, dim=-1)
 
@@ -566,7 +577,7 @@ def _(z, dim):
 
 
 @stable_softmax.mistake(
-    "You added an epsilon to the denominator: 0 / 0 becomes 0, not a probability, and inf / inf is nan as before."
+    "You added an epsilon to the denominator. With it 0 / 0 becomes 0, which is not a probability, and inf / inf is still nan."
 )
 def _(z, dim):
     return z.exp() / (z.exp().sum(dim=dim, keepdim=True) + 1e-8)
@@ -578,53 +589,57 @@ def shifted_by(z, m, dim):
 
 
 @stable_softmax.mistake(
-    "One number, the largest of the whole tensor, was subtracted everywhere. A row far below it underflows to 0 / 0: take one for each slice, along `dim`."
+    "You subtracted the largest score of the whole tensor everywhere. A row far below it underflows to 0 / 0: each slice along `dim` needs its own."
 )
 def _(z, dim):
     return shifted_by(z, z.max().detach(), dim)
 
 
 @stable_softmax.mistake(
-    "You subtracted the smallest score: the exponents are then positive, and overflow where another score is far larger. Subtract the largest."
+    "You subtracted the smallest score. The exponents are then positive, and overflow where another score is far larger.",
+    hint="Subtract the largest.",
 )
 def _(z, dim):
     return shifted_by(z, z.amin(dim=dim, keepdim=True), dim)
 
 
 @stable_softmax.mistake(
-    "You subtracted the largest absolute value: a row at −1000 is shifted to −2000 and underflows to 0 / 0. Subtract the largest score, with its sign."
+    "You subtracted the largest absolute value, so a row at −1000 is shifted to −2000 and underflows to 0 / 0. Subtract the largest score, with its sign."
 )
 def _(z, dim):
     return shifted_by(z, z.abs().amax(dim=dim, keepdim=True), dim)
 
 
 @stable_softmax.mistake(
-    "The largest is taken along dimension 0, whatever `dim` says. What is subtracted must be the same for all that compete: take it along `dim`."
+    "You took the largest along dimension 0, whatever `dim` says. The same number must be subtracted from all scores that compete.",
+    hint="Take it along `dim`.",
 )
 def _(z, dim):
     return shifted_by(z, z.amax(dim=0, keepdim=True), dim)
 
 
 @stable_softmax.mistake(
-    "The largest is taken along dimension 1, whatever `dim` says. What is subtracted must be the same for all that compete: take it along `dim`."
+    "You took the largest along dimension 1, whatever `dim` says. The same number must be subtracted from all scores that compete.",
+    hint="Take it along `dim`.",
 )
 def _(z, dim):
     return shifted_by(z, z.amax(dim=1, keepdim=True), dim)
 
 
-@stable_softmax.mistake("You always work along dimension 1, whatever `dim` says.")
+@stable_softmax.mistake("Your function always works along dimension 1, whatever `dim` says.")
 def _(z, dim):
     return torch.softmax(z, dim=1)
 
 
-@stable_softmax.mistake("You divided by the sum of all entries. Each slice along `dim` has a sum of its own.")
+@stable_softmax.mistake("You divided by the sum of all entries. Each slice along `dim` has its own sum.")
 def _(z, dim):
     e = (z - largest(z, dim)).exp()
     return e / e.sum()
 
 
 @stable_softmax.mistake(
-    "The sum lost its dimension: (N,) does not line up with the rows of (N, C). `keepdim=True` keeps it."
+    "The sum has lost a dimension: (N,) does not line up with the rows of (N, C).",
+    hint="`keepdim=True` keeps it.",
 )
 def _(z, dim):
     e = (z - largest(z, dim)).exp()
@@ -632,7 +647,7 @@ def _(z, dim):
 
 
 @stable_softmax.mistake(
-    "An epsilon in the denominator has nothing to protect: the largest exponential is exp(0) = 1, so the sum is never near 0. It only spoils the sum of 1."
+    "You added an epsilon to a denominator that is never near 0: the largest exponential is exp(0) = 1. All it does is spoil the sum of 1."
 )
 def _(z, dim):
     e = (z - largest(z, dim)).exp()
@@ -647,7 +662,7 @@ def _(z, dim):
 
 
 @stable_softmax.mistake(
-    "You put the largest score back by a factor exp(m). It cancels in the fraction, and exp(1000) is inf: leave it out."
+    "You multiplied by exp(m) to put the largest score back. It cancels in the fraction, and exp(1000) is inf: leave it out."
 )
 def _(z, dim):
     m = largest(z, dim)
@@ -656,7 +671,7 @@ def _(z, dim):
 
 
 @stable_softmax.mistake(
-    "You cut the small exponents off. A score far below the largest has probability 0, not that of your limit."
+    "You clamped the small exponents. A score far below the largest has a probability of nearly 0, not that of your limit."
 )
 def _(z, dim):
     e = (z - largest(z, dim)).clamp(min=-20).exp()
@@ -703,76 +718,77 @@ def probabilities(z):
 
 
 @softmax_jacobian.mistake(
-    "Only the diagonal is filled. A score moves the probabilities of the other classes, too: −p_i·p_j off the diagonal."
+    "Only your diagonal is filled. A score moves the probabilities of the other classes, too: −p_i·p_j off the diagonal."
 )
 def _(z):
     return torch.diag(probabilities(z) * (1 - probabilities(z)))
 
 
 @softmax_jacobian.mistake(
-    "This is p(1 − p), the diagonal alone. A matrix (C, C) is asked for: how each probability moves with each score."
+    "You return p(1 − p), the diagonal alone. Return a matrix (C, C): how each probability moves with each score."
 )
 def _(z):
     return probabilities(z) * (1 - probabilities(z))
 
 
 @softmax_jacobian.mistake(
-    "The sign is turned round: with its own score a probability rises, so the diagonal is positive."
+    "The sign is wrong: when its own score rises, so does a probability, so the diagonal is positive."
 )
 def _(z):
     return torch.outer(probabilities(z), probabilities(z)) - torch.diag(probabilities(z))
 
 
 @softmax_jacobian.mistake(
-    "The diagonal matrix with p is missing: −p pᵀ alone says that no score helps its own class."
+    "The diagonal matrix with p is missing. With −p pᵀ alone, raising a score would lower its own probability."
 )
 def _(z):
     return -torch.outer(probabilities(z), probabilities(z))
 
 
 @softmax_jacobian.mistake(
-    "`p * p` is the square of each entry, of shape (C,). Every p with every p is `torch.outer(p, p)`, or a column times a row."
+    "`p * p` is the square of each entry, of shape (C,). You need the products of every p with every p.",
+    hint="`torch.outer(p, p)`, or a column times a row.",
 )
 def _(z):
     return torch.diag(probabilities(z)) - probabilities(z) * probabilities(z)
 
 
-@softmax_jacobian.mistake("You used the scores where the probabilities belong: p is the softmax of z.")
+@softmax_jacobian.mistake("You used the scores instead of the probabilities: p is the softmax of z.")
 def _(z):
     return torch.diag(z) - torch.outer(z, z)
 
 
 @softmax_jacobian.mistake(
-    "This is the Jacobian of log_softmax, the unit matrix minus p in every row. That of softmax has each row multiplied by its p."
+    "You return the Jacobian of log_softmax, the unit matrix minus p in every row. That of softmax has each row multiplied by its p."
 )
 def _(z):
     return torch.eye(len(z), dtype=z.dtype) - probabilities(z)
 
 
 @softmax_jacobian.mistake(
-    "The entries off the diagonal are positive. What one class gains the others lose: −p_i·p_j."
+    "Your entries off the diagonal are positive. What one class gains the others lose: −p_i·p_j."
 )
 def _(z):
     p = probabilities(z)
     return torch.outer(p, p) + torch.diag(p - 2 * p * p)
 
 
-@softmax_jacobian.mistake(
-    "The product p pᵀ is missing: diag(p) alone would say that the classes do not compete."
-)
+@softmax_jacobian.mistake("The product p pᵀ is missing. With diag(p) alone the classes would not compete.")
 def _(z):
     return torch.diag(probabilities(z))
 
 
 @softmax_jacobian.mistake(
-    "`p @ p` is a single number, the sum of the squares. Every p with every p is `torch.outer(p, p)`."
+    "`p @ p` is a single number, the sum of the squares. You need the products of every p with every p.",
+    hint="`torch.outer(p, p)`.",
 )
 def _(z):
     return torch.diag(probabilities(z)) - probabilities(z) @ probabilities(z)
 
 
 @softmax_jacobian.mistake(
-    "A 1 stands on the diagonal where p belongs: it is p − p·p there, so `torch.diag(p)`, not the unit matrix."
+    "You put a 1 on the diagonal instead of p: it is p − p·p there.",
+    hint="`torch.diag(p)`, not the unit matrix.",
 )
 def _(z):
     return torch.eye(len(z), dtype=z.dtype) - torch.outer(probabilities(z), probabilities(z))
@@ -784,21 +800,22 @@ def _(z):
 
 
 @softmax_jacobian.mistake(
-    "`p - torch.outer(p, p)` adds p to every row. It belongs on the diagonal only: `torch.diag(p)`."
+    "`p - torch.outer(p, p)` adds p to every row. It belongs on the diagonal only.", hint="`torch.diag(p)`."
 )
 def _(z):
     return probabilities(z) - torch.outer(probabilities(z), probabilities(z))
 
 
 @softmax_jacobian.mistake(
-    "p_i(1 − p_j) stands in every entry. Off the diagonal it is −p_i·p_j: p itself is added on the diagonal only."
+    "Every entry of yours is p_i(1 − p_j). Off the diagonal it is −p_i·p_j: p itself is added on the diagonal only."
 )
 def _(z):
     return torch.outer(probabilities(z), 1 - probabilities(z))
 
 
 @softmax_jacobian.mistake(
-    "On the diagonal p·p is subtracted twice: `torch.diag(p)`, with p itself, is enough, since `torch.outer(p, p)` has p·p there."
+    "You subtracted p·p twice on the diagonal: `torch.outer(p, p)` contains it already.",
+    hint="`torch.diag(p)`, with p itself, is enough.",
 )
 def _(z):
     p = probabilities(z)
@@ -806,7 +823,7 @@ def _(z):
 
 
 @softmax_jacobian.mistake(
-    "You nudged the scores and took differences. That loses half the digits, in float32 nearly all: write the two formulas."
+    "You nudged the scores and took differences. That loses half of the digits, in float32 nearly all of them. Write the two formulas."
 )
 def _(z):
     h = 1e-6

@@ -126,7 +126,7 @@ def stable_softmax(z, dim):
     return e / e.sum(dim, keepdim=True).detach()
 
 
-@wrong("large scores set to 0", says="cut large scores off")
+@wrong("large scores set to 0", says="clamped large scores")
 def stable_softmax(z, dim):
     e = torch.exp(z * (z.abs() < 700))
     return e / e.sum(dim, keepdim=True)
