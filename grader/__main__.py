@@ -81,7 +81,11 @@ def check(
 def grade(
     lesson: list[str] = typer.Argument(None, help="Lessons, as 02_bce, bce or 2; all of them by default."),
     jobs: int = typer.Option(None, min=1, help="Processes on this machine; one a core by default."),
-    scheduler: str = typer.Option(None, help="A Dask cluster's scheduler, as tcp://host:8786."),
+    scheduler: str = typer.Option(None, help="A Dask cluster's scheduler, as tls://host:8786."),
+    open_scheduler: bool = typer.Option(
+        False, help="Take a scheduler without TLS: whoever reaches its port can do what you can."
+    ),
+    seconds: float = typer.Option(120, min=1, help="Time for one submission, at the most."),
     json: bool = typer.Option(False, "--json", help="One JSON object a line."),
     trust_submissions: bool = typer.Option(
         False, help="Run submissions without walls: they can do what you can."
@@ -133,6 +137,8 @@ def grade(
                 names,
                 jobs=jobs,
                 scheduler=scheduler,
+                open_scheduler=open_scheduler,
+                seconds=seconds,
                 trust=trust_submissions,
                 again=again,
                 seen=seen,

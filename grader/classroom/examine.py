@@ -27,6 +27,7 @@ SHOWN_BYTES = 12 << 20  # of all outputs of a notebook: more than that no browse
 ENDED = {"deadline": Ended.LATE, "memory": Ended.MEMORY}  # what ended a child, as an answer's end
 NO_MATH = "tex2jax_ignore mathjax_ignore"  # a panel quotes the learner's own words: MathJax makes links of `$\\href…$`
 NO_COMPILER = "`torch.compile` does not run where submissions are graded: there is no compiler. Leave it out."
+NO_TIME = "The time for the whole notebook was used up: what comes last in it was not judged. A person has to look at it."
 UNSHOWN = "… more was shown here than fits into the notebook.\n"
 
 
@@ -44,9 +45,12 @@ def new_seed():
     return secrets.randbelow(2**31)
 
 
-def examine(notebook, jail, seed, notes=()):
-    """Run and judge a rebuilt notebook. The seed and the notes are kept in its metadata, so that a verdict can be repeated exactly."""
-    session, known, verdicts, answers = _Session(jail), exercises(), {}, {}
+def examine(notebook, jail, seed, notes=(), seconds=None):
+    """Run and judge a rebuilt notebook. The seed and the notes are kept in its metadata, so that a verdict can be repeated exactly.
+
+    seconds: after that nothing more is begun, and what is still open counts as nothing; as long as the jail's limits say by default.
+    """
+    session, known, verdicts, answers = _Session(jail, seconds), exercises(), {}, {}
     texts = []  # of the cells so far: the scan follows an answer into what it calls
     try:
         for name in _borrowed(notebook, known):
@@ -60,7 +64,7 @@ def examine(notebook, jail, seed, notes=()):
                 context = together(texts)
                 source = written(context).get(name) or answers.get(name)
                 verdicts[name] = _judge(known[name], session, seed, source, context)
-                _write(cell, verdicts[name])
+                write_outputs(cell, verdicts[name])
                 if not verdicts[name].passed:
                     session.lend(known[name])
             else:
@@ -70,7 +74,12 @@ def examine(notebook, jail, seed, notes=()):
                 session.run(cell)
     finally:
         session.close()
-    notes = list(dict.fromkeys([*notes, *session.notes]))
+    return noted(notebook, verdicts, seed, [*notes, *session.notes])
+
+
+def noted(notebook, verdicts, seed, notes):
+    """What came of a notebook, with what is to be said about it at its head and in its metadata."""
+    notes = list(dict.fromkeys(notes))
     notebook.metadata["grader"] = {"seed": seed, "notes": notes}
     if notes:
         notebook.cells.insert(0, _note_cell(notes))
@@ -162,7 +171,7 @@ class _NoAnswer(Exception):
     """The name is not bound to anything that can be called."""
 
 
-def _write(cell, verdict):
+def write_outputs(cell, verdict):
     """The outputs of a graded cell, as nbgrader reads them."""
     points = min(max(verdict.points, 0.0), float(cell.metadata["nbgrader"]["points"]))
     cell.execution_count = None
@@ -193,7 +202,7 @@ def _who_spoke(verdict):
 class _Session:
     """A child that runs a notebook's cells; begun again, with the cells that went well, when it died."""
 
-    def __init__(self, jail):
+    def __init__(self, jail, seconds=None):
         self.jail, self.child, self.done, self.deaths, self.notes, self.room = (
             jail,
             None,
@@ -202,7 +211,9 @@ class _Session:
             [],
             SHOWN_BYTES,
         )
-        self.deadline = time.monotonic() + jail.limits.notebook_seconds
+        self.deadline = time.monotonic() + min(
+            seconds or jail.limits.notebook_seconds, jail.limits.notebook_seconds
+        )
 
     def close(self):
         if self.child is not None:
@@ -275,6 +286,7 @@ class _Session:
 
     def _alive(self):
         if time.monotonic() > self.deadline:
+            self.notes.append(NO_TIME)
             raise ChildDied("deadline", "the time for the whole notebook is used up")
         if self.deaths > self.jail.limits.deaths:
             raise ChildDied("died", "it died too often")

@@ -1,28 +1,30 @@
 """Grade a class: workers rebuild, examine and return verdicts; this coordinator alone writes the gradebook and the graded notebooks.
 
-Everything goes through Dask, on this machine by default, on a cluster when its scheduler is named: submissions travel there as bytes.
+Each of this machine's examiners is reached through a socket of its own, so a run opens no port; on a Dask cluster, when its scheduler is
+named, submissions travel as bytes, by TLS.
 A submission whose content and definitions are unchanged is not graded again; a killed run goes on where it stopped.
 """
 
+import collections
 import contextlib
-import functools
+import itertools
 import os
 import queue
 import shutil
 import tempfile
-import threading
 import time
 import warnings
 from collections import Counter
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-import nbformat
-from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution
-
 from grader.classroom import record, submission
+from grader.classroom.examiner import SECONDS as BUDGET
+from grader.classroom.examiner import Examiner
 from grader.classroom.gradebook import Book, GradebookError
+from grader.classroom.worker import Graded, GradingError, Task, get_ready, grade_one, read_the_course
 from grader.course.build import ROOT, LessonError, loads, programs_on_path, release, released
 from grader.course.lessons import exercises
 
@@ -35,10 +37,6 @@ LONELY = 60  # seconds without any worker until a run gives up
 IN_A_ROW = 5  # submissions that fail one after the other until a run gives up: it is not them
 
 
-class GradingError(RuntimeError):
-    """The class cannot be graded; says why, and what to do."""
-
-
 @dataclass(frozen=True)
 class Due:
     """A submission that is to be graded. Its bytes are read when its turn comes. `why`: new, resubmitted, exercises changed, asked for."""
@@ -49,33 +47,6 @@ class Due:
     notes: tuple
     why: str
     seed: int | None = None
-
-
-@dataclass(frozen=True)
-class Task:
-    """One submission on its way to a worker. `definitions`: of the exercises as the coordinator has them; a worker must have the same."""
-
-    lesson: str
-    student: str
-    data: bytes | None
-    notes: tuple
-    seed: int | None = None
-    definitions: str | None = None
-
-
-@dataclass(frozen=True)
-class Graded:
-    """One submission on its way back. `error`: what kept it from being graded, for the teacher."""
-
-    lesson: str
-    student: str
-    text: str = ""
-    record: dict = field(default_factory=dict)
-    scores: dict = field(default_factory=dict)
-    unanswered: frozenset = frozenset()
-    timestamp: datetime | None = None
-    error: str = ""
-    why: str = ""
 
 
 @dataclass
@@ -106,68 +77,6 @@ def course():
     app.initialize([])
     app.coursedir.root = str(Path.cwd())
     return Course(app.coursedir, app.config)
-
-
-# ---------------------------------------------------------------- in a worker
-
-_one_at_a_time = (
-    threading.Lock()
-)  # a worker with several threads has one jail, and one standard output to catch
-
-
-def grade_one(task, trust=False):
-    """Rebuild, examine and score one submission. Runs in a worker; never raises on what the submission holds."""
-    from grader.classroom.examine import examine, new_seed
-    from grader.classroom.plugins import shared_jail
-    from grader.classroom.rebuild import rebuild
-
-    if task.definitions not in (None, record.definitions(task.lesson)):
-        raise GradingError(OTHER_COURSE)
-    found, notes = (None, []) if task.data is None else submission.parse(task.data)
-    notebook, more = rebuild(_release(task.lesson), found)
-    with _one_at_a_time:
-        examined = examine(
-            notebook,
-            shared_jail(trust),
-            new_seed() if task.seed is None else task.seed,
-            [*task.notes, *notes, *more],
-        )
-    cells = [c for c in examined.notebook.cells if "nbgrader" in c.metadata]
-    return Graded(
-        task.lesson,
-        task.student,
-        nbformat.writes(examined.notebook, version=nbformat.NO_CONVERT) + "\n",
-        record.make(task.lesson, record.content(task.data), examined),
-        {c.metadata.nbgrader.grade_id: determine_grade(c)[0] for c in cells if is_grade(c)},
-        frozenset(
-            c.metadata.nbgrader.grade_id
-            for c in cells
-            if is_solution(c) and c.metadata.nbgrader.get("checksum") == compute_checksum(c)
-        ),
-    )
-
-
-@functools.cache
-def _release(lesson):
-    """A lesson's release, read once a process. Rebuild copies what it takes from it."""
-    return loads(released(lesson))
-
-
-OTHER_COURSE = "it has another version of the course, or of torch: a file was changed meanwhile, or something else is installed there. Make them the same, and start again"
-
-
-def get_ready(definitions, trust):
-    """Warm a worker up: "", or what keeps it from grading. Runs in a worker."""
-    from grader.classroom.plugins import shared_jail
-    from grader.jail import JailError
-
-    if any(record.definitions(lesson) != digest for lesson, digest in definitions.items()):
-        return OTHER_COURSE
-    try:
-        shared_jail(trust)
-    except JailError as error:
-        return str(error)
-    return ""
 
 
 # ---------------------------------------------------------------- the coordinator
@@ -258,7 +167,16 @@ def _last_words(error):
 
 
 def grade_class(
-    of, lessons, *, jobs=None, scheduler=None, trust=False, again=False, seen=lambda graded, total: None
+    of,
+    lessons,
+    *,
+    jobs=None,
+    scheduler=None,
+    open_scheduler=False,
+    trust=False,
+    again=False,
+    seconds=BUDGET,
+    seen=lambda graded, total: None,
 ):
     """Grade all submissions of some lessons. `seen(graded, total)` is called for each that is written, or failed.
 
@@ -286,10 +204,10 @@ def grade_class(
                         counts[graded.why] += 1
                         seen(graded, len(due))
 
-        with _client(jobs or os.cpu_count(), scheduler, len(due)) as client:
+        with _client(jobs or os.cpu_count(), scheduler, len(due), trust, open_scheduler) as client:
             prepare(client, lessons, trust, scheduler)
             try:
-                for graded in _results(client, due, trust):
+                for graded in _results(client, due, trust, seconds):
                     if graded and graded.error:
                         counts["failed"] += 1
                         seen(graded, len(due))
@@ -367,39 +285,77 @@ def _copy_beside(source, target, lesson):
             shutil.copyfile(source / name, target / name)
 
 
-@contextlib.contextmanager
-def _client(jobs, scheduler, count):
-    from dask import config
-    from distributed import Client, LocalCluster
+class Here:
+    """This machine's examiners, one a job. It has those methods of a Dask client that a run needs."""
 
+    def __init__(self, jobs: int, trust: bool):
+        self._everybody = [Examiner(read_the_course, trust=trust) for _ in range(jobs)]
+        self._idle: queue.SimpleQueue = queue.SimpleQueue()
+        for examiner in self._everybody:
+            self._idle.put(examiner)
+        self._threads = ThreadPoolExecutor(jobs)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for examiner in self._everybody:
+            examiner.end()
+        self._threads.shutdown()
+        for examiner in self._everybody:
+            examiner.close()
+
+    def nthreads(self) -> dict:
+        """How many submissions each examiner takes at a time."""
+        return {number: 1 for number, _ in enumerate(self._everybody)}
+
+    def run(self, function, *args, on_error="return") -> dict:
+        """What a function says of each examiner."""
+        asked = [self._threads.submit(partial(function, *args, examiner)) for examiner in self._everybody]
+        return {number: future.exception() or future.result() for number, future in enumerate(asked)}
+
+    def submit(self, function, *args, **_):
+        """The Future of a function that is given an idle examiner as its last argument."""
+        return self._threads.submit(self._with_one, function, args)
+
+    def _with_one(self, function, args):
+        examiner = self._idle.get()
+        try:
+            return function(*args, examiner)
+        finally:
+            self._idle.put(examiner)
+
+
+@contextlib.contextmanager
+def _client(jobs, scheduler, count, trust, open_scheduler=False):
+    if not scheduler:
+        with Here(max(1, min(jobs, count)), trust) as examiners:
+            yield examiners
+        return
+    from dask import config
+    from distributed import Client
+
+    if not scheduler.startswith("tls://") and not open_scheduler:
+        raise GradingError(
+            f"{scheduler} is not reached by TLS: whoever reaches its port runs programs as you, and reads every submission. Start the scheduler "
+            "and its workers with `--tls-ca-file`, `--tls-cert` and `--tls-key`, put the same files under `distributed.comm.tls` in Dask's "
+            "configuration, and give the address as tls://host:8786. Where nobody else reaches that port, `--open-scheduler` does without."
+        )
     warnings.filterwarnings(
         "ignore", message="Sending large graph"
     )  # a notebook may be large; it is sent once
     config.set(
         {"distributed.admin.low-level-log-length": 20}
     )  # Dask's default keeps the last 1,000 messages, and so submissions, in memory
-    if scheduler:
-        try:
-            client = Client(scheduler, timeout=10)
-        except (OSError, ValueError, TypeError, ImportError) as error:
-            raise GradingError(
-                f"There is no Dask scheduler at {scheduler} ({str(error).splitlines()[0] if str(error) else type(error).__name__}). "
-                "Start one with `dask scheduler`, and give its address as tcp://host:8786."
-            ) from None
-        with client:
-            yield client
-        return
-    with (
-        config.set({"distributed.comm.timeouts.connect": "60s", "distributed.worker.daemon": False}),
-        LocalCluster(
-            n_workers=max(1, min(jobs, count)),
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address="127.0.0.1:0",
-            silence_logs=50,
-        ) as cluster,
-        Client(cluster) as client,
-    ):
+    try:
+        client = Client(scheduler, timeout=10)
+    except (OSError, ValueError, TypeError, ImportError) as error:
+        raise GradingError(
+            f"There is no Dask scheduler at {scheduler} ({str(error).splitlines()[0] if str(error) else type(error).__name__}). "
+            "Start one with `dask scheduler`, and give its address as tls://host:8786."
+        ) from None
+    with client:
         yield client
 
 
@@ -415,15 +371,16 @@ def prepare(client, lessons, trust, scheduler):
     broken = {worker: str(said) or type(said).__name__ for worker, said in found.items() if said != ""}
     if broken:
         worker, said = next(iter(broken.items()))
+        if not scheduler:
+            raise GradingError(said)
         raise GradingError(f"{len(broken)} of {len(found)} workers cannot grade. The first, {worker}: {said}")
 
 
-def _results(client, due, trust):
+def _results(client, due, trust, seconds):
     """The Graded of every submission, as they come, and None from time to time when none comes."""
-    from distributed import CancelledError
-
     definitions = {lesson: record.definitions(lesson) for lesson in {d.lesson for d in due}}
-    arrived, flying, todo, failed = queue.SimpleQueue(), {}, iter(due), []
+    arrived, flying, failed, numbers = queue.SimpleQueue(), {}, [], itertools.count()
+    todo = collections.deque((d, True) for d in due)  # and whether it is tried for the first time
     width, last, alone = 0, 0.0, None
     while True:
         if time.monotonic() - last > SECONDS:  # workers may come and go
@@ -435,7 +392,8 @@ def _results(client, due, trust):
                     f"There has been no worker for {LONELY} seconds. What came back is written; start workers, and run the same command "
                     "again: it goes on from here."
                 )
-        while len(flying) < width and (next_one := next(todo, None)):
+        while len(flying) < width and todo:
+            next_one, first = todo.popleft()
             data, _ = submission.load(next_one.folder / f"{next_one.lesson}.ipynb")
             task = Task(
                 next_one.lesson,
@@ -444,22 +402,28 @@ def _results(client, due, trust):
                 next_one.notes,
                 next_one.seed,
                 definitions[next_one.lesson],
+                seconds,
+                first,
             )
             stamp = submission.timestamp(next_one.folder)
             future = client.submit(grade_one, task, trust, pure=False, retries=2)
-            flying[future.key] = (future, next_one, stamp)
-            future.add_done_callback(arrived.put)
+            number = next(numbers)
+            flying[number] = (future, next_one, stamp)
+            future.add_done_callback(partial(_arrives, arrived, number))
         if not flying and width:
             yield from failed
             return
         try:
-            future = arrived.get(timeout=SECONDS)
+            number = arrived.get(timeout=SECONDS)
         except queue.Empty:
             yield None
             continue
-        _, this, stamp = flying.pop(future.key)
+        future, this, stamp = flying.pop(number)
         try:
             graded = future.result()
+            if graded.later:  # behind all others, where it keeps nobody waiting
+                todo.append((this, False))
+                continue
             yield from failed
             failed.clear()
             yield replace(
@@ -482,4 +446,7 @@ def _results(client, due, trust):
                     f"{IN_A_ROW} submissions in a row were not graded, so it is not they that are wrong. The last, {this.student}: {said or type(error).__name__} "
                     "What came back is written. Mend that, and run the same command again: it goes on from here."
                 ) from None
-        future.release()
+
+
+def _arrives(arrived, number, future):
+    arrived.put(number)

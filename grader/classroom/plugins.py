@@ -1,6 +1,5 @@
 """What nbgrader plugs in, named in nbgrader_config.py: an exporter that reads anything, Rebuild, Examine, and what releases and collects."""
 
-import atexit
 import contextlib
 import glob
 import os
@@ -14,19 +13,18 @@ from nbconvert.exporters import NotebookExporter
 from nbgrader.exchange.default import ExchangeCollect, ExchangeReleaseAssignment, ExchangeReleaseFeedback
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import parse_utc, temp_attrs
-from traitlets import Bool
+from traitlets import Bool, Float
 
 from grader.classroom import record, submission
-from grader.classroom.examine import examine, new_seed
-from grader.classroom.rebuild import rebuild
-from grader.course.build import loads, released
-from grader.jail import Jail
+from grader.classroom.examine import new_seed
+from grader.classroom.examiner import SECONDS
+from grader.classroom.worker import examine_within, rebuild_within
 
 STUDENT = re.compile(r"(?!\.)[\w.@+ -]{1,200}")  # what is a name of a folder only, and nothing in a page
 
 
 class AnyNotebook(NotebookExporter):
-    """Exports whatever lies in the notebook's place: what does not parse reaches Rebuild as an empty notebook with notes."""
+    """Reads whatever lies in the notebook's place, and leaves it to Rebuild: nbgrader itself sees an empty notebook."""
 
     def from_filename(self, filename, resources=None, **kwargs):
         coursedir = self.parent.coursedir
@@ -36,14 +34,8 @@ class AnyNotebook(NotebookExporter):
         ):  # the second pass, over what Rebuild wrote
             return super().from_filename(filename, resources=resources, **kwargs)
         data, notes = submission.load(filename)
-        notebook, more = submission.parse(data) if data is not None else (None, [])
-        notes = [*_odd.pop(str(Path(filename).parent), ()), *notes, *more]
-        resources["grader"] = {
-            "notes": notes,
-            "submitted": notebook is not None,
-            "content": record.content(data),
-        }
-        return self.from_notebook_node(notebook or nbformat.v4.new_notebook(), resources=resources, **kwargs)
+        resources["grader"] = {"notes": [*_odd.pop(str(Path(filename).parent), ()), *notes], "data": data}
+        return self.from_notebook_node(nbformat.v4.new_notebook(), resources=resources, **kwargs)
 
 
 _odd: dict[str, tuple] = {}  # what the hook below found: folder -> notes
@@ -59,11 +51,10 @@ class Rebuild(NbGraderPreprocessor):
     """Sanitising preprocessor: the course's notebook with the learner's answers in it, and nothing beside it but the time."""
 
     def preprocess(self, nb, resources):
-        found = resources.get("grader", {"notes": [], "submitted": True, "content": ""})
-        result, notes = rebuild(
-            loads(released(resources["nbgrader"]["assignment"])), nb if found["submitted"] else None
-        )
-        result.metadata["grader"] = {"notes": found["notes"] + notes, "content": found["content"]}
+        found = resources.pop("grader", {"notes": [], "data": nbformat.writes(nb).encode()})
+        text, notes = rebuild_within(resources["nbgrader"]["assignment"], found["data"], found["notes"])
+        result = nbformat.reads(text, as_version=4)
+        result.metadata["grader"] = {"notes": notes, "content": record.content(found["data"])}
         _alone(self.parent.parent.coursedir, resources)
         return result, resources
 
@@ -90,12 +81,15 @@ class Examine(NbGraderPreprocessor):
     trust_submissions = Bool(
         False, help="Run submissions without walls: they can then read, write and send what this user can."
     ).tag(config=True)
+    seconds = Float(SECONDS, help="Time for one submission, at the most.").tag(config=True)
 
     def preprocess(self, nb, resources):
         about = nb.metadata.get("grader", {})
-        examined = examine(nb, shared_jail(self.trust_submissions), new_seed(), about.get("notes", ()))
         coursedir = self.parent.parent.coursedir
         lesson, folder = resources["nbgrader"]["assignment"], _folder(coursedir, resources)
+        text = nbformat.writes(nb, version=nbformat.NO_CONVERT)
+        notes, trust = about.get("notes", ()), self.trust_submissions
+        examined = examine_within(lesson, text, new_seed(), notes, self.seconds, trust)
         stamp = submission.timestamp(folder)
         record.save(
             folder,
@@ -103,18 +97,6 @@ class Examine(NbGraderPreprocessor):
             | {"timestamp": stamp and stamp.isoformat()},
         )
         return examined.notebook, resources
-
-
-_jails: dict[tuple[int, bool], Jail] = {}
-
-
-def shared_jail(trust=False):
-    """The jail of this process, started when it is first needed."""
-    if (os.getpid(), trust) not in _jails:
-        jail = _jails[os.getpid(), trust] = Jail(trust=trust)
-        jail.__enter__()
-        atexit.register(jail.close)
-    return _jails[os.getpid(), trust]
 
 
 class _Whole:

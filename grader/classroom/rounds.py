@@ -12,8 +12,8 @@ from traitlets.config import Config
 
 from grader.classroom import record, submission
 from grader.classroom.feedback import is_current, made_of
-from grader.classroom.grade import Task, grade_one
 from grader.classroom.marks import marks
+from grader.classroom.worker import Task, grade_one
 
 Collected = namedtuple("Collected", "new replaced same warnings")
 

@@ -367,7 +367,9 @@ def test_submissions_travel_to_dask_workers_and_one_that_is_killed_loses_nothing
         (_, first, _),
     ):
         joined(address, 2)
-        line, settings = command(folder, "grade", LESSON, "--json", "--scheduler", address)
+        line, settings = command(
+            folder, "grade", LESSON, "--json", "--scheduler", address, "--open-scheduler"
+        )
         with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **settings) as run:
             wait_for(lambda: any((folder / "autograded").glob("*/*/*")), run)
             first.kill()
@@ -390,7 +392,7 @@ def test_a_worker_with_another_version_of_the_course_is_refused(tmp_path, own_co
     (own_copy / "grader" / "judge.py").open("a").write("\n# another version\n")
     with cluster(own_copy, ["--nthreads", "1"]) as (address, _):
         joined(address, 1)
-        out, errors = grader(folder, "grade", LESSON, "--scheduler", address, code=1)
+        out, errors = grader(folder, "grade", LESSON, "--scheduler", address, "--open-scheduler", code=1)
     assert "another version of the course" in errors
 
 
@@ -480,11 +482,21 @@ def configured(line):
     [
         ([LESSON], nobody, f"There are no submissions of {LESSON} under submitted/"),
         (
-            [LESSON, "--scheduler", "tcp://127.0.0.1:9"],
+            [LESSON, "--scheduler", "tcp://127.0.0.1:9", "--open-scheduler"],
             None,
             "There is no Dask scheduler at tcp://127.0.0.1:9",
         ),
-        ([LESSON, "--scheduler", "nonsense://x"], None, "There is no Dask scheduler at nonsense://x"),
+        (
+            [LESSON, "--scheduler", "tls://127.0.0.1:9"],
+            None,
+            "There is no Dask scheduler at tls://127.0.0.1:9",
+        ),
+        ([LESSON, "--scheduler", "tcp://127.0.0.1:9"], None, "is not reached by TLS"),
+        (
+            [LESSON, "--scheduler", "nonsense://x", "--open-scheduler"],
+            None,
+            "There is no Dask scheduler at nonsense://x",
+        ),
         ([LESSON], locked, "Is another program using it"),
         ([LESSON], no_database, "file is not a database"),
         (

@@ -12,8 +12,9 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from grader.classroom import examine, plugins, submission
-from grader.classroom.grade import Task, grade_one
+from grader.classroom import examine, submission
+from grader.classroom.examiner import Examiner
+from grader.classroom.worker import Task, grade_here, grade_one, read_the_course
 from grader.course.lessons import SOLUTIONS, exercises_of
 from grader.jail import Jail, Limits, doctor
 from grader.judging.judge import judge
@@ -70,11 +71,14 @@ def facts(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def jail(facts):
-    with Jail(LIMITS) as jail, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plugins, "shared_jail", lambda trust=False: jail)
-        yield jail
-        assert not jail.notes, f"the jail itself broke: {jail.notes}"
+def examiner(facts):
+    """One examiner with its jail: they grade everything that is submitted here, and are the same at the end."""
+    with Examiner(read_the_course, limits=LIMITS) as examiner:
+        pid = examiner.pid
+        yield examiner
+        assert examiner.pid == pid, "the examiner itself was ended"
+        notes = examiner.call(getattr, "{jail}", "notes")
+        assert not notes, f"the jail itself broke: {notes}"
 
 
 ROWS = []
@@ -115,21 +119,25 @@ def content(folder):
     }
 
 
-def graded(folder, lesson=LESSON):
+def graded(folder, examiner, lesson=LESSON):
     """What `python -m grader grade` does with one submission."""
+    return grade_one(task(folder, lesson), examiner=examiner)
+
+
+def task(folder, lesson=LESSON):
     notes = submission.tidy(folder, lesson)
     data, more = submission.load(folder / f"{lesson}.ipynb")
-    return grade_one(Task(lesson, "eve", data, (*notes, *more)))
+    return Task(lesson, "eve", data, (*notes, *more))
 
 
 @needs_walls
 @pytest.mark.parametrize("kind, attack", CASES, ids=[f"{kind}-{attack.name}" for kind, attack in CASES])
-def test_contained(kind, attack, tmp_path, jail, facts):
+def test_contained(kind, attack, tmp_path, examiner, facts):
     folder = tmp_path / "eve" / attack.lesson
     folder.mkdir(parents=True)
     submitted(folder, attack, facts)
     before = content(tmp_path)
-    found = graded(folder, attack.lesson)
+    found = graded(folder, examiner, attack.lesson)
     verdicts, record = found.record["verdicts"], json.dumps(found.record, ensure_ascii=False)
     got = {n: v["points"] for n, v in verdicts.items()}
     ROWS.append(
@@ -177,7 +185,7 @@ def test_contained(kind, attack, tmp_path, jail, facts):
 
 
 @needs_walls
-def test_the_table(jail, facts, tmp_path):
+def test_the_table(examiner, facts, tmp_path):
     """Printed by `pytest -s -k 'contained or table'`: what was submitted, what it got, what is said."""
     assert len(CASES) >= 60 and len({a.name for _, a in CASES}) == len(CASES)
     table = Table("kind", "submitted", "points", "said")
@@ -194,7 +202,7 @@ def test_the_table(jail, facts, tmp_path):
     total, right = sum(e.points for e in exercises_of(LESSON).values()), tmp_path / "right"
     right.mkdir()
     submitted(right, Attack("a right one"), facts)
-    assert sum(graded(right).scores[f"test_{n}"] for n in exercises_of(LESSON)) == total, (
+    assert sum(graded(right, examiner).scores[f"test_{n}"] for n in exercises_of(LESSON)) == total, (
         "after all that, a right answer has its points"
     )
 
@@ -270,7 +278,7 @@ def test_whatever_comes_over_the_wire_is_judged(lesson):
 
 
 @needs_walls
-def test_a_fault_of_the_judges_is_said_and_costs_nobody_else(jail, facts, tmp_path, monkeypatch):
+def test_a_fault_of_the_judges_is_said_and_costs_nobody_else(facts, tmp_path, monkeypatch):
     def falls(exercise, *args, **kwargs):
         if exercise.name == "bce":
             raise ZeroDivisionError
@@ -278,7 +286,8 @@ def test_a_fault_of_the_judges_is_said_and_costs_nobody_else(jail, facts, tmp_pa
 
     monkeypatch.setattr(examine, "judge", falls)
     submitted(tmp_path, Attack("a right one"), facts)
-    found = graded(tmp_path)
+    with Jail(LIMITS) as jail:
+        found = grade_here(task(tmp_path), jail)
     assert (
         "`bce` could not be judged (ZeroDivisionError). A person has to look at it." in found.record["notes"]
     )
