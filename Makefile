@@ -12,7 +12,7 @@ $(shell rm -f $(VENV)/pins.txt $(VENV)/learner $(VENV)/everybody)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab build check test newest demo bench
+.PHONY: help setup lab build check test newest site demo bench
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -53,6 +53,15 @@ test: setup  ## run every test, and every cell of every notebook
 
 newest:  ## the gate with the newest release of everything, then each cell that shows something else: old output, new output
 	$(MAKE) TORCH=newest test; status=$$?; .cache/venv-newest/bin/python -m grader radar --here && exit $$status
+
+site: setup .cache/site/ready  ## the lessons as pages to read, in .cache/site/html
+	$(BIN)/python -m grader.site .cache/site/source
+	.cache/site/bin/sphinx-build --quiet --fail-on-warning --keep-going -c grader/site .cache/site/source .cache/site/html
+
+.cache/site/ready: grader/site/requirements.txt
+	$(PYTHON) -m venv .cache/site
+	.cache/site/bin/pip install --quiet --requirement grader/site/requirements.txt
+	@touch $@
 
 demo: setup  ## a class of learners who do not exist: graded, with feedback and report, in demo/
 	$(BIN)/python -m grader.demo
