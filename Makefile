@@ -48,8 +48,9 @@ test: setup  ## run every test, and every cell of every notebook
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder
-	$(BIN)/pytest -n 2 --dist loadscope --nbval solutions notebooks
+	$(BIN)/codespell
+	$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder --junitxml .cache/junit/tests.xml
+	$(BIN)/pytest -n 2 --dist loadscope --nbval --junitxml .cache/junit/cells.xml solutions notebooks
 
 newest:  ## the gate with the newest release of everything, then each cell that shows something else: old output, new output
 	$(MAKE) TORCH=newest test; status=$$?; .cache/venv-newest/bin/python -m grader radar --here && exit $$status
