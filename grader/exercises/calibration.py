@@ -1,4 +1,4 @@
-"""Exercises of 12_calibration: whether a probability can be trusted, and how to repair one.
+"""Exercises of 12_calibration: reliability, the calibration error, the Brier score, temperature scaling, the cost of decisions.
 
 Formulas: Guo et al., On Calibration of Modern Neural Networks, https://arxiv.org/abs/1706.04599; Brier (1950).
 """
@@ -75,9 +75,9 @@ def floor(confidence, bins):
     points=3,
     any_dtype=True,
     hints=[
-        "For each sample three numbers: its confidence (the largest probability of its row), whether the class there is the label, and its bin.",
+        "Each sample has three numbers: its confidence (the largest probability of its row), whether the class there is the label, and its bin.",
         "The bin: `(confidence * bins).long()`, and at most bins − 1, so that a confidence of exactly 1 has a bin too.",
-        "For each bin: a mask, the number of samples in it, and their mean confidence and mean rightness; 0 where the mask is empty.",
+        "For each bin you need a mask, the number of samples in it, their mean confidence and the share of right ones; 0 where the mask is empty.",
     ],
     built="The numbers behind a reliability diagram. PyTorch has no function for it; scikit-learn's `calibration_curve` does it for two classes.",
 )
@@ -110,20 +110,20 @@ def _(p, y, bins=10):
     return binned(p, y, bins, floor, weight=(p.max(dim=1).values < 1).to(p.dtype))
 
 
-@reliability.mistake("Empty bins are nan here: a mean over nothing. They are to be 0.")
+@reliability.mistake("Empty bins are nan here, because a mean over nothing is 0/0. They should be 0.")
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
     return confidence * count / count, accuracy * count / count, count
 
 
-@reliability.mistake("Confidence and accuracy have changed places: the confidence comes first.")
+@reliability.mistake("Confidence and accuracy are swapped: the confidence comes first.")
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
     return accuracy, confidence, count
 
 
 @reliability.mistake(
-    "You return the middle of each bin. The mean of the confidences that fell into it is asked for."
+    "You return the middle of each bin. Return the mean of the confidences that fell into it."
 )
 def _(p, y, bins=10):
     _, accuracy, count = binned(p, y, bins, floor)
@@ -146,14 +146,14 @@ def _(p, y, bins=10):
 
 
 @reliability.mistake(
-    "The third result is a share of the samples here. The number of samples in each bin is asked for."
+    "The third result is a share of the samples here. Return the number of samples in each bin."
 )
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
     return confidence, accuracy, count / len(y)
 
 
-@reliability.mistake("You divided by N. The mean in a bin is over the samples in that bin.")
+@reliability.mistake("You divided by N. The mean of a bin is taken over the samples in that bin.")
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
     return confidence * count / len(y), accuracy * count / len(y), count
@@ -167,14 +167,14 @@ def _(p, y, bins=10):
     return confidence, (1 - accuracy) * (count > 0), count
 
 
-@reliability.mistake("The order is confidence, accuracy, count: in yours the count comes first.")
+@reliability.mistake("You return the count first. The order is confidence, accuracy, count.")
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
     return count, confidence, accuracy
 
 
 @reliability.mistake(
-    "Your bins hold equally many samples. They are to be equally wide: bin k holds the confidences from k/bins to (k + 1)/bins."
+    "Your bins hold equally many samples. They should be equally wide: bin k holds the confidences from k/bins to (k + 1)/bins."
 )
 def _(p, y, bins=10):
     rank = torch.empty(len(p), dtype=torch.long)
@@ -185,14 +185,14 @@ def _(p, y, bins=10):
 
 
 @reliability.mistake(
-    "Your bins share out the range between the smallest and the largest confidence. They go from 0 to 1, whatever the confidences are."
+    "Your bins divide the range between the smallest and the largest confidence. They should divide the range from 0 to 1, whatever the confidences are."
 )
 def _(p, y, bins=10):
     return binned(p, y, bins, lambda c, b: floor((c - c.min()) / (c.max() - c.min()), b))
 
 
 @reliability.mistake(
-    "A bin without an upper edge: each of yours also holds everything above it. Bin k ends below (k + 1)/bins."
+    "Your bins have no upper edge, so each also holds everything above it. Bin k ends at (k + 1)/bins."
 )
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
@@ -204,7 +204,7 @@ def _(p, y, bins=10):
     )
 
 
-@reliability.mistake("You put p through a softmax. It holds probabilities already.")
+@reliability.mistake("You applied a softmax to p, which holds probabilities already.")
 def _(p, y, bins=10):
     return binned(torch.softmax(p, dim=1), y, bins, floor)
 
@@ -216,7 +216,7 @@ def _(p, y, bins=10):
     points=2,
     hints=[
         "Each bin has a gap: how far its accuracy is from its confidence. Which bins should count for more?",
-        "The gap of a bin counts with its share of the samples, count/N. Empty bins then count nothing by themselves.",
+        "Weight the gap of each bin by its share of the samples, count/N. Empty bins then have the weight 0.",
     ],
     built="The expected calibration error (ECE) of Guo et al. (2017). PyTorch has none; TorchMetrics calls it `MulticlassCalibrationError`.",
 )
@@ -238,7 +238,7 @@ expected_calibration_error.case("float32", dtype=torch.float32)(predictions)
 
 
 @expected_calibration_error.mistake(
-    "You averaged over the bins, as if each held as many samples. A bin counts with its share, count/N."
+    "You averaged over the bins as if each held equally many samples. Weight each bin by its share of the samples."
 )
 def _(p, y, bins=10):
     confidence, accuracy, _ = binned(p, y, bins, floor)
@@ -246,7 +246,7 @@ def _(p, y, bins=10):
 
 
 @expected_calibration_error.mistake(
-    "You averaged over the bins that are not empty, as if each held as many samples. A bin counts with its share, count/N."
+    "You averaged over the bins that are not empty as if each held equally many samples. Weight each bin by its share of the samples."
 )
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
@@ -254,7 +254,7 @@ def _(p, y, bins=10):
 
 
 @expected_calibration_error.mistake(
-    "The gaps keep their sign: a bin that is too bold and one that is too modest cancel. Take the absolute value of each gap."
+    "The gaps keep their sign, so a bin that is too bold and one that is too modest cancel. Take the absolute value of each gap."
 )
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
@@ -269,14 +269,14 @@ def _(p, y, bins=10):
     return (count / len(y) * (accuracy - confidence)).sum().abs()
 
 
-@expected_calibration_error.mistake("You squared the gaps. Their absolute values are asked for.")
+@expected_calibration_error.mistake("You squared the gaps. Use their absolute values.")
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
     return (count / len(y) * (accuracy - confidence) ** 2).sum()
 
 
 @expected_calibration_error.mistake(
-    "You return the largest gap (the maximum calibration error). The gaps are to be averaged, each with its share of the samples."
+    "You return the largest gap, which is the maximum calibration error. Average the gaps, each weighted by its share of the samples."
 )
 def _(p, y, bins=10):
     confidence, accuracy, _ = binned(p, y, bins, floor)
@@ -284,14 +284,14 @@ def _(p, y, bins=10):
 
 
 @expected_calibration_error.mistake(
-    "You compared each sample's confidence with 0 or 1. A single sample has no accuracy: the comparison is between means, bin by bin."
+    "You compared each sample's confidence with 0 or 1. A single sample has no accuracy: compare the means of each bin."
 )
 def _(p, y, bins=10):
     confidence, predicted = p.max(dim=1)
     return (confidence - (predicted == y).to(p.dtype)).abs().mean()
 
 
-@expected_calibration_error.mistake("Empty bins make the sum nan: their means are 0/0. Leave them out.")
+@expected_calibration_error.mistake("Empty bins make the sum nan, because their means are 0/0.")
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
     return (count / count * (accuracy - confidence).abs() * count / len(y)).sum()
@@ -306,7 +306,7 @@ def _(p, y, bins=10):
 
 
 @expected_calibration_error.mistake(
-    "You added up the gaps without weights, as if each bin held all samples. A bin counts with its share, count/N."
+    "You added up the gaps without weights, as if each bin held all samples. Weight each bin by its share of the samples."
 )
 def _(p, y, bins=10):
     confidence, accuracy, _ = binned(p, y, bins, floor)
@@ -314,7 +314,7 @@ def _(p, y, bins=10):
 
 
 @expected_calibration_error.mistake(
-    "You divided by the number of bins. Each gap is multiplied by its bin's count; what those add up to is N, the number of samples."
+    "You divided by the number of bins. Each gap is multiplied by its bin's count, and the counts add up to N."
 )
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
@@ -338,7 +338,7 @@ def _(p, y, bins=10):
 
 
 @expected_calibration_error.mistake(
-    "You squared the gaps and took a root at the end. Their absolute values are asked for."
+    "You squared the gaps and took a root at the end. Use their absolute values."
 )
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
@@ -346,7 +346,7 @@ def _(p, y, bins=10):
 
 
 @expected_calibration_error.mistake(
-    "The share count/N multiplies the accuracy alone in yours. It multiplies the gap: put the difference in brackets."
+    "The share count/N multiplies only the accuracy here. It should multiply the gap: put the difference in brackets."
 )
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
@@ -354,7 +354,7 @@ def _(p, y, bins=10):
 
 
 @expected_calibration_error.mistake(
-    "Only the bins that are too bold count in yours. One that is too modest is wrong by its gap, too: take the absolute value."
+    "Only the bins that are too bold count here. A bin that is too modest is wrong by its gap, too: take the absolute value."
 )
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
@@ -362,7 +362,7 @@ def _(p, y, bins=10):
 
 
 @expected_calibration_error.mistake(
-    "Your bins hold equally many samples. They are to be equally wide: bin k holds the confidences from k/bins to (k + 1)/bins."
+    "Your bins hold equally many samples. They should be equally wide: bin k holds the confidences from k/bins to (k + 1)/bins."
 )
 def _(p, y, bins=10):
     confidence, predicted = p.max(dim=1)
@@ -376,10 +376,10 @@ def _(p, y, bins=10):
 @exercise(
     points=2,
     hints=[
-        "The label as a distribution: 1 at the true class, 0 at the others.",
-        "The squared distance between the two rows: sum over the classes. Then the mean over the samples.",
+        "Write the label as a distribution: 1 at the true class, 0 at the others.",
+        "The squared distance between the two rows is a sum over the classes. Then take the mean over the samples.",
     ],
-    built="The Brier score of 1950, in its form for several classes. It is a proper score: no prediction beats saying what you believe. "
+    built="The Brier score of 1950, in its form for several classes. It is strictly proper: in expectation nothing scores better than the true probabilities. "
     "scikit-learn has `brier_score_loss`; in PyTorch it is C times `F.mse_loss` on one-hot labels.",
 )
 def brier_score(p, y):
@@ -405,49 +405,49 @@ def _(p, y):
 
 
 @brier_score.mistake(
-    "Only the true class counts here: (1 − p)². The probabilities of the other classes are to be 0, and their squares count too."
+    "Only the true class counts here: (1 − p)². The squared probabilities of the other classes count too."
 )
 def _(p, y):
     return ((1 - p.gather(1, y[:, None])) ** 2).mean()
 
 
 @brier_score.mistake(
-    "Only the largest probability counts here, against right or wrong. The score looks at every class."
+    "Only the largest probability counts here, compared with right or wrong. The score looks at every class."
 )
 def _(p, y):
     confidence, predicted = p.max(dim=1)
     return ((confidence - (predicted == y).to(p.dtype)) ** 2).mean()
 
 
-@brier_score.mistake("You took absolute values. The differences are squared.")
+@brier_score.mistake("You took absolute values. Square the differences.")
 def _(p, y):
     return (p - F.one_hot(y, p.shape[1]).to(p.dtype)).abs().sum(dim=1).mean()
 
 
 @brier_score.mistake(
-    "You took a root: the distance of each sample. The score is the mean of the squared distances."
+    "You took a root, which gives the distance of each sample. The score is the mean of the squared distances."
 )
 def _(p, y):
     return ((p - F.one_hot(y, p.shape[1]).to(p.dtype)) ** 2).sum(dim=1).sqrt().mean()
 
 
-@brier_score.mistake("You added the samples up. The mean over the samples is asked for.")
+@brier_score.mistake("You added the samples up. Return their mean.")
 def _(p, y):
     return ((p - F.one_hot(y, p.shape[1]).to(p.dtype)) ** 2).sum()
 
 
-@brier_score.mistake("You put p through a softmax. It holds probabilities already.")
+@brier_score.mistake("You applied a softmax to p, which holds probabilities already.")
 def _(p, y):
     return ((torch.softmax(p, dim=1) - F.one_hot(y, p.shape[1]).to(p.dtype)) ** 2).sum(dim=1).mean()
 
 
-@brier_score.mistake("This is the cross-entropy. The Brier score is a squared distance and never passes 2.")
+@brier_score.mistake("This is the cross-entropy. The Brier score is a squared distance, at most 2.")
 def _(p, y):
     return -p.gather(1, y[:, None]).log().mean()
 
 
 @brier_score.mistake(
-    "You subtracted the label's number from every probability. The label is a distribution here: 1 at the true class, 0 at the others.",
+    "You subtracted the label's number from every probability. Here the label is a distribution: 1 at the true class, 0 at the others.",
     hint="`F.one_hot(y, p.shape[1])`.",
 )
 def _(p, y):
@@ -462,14 +462,14 @@ def _(p, y):
 
 
 @brier_score.mistake(
-    "Half of it: with two classes, some count one of the two squares. In this form the squares of all classes are added up."
+    "You return half the score. (For two classes some texts count only one of the two squares.) In this form the squares of all classes are added up."
 )
 def _(p, y):
     return ((p - F.one_hot(y, p.shape[1]).to(p.dtype)) ** 2).sum(dim=1).mean() / 2
 
 
 @brier_score.mistake(
-    "You rounded the prediction to its largest class first. The score is there to look at the probabilities."
+    "You replaced the prediction by its largest class. The score compares the probabilities themselves."
 )
 def _(p, y):
     hard = F.one_hot(p.argmax(dim=1), p.shape[1]).to(p.dtype)
@@ -509,7 +509,7 @@ def best(z, y):
     number=True,
     hints=[
         "Is it a minimum? Compute the cross-entropy at your T, at 0.99·T and at 1.01·T: yours must be the smallest. If it is not, search longer or finer.",
-        "One number is to be found, so nearly any search will do: a fine grid of temperatures on a logarithmic scale, from 0.05 to 50, or gradient descent on log T.",
+        "You are looking for a single number, so many searches will do: a fine grid of temperatures on a logarithmic scale, from 0.05 to 50, or gradient descent on log T.",
         "With gradient descent: `u = torch.zeros((), requires_grad=True)`, T = exp(u) is always positive; minimise `F.cross_entropy(z / u.exp(), y)`, and return the exponential.",
     ],
     built="Temperature scaling (Guo et al., 2017). PyTorch has no function for it: it is `F.cross_entropy(z / T, y)` and any optimiser, on data that "
@@ -537,14 +537,14 @@ fit_temperature.case("float32", dtype=torch.float32, rtol=0.005)(stretched(1.5, 
 
 
 @fit_temperature.mistake(
-    "You return 1/T: the factor that the logits are multiplied by. They are divided by T."
+    "You return 1/T, the factor that the logits are multiplied by. Return T, which they are divided by."
 )
 def _(z, y):
     return 1 / best(z, y)
 
 
 @fit_temperature.mistake(
-    "You put the logits through a softmax first, and fitted T to probabilities. z goes in as it is.",
+    "You applied a softmax to the logits first, and fitted T to probabilities. Use z as it is.",
     hint="`F.cross_entropy` takes logits and does the softmax itself.",
 )
 def _(z, y):
@@ -559,7 +559,7 @@ def _(z, y):
 
 
 @fit_temperature.mistake(
-    "You only looked at temperatures of 1 and more. A model can be too modest, too: then T is below 1."
+    "You only looked at temperatures of 1 and more. A model can also be too modest, and then T is below 1."
 )
 def _(z, y):
     return best(z, y).clamp(min=1.0)
@@ -575,12 +575,12 @@ def _(z, y):
     return best(z, y).log()
 
 
-@fit_temperature.mistake("You return the smallest loss. The temperature at which it is reached is asked for.")
+@fit_temperature.mistake("You return the smallest loss. Return the temperature at which it is reached.")
 def _(z, y):
     return F.cross_entropy(z / best(z, y).to(z.dtype), y)
 
 
-@fit_temperature.mistake("You return the logits divided by T. The temperature itself is asked for.")
+@fit_temperature.mistake("You return the logits divided by T. Return the temperature itself.")
 def _(z, y):
     return z / best(z, y).to(z.dtype)
 
@@ -592,9 +592,7 @@ def _(z, y):
     return best(z, z.argmax(dim=1))
 
 
-@fit_temperature.mistake(
-    "A softmax stands before `cross_entropy`, which takes the softmax itself: give it z / T."
-)
+@fit_temperature.mistake("You applied a softmax before `cross_entropy`, which applies one itself.")
 def _(z, y):
     u = torch.linspace(-5, 5, 301, dtype=torch.float64)
     p = torch.softmax(z.double() / u.exp()[:, None, None], dim=2)
@@ -602,19 +600,198 @@ def _(z, y):
     return u[losses.mean(dim=1).argmin()].exp()
 
 
-@fit_temperature.mistake(
-    "`nll_loss` was given probabilities, and takes no logarithm itself: give it `log_softmax` of z / T, or use `cross_entropy`."
-)
+@fit_temperature.mistake("You passed probabilities to `nll_loss`, which expects their logarithms.")
 def _(z, y):
     u = torch.linspace(-5, 5, 301, dtype=torch.float64)
     p = torch.softmax(z.double() / u.exp()[:, None, None], dim=2)
     return u[p.gather(2, y[None, :, None].expand(len(u), -1, 1)).mean(dim=(1, 2)).argmax()].exp()
 
 
-@fit_temperature.mistake(
-    "You minimised the Brier score. The temperature that minimises the cross-entropy is asked for."
-)
+@fit_temperature.mistake("You minimised the Brier score. Minimise the cross-entropy.")
 def _(z, y):
     u = torch.linspace(-5, 5, 301, dtype=torch.float64)
     p = torch.softmax(z.double() / u.exp()[:, None, None], dim=2)
     return u[((p - F.one_hot(y, z.shape[1])) ** 2).sum(dim=2).mean(dim=1).argmin()].exp()
+
+
+# ---------------------------------------------------------------- expected_cost
+
+
+def decisions(rng, threshold=0.215, cost_miss=4, cost_alarm=1, n=None):
+    """Probabilities of label 1, labels, and a rule: all four outcomes of a decision occur."""
+    n = n or 12 + rng.size()
+    p, y = rng.uniform(n, low=0.02, high=0.98), rng.labels(n)
+    low, high = 0.4 * threshold, 1 - 0.4 * (1 - threshold)
+    p[:4] = torch.tensor([low, low, high, high], dtype=rng.dtype)
+    y[:4] = torch.tensor([0, 1, 0, 1], dtype=rng.dtype)
+    return p, y, threshold, cost_miss, cost_alarm
+
+
+@exercise(
+    points=2,
+    hints=[
+        "First make the decisions: who gets an alarm? Then there are four outcomes, and two of them cost something.",
+        "A miss is label 1 without an alarm, a needless alarm is label 0 with one. As numbers, 0 or 1, they can be multiplied by their costs.",
+        "Add both costs up for each sample, and return the mean over all samples, those without any cost included.",
+    ],
+    built="The mean cost of deciding by a threshold: what a probability is worth to somebody who has to act on it. PyTorch has no function for it; "
+    "scikit-learn's `TunedThresholdClassifierCV` looks for the threshold with the lowest cost.",
+)
+def expected_cost(p, y, threshold, cost_miss, cost_alarm):
+    return torch.where(p > threshold, (1 - y) * cost_alarm, y * cost_miss).mean()
+
+
+expected_cost.case("five decisions", example=True)(
+    lambda rng: (
+        torch.tensor([0.1, 0.3, 0.15, 0.7, 0.05], dtype=rng.dtype),
+        torch.tensor([0.0, 1.0, 1.0, 0.0, 0.0], dtype=rng.dtype),
+        0.2,
+        4,
+        1,
+    )
+)
+expected_cost.case("random decisions")(decisions)
+expected_cost.case("other thresholds and costs")(
+    lambda rng: [
+        call(*decisions(rng, threshold=0.635, cost_miss=2.5, cost_alarm=7)),
+        call(*decisions(rng, threshold=0.915, cost_miss=0.5, cost_alarm=30.0)),
+    ]
+)
+expected_cost.case("nobody gets an alarm")(
+    lambda rng: (rng.uniform(9, low=0.02, high=0.6), rng.labels(9), 0.75, 3, 1)
+)
+expected_cost.case("everybody gets an alarm")(
+    lambda rng: (rng.uniform(9, low=0.2, high=0.98), rng.labels(9), 0.085, 3, 2)
+)
+expected_cost.case("by name")(
+    lambda rng: call(*decisions(rng)[:2], threshold=0.385, cost_alarm=2, cost_miss=9)
+)
+expected_cost.case("float32", dtype=torch.float32)(decisions)
+
+
+def costs(p, y, missed, needless, cost_miss, cost_alarm):
+    """The cost of each sample, from two masks."""
+    return cost_miss * missed.to(p.dtype) + cost_alarm * needless.to(p.dtype)
+
+
+@expected_cost.mistake(
+    "The two costs are swapped: a miss is label 1 without an alarm, and costs `cost_miss`."
+)
+def _(p, y, threshold, cost_miss, cost_alarm):
+    alarm = p > threshold
+    return costs(p, y, ~alarm & (y == 1), alarm & (y == 0), cost_alarm, cost_miss).mean()
+
+
+@expected_cost.mistake("The decision is reversed: the alarm is raised where p is above the threshold.")
+def _(p, y, threshold, cost_miss, cost_alarm):
+    alarm = p < threshold
+    return costs(p, y, ~alarm & (y == 1), alarm & (y == 0), cost_miss, cost_alarm).mean()
+
+
+@expected_cost.mistake("You added the costs up. Return their mean over the samples.")
+def _(p, y, threshold, cost_miss, cost_alarm):
+    alarm = p > threshold
+    return costs(p, y, ~alarm & (y == 1), alarm & (y == 0), cost_miss, cost_alarm).sum()
+
+
+@expected_cost.mistake(
+    "You averaged over the wrong decisions only. A right decision costs 0, and counts among the samples of the mean."
+)
+def _(p, y, threshold, cost_miss, cost_alarm):
+    alarm = p > threshold
+    wrong = alarm != (y == 1)
+    total = costs(p, y, ~alarm & (y == 1), alarm & (y == 0), cost_miss, cost_alarm).sum()
+    return total / wrong.sum().clamp(min=1)
+
+
+@expected_cost.mistake(
+    "You cut at 0.5 whatever the threshold is. With unequal costs the cheaper decision changes elsewhere, and `threshold` says where."
+)
+def _(p, y, threshold, cost_miss, cost_alarm):
+    alarm = p > 0.5
+    return costs(p, y, ~alarm & (y == 1), alarm & (y == 0), cost_miss, cost_alarm).mean()
+
+
+@expected_cost.mistake(
+    "You computed the threshold from the costs and ignored the one that is passed. The rule may be a bad one: your function says what it costs."
+)
+def _(p, y, threshold, cost_miss, cost_alarm):
+    alarm = p > cost_alarm / (cost_alarm + cost_miss)
+    return costs(p, y, ~alarm & (y == 1), alarm & (y == 0), cost_miss, cost_alarm).mean()
+
+
+@expected_cost.mistake(
+    "Every alarm costs something here, also the right ones. Only an alarm where the label is 0 costs `cost_alarm`."
+)
+def _(p, y, threshold, cost_miss, cost_alarm):
+    alarm = p > threshold
+    return costs(p, y, ~alarm & (y == 1), alarm, cost_miss, cost_alarm).mean()
+
+
+@expected_cost.mistake(
+    "Everybody without an alarm costs `cost_miss` here. Where the label is 0 there was nothing to miss."
+)
+def _(p, y, threshold, cost_miss, cost_alarm):
+    alarm = p > threshold
+    return costs(p, y, ~alarm, alarm & (y == 0), cost_miss, cost_alarm).mean()
+
+
+@expected_cost.mistake("Only the misses cost something here. A needless alarm costs `cost_alarm`.")
+def _(p, y, threshold, cost_miss, cost_alarm):
+    alarm = p > threshold
+    return costs(p, y, ~alarm & (y == 1), alarm & (y == 0), cost_miss, 0).mean()
+
+
+@expected_cost.mistake("Only the needless alarms cost something here. A miss costs `cost_miss`.")
+def _(p, y, threshold, cost_miss, cost_alarm):
+    alarm = p > threshold
+    return costs(p, y, ~alarm & (y == 1), alarm & (y == 0), 0, cost_alarm).mean()
+
+
+@expected_cost.mistake(
+    "The costs have no effect: this is the share of wrong decisions. Weight each kind of mistake by its cost."
+)
+def _(p, y, threshold, cost_miss, cost_alarm):
+    return ((p > threshold) != (y == 1)).to(p.dtype).mean()
+
+
+@expected_cost.mistake(
+    "You weighted the costs by the probabilities, without deciding anything. A decision is made first, and is then right or wrong."
+)
+def _(p, y, threshold, cost_miss, cost_alarm):
+    return (cost_miss * y * (1 - p) + cost_alarm * (1 - y) * p).mean()
+
+
+@expected_cost.mistake(
+    "You took the probabilities for the truth and did not look at the labels. What a decision costs depends on what happened."
+)
+def _(p, y, threshold, cost_miss, cost_alarm):
+    return torch.where(p > threshold, (1 - p) * cost_alarm, p * cost_miss).mean()
+
+
+@expected_cost.mistake(
+    "You added two rates: the misses among the ones and the alarms among the zeros. Both kinds of mistake are divided by the number of all samples."
+)
+def _(p, y, threshold, cost_miss, cost_alarm):
+    alarm = (p > threshold).to(p.dtype)
+    return (
+        cost_miss * ((1 - alarm) * y).sum() / y.sum() + cost_alarm * (alarm * (1 - y)).sum() / (1 - y).sum()
+    )
+
+
+@expected_cost.mistake("You applied a sigmoid to p, which holds probabilities already.")
+def _(p, y, threshold, cost_miss, cost_alarm):
+    alarm = torch.sigmoid(p) > threshold
+    return costs(p, y, ~alarm & (y == 1), alarm & (y == 0), cost_miss, cost_alarm).mean()
+
+
+@expected_cost.mistake("Right decisions cost something here, and wrong ones do not: the labels are reversed.")
+def _(p, y, threshold, cost_miss, cost_alarm):
+    alarm = p > threshold
+    return costs(p, y, ~alarm & (y == 0), alarm & (y == 1), cost_miss, cost_alarm).mean()
+
+
+@expected_cost.mistake("You return one cost for each sample. Return their mean.")
+def _(p, y, threshold, cost_miss, cost_alarm):
+    alarm = p > threshold
+    return costs(p, y, ~alarm & (y == 1), alarm & (y == 0), cost_miss, cost_alarm)

@@ -308,3 +308,46 @@ def fit_temperature(z, y):
 @wrong("the temperature and the loss", says="another")
 def fit_temperature(z, y):
     return 2.0, F.cross_entropy(z / 2, y)
+
+
+@right("masks and counts")
+def expected_cost(p, y, threshold, cost_miss, cost_alarm):
+    alarm = p > threshold
+    misses = ((y == 1) & ~alarm).sum()
+    needless = ((y == 0) & alarm).sum()
+    return ((misses * cost_miss + needless * cost_alarm) / len(y)).to(p.dtype)
+
+
+@right("a loop over the samples")
+def expected_cost(p, y, threshold, cost_miss, cost_alarm):
+    total = 0.0
+    for probability, label in zip(p.tolist(), y.tolist()):
+        if probability > threshold and label == 0:
+            total += cost_alarm
+        elif probability <= threshold and label == 1:
+            total += cost_miss
+    return torch.tensor(total / len(y), dtype=p.dtype)
+
+
+@right("a table of the four outcomes")
+def expected_cost(p, y, threshold, cost_miss, cost_alarm):
+    table = torch.tensor([[0, cost_miss], [cost_alarm, 0]], dtype=p.dtype)  # [alarm, label]
+    return table[(p > threshold).long(), y.long()].mean()
+
+
+@right("where, and a matrix product")
+def expected_cost(p, y, threshold, cost_miss, cost_alarm):
+    alarm = torch.where(p > threshold, 1.0, 0.0).to(p.dtype)
+    return (cost_miss * (y @ (1 - alarm)) + cost_alarm * ((1 - y) @ alarm)) / p.numel()
+
+
+@wrong("a Python number", says="`torch.tensor(…, dtype=…)` makes one")
+def expected_cost(p, y, threshold, cost_miss, cost_alarm):
+    alarm = (p > threshold).to(p.dtype)
+    return (cost_miss * (1 - alarm) * y + cost_alarm * alarm * (1 - y)).mean().item()
+
+
+@wrong("float64 whatever came in", says="the dtype is float64 where float32 is expected")
+def expected_cost(p, y, threshold, cost_miss, cost_alarm):
+    alarm = (p > threshold).double()
+    return (cost_miss * (1 - alarm) * y.double() + cost_alarm * alarm * (1 - y.double())).mean()

@@ -68,8 +68,6 @@ WIDTH = 88  # columns that a notebook's cell shows in a window of 1440 pixels be
 BEING_WRITTEN = {"01_sigmoid", "02_bce", "03_bce_with_logits", "04_logistic_regression", "07_log_softmax"} | {
     "08_cross_entropy",
     "09_cross_entropy_options",
-    "11_margins_and_multilabel",
-    "12_calibration",
     "13_clinic",
 }
 

@@ -21,6 +21,7 @@ HELD = [
     "10_kl_divergence",
     "06_softmax",
     "11_margins_and_multilabel",
+    "12_calibration",
     "00_tools",
     "01_sigmoid",
     "02_bce",
