@@ -63,7 +63,7 @@ def reductions(make):
 
 
 def p_and(one_hot=None, of=ordinary):
-    """Probabilities in the place of logits; labels one-hot in the given dtype."""
+    """Probabilities instead of logits; labels one-hot in the given dtype."""
 
     def make(rng):
         z, y = of(rng)
@@ -93,11 +93,10 @@ def log_p_and(of=ordinary):
     without=PYTORCH,
     hints=[
         "The infinities come from the logarithm of the zeros that the product made. Probabilities themselves are never 0 here.",
-        "Take the logarithm of p first; its zeros in the one-hot labels then switch off finite numbers.",
-        "Sum over the classes (`dim=1`), turn the sign, and take the mean over the samples.",
+        "Take the logarithm of p first. The zeros of the one-hot labels then multiply finite numbers.",
+        "Sum over the classes (`dim=1`), flip the sign, and take the mean over the samples.",
     ],
-    built="Cross-entropy as it stands in textbooks: minus the sum over the classes of y·log p, averaged over the samples. "
-    "PyTorch computes it when `F.cross_entropy` gets probabilities as targets.",
+    built="Cross-entropy in its textbook form: minus the sum over the classes of y·log p, averaged over the samples. PyTorch computes it when `F.cross_entropy` gets probabilities as targets.",
 )
 def cross_entropy_one_hot(p, y_one_hot):
     return -(y_one_hot * p.log()).sum(dim=1).mean()
@@ -115,8 +114,7 @@ cross_entropy_one_hot.case("float32", dtype=torch.float32, gradient="p")(p_and("
 
 
 @cross_entropy_one_hot.mistake(
-    "You multiply first and take the logarithm afterwards: log 0 is −inf for every class that is not the label. "
-    "The logarithm comes first, then the product.",
+    "You multiplied first and took the logarithm afterwards, so each class that is not the label gives log 0 = −inf.",
     hint="0 times a finite number is 0.",
 )
 def _(p, y_one_hot):
@@ -124,7 +122,7 @@ def _(p, y_one_hot):
 
 
 @cross_entropy_one_hot.mistake(
-    "You took the mean over the whole matrix, N·C numbers. The classes are summed, the mean is over the N samples."
+    "You took the mean over the whole matrix, N·C numbers. Sum over the classes, and average over the N samples."
 )
 def _(p, y_one_hot):
     return -(y_one_hot * p.log()).mean()
@@ -143,27 +141,28 @@ def _(p, y_one_hot):
 
 
 @cross_entropy_one_hot.mistake(
-    "You added (1 − y)·log(1 − p), as in the binary loss. With softmax the other classes already count: what they "
-    "take is missing from the true class."
+    "You added (1 − y)·log(1 − p), as in the binary loss. With softmax the other classes count already: what they get is missing from the true class."
 )
 def _(p, y_one_hot):
     return -(y_one_hot * p.log() + (1 - y_one_hot) * (1 - p).log()).sum(dim=1).mean()
 
 
 @cross_entropy_one_hot.mistake(
-    "You looked at the largest probability of each row. The loss asks for the one that the label names."
+    "You took the largest probability of each row. The loss is about the one that the label names."
 )
 def _(p, y_one_hot):
     return -p.amax(dim=1).log().mean()
 
 
-@cross_entropy_one_hot.mistake("The logarithm is missing: you average the probabilities of the true classes.")
+@cross_entropy_one_hot.mistake(
+    "The logarithm is missing: you averaged the probabilities of the true classes."
+)
 def _(p, y_one_hot):
     return -(y_one_hot * p).sum(dim=1).mean()
 
 
 @cross_entropy_one_hot.mistake(
-    "You put p through a softmax. It holds probabilities already, its rows sum to 1."
+    "You applied a softmax to p. It holds probabilities already; its rows sum to 1."
 )
 def _(p, y_one_hot):
     return -(y_one_hot * torch.log_softmax(p, dim=1)).sum(dim=1).mean()
@@ -177,29 +176,30 @@ def _(p, y_one_hot):
 
 
 @cross_entropy_one_hot.mistake(
-    "A small number inside the logarithm hides the infinities, and every 0 that the product made now costs 18.42. Take the logarithm of p first."
+    "You added a small number inside the logarithm. That hides the infinities, but every 0 that the product made now costs 18.42.",
+    hint="Take the logarithm of p first.",
 )
 def _(p, y_one_hot):
     return -(p * y_one_hot + 1e-8).log().sum(dim=1).mean()
 
 
 @cross_entropy_one_hot.mistake(
-    "You counted the classes that are not the label. The 1 of the one-hot row stands for the class that is asked for."
+    "You added up the classes that are not the label. The 1 of the one-hot row marks the class that counts."
 )
 def _(p, y_one_hot):
     return -((1 - y_one_hot) * p.log()).sum(dim=1).mean()
 
 
 @cross_entropy_one_hot.mistake(
-    "Integers in brackets are row numbers: `p[y_one_hot]` fetches the rows 0 and 1, again and again. A mask is made of True and False: "
-    "`p[y_one_hot == 1]`."
+    "Integers in brackets are row numbers: `p[y_one_hot]` fetches the rows 0 and 1, again and again. A mask consists of True and False.",
+    hint="`p[y_one_hot == 1]`.",
 )
 def _(p, y_one_hot):
     return -p[y_one_hot.long()].log().mean()
 
 
 @cross_entropy_one_hot.mistake(
-    "You averaged the probabilities and took one logarithm. Each sample has its own logarithm; the mean comes last."
+    "You averaged the probabilities and took one logarithm. Take the logarithm of each sample's probability, and the mean last."
 )
 def _(p, y_one_hot):
     return -(y_one_hot * p).sum(dim=1).mean().log()
@@ -229,7 +229,8 @@ cross_entropy_indices.case("float32", dtype=torch.float32, gradient="p")(p_and()
 
 
 @cross_entropy_indices.mistake(
-    "`p[y]` picks whole rows, those whose numbers are in y. One entry from each row is needed: `p[rows, y]`."
+    "`p[y]` picks whole rows, those whose numbers are in y. You need one entry from each row.",
+    hint="Give both indices: the row numbers and y.",
 )
 def _(p, y):
     return -p[y].log().mean()
@@ -244,27 +245,29 @@ def _(p, y):
 
 
 @cross_entropy_indices.mistake(
-    "You looked at the largest probability of each row. The loss asks for the one that the label names."
+    "You took the largest probability of each row. The loss is about the one that the label names."
 )
 def _(p, y):
     return -p.amax(dim=1).log().mean()
 
 
 @cross_entropy_indices.mistake(
-    "You averaged the probabilities and took one logarithm. Each sample has its own logarithm; the mean comes last."
+    "You averaged the probabilities and took one logarithm. Take the logarithm of each sample's probability, and the mean last."
 )
 def _(p, y):
     return -p[torch.arange(len(y)), y].mean().log()
 
 
 @cross_entropy_indices.mistake(
-    "Classes count from 0: label 0 means the first column. You shifted them by one."
+    "You shifted the labels by one. Classes count from 0: label 0 means the first column."
 )
 def _(p, y):
     return -p[torch.arange(len(y)), y - 1].log().mean()
 
 
-@cross_entropy_indices.mistake("The logarithm is missing: you average the probabilities of the true classes.")
+@cross_entropy_indices.mistake(
+    "The logarithm is missing: you averaged the probabilities of the true classes."
+)
 def _(p, y):
     return -p[torch.arange(len(y)), y].mean()
 
@@ -282,21 +285,19 @@ def _(p, y):
 
 
 @cross_entropy_indices.mistake(
-    "The one-hot rows are inside the logarithm: log 0 is −inf for every class that is not the label. Pick first, then take the logarithm."
+    "The one-hot rows are inside your logarithm, so each class that is not the label gives log 0 = −inf. Pick first, then take the logarithm."
 )
 def _(p, y):
     return -(F.one_hot(y, p.shape[1]) * p).log().sum(dim=1).mean()
 
 
-@cross_entropy_indices.mistake(
-    "Rows and columns have changed places: `p[y, rows]`. The row number comes first: `p[rows, y]`."
-)
+@cross_entropy_indices.mistake("You swapped rows and columns: `p[y, rows]`. The row number comes first.")
 def _(p, y):
     return -p[y, torch.arange(len(y))].log().mean()
 
 
 @cross_entropy_indices.mistake(
-    "You multiplied by the class numbers. They are names, no quantities: class 3 does not count three times. They say which column to take."
+    "You multiplied by the class numbers. They are names, not quantities: class 3 does not count three times. They say which column to take."
 )
 def _(p, y):
     return -(y[:, None] * p.log()).sum(dim=1).mean()
@@ -310,7 +311,7 @@ def _(p, y):
 
 
 @cross_entropy_indices.mistake(
-    "Only the first sample is counted: a `return` inside the loop ends it at once."
+    "You counted only the first sample: a `return` inside the loop ends it at once."
 )
 def _(p, y):
     return -p[0, y[0]].log()
@@ -323,7 +324,7 @@ def _(p, y):
     points=3,
     without=PYTORCH,
     hints=[
-        "log_p holds logarithms already. What is left: pick, turn the sign, reduce.",
+        "log_p holds logarithms already. What is left to do: pick, flip the sign, reduce.",
         "Pick one entry of each row as before, and put a minus in front: these are the losses. Then `reduction` decides.",
     ],
     built="You have built `F.nll_loss(log_p, y, reduction=…)`; as a module it is `nn.NLLLoss(reduction=…)`. There is no logarithm in it.",
@@ -340,14 +341,14 @@ nll_loss.case("float32", dtype=torch.float32, gradient="log_p")(reductions(log_p
 
 
 @nll_loss.mistake(
-    "You took the logarithm once more. log_p holds logarithms already, negative numbers, and the logarithm of those is nan."
+    "You took the logarithm once more. log_p holds logarithms already: negative numbers, whose logarithm is nan."
 )
 def _(log_p, y, reduction="mean"):
     return F.nll_loss(log_p.log(), y, reduction=reduction)
 
 
 @nll_loss.mistake(
-    "You undid the logarithm: the loss is minus the log-probability, not minus the probability."
+    "You undid the logarithm. The loss is minus the log-probability, not minus the probability."
 )
 def _(log_p, y, reduction="mean"):
     return F.nll_loss(log_p.exp(), y, reduction=reduction)
@@ -363,20 +364,20 @@ def _(log_p, y, reduction="mean"):
     return F.nll_loss(log_p, y)
 
 
-@nll_loss.mistake('"sum" and "mean" have changed places.')
+@nll_loss.mistake('You swapped "sum" and "mean".')
 def _(log_p, y, reduction="mean"):
     return F.nll_loss(log_p, y, reduction={"sum": "mean", "mean": "sum"}.get(reduction, reduction))
 
 
 @nll_loss.mistake(
-    'With `reduction="none"` the losses stay as they are, one for each sample; yours are still reduced.'
+    'With `reduction="none"` you still reduce the losses. Return them as they are, one for each sample.'
 )
 def _(log_p, y, reduction="mean"):
     return F.nll_loss(log_p, y, reduction="sum" if reduction == "sum" else "mean")
 
 
 @nll_loss.mistake(
-    "You averaged over the whole matrix, zeros included: the mean divides by N, the number of samples, not by N·C."
+    "You averaged over the whole matrix, zeros included. The mean divides by N, the number of samples, not by N·C."
 )
 def _(log_p, y, reduction="mean"):
     losses = -F.one_hot(y, log_p.shape[1]) * log_p
@@ -384,7 +385,7 @@ def _(log_p, y, reduction="mean"):
 
 
 @nll_loss.mistake(
-    "You took the largest log-probability of each row. The loss asks for the one that the label names."
+    "You took the largest log-probability of each row. The loss is about the one that the label names."
 )
 def _(log_p, y, reduction="mean"):
     return F.nll_loss(log_p, log_p.argmax(dim=1), reduction=reduction)
@@ -405,21 +406,21 @@ def _(log_p, y, reduction="mean"):
 
 
 @nll_loss.mistake(
-    "You put log_p through a log_softmax. Its rows are log-probabilities already: the value stays, and the slope is no longer −1 at the label and 0 elsewhere."
+    "You applied log_softmax to log_p, whose rows are log-probabilities already. The value stays, but the slope is no longer −1 at the label and 0 elsewhere."
 )
 def _(log_p, y, reduction="mean"):
     return F.cross_entropy(log_p, y, reduction=reduction)
 
 
 @nll_loss.mistake(
-    'With `reduction="none"` you return the whole matrix. One loss for each sample is asked for: the picked entries, (N,).'
+    'With `reduction="none"` you return the whole matrix. Return one loss for each sample, the picked entries, of shape (N,).'
 )
 def _(log_p, y, reduction="mean"):
     losses = -F.one_hot(y, log_p.shape[1]) * log_p
     return losses if reduction == "none" else _reduced(losses.sum(dim=1), reduction)
 
 
-@nll_loss.mistake("The mean divides by the number of classes, C. It is over the samples: divide by N.")
+@nll_loss.mistake("You divided by the number of classes, C. The mean is over the samples: divide by N.")
 def _(log_p, y, reduction="mean"):
     return (
         F.nll_loss(log_p, y, reduction="sum") / log_p.shape[1]
@@ -428,7 +429,7 @@ def _(log_p, y, reduction="mean"):
     )
 
 
-@nll_loss.mistake("All rows were asked for the first sample's label. Each row has a label of its own.")
+@nll_loss.mistake("You picked the first sample's label from every row. Row i goes with its own label, y[i].")
 def _(log_p, y, reduction="mean"):
     return _reduced(-log_p[:, y[0]], reduction)
 
@@ -469,8 +470,7 @@ def _reduced(losses, reduction):
 
 
 @cross_entropy.mistake(
-    "You take the logarithm of a softmax: far from the largest logit the probability is exactly 0, and the loss is inf, its gradient nan. "
-    "log_softmax never makes that 0.",
+    "You took the logarithm of a softmax. Far below the largest logit the probability is exactly 0, so the loss is inf and its gradient nan. log_softmax does not make that 0.",
     hint="log p = z − logsumexp(z), row by row.",
 )
 def _(z, y, reduction="mean"):
@@ -478,7 +478,8 @@ def _(z, y, reduction="mean"):
 
 
 @cross_entropy.mistake(
-    "exp(1000) overflows: inf divided by inf is nan. Never exponentiate a logit as it is; log_softmax from 07 subtracts the largest first."
+    "You took exp(1000), which overflows: inf divided by inf is nan.",
+    hint="log_softmax from lesson 07 subtracts the largest logit first.",
 )
 def _(z, y, reduction="mean"):
     p = z.exp() / z.exp().sum(dim=1, keepdim=True)
@@ -486,41 +487,41 @@ def _(z, y, reduction="mean"):
 
 
 @cross_entropy.mistake(
-    "The log-sum-exp is right in symbols, but exp(1000) overflows before the logarithm can bring it back: the loss is inf. "
-    "`torch.logsumexp` from 07 subtracts the largest logit first."
+    "Your log-sum-exp is right in symbols, but exp(1000) overflows before the logarithm can bring it back, and the loss is inf.",
+    hint="`torch.logsumexp` from lesson 07 subtracts the largest logit first.",
 )
 def _(z, y, reduction="mean"):
     return _reduced(z.exp().sum(dim=1).log() - z[torch.arange(len(y)), y], reduction)
 
 
 @cross_entropy.mistake(
-    "You protect the logarithm with a small number added to the probability: sure and wrong then costs at most its logarithm, and every loss "
-    "is a little off. Work with log_softmax, where no 0 arises."
+    "You added a small number to the probability. A sample that is sure and wrong then costs at most minus the logarithm of that number, and every loss is a little off.",
+    hint="Use log_softmax, where no 0 arises.",
 )
 def _(z, y, reduction="mean"):
     return F.nll_loss((torch.softmax(z, dim=1) + 1e-8).log(), y, reduction=reduction)
 
 
 @cross_entropy.mistake(
-    "You put z through a softmax twice: the loss does its own, and a second one squeezes everything between 0 and 1."
+    "You applied the softmax twice. The loss contains one, and a second one gets only numbers between 0 and 1."
 )
 def _(z, y, reduction="mean"):
     return F.cross_entropy(torch.softmax(z, dim=1), y, reduction=reduction)
 
 
 @cross_entropy.mistake(
-    "You picked from the logits themselves. They are no log-probabilities yet: the log-sum-exp of the row is missing."
+    "You picked from the logits themselves, which are not log-probabilities: the log-sum-exp of the row is missing."
 )
 def _(z, y, reduction="mean"):
     return F.nll_loss(z, y, reduction=reduction)
 
 
-@cross_entropy.mistake("You picked probabilities where their logarithms belong: a loss that is negative.")
+@cross_entropy.mistake("You picked probabilities instead of their logarithms, which gives a negative loss.")
 def _(z, y, reduction="mean"):
     return F.nll_loss(torch.softmax(z, dim=1), y, reduction=reduction)
 
 
-@cross_entropy.mistake("The softmax runs down the columns, over the samples. The classes are dimension 1.")
+@cross_entropy.mistake("Your softmax runs down the columns, over the samples. The classes are dimension 1.")
 def _(z, y, reduction="mean"):
     return F.nll_loss(torch.log_softmax(z, dim=0), y, reduction=reduction)
 
@@ -530,21 +531,20 @@ def _(z, y, reduction="mean"):
     return F.cross_entropy(z, y)
 
 
-@cross_entropy.mistake('"sum" and "mean" have changed places.')
+@cross_entropy.mistake('You swapped "sum" and "mean".')
 def _(z, y, reduction="mean"):
     return F.cross_entropy(z, y, reduction={"sum": "mean", "mean": "sum"}.get(reduction, reduction))
 
 
 @cross_entropy.mistake(
-    "You used the largest logit of each row in the place of the label's: that is the loss of a model that is always right."
+    "You used the largest logit of each row instead of the label's. That is the loss of a model whose every guess is right."
 )
 def _(z, y, reduction="mean"):
     return F.cross_entropy(z, z.argmax(dim=1), reduction=reduction)
 
 
 @cross_entropy.mistake(
-    "You took the largest logit of the whole matrix out. Each row needs its own: next to one at 1000, a row at −1000 underflows to 0, "
-    "and log 0 is −inf."
+    "You subtracted the largest logit of the whole matrix. Each row needs its own: next to one at 1000, a row at −1000 underflows to 0, and log 0 is −inf."
 )
 def _(z, y, reduction="mean"):
     shifted = z - z.max()
@@ -552,28 +552,29 @@ def _(z, y, reduction="mean"):
 
 
 @cross_entropy.mistake(
-    "The log-sum-exp is added to the label's logit. The loss is their difference: logsumexp(z) − z_y."
+    "You added the log-sum-exp to the label's logit. The loss is their difference.",
+    hint="logsumexp(z) − z_y.",
 )
 def _(z, y, reduction="mean"):
     return _reduced(torch.logsumexp(z, dim=1) + z[torch.arange(len(y)), y], reduction)
 
 
 @cross_entropy.mistake(
-    "You clamped the logits: nothing overflows, but a sample that is wrong by 1000 costs no more than your limit, and has no slope."
+    "You clamped the logits. Nothing overflows, but a sample that is wrong by 1000 costs no more than your limit, and has no slope."
 )
 def _(z, y, reduction="mean"):
     return F.cross_entropy(z.clamp(-100, 100), y, reduction=reduction)
 
 
 @cross_entropy.mistake(
-    "You clamped the probabilities: no inf, but a sample that is wrong by 1000 costs no more than the logarithm of your limit, and has no slope."
+    "You clamped the probabilities. That avoids inf, but a sample that is wrong by 1000 costs no more than your limit allows, and has no slope."
 )
 def _(z, y, reduction="mean"):
     return F.nll_loss(torch.softmax(z, dim=1).clamp(min=1e-12).log(), y, reduction=reduction)
 
 
 @cross_entropy.mistake(
-    "This is a binary loss for each class on its own. The classes compete in one softmax, and only the label's log-probability counts."
+    "You took a binary loss for each class separately. The classes compete in one softmax, and only the label's log-probability counts."
 )
 def _(z, y, reduction="mean"):
     return _reduced(
@@ -585,15 +586,13 @@ def _(z, y, reduction="mean"):
 
 
 @cross_entropy.mistake(
-    "The value is right, but the log-sum-exp is cut off (`detach`): its slope, the probabilities, is missing."
+    "The value is right, but you cut the log-sum-exp off with `detach`, so its slope, the probabilities, is missing."
 )
 def _(z, y, reduction="mean"):
     return _reduced(torch.logsumexp(z, dim=1).detach() - z[torch.arange(len(y)), y], reduction)
 
 
-@cross_entropy.mistake(
-    "There is one log-sum-exp for the whole matrix in yours. Each row has its own: `dim=1`."
-)
+@cross_entropy.mistake("You took one log-sum-exp over the whole matrix. Each row has its own: `dim=1`.")
 def _(z, y, reduction="mean"):
     return _reduced(torch.logsumexp(z.flatten(), dim=0) - z[torch.arange(len(y)), y], reduction)
 
@@ -615,12 +614,11 @@ def _(z, y, reduction="mean"):
         torch.func.jacfwd,
     ],
     hints=[
-        "Differentiate logsumexp(z) − z_y by one logit z_c. The first part gives the same for every c; the second only where c is the label.",
+        "Differentiate logsumexp(z) − z_y with respect to one logit z_c. The first part gives the same expression for every c; the second gives something only where c is the label.",
         "d logsumexp(z) / d z_c is the softmax p_c.",
         "p − y, with y one-hot. Mind the dtype, and that no exp overflows: `torch.softmax` is safe.",
     ],
-    built="p − y, the gradient that every classifier with softmax and cross-entropy follows. Autograd computes it in `loss.backward()`; "
-    "with the mean each entry is divided by N.",
+    built="p − y, the gradient of softmax with cross-entropy. Autograd computes it in `loss.backward()`; with the mean each entry is divided by N.",
 )
 def cross_entropy_grad(z, y):
     return torch.softmax(z, dim=1) - F.one_hot(y, z.shape[1]).to(z.dtype)
@@ -640,95 +638,99 @@ def _slope(z, y):
 
 
 @cross_entropy_grad.mistake(
-    "You divided by N. Each sample's own derivative is asked for; the mean divides by N later."
+    "You divided by N. Return each sample's own derivative; the mean divides by N later."
 )
 def _(z, y):
     return _slope(z, y) / len(z)
 
 
 @cross_entropy_grad.mistake(
-    "The sign is turned round: a larger logit of the true class makes the loss smaller, so its derivative is negative."
+    "The sign is wrong: a larger logit of the true class makes the loss smaller, so its derivative is negative."
 )
 def _(z, y):
     return -_slope(z, y)
 
 
 @cross_entropy_grad.mistake(
-    "These are the probabilities alone. The second half, −1 at the true class, is missing."
+    "You return the probabilities alone. The second part, which is not 0 at the true class, is missing.",
+    hint="−1 at the label.",
 )
 def _(z, y):
     return torch.softmax(z, dim=1)
 
 
 @cross_entropy_grad.mistake(
-    "Only the true class has a slope in yours. Every logit is in the log-sum-exp, so every class has one: p."
+    "In your function only the true class has a slope. Every logit is in the log-sum-exp, so every class has one."
 )
 def _(z, y):
     return _slope(z, y) * F.one_hot(y, z.shape[1])
 
 
 @cross_entropy_grad.mistake(
-    "You subtracted the label from the logit. The derivative of log-sum-exp is the softmax: p − y, not z − y."
+    "You subtracted the label from the logit. The derivative of log-sum-exp is the softmax.",
+    hint="p − y, not z − y.",
 )
 def _(z, y):
     return z - F.one_hot(y, z.shape[1])
 
 
 @cross_entropy_grad.mistake(
-    "You subtracted the class numbers themselves. y stands for its one-hot row here: 1 at the label, 0 elsewhere."
+    "You subtracted the class numbers themselves. Here y stands for its one-hot row: 1 at the label, 0 elsewhere."
 )
 def _(z, y):
     return torch.softmax(z, dim=1) - y[:, None]
 
 
 @cross_entropy_grad.mistake(
-    "You added the one-hot label. A larger logit of the true class lowers the loss: 1 is taken away there."
+    "You added the one-hot label. A larger logit of the true class lowers the loss, so it has to be subtracted."
 )
 def _(z, y):
     return torch.softmax(z, dim=1) + F.one_hot(y, z.shape[1])
 
 
-@cross_entropy_grad.mistake("You took 1 away at the model's own guess. It belongs to the label.")
+@cross_entropy_grad.mistake("You subtracted 1 at the model's own guess. It belongs to the label.")
 def _(z, y):
     return _slope(z, z.argmax(dim=1))
 
 
 @cross_entropy_grad.mistake(
-    "You multiplied by p(1 − p), as for a squared error. With the logarithm that factor cancels: p − y remains."
+    "You multiplied by p(1 − p), as for a squared error. With the logarithm that factor cancels."
 )
 def _(z, y):
     p = torch.softmax(z, dim=1)
     return _slope(z, y) * p * (1 - p)
 
 
-@cross_entropy_grad.mistake("This is the derivative by the probability, −y/p. By the logit it is p − y.")
+@cross_entropy_grad.mistake(
+    "You return the derivative with respect to the probability, −y/p. Return the one with respect to the logit."
+)
 def _(z, y):
     return -F.one_hot(y, z.shape[1]) / torch.softmax(z, dim=1)
 
 
 @cross_entropy_grad.mistake(
-    "The softmax runs down the columns, over the samples. The classes are dimension 1."
+    "Your softmax runs down the columns, over the samples. The classes are dimension 1."
 )
 def _(z, y):
     return torch.softmax(z, dim=0) - F.one_hot(y, z.shape[1])
 
 
 @cross_entropy_grad.mistake(
-    "exp(1000) overflows: inf divided by inf is nan. The stable softmax from 07 subtracts the largest logit first."
+    "You took exp(1000), which overflows: inf divided by inf is nan.",
+    hint="The stable softmax from lesson 07 subtracts the largest logit first.",
 )
 def _(z, y):
     return z.exp() / z.exp().sum(dim=1, keepdim=True) - F.one_hot(y, z.shape[1])
 
 
-@cross_entropy_grad.mistake(
-    "The label's entry is 0 in yours. It is p − 1 there: the probability has a slope of its own, and the label takes 1 away."
-)
+@cross_entropy_grad.mistake("Your entry at the label is 0. The log-sum-exp has a slope there, too: p − 1.")
 def _(z, y):
     return torch.softmax(z, dim=1) * (1 - F.one_hot(y, z.shape[1]))
 
 
 @cross_entropy_grad.mistake(
-    "`p[:, y] -= 1` takes 1 away in the columns of all labels, in every row. Pair rows and labels: `p[torch.arange(len(y)), y] -= 1`."
+    "`p[:, y] -= 1` subtracts 1 in the columns of all labels, in every row. Pair rows and labels.",
+    hint="`p[torch.arange(len(y)), y] -= 1`.",
 )
 def _(z, y):
     p = torch.softmax(z, dim=1)
@@ -737,7 +739,7 @@ def _(z, y):
 
 
 @cross_entropy_grad.mistake(
-    "`p[y] -= 1` takes 1 away in whole rows. Pair rows and labels: `p[torch.arange(len(y)), y] -= 1`."
+    "`p[y] -= 1` subtracts 1 in whole rows. Pair rows and labels.", hint="`p[torch.arange(len(y)), y] -= 1`."
 )
 def _(z, y):
     p = torch.softmax(z, dim=1).repeat(8, 1)  # y may be larger than the last row's number
@@ -753,7 +755,7 @@ def _(z, y):
 
 
 @cross_entropy_grad.mistake(
-    "You nudged the logits and took differences. That loses half the digits, in float32 nearly all: write p − y."
+    "You changed the logits a little and took differences. That loses half of the digits, in float32 nearly all of them. Write your derivation."
 )
 def _(z, y):
     h, nudge = 1e-5, torch.eye(z.shape[1], dtype=z.dtype)
@@ -762,7 +764,7 @@ def _(z, y):
 
 
 @cross_entropy_grad.mistake(
-    "These are the slopes of the true classes alone, one for each sample. Every logit has one: the whole matrix p − y, (N, C)."
+    "You return the slopes of the true classes alone, one for each sample. Every logit has one: return the whole matrix, (N, C)."
 )
 def _(z, y):
     return torch.softmax(z, dim=1)[torch.arange(len(y)), y] - 1
@@ -775,8 +777,8 @@ def _(z, y):
     points=2,
     without=PYTORCH,
     hints=[
-        "The constructor gets what stays the same from batch to batch; `forward` gets what changes. Where is each needed?",
-        "`self.reduction = reduction` in `__init__`. `forward` computes the losses and looks at `self.reduction`.",
+        "The constructor gets what stays the same from batch to batch, and `forward` gets what changes. Where is each needed?",
+        "Write `self.reduction = reduction` in `__init__`. `forward` computes the losses and looks at `self.reduction`.",
         "`forward` may call your own `cross_entropy(z, y, reduction=self.reduction)`.",
     ],
     built="You have built `nn.CrossEntropyLoss(reduction=…)`: an object that remembers its settings and is called with logits and labels.",
@@ -820,7 +822,8 @@ def wrong_module(loss):
 
 
 CrossEntropy.mistake(
-    "The object forgets its `reduction`: whatever it was built with, it gives the mean. Keep it in `self.reduction`, and read it in `forward`."
+    "The object forgets its `reduction`: whatever it was built with, it returns the mean.",
+    hint="Keep it in `self.reduction`, and read it in `forward`.",
 )(wrong_module(lambda z, y, r: F.cross_entropy(z, y)))
 
 CrossEntropy.mistake(
@@ -828,7 +831,9 @@ CrossEntropy.mistake(
 )(wrong_module(lambda z, y, r: F.cross_entropy(z, y, reduction="none")))
 
 
-@CrossEntropy.mistake('Built without an argument, yours gives the sum. The default of `reduction` is "mean".')
+@CrossEntropy.mistake(
+    'Built without an argument, your module returns the sum. The default of `reduction` is "mean".'
+)
 class _SumByDefault(nn.Module):
     def __init__(self, reduction="sum"):
         super().__init__()
@@ -838,12 +843,12 @@ class _SumByDefault(nn.Module):
         return F.cross_entropy(z, y, reduction=self.reduction)
 
 
-CrossEntropy.mistake('"sum" and "mean" have changed places.')(
+CrossEntropy.mistake('You swapped "sum" and "mean".')(
     wrong_module(lambda z, y, r: F.cross_entropy(z, y, reduction={"sum": "mean", "mean": "sum"}.get(r, r)))
 )
 
 CrossEntropy.mistake(
-    "`forward` puts the logits through a softmax, and the loss does its own: two are one too many."
+    "Your `forward` applies a softmax to the logits, and the loss contains another: that is one too many."
 )(wrong_module(lambda z, y, r: F.cross_entropy(torch.softmax(z, dim=1), y, reduction=r)))
 
 CrossEntropy.mistake("`forward` takes logits, not log-probabilities: the log_softmax is missing.")(
@@ -851,16 +856,16 @@ CrossEntropy.mistake("`forward` takes logits, not log-probabilities: the log_sof
 )
 
 CrossEntropy.mistake(
-    "You take the logarithm of a softmax: far from the largest logit the probability is exactly 0, and the loss is inf. Use log_softmax."
+    "You took the logarithm of a softmax. Far below the largest logit the probability is exactly 0, and the loss is inf. Use log_softmax."
 )(wrong_module(lambda z, y, r: F.nll_loss(torch.softmax(z, dim=1).log(), y, reduction=r)))
 
-CrossEntropy.mistake("The softmax runs down the columns, over the samples. The classes are dimension 1.")(
+CrossEntropy.mistake("Your softmax runs down the columns, over the samples. The classes are dimension 1.")(
     wrong_module(lambda z, y, r: F.nll_loss(torch.log_softmax(z, dim=0), y, reduction=r))
 )
 
 
 CrossEntropy.mistake(
-    "You averaged over the whole matrix, zeros included: the mean divides by N, the number of samples, not by N·C."
+    "You averaged over the whole matrix, zeros included. The mean divides by N, the number of samples, not by N·C."
 )(
     wrong_module(
         lambda z, y, r: (
@@ -874,12 +879,13 @@ CrossEntropy.mistake("The minus is missing: log-probabilities are negative, a lo
 )
 
 CrossEntropy.mistake(
-    "`exp(z)` overflows at 1000, and the loss is inf. `torch.logsumexp` subtracts the largest logit first."
+    "You took `exp(z)`, which overflows at 1000, and the loss is inf.",
+    hint="`torch.logsumexp` subtracts the largest logit first.",
 )(wrong_module(lambda z, y, r: _reduced(z.exp().sum(dim=1).log() - z[torch.arange(len(y)), y], r)))
 
 
 @CrossEntropy.mistake(
-    "The object adds each result to those before. It is called once a batch: every call starts afresh, from z and y alone."
+    "The object adds each result to those before. It is called once for each batch: start afresh in every call, from z and y alone."
 )
 class _RunningTotal(nn.Module):
     def __init__(self, reduction="mean"):
@@ -892,7 +898,7 @@ class _RunningTotal(nn.Module):
 
 
 @CrossEntropy.mistake(
-    "The object keeps the result of its first call and gives it ever after. It is called once a batch: compute it anew from z and y."
+    "The object keeps the result of its first call and returns it from then on. It is called once for each batch: compute it anew from z and y."
 )
 class _FirstResult(nn.Module):
     def __init__(self, reduction="mean"):
