@@ -13,6 +13,7 @@ from nbgrader.plugins import ExportPlugin
 from sqlalchemy.exc import SQLAlchemyError
 
 from grader.classroom.marks import exists, first, read, students
+from grader.course.files import write_whole
 
 
 class ExportError(RuntimeError):
@@ -34,19 +35,6 @@ def table(rows):
         [safe(v) for v in row] for row in rows
     )
     return file.getvalue()
-
-
-def save(path, text):
-    """Write a file whole, or not at all."""
-    path = Path(path)
-    part = path.with_name(path.name + ".part")
-    try:
-        with open(part, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def number(score):
@@ -82,7 +70,7 @@ class _Csv(ExportPlugin):
             raise ExportError(f"The gradebook cannot be read ({first(error)}).") from None
         if not any(marks.values()):
             raise ExportError("The gradebook holds no grades: run `python -m grader grade` first.")
-        save(path, table(self.rows(people, lessons, marks)))
+        write_whole(Path(path), table(self.rows(people, lessons, marks)))
         waiting = sum(m.waiting for of in marks.values() for m in of.values())
         if waiting:
             self.log.warning(

@@ -26,6 +26,7 @@ from grader.classroom.examiner import Examiner
 from grader.classroom.gradebook import Book, GradebookError
 from grader.classroom.worker import Graded, GradingError, Task, get_ready, grade_one, read_the_course
 from grader.course.build import ROOT, LessonError, loads, programs_on_path, release, released
+from grader.course.files import write_whole
 from grader.course.lessons import exercises
 
 BATCH, SECONDS = (
@@ -267,7 +268,7 @@ def write(of, book, lesson, batch):
         for graded in batch:
             folder = of.folder("autograded", graded.student, lesson)
             _copy_beside(of.folder("submitted", graded.student, lesson), folder, lesson)
-            record.write(folder / f"{lesson}.ipynb", graded.text)
+            write_whole(folder / f"{lesson}.ipynb", graded.text)
         book.write(lesson, batch)
         for graded in batch:
             record.save(of.folder("autograded", graded.student, lesson), graded.record)

@@ -1,14 +1,13 @@
 """What is kept of a grading beside the autograded notebook: `graded.json`, small, for resuming, repeating and reporting."""
 
-import contextlib
 import functools
 import hashlib
 import json
-import os
 from importlib.metadata import version
 from pathlib import Path
 
 from grader.course.build import loads, released, solution_cells, text_of
+from grader.course.files import write_whole
 from grader.course.imports import closure, modules
 from grader.course.lessons import lessons, slug
 
@@ -78,26 +77,10 @@ def content(data):
     return hashlib.sha256(b"none" if data is None else b"some" + data).hexdigest()[:16]
 
 
-def write(path, text):
-    """Write a file whole, or not at all, and onto the disk before this returns: a machine may lose its power."""
-    part = path.with_name(path.name + ".part")
-    try:
-        part.unlink(missing_ok=True)
-        with open(part, "x", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise type(error)(error.errno, error.strerror, str(path)) from None
-
-
 def save(folder, record):
     """Write the record of a grading."""
     Path(folder).mkdir(parents=True, exist_ok=True)
-    write(Path(folder, FILE), json.dumps(record, ensure_ascii=False) + "\n")
+    write_whole(Path(folder, FILE), json.dumps(record, ensure_ascii=False) + "\n")
 
 
 def load(folder):

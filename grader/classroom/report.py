@@ -13,8 +13,9 @@ from pathlib import Path
 from statistics import median
 
 from grader.classroom import similar
-from grader.classroom.export import number, save, table
+from grader.classroom.export import number, table
 from grader.classroom.marks import Marks, marks
+from grader.course.files import write_whole
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST = 5  # mistakes that are proposed for the next lecture
@@ -378,7 +379,7 @@ def write(of, lessons, own=lambda lesson: ({}, ()), whole=False):
         files["course.csv"] = table(course_csv(course))
     folder.mkdir(exist_ok=True)
     for name, text in files.items():
-        save(folder / name, text)
+        write_whole(folder / name, text)
         if name.endswith(".html"):
             pages.append(folder / name)
     return pages

@@ -26,6 +26,7 @@ import nbformat
 import torch
 from nbclient import NotebookClient
 
+from grader.course.files import write_whole
 from grader.course.imports import closure, modules
 from grader.course.lessons import RELEASES, ROOT, SOLUTIONS, exercises, exercises_of, lessons, slug
 
@@ -325,11 +326,8 @@ def release(lesson, target=RELEASES, database=None, course_id=""):
                 f"{lesson}: nbgrader could not make the release:\n{result.get('log') or ''}{result.get('error') or ''}"
             )
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(
-            ".part"
-        )  # nbgrader deletes the old release first: whoever reads it now still finds one
-        part.write_bytes(Path(folder, lesson, path.name).read_bytes())
-        part.replace(path)
+        # nbgrader deletes the old release first: whoever reads it now still finds one
+        write_whole(path, Path(folder, lesson, path.name).read_text(encoding="utf-8"))
     return path
 
 

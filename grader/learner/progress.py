@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 
+from grader.course.files import write_whole
 from grader.course.lessons import lessons, names
 
 FILE = "progress.json"
@@ -42,9 +43,7 @@ def load(path):
 
 def save(path, state):
     """Write a progress file whole, or not at all."""
-    part = Path(path).with_suffix(".part")
-    part.write_text(json.dumps(state, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    part.replace(path)
+    write_whole(Path(path), json.dumps(state, indent=1, sort_keys=True) + "\n")
 
 
 def _path():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 # found, not imported: of the package only its files are needed
-MATHJAX = Path(importlib.util.find_spec("jupyter_server_mathjax").origin).parent / "static"
+MATHJAX = Path(importlib.util.find_spec("jupyter_server_mathjax").submodule_search_locations[0], "static")
 
 project = "Classification losses, from their definitions to PyTorch"
 author = "The authors of this course"
