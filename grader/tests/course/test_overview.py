@@ -443,6 +443,54 @@ class _:
 
 
 @row(
+    "Next token",
+    formula=r"$`-\ell_{y_{t+1}}`$ at each position $`t`$ but the last; the mean over $`N(L-1)`$",
+    slope=r"$`p_c - [c=y_{t+1}]`$, and 0 at the last position",
+    mistake="No shift: a model that copies what it reads has the loss 0.",
+)
+class _:
+    def loss(d):
+        terms = [-d.z[n, t].softmax(dim=0)[d.y[n, t + 1]].log() for n in range(d.N) for t in range(d.L - 1)]
+        return sum(terms) / (d.N * (d.L - 1))
+
+    def slope(d):
+        slopes = torch.zeros_like(d.z)
+        for n in range(d.N):
+            for t in range(d.L - 1):
+                slopes[n, t] = d.z[n, t].softmax(dim=0)
+                slopes[n, t, d.y[n, t + 1]] -= 1
+        return slopes / (d.N * (d.L - 1))
+
+    def mistake(d):
+        copier = 1000 * F.one_hot(d.y, d.C).double()
+        shifted = ROWS["Next token"].code.loss(SimpleNamespace(**vars(d) | {"z": copier / 10}))
+        return F.cross_entropy(copier.transpose(1, 2), d.y) == 0 and shifted > 1
+
+
+@row(
+    "z-loss",
+    formula=r"$`-\ell_y + \alpha \bigl(\log \sum_c e^{z_c}\bigr)^2`$",
+    slope=r"$`p_c - [c=y] + 2\alpha\, p_c \log \sum_k e^{z_k}`$",
+    mistake="The square of the mean: with values of both signs it is too small.",
+)
+class _:
+    def loss(d):
+        z_sum = d.z.exp().sum(dim=1)
+        return (
+            sum(-d.z[n].softmax(dim=0)[y].log() + d.alpha * z_sum[n].log() ** 2 for n, y in enumerate(d.y))
+            / d.N
+        )
+
+    def slope(d):
+        p, z_sum = d.z.softmax(dim=1), d.z.exp().sum(dim=1, keepdim=True)
+        return (p - one_hot(d) + 2 * d.alpha * p * z_sum.log()) / d.N
+
+    def mistake(d):
+        log_sums = torch.tensor([-3.0, 2.0])
+        return log_sums.mean() ** 2 < log_sums.square().mean()
+
+
+@row(
     "Multi-margin",
     formula=r"$`\dfrac{1}{C}\sum_{c \ne y}\max(0,\, 1 - z_y + z_c)`$",
     slope=r"$`\dfrac{1}{C}[c \ne y]\,[z_y - z_c < 1]`$; for $`c = y`$ minus the sum of the others",
@@ -700,7 +748,7 @@ EDGES = [
 ]
 PATHS = {
     re.match(r"\d\. \*\*(.*?)\*\*", part)[1]: re.findall(r"\]\((\d\d_\w+)/", part)
-    for part in re.split(r"\n(?=\d\. )", TEXT.split("## Three paths")[1].split("\n## ")[0])[1:]
+    for part in re.split(r"\n(?=\d\. )", TEXT.split("## Four paths")[1].split("\n## ")[0])[1:]
 }
 
 
@@ -740,8 +788,14 @@ def test_the_table_names_a_lessons_exercises(lesson):
     assert set(re.findall(r"`(\w+)`", LESSON_ROWS[lesson]["you write"])) == set(solution_cells(lesson))
 
 
-def test_three_paths_and_two_keep_to_the_map():
-    assert list(PATHS) == ["Binary only.", "Multiclass only.", "I use PyTorch already, show me the traps."]
+def test_four_paths_and_two_keep_to_the_map():
+    assert list(PATHS) == [
+        "Binary only.",
+        "Multiclass only.",
+        "I use PyTorch already, show me the traps.",
+        "I train language models.",
+    ]
+    assert all(path for path in PATHS.values())
     for name, path in list(PATHS.items())[:2]:
         for i, lesson in enumerate(path):
             assert ancestors(lesson) <= set(path[:i]), (

@@ -27,6 +27,7 @@ HELD = [
     "01_sigmoid",
     "02_bce",
     "05_imbalance",
+    "14_language_model",
 ]
 PAGES_HELD = [
     # "README.md", "grader/judging/diagnose.py",
