@@ -1,11 +1,13 @@
 """What nbgrader plugs in, named in nbgrader_config.py: an exporter that reads anything, Rebuild, Examine, and what releases and collects."""
 
 import contextlib
+import errno
 import glob
 import os
 import re
 import shutil
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import nbformat
@@ -19,6 +21,11 @@ from grader.classroom import record, submission
 from grader.classroom.examine import new_seed
 from grader.classroom.examiner import SECONDS
 from grader.classroom.worker import examine_within, rebuild_within
+
+try:
+    import pwd
+except ImportError:  # Windows has no owners
+    pwd = None  # type: ignore[assignment]
 
 STUDENT = re.compile(r"(?!\.)[\w.@+ -]{1,200}")  # what is a name of a folder only, and nothing in a page
 
@@ -124,62 +131,92 @@ class Collect(_Whole, ExchangeCollect):
     put there keeps nobody else's submission from being collected, and a submission arrives whole or not at all."""
 
     def init_src(self):
-        names = [
-            Path(name).name
-            for name in glob.glob(
-                f"{self.root}/{self.coursedir.course_id}/inbound/*+{self.coursedir.assignment_id}+*"
-            )
-        ]
-        odd = [name for name in names if not _dated(name)]
-        for name in odd:
-            self.log.warning(
-                "%r is not collected: its name does not say when it was submitted. It stays in the exchange; if it counts, rename it to "
-                "LEARNER+%s+2026-01-31 12:00:00 UTC, and collect again.",
-                submission.shown(name),
-                self.coursedir.assignment_id,
-            )
-        if not odd:
+        course = Path(self.root, self.coursedir.course_id)
+        pattern = f"{glob.escape(str(course))}/inbound/*+{self.coursedir.assignment_id}+*"
+        names = [Path(name).name for name in glob.glob(pattern)]
+        refused = {name: why for name in names if (why := self._refused(course / "inbound" / name))}
+        for name, why in refused.items():
+            self.log.warning("%r is not collected: %s", submission.shown(name), why)
+        if not refused:
             return super().init_src()
-        with (
-            tempfile.TemporaryDirectory() as folder
-        ):  # nbgrader stops at the first such name: let it choose among the others
-            for name in set(names) - set(odd):
-                Path(folder, self.coursedir.course_id, "inbound", name).mkdir(parents=True)
-            Path(folder, self.coursedir.course_id, "inbound").mkdir(parents=True, exist_ok=True)
+        # nbgrader stops at the first name that it cannot read, and takes the newest folder, whoever made it: let it choose among the others
+        with tempfile.TemporaryDirectory() as folder:
+            chosen = Path(folder, self.coursedir.course_id, "inbound")
+            chosen.mkdir(parents=True)
+            for name in set(names) - set(refused):
+                (chosen / name).mkdir()
             with temp_attrs(self, root=folder):
                 super().init_src()
-        self.inbound_path = str(Path(self.root, self.coursedir.course_id, "inbound"))
+        self.inbound_path = str(course / "inbound")
 
-    def do_copy(self, src, dest, log=None):
-        student, lesson = Path(dest).parent.name, self.coursedir.assignment_id
-        if not STUDENT.fullmatch(student):
-            self.log.warning(
-                "%s: not collected. %r is no id of a learner: that has letters, digits, spaces and . @ + - _ only.",
-                src,
-                student,
+    def _refused(self, path):
+        """Why a folder in the exchange is not looked at; "" where it is."""
+        if not _dated(path.name):
+            return (
+                "its name does not say when it was submitted. It stays in the exchange; if it counts, rename it to "
+                f"LEARNER+{self.coursedir.assignment_id}+2026-01-31 12:00:00 UTC, and collect again."
             )
-            with contextlib.suppress(OSError):
-                Path(dest).parent.rmdir()  # nbgrader has made it already
-            return
-        with tempfile.TemporaryDirectory() as folder:
-            copied = Path(folder, "submission")
-            submission.copy(src, copied)
-            for note in submission.tidy(copied, lesson):
-                self.log.warning("%s: %s", student, note)
-            if self.get_size(copied) > 1000 * self.coursedir.max_dir_size:
-                self.log.warning(
-                    "%s: what was submitted has more than %d MB (c.CourseDirectory.max_dir_size): of it, only the notebook is collected.",
-                    student,
-                    self.coursedir.max_dir_size // 1000,
-                )
-                for path in copied.iterdir():
-                    if (
-                        path.name not in (f"{lesson}.ipynb", *submission.BESIDE)
-                        or path.stat().st_size > 1000 * self.coursedir.max_dir_size
-                    ):
-                        shutil.rmtree(path) if path.is_dir() else path.unlink()
-            super().do_copy(str(copied), dest, log)
-            submission.placeholder(dest, lesson)
+        student = path.name.rsplit("+", 3)[0]
+        if not STUDENT.fullmatch(student):
+            return f"{submission.shown(student)!r} is no id of a learner: that has letters, digits, spaces and . @ + - _ only."
+        theirs = self._theirs(student)
+        with contextlib.suppress(OSError):  # gone meanwhile
+            uid = os.lstat(path).st_uid
+            if theirs is not None and not theirs(uid):
+                return self._says_whose(student, uid)
+        return ""
+
+    def _theirs(self, student):
+        """A function of a uid: may its files count as this learner's? Those of this user, and of root, may: they were put there by a teacher."""
+        if not self.check_owner or pwd is None:
+            return None
+        teachers = (os.geteuid(), 0)
+        return lambda uid: uid in teachers or _account(uid) == student
+
+    def _says_whose(self, student, uid):
+        return (
+            f"it bears the name of {student}, and belongs to {_account(uid)}. It stays in the exchange. Where learners share an account, or "
+            "their ids are no names of accounts, c.ExchangeCollect.check_owner = False takes everybody's word."
+        )
+
+    def copy_files(self):
+        """Fetch each submission into a folder of the teacher's first. What cannot be fetched leaves the earlier one where it is."""
+        for chosen in self.src_records:
+            student = chosen["username"]
+            with tempfile.TemporaryDirectory(dir=self.coursedir.root, prefix=".collect-") as folder:
+                try:
+                    self._fetch(chosen, Path(folder, chosen["filename"]))
+                except submission.NotTheirs as error:
+                    whose = self._says_whose(student, error.args[0])
+                    self.log.warning("%r is not collected: %s", submission.shown(chosen["filename"]), whose)
+                    continue
+                except OSError as error:
+                    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
+                        raise  # nobody's fault who submitted
+                    self.log.warning("%s: not collected (%s). The others are.", student, error.strerror)
+                    continue
+                with temp_attrs(self, src_records=[chosen], inbound_path=folder, check_owner=False):
+                    super().copy_files()
+
+    def _fetch(self, chosen, copied):
+        """Copy what lies in the exchange, and make it a submission: nothing in it is a link, and it has a time."""
+        student, lesson = chosen["username"], self.coursedir.assignment_id
+        source = Path(self.inbound_path, chosen["filename"])
+        bounds = submission.Bounds(1000 * self.coursedir.max_dir_size)
+        notes = submission.copy(source, copied, lesson, bounds, self._theirs(student))
+        notes += submission.tidy(copied, lesson)
+        if submission.timestamp(copied) is None:
+            info = os.lstat(source)
+            by_teacher = info.st_uid in (os.geteuid(), 0)
+            changed = datetime.fromtimestamp(info.st_ctime, UTC)  # which no learner can set
+            time = chosen["timestamp"].replace(tzinfo=UTC) if by_teacher else changed
+            (copied / "timestamp.txt").write_text(f"{time:%Y-%m-%d %H:%M:%S.%f} UTC", encoding="utf-8")
+            notes.append(
+                f"Without a time of its own, it counts as submitted at {time:%Y-%m-%d %H:%M:%S} UTC, as its folder says."
+            )
+        submission.placeholder(copied, lesson)
+        for note in notes:
+            self.log.warning("%s: %s", student, note)
 
 
 class ReleaseFeedback(ExchangeReleaseFeedback):
@@ -203,6 +240,14 @@ class ReleaseFeedback(ExchangeReleaseFeedback):
         without = [self.coursedir.student_id_exclude, *(page.parent.name for page in pages)]
         with temp_attrs(self.coursedir, student_id_exclude=",".join(filter(None, without))):
             super().copy_files()
+
+
+def _account(uid):
+    """The name of an account, or `uid 1234` where it has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
 
 
 def _says(path):

@@ -1,11 +1,15 @@
 """Read whatever lies where a submission should lie. Never raises on its content: what cannot be read becomes a placeholder and a note."""
 
 import codecs
+import contextlib
+import errno
+import itertools
 import json
 import os
 import re
-import shutil
+import secrets
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
@@ -15,6 +19,8 @@ LARGEST = 160 << 20  # bytes of a notebook file that are read
 CELLS = 2000  # of a notebook that are read
 CONTAINERS = 1_000_000  # lists and objects in a file: what is far above that is made to fill the memory
 DEEPEST = 20  # folders in each other that are collected
+MANY = 1000  # files and folders of a submission that are collected
+OPEN_FOLDERS = 100  # of one depth that are looked into at a time
 BESIDE = (
     "timestamp.txt",
     "submission_secret.txt",
@@ -23,7 +29,8 @@ WAS = {  # what was put in the place of something that is not touched -> what is
     "-was-a-link": "was a link. Links are not followed.",
     "-was-a-folder": "stood for a folder in the notebook's place.",
     "-was-no-file": "was neither a file nor a folder, and was dropped.",
-    "-was-unreadable": "cannot be read.",
+    "-was-unreadable": "cannot be read, or belongs to somebody else.",
+    "-was-too-large": "is too large to be collected.",
 }
 
 
@@ -197,7 +204,7 @@ def _odd(folder):
     notes = []
     for name in sorted(os.listdir(folder)) if folder.is_dir() else ():
         if name.startswith("timestamp.txt-unreadable"):
-            notes.append("`timestamp.txt` holds no time; the submission counts as one without.")
+            notes.append("`timestamp.txt` holds no time.")
     for path in sorted(p for p, _ in _below(folder, folders=True)):
         for suffix, says in WAS.items():
             if path.name.endswith(suffix):
@@ -207,37 +214,148 @@ def _odd(folder):
     return notes
 
 
-def copy(source, target):
-    """Copy a submission's files into a new folder. Nothing else is followed or opened: `tidy` says what stands for it."""
+class NotTheirs(Exception):
+    """A folder in the exchange that does not belong to the learner whose name it bears; says to whom it belongs."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much of a submission is copied: bytes of all its files together, and how many files and folders."""
+
+    size: int
+    count: int = MANY
+
+
+def copy(source, target, lesson, bounds, owner=None):
+    """Copy a submission's files into a new folder, and say what was left out. What lies there may change meanwhile.
+
+    Every folder and file is opened once, without following a link, and read through that: whoever swaps one for a link gets an error, not
+    somebody else's work. Sizes are known before a byte is copied, and no file gives more than it had then. Where there is more than `bounds`
+    allows, the notebook alone is taken. `tidy` says what stands for links, pipes and what cannot be read.
+
+    owner: a function of a uid that says whether its files may count as this learner's; all may where it is None. Raises NotTheirs where
+    the folder itself is somebody else's.
+    """
     target = Path(target)
     target.mkdir(parents=True)
-    if os.path.islink(source):
-        _instead(target / "submission", "-was-a-link", os.readlink(source))
-        return
-    if not os.access(source, os.R_OK | os.X_OK):
-        _instead(target / "submission", "-was-unreadable")
-    for path, mode in _below(Path(source)):
-        to = target / path.relative_to(source)
-        to.parent.mkdir(parents=True, exist_ok=True)
-        if stat.S_ISLNK(mode):
-            _instead(to, "-was-a-link", os.readlink(path))
-        elif not stat.S_ISREG(mode):
-            _instead(to, "-was-no-file")
+    try:
+        folder = os.open(source, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        if os.path.islink(source):
+            _instead(target / "submission", "-was-a-link", os.readlink(source))
+        elif error.errno not in (errno.EACCES, errno.EPERM):
+            raise
         else:
-            try:
-                found = open(
-                    path,
-                    "rb",
-                    opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK),
-                )
-            except OSError:
-                _instead(to, "-was-unreadable")
-                continue
-            with (
-                found,
-                open(to, "xb") as copied,
-            ):  # where the disk is full, this raises: a submission is collected whole or not at all
-                shutil.copyfileobj(found, copied)
+            _instead(target / "submission", "-was-unreadable")
+        return []
+    try:
+        if owner is not None and not owner(os.fstat(folder).st_uid):
+            raise NotTheirs(os.fstat(folder).st_uid)
+        size, count = _measured(folder, bounds.count)
+        names = None
+        if size > bounds.size or count > bounds.count:
+            names = (f"{lesson}.ipynb", *BESIDE)
+        _Copy(owner, bounds.size).folder(folder, target, names)
+    finally:
+        os.close(folder)
+    if names is None:
+        return []
+    much = (
+        f"more than {bounds.count} files"
+        if count > bounds.count
+        else f"more than {bounds.size // 1_000_000} MB"
+    )
+    return [
+        f"what was submitted has {much} (c.CourseDirectory.max_dir_size): of it, only the notebook is collected."
+    ]
+
+
+def _measured(folder, most):
+    """(bytes, how many) of what lies in an open folder and below; no more than `most` entries are looked at, and a few."""
+    size, count, depth, todo = 0, 0, 0, [os.dup(folder)]
+    while todo and count <= most:
+        below = []
+        for at in todo:
+            with _closing(at), os.scandir(at) as entries:
+                for entry in itertools.islice(entries, most + 1 - min(count, most)):
+                    count += 1
+                    info = entry.stat(follow_symlinks=False)
+                    if stat.S_ISREG(info.st_mode):
+                        size += info.st_size
+                    elif stat.S_ISDIR(info.st_mode) and depth < DEEPEST and len(below) < OPEN_FOLDERS:
+                        with contextlib.suppress(OSError):
+                            below.append(_opened(entry.name, at, os.O_DIRECTORY))
+        todo, depth = below, depth + 1
+    for at in todo:
+        os.close(at)
+    return size, count
+
+
+def _opened(name, folder, flags=0):
+    """Open what lies by this name in an open folder, for reading, if it is no link. A pipe does not keep us waiting."""
+    return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | flags, dir_fd=folder)
+
+
+@contextlib.contextmanager
+def _closing(descriptor):
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+class _Copy:
+    """One submission on its way: what it may still cost, and to whom its files may belong."""
+
+    def __init__(self, owner, size):
+        self.owner, self.left = owner, size
+
+    def folder(self, source, target, names=None, depth=0):
+        """Copy what lies in an open folder (of `names` alone, where they are given)."""
+        if names is None:
+            with os.scandir(source) as entries:
+                names = sorted(entry.name for entry in itertools.islice(entries, MANY))
+        for name in names:
+            self.entry(source, name, target / name, depth)
+
+    def entry(self, source, name, to, depth):
+        try:
+            info = os.stat(name, dir_fd=source, follow_symlinks=False)
+        except FileNotFoundError:  # gone meanwhile, or one of `names` that was never there
+            return
+        try:
+            if stat.S_ISLNK(info.st_mode):
+                _instead(to, "-was-a-link", os.readlink(name, dir_fd=source))
+            elif stat.S_ISDIR(info.st_mode):
+                if depth < DEEPEST:
+                    with _closing(opened := _opened(name, source, os.O_DIRECTORY)):
+                        to.mkdir()
+                        self.folder(opened, to, depth=depth + 1)
+            elif stat.S_ISREG(info.st_mode):
+                with _closing(opened := _opened(name, source)):
+                    self.file(opened, to)
+            else:
+                _instead(to, "-was-no-file")
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOTDIR, errno.ENOENT):
+                raise  # the disk is full: a submission is collected whole or not at all
+            _instead(to, "-was-unreadable")
+
+    def file(self, opened, to):
+        """Copy an open file: as many bytes as it had when it was opened, and none that are somebody else's."""
+        info = os.fstat(opened)
+        if not stat.S_ISREG(info.st_mode) or self.owner is not None and not self.owner(info.st_uid):
+            _instead(to, "-was-unreadable")
+            return
+        if info.st_size > self.left:
+            _instead(to, "-was-too-large")
+            return
+        self.left -= info.st_size
+        left = info.st_size
+        with open(to, "xb") as copied:
+            while left and (data := os.read(opened, min(left, 1 << 20))):
+                copied.write(data)
+                left -= len(data)
 
 
 def _below(folder, folders=False):
@@ -264,13 +382,13 @@ def _instead(path, suffix, text=""):
 
 
 def _free(path):
-    """This path, or one like it that nothing occupies."""
-    number, found = 1, path
-    while os.path.lexists(found):
+    """This path, or one like it that nothing occupies. Names that are all alike (long ones are cut) take a random number after a few."""
+    stem, suffix = next((path.name.removesuffix(s), s) for s in (*WAS, "") if path.name.endswith(s))
+    free, number = path, 1
+    while os.path.lexists(free):
         number += 1
-        stem = next((path.name.removesuffix(s), s) for s in (*WAS, "") if path.name.endswith(s))
-        found = path.with_name(f"{stem[0]}-{number}{stem[1]}")
-    return found
+        free = path.with_name(f"{stem}-{number if number < 10 else secrets.token_hex(4)}{suffix}")
+    return free
 
 
 def timestamp(folder):

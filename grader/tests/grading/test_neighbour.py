@@ -7,12 +7,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import datetime
 from pathlib import Path
 
 import psutil
 import pytest
 
+from grader.classroom import submission
 from grader.jail import doctor
+from grader.tests import school
+from grader.tests.attacks import collecting
+from grader.tests.attacks.collecting import PRANKS, SWAPS
 from grader.tests.attacks.neighbouring import PRELUDE, PROBES
 from grader.tests.grading.test_grade import LESSON, command, make
 
@@ -125,3 +130,96 @@ def test_the_probe_finds_a_scheduler_without_a_secret():
         finally:
             scheduler.kill()
     assert "OVER: dask ('uid', 0)" in said
+
+
+# ---------------------------------------------------------------- collecting
+
+
+@pytest.fixture(scope="module")
+def collected(tmp_path_factory):
+    """A course whose exchange holds every prank: its folder, what `collect` says, how long it took."""
+    root = tmp_path_factory.mktemp("collected")
+    home = school.make(root, collecting.LESSON, config="c.CourseDirectory.max_dir_size = 20000\n")
+    inbound = home / "exchange" / "losses" / "inbound"
+    inbound.mkdir(parents=True)
+    for prank in PRANKS:
+        prank.make(inbound)
+    start = time.monotonic()
+    said = school.nbgrader(home, "collect", collecting.LESSON)
+    return home, said, time.monotonic() - start
+
+
+@pytest.mark.parametrize("prank", PRANKS, ids=[p.name for p in PRANKS])
+def test_what_lies_in_the_exchange_is_its_owners_and_nobody_elses_trouble(collected, prank):
+    home, said, seconds = collected
+    place = home / "submitted" / prank.student / collecting.LESSON
+    notebook = place / f"{collecting.LESSON}.ipynb"
+    if prank.work is None:
+        assert not place.exists() or notebook.read_text() == ""
+    else:
+        assert prank.work in notebook.read_text()
+    for path in place.rglob("*") if place.exists() else ():
+        assert not path.is_symlink() and path.stat().st_size < 1 << 20
+        assert path.is_dir() or not any(word in path.read_text() for word in prank.absent)
+    for word in prank.says:
+        assert word in said, said
+    assert seconds < 120 and not list(home.glob(".collect-*"))
+
+
+def test_a_learner_without_a_time_is_late_by_the_time_of_the_folder(collected):
+    """Its name says January, and may say anything; when the folder was last changed no learner can set."""
+    home, _, _ = collected
+    stamp = submission.timestamp(home / "submitted" / "daemon" / collecting.LESSON)
+    assert (
+        abs(stamp.timestamp() - time.time()) < 86_400
+        or abs((stamp - datetime.now()).total_seconds()) < 86_400
+    )
+
+
+@pytest.mark.parametrize("swap", SWAPS, ids=[s.__name__ for s in SWAPS])
+def test_what_is_swapped_while_it_is_copied_brings_nothing(tmp_path, monkeypatch, swap):
+    secret, place = tmp_path / "secret", tmp_path / "exchange" / "eve"
+    for folder, text in ((secret, collecting.SECRET), (place, "own"), (place / "sub", "own")):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "z.ipynb").write_text(text)
+    (place / "a.bin").write_bytes(bytes(1000))
+    collecting.owned(secret, OTHER)
+    collecting.owned(place, NEIGHBOUR)
+    copied, done = submission._Copy.file, []
+
+    def copy_and_swap(self, opened, to):
+        copied(self, opened, to)
+        if not done:
+            done.append(swap(place, secret))
+
+    monkeypatch.setattr(submission._Copy, "file", copy_and_swap)
+    bounds = submission.Bounds(20 << 20)
+    submission.copy(place, tmp_path / "copied", "z", bounds, owner=lambda uid: uid == NEIGHBOUR)
+    kept = [p for p in (tmp_path / "copied").rglob("*") if not p.is_dir()]
+    assert done and kept and not any(p.is_symlink() for p in kept)
+    assert not any(collecting.SECRET.encode() in p.read_bytes() for p in kept)
+    assert sum(p.stat().st_size for p in kept) < 20 << 20
+
+
+def test_a_folder_of_somebody_elses_is_not_copied(tmp_path):
+    place = tmp_path / "eve"
+    place.mkdir()
+    collecting.owned(place, OTHER)
+    with pytest.raises(submission.NotTheirs):
+        submission.copy(
+            place, tmp_path / "copied", "z", submission.Bounds(1000), owner=lambda uid: uid == NEIGHBOUR
+        )
+
+
+def test_twice_as_many_odd_files_take_twice_as_long(tmp_path):
+    """Names that are all alike where they are cut: 500, then 1,000 of them."""
+    took = []
+    for count in (500, 1000):
+        place = tmp_path / str(count)
+        place.mkdir()
+        for number in range(count - 1):
+            (place / ("x" * 240 + f"{number:04d}")).symlink_to("/etc/passwd")
+        start = time.process_time()
+        submission.copy(place, tmp_path / f"copied{count}", "z", submission.Bounds(1 << 20))
+        took.append(time.process_time() - start)
+    assert took[1] < 4 * took[0] + 0.5, took
