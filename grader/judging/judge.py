@@ -4,16 +4,14 @@ The judge compares behaviour: value, shape, dtype, gradient, and that inputs wer
 looks for the mistake: the exercise's own known mistakes first, then what can go wrong with any loss (`diagnose`).
 """
 
+from dataclasses import replace
 from functools import partial
 
-import torch
-
-from grader.judging import diagnose
-from grader.judging.compare import Asked, Difference, alike, as_parts, compare
-from grader.judging.diagnose import inputs, words
+from grader.judging.compare import Asked, compare
+from grader.judging.diagnose import explain
 from grader.judging.diagnose.evidence import Evidence
 from grader.judging.picture import curve
-from grader.judging.scan import scan
+from grader.judging.scan import compares_by_is, left_below, scan
 from grader.judging.smallest import separating, show_result
 from grader.judging.verdict import (
     ERROR,
@@ -27,6 +25,14 @@ from grader.judging.verdict import (
     show_call,
 )
 
+LEFT_BELOW = (
+    "Your answer is there, but `raise NotImplementedError()` still stands below it: delete that line."
+)
+BY_IS = (
+    "You compare text with `is`, which asks whether two names stand for the same object; equal texts need not be one. "
+    'Use `==`, as in `reduction == "mean"`.'
+)
+
 
 def judge(exercise, ask, *, seed=0, source=None, context=""):
     """The Verdict on an answer.
@@ -38,9 +44,12 @@ def judge(exercise, ask, *, seed=0, source=None, context=""):
     for i, (case, share) in enumerate(zip(exercise.cases, exercise.shares())):
         mine = [_ask(exercise, ask, case, q) for q in case.calls(seed * 1000 + i)]
         asked += mine
-        cases.append(CaseVerdict(case.name, not any(a.difference for a in mine), share))
+        ordinary = not (case.example or case.extreme)
+        cases.append(CaseVerdict(case.name, not any(a.difference for a in mine), share, ordinary))
     verdict = partial(Verdict, exercise.name, max_points=exercise.points, cases=tuple(cases), seed=seed)
     if all(_unwritten(a.got) for a in asked):
+        if left_below(source):
+            return verdict(ERROR, finding=LEFT_BELOW)
         return verdict(MISSING, finding="Write your answer in the cell above, run it, then run this check.")
     traced = set().union(*(a.got.called for a in asked)) & exercise.forbidden
     written = scan(source, exercise.forbidden, context)
@@ -54,43 +63,38 @@ def judge(exercise, ask, *, seed=0, source=None, context=""):
             finding=f"You called {names}, which does what you are to build here. "
             "Write it from its definition: no points as long as it is called.",
         )
-    wrong = [a for a in asked if a.difference]
-    if not wrong:
+    if not any(a.difference for a in asked):
         return verdict(PASSED, finding=exercise.built)
-    first = wrong[0]
-    picture = curve(exercise, ask, first)
-    found = known_mistake(exercise, asked)
-    if found:
-        return verdict(
-            FAILED,
-            finding=found.says,
-            mistake=found.says,
-            hint=found.hint,
-            example=separating(exercise, ask, first),
-            picture=picture,
-        )
-    if first.got.ended.lost:
-        shown = show_call(exercise, first.question), show_result(first, first.got), show(first.expected.value)
-        return verdict(ERROR, finding=words.error(first), example=Example(*shown))
-    if first.got.failed:
-        return verdict(
-            ERROR,
-            finding=words.error(first),
-            hint=words.error_hint(first),
-            example=separating(exercise, ask, first),
-        )
     evidence = Evidence(exercise, ask, asked)
-    says = diagnose.general(evidence)
-    example = separating(exercise, ask, first)
-    if says:
-        return verdict(FAILED, finding=says, mistake=says, example=example, picture=picture)
+    found = explain(evidence)
+    if compares_by_is(source) and not found.known:
+        found = replace(found, says=BY_IS, besides=(), named=True)
+    first = found.shown
+    if first.got.failed and not found.known:
+        if first.got.ended.lost:  # asked again it would be lost again
+            shown = show_result(first, first.got), show(first.expected.value)
+            example = Example(show_call(exercise, first.question), *shown)
+        else:
+            example = separating(exercise, ask, first)
+        return verdict(ERROR, finding=found.finding, hint=found.hint, example=example)
     return verdict(
         FAILED,
-        finding=inputs.where_wrong(evidence) or words.difference(first),
-        example=example,
-        picture=picture,
-        hint=exercise.hints[0] if exercise.hints else "",
+        finding=found.finding,
+        mistake=found.says if found.named else None,
+        hint=found.hint,
+        example=separating(exercise, ask, first),
+        picture=curve(exercise, ask, first),
     )
+
+
+def passes(exercise, ask, *, seed=0):
+    """Is every question answered rightly, and nothing out of bounds called? Stops at the first that is not; names nothing."""
+    for number, case in enumerate(exercise.cases):
+        for question in case.calls(seed * 1000 + number):
+            asked = _ask(exercise, ask, case, question)
+            if asked.difference or asked.got.called & exercise.forbidden:
+                return False
+    return True
 
 
 def _unwritten(got):
@@ -109,53 +113,3 @@ def _ask(exercise, ask, case, question):
         raise AssertionError(f"{exercise.name}, case {case.name!r}: the reference raised {expected.raised}")
     got = ask(question, case.gradient)
     return Asked(case, question, expected, got, compare(exercise, case, expected, got))
-
-
-def known_mistake(exercise, asked):
-    """The exercise's mistake that reproduces the answer: on every question that it got wrong, or at least on the first
-    case that it got wrong and on one more, where that says something (two mistakes at once: the first is named first)."""
-    wrong = [a for a in asked if a.difference]
-    right = [a for a in asked if not a.difference]
-    first = [a for a in wrong if a.case is wrong[0].case]
-    best, best_score = None, 0
-    for mistake in exercise.mistakes:
-        same = partial(_reproduces, exercise, mistake)
-        if not all(same(a) for a in first):
-            continue
-        matches = sum(same(a) for a in wrong)
-        full = matches == len(wrong)
-        if not full and (
-            matches == len(first) or not any(_telling(a.got) for a in first)
-        ):  # a single case may agree by chance
-            continue
-        if not all(
-            same(a) for a in right
-        ):  # what the mistake gets wrong is right here: its sentence would not be true
-            continue
-        if not full and wrong[0].difference in (
-            Difference.KIND,
-            Difference.DTYPE,
-            Difference.CHANGED,
-        ):  # these have sentences of their own
-            continue
-        score = (full, matches)
-        if not best or score > best_score:
-            best, best_score = mistake, score
-    return best
-
-
-def _reproduces(exercise, mistake, a):
-    """Does the mistake give the same answer to a question, and is it wrong in the same way?"""
-    made = exercise.run(mistake.function, a.question, a.case.gradient)
-    if not alike(a.got, made, a.case) or compare(exercise, a.case, a.expected, made) != a.difference:
-        return False
-    # too large is not the same as too large: the whole matrix is one mistake, a column too many another
-    return a.difference is not Difference.LARGE or (
-        a.got.made.entries == made.made.entries and a.got.made.left_torch == made.made.left_torch
-    )
-
-
-def _telling(got):
-    """Finite and not all zero: a coincidence is then unlikely."""
-    tensors = [v for v in as_parts(got.value) if isinstance(v, torch.Tensor) and not v.is_complex()]
-    return any(v.double().isfinite().any() and (v != 0).any() for v in tensors)

@@ -282,8 +282,13 @@ def _left(before, after):
 
 
 def cotangent(value):
-    """Fixed weights, all different, that turn a result into the scalar whose gradient is taken."""
-    return torch.linspace(0.5, 1.5, max(value.numel(), 1), dtype=value.dtype).reshape(value.shape)
+    """Fixed weights in [0.5, 1.5), all different, that turn a result into the scalar whose gradient is taken.
+
+    Evenly spaced they would not do: rows and columns of a Jacobian of softmax sum to 0, and so would its entries weighted so.
+    """
+    golden = 0.6180339887498949
+    weights = torch.arange(1, value.numel() + 1, dtype=torch.float64) * golden % 1 + 0.5
+    return weights.to(value.dtype).reshape(value.shape)
 
 
 def first_float(value):

@@ -209,6 +209,32 @@ def written(source: str) -> dict[str, str | None]:
     return texts
 
 
+def left_below(source: str | None) -> bool:
+    """Does a `raise NotImplementedError` stand below statements of an answer, at the end of a function?
+
+    >>> left_below("def f(z):\\n    result = z.exp()\\n    raise NotImplementedError()")
+    True
+    """
+    for node in ast.walk(_tree(source) or ast.Module([], [])):
+        if not isinstance(node, ast.FunctionDef) or not isinstance(node.body[-1], ast.Raise):
+            continue
+        written = [
+            s for s in node.body[:-1] if not isinstance(s, (ast.Expr, ast.Pass, ast.Import, ast.ImportFrom))
+        ]
+        if written and "NotImplementedError" in ast.unparse(node.body[-1]):
+            return True
+    return False
+
+
+def compares_by_is(source: str | None) -> bool:
+    """Is text compared with `is`, as in `reduction is "mean"`?"""
+    for node in ast.walk(_tree(source) or ast.Module([], [])):
+        if isinstance(node, ast.Compare) and any(isinstance(op, (ast.Is, ast.IsNot)) for op in node.ops):
+            if any(_text(side) for side in (node.left, *node.comparators)):
+                return True
+    return False
+
+
 def together(cells: list) -> str:
     """The text of several cells, in order; without those that are no Python, of which nothing was run either."""
     texts = [_without_magics(cell) for cell in cells if isinstance(cell, str)]

@@ -35,6 +35,7 @@ class CaseVerdict:
     name: str
     passed: bool
     points: float
+    ordinary: bool = True  # random inputs, neither known beforehand nor extreme
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,12 @@ class Verdict:
 
     @property
     def points(self):
-        """The points of the cases passed; none where something out of bounds was called."""
+        """The points of the cases passed; none where something out of bounds was called, or no ordinary case passes."""
         if self.called:
             return 0.0
+        ordinary = [c for c in self.cases if c.ordinary]
+        if ordinary and not any(c.passed for c in ordinary):
+            return 0.0  # what is right at the edges alone may be right by chance: a constant is
         got = sum(c.points for c in self.cases if c.passed)
         return float(self.max_points) if self.passed else round(min(got, self.max_points), 4)
 

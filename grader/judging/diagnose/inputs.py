@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import torch
 
-from grader.judging.compare import Difference, alike, as_parts, compare
-from grader.judging.diagnose.evidence import classes, mapped, samples, value_only
+from grader.judging.compare import Difference, alike, as_parts, as_tensor, compare
+from grader.judging.diagnose.evidence import Layer, classes, mapped, samples, telling, value_only
+from grader.judging.verdict import show
 
 
 def only_example(evidence):
@@ -47,34 +48,37 @@ def only_size(evidence):
     """Right only for the number of samples of the lesson's example?"""
     example = next((a for a in evidence.asked if a.case.example and not a.difference), None)
     n = samples(example.question) if example else 0
-    if not n or any(
-        a.difference not in (Difference.VALUE, Difference.SHAPE, Difference.ERROR) for a in evidence.wrong
-    ):
+    kinds = (Difference.VALUE, Difference.SHAPE, Difference.ERROR)
+    if not n or any(a.difference not in kinds for a in evidence.wrong):
         return ""
-    seen = 0
-    for a in evidence.wrong:
+    larger = [a for a in evidence.wrong if samples(a.question) > n]
+    for a in larger:
         size = samples(a.question)
-        if size <= n:
-            continue
-        for part in (
-            slice(0, n),
-            slice(size - n, size),
-        ):  # the first n and the last n: what is wrong may lie in a single sample
-            cut = mapped(
-                a.question,
-                lambda v: v[part] if isinstance(v, torch.Tensor) and v.ndim and v.shape[0] == size else v,
-            )
-            expected = evidence.expected(cut, a.case.gradient)
-            if expected.failed or compare(
-                evidence.exercise, a.case, expected, evidence.ask(cut, a.case.gradient)
-            ):
-                return ""
-        seen += 1
-    return (
-        f"Right only for {n} samples, as in the lesson's example: take the size from the arguments."
-        if seen
-        else ""
-    )
+        # The first n and the last n: what is wrong may lie in a single sample.
+        if not all(_right_for(evidence, a, part) for part in (slice(0, n), slice(size - n, size))):
+            return ""
+        # One sample more must be wrong again; else it is something in a sample, and not their number.
+        more = (slice(0, n + 1), slice(size - n - 1, size))
+        if any(_right_for(evidence, a, part) for part in more):
+            return ""
+    if not larger:
+        return ""
+    return f"Right only for {n} samples, as in the lesson's example: take the size from the arguments."
+
+
+def _right_for(evidence, a, part):
+    """Is the answer right for these samples of a question?"""
+    size = samples(a.question)
+
+    def cut(v):
+        return v[part] if isinstance(v, torch.Tensor) and v.ndim and v.shape[0] == size else v
+
+    question = mapped(a.question, cut)
+    expected = evidence.expected(question, a.case.gradient)
+    if expected.failed:
+        return False
+    got = evidence.ask(question, a.case.gradient)
+    return compare(evidence.exercise, a.case, expected, got) is None
 
 
 def only_classes(evidence):
@@ -111,7 +115,9 @@ def only_classes(evidence):
 
 def where_wrong(evidence):
     """Which samples are right and which wrong, where an argument tells them apart: "Right where y is 1, wrong where y is 0", or ""."""
-    telling = [
+    if isinstance(evidence.exercise.reference, type):  # a module may keep something from one call to the next
+        return ""
+    fit = [
         a
         for a in evidence.asked
         if a.difference == Difference.VALUE
@@ -119,12 +125,12 @@ def where_wrong(evidence):
         and 2 <= samples(a.question) <= 32
         and not a.question.init
     ]
-    for a in telling[:8]:
+    for a in fit[:8]:
         says = _where(evidence, a)
         if (
             says != ""
         ):  # where no sample of this question is right, or none of another's, what tells them apart is chance
-            other = next((b for b in telling if b.case is not a.case), None)
+            other = next((b for b in fit if b.case is not a.case), None)
             return says if says and (other is None or _where(evidence, other) is not None) else ""
     return ""
 
@@ -177,25 +183,14 @@ def _where(evidence, a):
 
 def transformed_inputs(evidence):
     """Would the reference give this answer if its arguments had been treated otherwise?"""
-    if evidence.exercise.any_dtype or any(
-        a.difference not in (Difference.VALUE, Difference.SHAPE) for a in evidence.wrong
-    ):
-        return ""  # for 0/1 decisions too many treatments give the same
-    finite = any(
-        t.double().isfinite().any()
-        for a in evidence.wrong
-        for t in as_parts(a.got.value)
-        if isinstance(t, torch.Tensor) and not t.is_complex()
-    )
-    found = (
-        says
-        for says, change in _treatments(evidence)
-        if all(_explains(evidence, a, change) for a in evidence.wrong)
-    )
-    first = next(found, "")
-    return (
-        first if finite or not next(found, "") else ""
-    )  # nan is like nan: only where a single treatment gives it
+    if any(a.difference not in (Difference.VALUE, Difference.SHAPE) for a in evidence.wrong):
+        return ""
+    if not telling([a.got for a in evidence.wrong], 1):
+        return ""  # for 0/1 decisions, 0, inf and nan too many treatments give the same
+    for says, change in _treatments(evidence):
+        if all(_explains(evidence, a, change) for a in evidence.wrong):
+            return says
+    return ""
 
 
 def _treatments(evidence):
@@ -205,7 +200,7 @@ def _treatments(evidence):
         for j in tensors:
             if i < j:
                 yield (
-                    f"It looks as if `{parameters[i]}` and `{parameters[j]}` have changed places.",
+                    f"It looks as if `{parameters[i]}` and `{parameters[j]}` were swapped.",
                     _swap(i, j),
                 )
     dims = {v for a in evidence.wrong for v in _dims(evidence.exercise, a.question)}
@@ -237,13 +232,48 @@ def _treatments(evidence):
             _apply(i, torch.round),
         )
         yield (
-            f"What stands behind the point is cut off from `{name}` (an integer dtype?): 0.6 becomes 0.",
+            f"What stands behind the point is cut off from `{name}`: 1.6 becomes 1.",
             _apply(i, torch.trunc),
         )
         yield (
             f"`{name}` is turned into True and False on the way: everything that is not 0 becomes 1.",
             _apply(i, lambda t: (t != 0).to(t.dtype)),
         )
+    yield "The first sample is left out.", _part_of(samples, slice(1, None))
+    yield "The last sample is left out.", _part_of(samples, slice(None, -1))
+    for i in tensors:
+        name = parameters[i]
+        yield f"The first class (column 0 of `{name}`) is left out.", _apply(i, _without_class(0))
+        yield f"The last class (the last column of `{name}`) is left out.", _apply(i, _without_class(-1))
+
+
+def _part_of(size, part):
+    """The question with a part of its samples only."""
+
+    def change(q):
+        n = size(q)
+        if n < 3:
+            return None
+
+        def cut(v):
+            return v[part] if isinstance(v, torch.Tensor) and v.ndim and v.shape[0] == n else v
+
+        return mapped(q, cut)
+
+    return change
+
+
+def _without_class(k):
+    """A column of logits that counts for nothing."""
+
+    def change(t):
+        if t.ndim != 2 or t.shape[1] < 3:
+            raise ValueError("no classes")
+        t = t.clone()
+        t[:, k] = -torch.inf
+        return t
+
+    return change
 
 
 def _explains(evidence, a, change):
@@ -294,33 +324,64 @@ def _apply(i, f):
 
 def ignored(evidence):
     """Is there an argument whose value makes no difference to the answer where it should?"""
-    defaults = {
-        n: p.default for n, p in evidence.exercise.signature.parameters.items() if p.default is not p.empty
-    }
-    for name, default in defaults.items():
-        given = lambda q: dict(zip(evidence.exercise.parameters, q.args)) | q.kwargs  # noqa: E731
-        if all(name in given(a.question) for a in evidence.wrong) and all(
-            _explains(
-                evidence,
-                a,
-                lambda q: replace(q, args=(), kwargs={k: v for k, v in given(q).items() if k != name}),
-            )
-            for a in evidence.wrong
-        ):
-            return f"The argument `{name}` has no effect: your result is that of the default, `{name}={default!r}`."
-    if (
-        evidence.wrong[0].question.init
-        and all(a.question.init for a in evidence.wrong)
-        and all(_explains(evidence, a, lambda q: replace(q, init={})) for a in evidence.wrong)
-    ):
-        return f"What the constructor is given ({', '.join(evidence.wrong[0].question.init)}) has no effect in `forward`."
-    right = [a for a in evidence.asked if not a.difference and not a.case.example]
+    return _default_taken(evidence) or _constructor_ignored(evidence) or _unmoved_by(evidence)
+
+
+def _given(exercise, question):
+    return dict(zip(exercise.parameters, question.args)) | question.kwargs
+
+
+def _default_taken(evidence):
+    """An argument that is wrong wherever it is given, as if it had not been."""
+    exercise = evidence.exercise
+    for name, parameter in exercise.signature.parameters.items():
+        if parameter.default is parameter.empty:
+            continue
+
+        def without(q):
+            given = {k: v for k, v in _given(exercise, q).items() if k != name}
+            return replace(q, args=(), kwargs=given)
+
+        if not all(name in _given(exercise, a.question) for a in evidence.wrong):
+            continue
+        if not all(_explains(evidence, a, without) for a in evidence.wrong):
+            continue
+        taken = f"your result is that of the default, `{name}={parameter.default!r}`."
+        if any(_has_effect(evidence, a, name, without) for a in evidence.right):
+            values = dict.fromkeys(show(_given(exercise, a.question)[name]) for a in evidence.wrong)
+            which = " and ".join(f"`{name}={value}`" for value in list(values)[:3])
+            return f"{which} {'has' if len(values) == 1 else 'have'} no effect: {taken}"
+        return f"The argument `{name}` has no effect: {taken}"
+    return ""
+
+
+def _has_effect(evidence, a, name, without):
+    """Did this argument make a difference where the answer is right?"""
+    if name not in _given(evidence.exercise, a.question):
+        return False
+    plain = evidence.expected(without(a.question))
+    return not plain.failed and not alike(value_only(plain), value_only(a.expected), a.case)
+
+
+def _constructor_ignored(evidence):
+    def unbuilt(q):
+        return replace(q, init={})
+
+    init = evidence.wrong[0].question.init
+    if not init or not all(a.question.init for a in evidence.wrong):
+        return ""
+    if not all(_explains(evidence, a, unbuilt) for a in evidence.wrong):
+        return ""
+    return f"What the constructor is given ({', '.join(init)}) has no effect in `forward`."
+
+
+def _unmoved_by(evidence):
+    right = [a for a in evidence.right if not a.case.example]
     for i, name in enumerate(evidence.exercise.parameters):
         told = set()
         for a in (*evidence.wrong[:3], *right[:2]):
-            told |= (
-                {_unmoved(evidence, a, i, thorough=True not in told)} if len(a.question.args) > i else set()
-            )
+            if len(a.question.args) > i:
+                told.add(_unmoved(evidence, a, i, thorough=True not in told))
             if False in told:  # a training takes its time: ask no more than is needed
                 break
         if True in told and False not in told:
@@ -331,24 +392,25 @@ def ignored(evidence):
 def _unmoved(evidence, a, i, thorough):
     """Does the answer stay the same when argument i changes (thorough: in several ways), where the reference does not? None: nothing is to be
     learnt here."""
-    value = a.question.args[i]
-    if isinstance(value, torch.Tensor) and value.ndim and value.shape[0] > 1:
-        # in another order, and with other values: a mean forgets the order
+    value, others = a.question.args[i], []
+    if isinstance(value, torch.Tensor) and value.is_floating_point() and value.numel():
         others = (
-            [value.flip(0) * 0.9, -value, value * 0.8, 1 - value]
-            if value.is_floating_point()
-            else [torch.ones_like(value), value.flip(0)]
+            [value.flip(0) * 0.9, -value, value * 0.8, 1 - value] if value.ndim else [value * 0.9, -value]
         )
+    elif isinstance(value, torch.Tensor) and value.numel() and value.dtype is not torch.bool:
+        others = [torch.ones_like(value), value.flip(0) if value.ndim else torch.zeros_like(value)]
     elif (
         isinstance(value, (int, float))
         and not isinstance(value, bool)
         and evidence.exercise.parameters[i] != "dim"
     ):
         others = [value + 1]
-    else:
+    if not others:
         return None
-    if any(isinstance(t, torch.Tensor) and t.numel() and t.isnan().all() for t in as_parts(a.got.value)):
-        return None  # nan stays nan, whatever changes
+    for part in as_parts(a.got.value):
+        part = as_tensor(part)
+        if not isinstance(part, torch.Tensor) or not part.isfinite().all():
+            return None  # nan stays nan and inf stays inf, whatever changes
     told = []
     for other in others if thorough else others[:1]:
         question = replace(a.question, args=(*a.question.args[:i], other, *a.question.args[i + 1 :]))
@@ -360,3 +422,72 @@ def _unmoved(evidence, a, i, thorough):
             if not told[-1]:
                 break
     return all(told) if told else None
+
+
+def target(evidence):
+    """The target that a loss of logits pulls towards, read from its slopes: does it sum to 1, and is it the right one?
+
+    Any loss −Σ t·log softmax(z) has the slope T·p − t, where T is the sum of t. Two questions with the same labels and other logits
+    give T, and then t.
+    """
+    a = next((a for a in evidence.wrong if _is_classification(a.question)), None)
+    if a is None or evidence.layer(a) is Layer.EXTREMES:
+        return ""
+    mine = _pull(lambda q, names: evidence.ask(q, names), evidence.exercise, a.question)
+    theirs = _pull(evidence.expected, evidence.exercise, a.question)
+    if mine is None or theirs is None or not (theirs[0] > 1e-9).all():
+        return ""
+    total = mine[0] / theirs[0]
+    share = mine[1] / theirs[0][:, None]
+    right = theirs[1] / theirs[0][:, None]
+    y = a.question.args[1]
+    own = share.gather(1, y[:, None])[:, 0]
+    others = share.scatter(1, y[:, None], 0.0).sum(1) / (share.shape[1] - 1)
+    flat = share.scatter(1, y[:, None], 0.0) - others[:, None].expand_as(share).scatter(1, y[:, None], 0.0)
+    same = [torch.allclose(v, v[0].expand_as(v), atol=1e-4) for v in (total, own, others)]
+    if not all(same) or flat.abs().max() > 1e-4 or torch.allclose(share, right, atol=1e-4):
+        return ""
+    given = f"it gives the label {own[0]:.3g} and each of the other classes {others[0]:.3g}"
+    wanted = right.gather(1, y[:, None])[:, 0]
+    rest = (1 - wanted[0]) / (share.shape[1] - 1)
+    goal = f"here it should be {wanted[0]:.3g} for the label and {rest:.3g} for each of the others"
+    if abs(total[0] - 1) > 1e-3:
+        return f"The target of your loss does not sum to 1 but to {total[0]:.3g}: {given}; {goal}."
+    return f"The target of your loss is another one: {given}; {goal}."
+
+
+def _is_classification(question):
+    """(N, C) logits and N labels, C at least 3?"""
+    if len(question.args) < 2:
+        return False
+    z, y = question.args[:2]
+    if not isinstance(z, torch.Tensor) or not isinstance(y, torch.Tensor):
+        return False
+    return (
+        z.ndim == 2
+        and z.is_floating_point()
+        and z.shape[1] > 2
+        and y.dtype is torch.int64
+        and y.shape == z.shape[:1]
+        and bool(((y >= 0) & (y < z.shape[1])).all())
+    )
+
+
+def _pull(ask, exercise, question):
+    """T (N) and t (N, C) of a loss with the slope T·p − t, each times what the reduction makes of a sample; None for any other."""
+    z, name = question.args[0], exercise.parameters[0]
+    slopes, shares = [], []
+    for logits in (z, -z, z.flip(1)):
+        result = ask(replace(question, args=(logits, *question.args[1:])), (name,))
+        gradient = None if result.failed else result.gradients.get(name)
+        if gradient is None or gradient.shape != z.shape or not gradient.isfinite().all():
+            return None
+        slopes.append(gradient.double())
+        shares.append(torch.softmax(logits.double(), dim=1))
+    p, g = shares[1] - shares[0], slopes[1] - slopes[0]
+    total = (p * g).sum(1) / (p * p).sum(1)
+    t = total[:, None] * shares[0] - slopes[0]
+    scale = 1e-4 * total.abs().max()
+    if not torch.allclose(total[:, None] * shares[2] - slopes[2], t, rtol=1e-4, atol=scale.item()):
+        return None
+    return total, t

@@ -1,8 +1,10 @@
 """What an answer is, apart from its numbers: of another kind or dtype, an input changed, a gradient that is cut, not the same twice."""
 
+from dataclasses import replace
+
 import torch
 
-from grader.judging.compare import Difference, alike, as_parts, as_tensor
+from grader.judging.compare import Difference, alike, as_parts, as_tensor, compare
 from grader.judging.diagnose.evidence import ratio, times, value_only
 from grader.judging.diagnose.words import at
 from grader.judging.question import Array, Foreign
@@ -50,11 +52,21 @@ def kind(evidence):
     if isinstance(value, Array):
         return "You return a numpy array; a tensor is expected. Numpy knows no autograd: stay with torch functions."
     if isinstance(value, tuple):
+        right = [i for i, v in enumerate(value, 1) if _is_right(evidence, v)]
+        if right and len(value) > 1:
+            return f"You return {len(value)} values; one is expected. Number {right[0]} of them is right: return that alone."
         return (
             f"You return a list or tuple of {len(value)}; one tensor is expected. `torch.stack` makes a tensor of a list of tensors, "
             "`torch.tensor` one of a list of numbers."
         )
     return f"You return {value.type if isinstance(value, Foreign) else type(value).__name__}; a tensor is expected."
+
+
+def _is_right(evidence, value):
+    """Is this one of the values returned, what was to be returned alone?"""
+    a = evidence.wrong[0]
+    alone = replace(a.got, value=value, gradients=a.expected.gradients, changed=())
+    return compare(evidence.exercise, a.case, a.expected, alone) is None
 
 
 def _other_kind(value, want):

@@ -4,51 +4,62 @@ import math
 
 import torch
 
-from grader.judging.compare import Difference, as_parts, as_tensor, close
-from grader.judging.diagnose.evidence import classes, entries, ratio, samples, times
+from grader.judging.compare import Asked, Difference, as_parts, as_tensor, close
+from grader.judging.diagnose.evidence import (
+    Evidence,
+    Layer,
+    classes,
+    entries,
+    mapped,
+    ratio,
+    samples,
+    times,
+)
+
+OVERFLOWS = (
+    "something on the way overflows, or a logarithm meets 0. Rewrite the formula so that no large number is ever exponentiated and "
+    "no 0 is ever logged."
+)
 
 
-def extremes(evidence):
-    if (
-        not all(a.case.extreme for a in evidence.wrong)
-        or all(a.case.extreme for a in evidence.asked)
-        or any(a.difference in (Difference.SHAPE, Difference.KIND) for a in evidence.wrong)
-    ):
+def extremes(evidence: Evidence) -> str:
+    wrong = evidence.wrong
+    if not all(a.case.extreme for a in wrong) or all(a.case.extreme for a in evidence.asked):
         return ""
-    what = _describe_bad(evidence.wrong[0])
-    if all(_lost_infinity(a) for a in evidence.wrong):
+    if any(a.difference in (Difference.SHAPE, Difference.KIND, Difference.ERROR) for a in wrong):
+        return ""
+    what = at_extremes(wrong)
+    return f"Right for ordinary inputs, but {what[0].lower()}{what[1:]}"
+
+
+def at_extremes(wrong: list[Asked]) -> str:
+    """What is wrong at the extremes, as a sentence of its own; `wrong`: what was answered wrongly there."""
+    what = _describe_bad(wrong[0])
+    if all(_lost_infinity(a) for a in wrong):
         return (
-            "Right for ordinary inputs, but finite at the extremes where the right result is infinite: a clamp, an epsilon, `nan_to_num` or a mask "
-            "takes the infinity away."
+            "Finite at the extremes where the right result is infinite: a clamp, an epsilon, `nan_to_num` or a mask takes the "
+            "infinity away."
         )
-    if what == "nan" and all(
-        t.isinf().any()
-        for a in evidence.wrong
-        for t in a.question.args
-        if isinstance(t, torch.Tensor) and t.is_floating_point()
-    ):
-        return "Right for finite inputs, but nan where one is infinite: inf − inf and 0·inf are nan. Keep the two from meeting."
+    floats = [
+        [t for t in a.question.args if isinstance(t, torch.Tensor) and t.is_floating_point()] for a in wrong
+    ]
+    if what == "nan" and all(any(t.isinf().any() for t in inputs) for inputs in floats):
+        return "Nan where an input is infinite: inf − inf and 0·inf are nan. Keep the two from meeting."
     if what:
-        return (
-            f"Right for ordinary inputs, but {what} at the extremes: something on the way overflows, or a logarithm meets 0. "
-            "Rewrite the formula so that no large number is ever exponentiated and no 0 is ever logged."
-        )
-    return "Right for ordinary inputs, but wrong at the extremes: precision is lost on the way, or a clamp cuts off what it should not."
+        return f"{what.capitalize()} at the extremes: {OVERFLOWS}"
+    return "Wrong at the extremes: precision is lost on the way, or a clamp cuts off what it should not."
 
 
 def _lost_infinity(a):
     got, want = a.got.value, a.expected.value
-    return (
-        isinstance(got, torch.Tensor)
-        and isinstance(want, torch.Tensor)
-        and got.shape == want.shape
-        and bool((want.isinf() & got.isfinite()).any())
-    )
+    if not isinstance(got, torch.Tensor) or not isinstance(want, torch.Tensor) or got.shape != want.shape:
+        return False
+    return bool((want.isinf() & got.isfinite()).any())
 
 
 def _describe_bad(a):
     """What is bad about the value or, where that is right, about its gradient: nan, infinite, or ""."""
-    for t in as_parts(a.got.value) if a.difference == Difference.VALUE else a.got.gradients.values():
+    for t in as_parts(a.got.value) if a.difference is Difference.VALUE else a.got.gradients.values():
         if isinstance(t, torch.Tensor) and t.is_floating_point():
             if t.isnan().any():
                 return "nan"
@@ -57,106 +68,168 @@ def _describe_bad(a):
     return ""
 
 
-def nan(evidence):
-    if all(
-        isinstance(a.got.value, torch.Tensor)
-        and a.got.value.numel()
-        and a.got.value.isnan().all()
-        and a.difference == Difference.VALUE
-        for a in evidence.wrong
-    ):
-        return "Your result is nan: on the way there is a logarithm or a root of a negative number, 0/0, inf − inf or 0·inf. Print the steps."
-    return ""
+def nan(evidence: Evidence) -> str:
+    for a in evidence.wrong:
+        value = a.got.value
+        if not isinstance(value, torch.Tensor) or not value.numel() or a.difference is not Difference.VALUE:
+            return ""
+        if not value.isnan().all():
+            return ""
+    return "Your result is nan: on the way there is a logarithm or a root of a negative number, 0/0, inf − inf or 0·inf. Print the steps."
 
 
-def nearly(evidence):
+# ---------------------------------------------------------------- nearly right
+
+
+def capped(evidence: Evidence) -> tuple[str, Asked] | None:
+    """An epsilon inside a logarithm, shown where it bites: the sentence, and the sample whose loss it caps."""
+    if _largest_error([a for a in evidence.wrong if evidence.layer(a) is not Layer.EXTREMES]) > 0.01:
+        return None
+    for a in evidence.wrong:
+        if not a.case.extreme or a.difference is not Difference.VALUE:
+            continue
+        n = samples(a.question)
+        for i in range(min(n, 8)):
+            one = mapped(a.question, _row(i, n))
+            want, have = evidence.expected(one), evidence.ask(one, ())
+            if want.failed or have.failed:
+                continue
+            right, yours = as_tensor(want.value), as_tensor(have.value)
+            if not isinstance(right, torch.Tensor) or not isinstance(yours, torch.Tensor):
+                continue
+            if right.numel() != 1 or yours.numel() != 1 or not yours.isfinite().all():
+                continue
+            right, yours = right.item(), yours.item()
+            epsilon = math.exp(-yours) if 4 < yours < 700 else 0
+            if math.inf > right > yours + 1 and _is_an_epsilon(epsilon):
+                says = (
+                    f"An epsilon or a clamp of about {epsilon:.1g} inside your logarithm caps the loss at {yours:.4g}, however wrong the "
+                    f"model is; here it should be {right:.4g}. Write the formula so that its logarithm never meets 0."
+                )
+                shown = Asked(a.case, one, want, have, Difference.VALUE)
+                return says, shown
+    return None
+
+
+def _is_an_epsilon(x):
+    """Is this a power of ten, or the smallest step or number of a dtype?"""
+    if not 0 < x < 0.01:
+        return False
+    if abs(math.log10(x) - round(math.log10(x))) < 0.005:
+        return True
+    limits = [torch.finfo(dtype) for dtype in (torch.float32, torch.float64)]
+    return any(abs(x / known - 1) < 0.01 for info in limits for known in (info.eps, info.tiny))
+
+
+def _row(i, n):
+    def cut(v):
+        return v[i : i + 1] if isinstance(v, torch.Tensor) and v.ndim and v.shape[0] == n else v
+
+    return cut
+
+
+def nearly(evidence: Evidence) -> str:
     """So close to the definition, for all ordinary inputs, that the formula must be right?"""
     wrong = evidence.wrong
     ordinary = [a for a in wrong if not a.case.extreme]
     where, wrong = (" for ordinary inputs", ordinary) if 0 < len(ordinary) < len(wrong) else ("", wrong)
-    if any(a.difference not in (Difference.VALUE, Difference.GRADIENT) for a in wrong):
-        return ""
-    pairs = [(a.got.value, a.expected.value) for a in wrong]
-    pairs += [
-        (a.got.gradients[n], g)
-        for a in wrong
-        if a.difference == Difference.GRADIENT
-        for n, g in a.expected.gradients.items()
-        if g is not None
-    ]
-    if any(not isinstance(v, torch.Tensor) or v.is_complex() for pair in pairs for v in pair):
-        return ""
-    largest = 0.0
-    for got, want in pairs:
-        off = ((got.double() - want.double()).abs() / want.double().abs().clamp(min=1e-3)).nan_to_num(
-            nan=math.inf
-        )
-        largest = max(largest, off.max().item() if off.numel() else math.inf)
+    largest = _largest_error(wrong)
     if largest > 0.01:
         return ""
     return (
-        f"Nearly right{where}: never more than {max(100 * largest, 1e-4):.1g} % away. The formula is right, and something disturbs it a little: an epsilon, a clamp, "
-        "a rounded constant, a float32 on the way, or a search that stops too soon."
+        f"Nearly right{where}: never more than {max(100 * largest, 1e-4):.1g} % away. The formula is right, and something disturbs it "
+        "a little: an epsilon, a clamp, a rounded constant, a float32 on the way, or a search that stops too soon."
     )
 
 
-def shape(evidence):
-    wrong = evidence.wrong
-    if wrong[0].difference != Difference.SHAPE:
+def _largest_error(wrong):
+    """The largest relative error of values and gradients: numbers, tensors and tuples of them; inf where they cannot be compared."""
+    largest = 0.0
+    for a in wrong:
+        if a.difference not in (Difference.VALUE, Difference.GRADIENT):
+            return math.inf
+        pairs = list(zip(as_parts(a.got.value), as_parts(a.expected.value)))
+        if a.difference is Difference.GRADIENT:
+            pairs += [(a.got.gradients.get(n), g) for n, g in a.expected.gradients.items() if g is not None]
+        for got, want in pairs:
+            got, want = as_tensor(got), as_tensor(want)
+            if not isinstance(got, torch.Tensor) or not isinstance(want, torch.Tensor):
+                return math.inf
+            if got.shape != want.shape or got.is_complex():
+                return math.inf
+            got, want = got.double(), want.double()
+            off = (got - want).abs() / want.abs().clamp(min=1e-3)
+            off = torch.where(got == want, 0.0, off).nan_to_num(nan=math.inf)
+            largest = max(largest, off.max().item() if off.numel() else 0.0)
+    return largest
+
+
+# ---------------------------------------------------------------- another shape
+
+
+def shape(evidence: Evidence) -> str:
+    wrong = [a for a in evidence.wrong if a.difference is Difference.SHAPE]
+    if evidence.wrong[0].difference is not Difference.SHAPE:
         return ""
-    wrong = [a for a in wrong if a.difference == Difference.SHAPE]
-    got, want = wrong[0].got.value, wrong[0].expected.value
-    if isinstance(want, tuple):
-        short = next(
-            (
-                f"Value {i} of the {len(want)} that you return has length {len(g)} where {len(w)} is expected."
-                for i, (g, w) in enumerate(zip(map(as_tensor, got), want), 1)
-                if isinstance(w, tuple) and isinstance(g, torch.Tensor) and g.ndim == 1 and len(g) != len(w)
-            ),
-            "",
-        )
-        return short or next(
-            (
-                f"Value {i} of the {len(want)} that you return has shape {tuple(g.shape)} where {tuple(w.shape)} is expected."
-                for i, (g, w) in enumerate(zip(got, want), 1)
-                if isinstance(g, torch.Tensor) and isinstance(w, torch.Tensor) and g.shape != w.shape
-            ),
-            "",
-        )
-    pairs = [
-        (a.got.value, a.expected.value)
-        for a in wrong
-        if isinstance(a.got.value, torch.Tensor) and isinstance(a.expected.value, torch.Tensor)
-    ]
-    if len(pairs) != len(wrong) or any(g.is_complex() for g, _ in pairs):
+    if isinstance(wrong[0].expected.value, tuple):
+        return _shape_of_a_part(wrong[0].got.value, wrong[0].expected.value)
+    pairs = [(as_tensor(a.got.value), as_tensor(a.expected.value)) for a in wrong]
+    if any(not isinstance(v, torch.Tensor) or v.is_complex() for pair in pairs for v in pair):
         return ""
 
     def fits(f):
         return all(_quiet(f, g, w) for g, w in pairs)
 
     several = any(g.numel() > 1 for g, _ in pairs)
-    if several and fits(lambda g, w: w.ndim == 0 and close(g.double().mean(), w.double())):
+    if several and fits(_mean_is_missing):
         return "You return one loss per sample: the mean over the samples is still to be taken."
-    if several and fits(lambda g, w: w.ndim == 0 and close(g.double().sum(), w.double())):
+    if several and fits(_sum_is_missing):
         return "You return the parts of a sum: they are still to be added up."
-    if fits(lambda g, w: g.numel() == w.numel() and close(g.flatten(), w.flatten())):
-        g, w = pairs[0]
+    g, w = pairs[0]
+    if fits(_same_numbers):
         return (
             f"The numbers are right, but the shape is {tuple(g.shape)} where {tuple(w.shape)} is expected: "
             "a `keepdim`, an index or an `unsqueeze` too many or too few."
         )
-    if fits(
-        lambda g, w: g.ndim == 0 and w.ndim and (close(g, w.double().mean()) or close(g, w.double().sum()))
-    ):
+    if fits(_reduced):
         return "You return a single number; one value for each entry is expected: a mean or a sum too many."
-    if fits(lambda g, w: g.ndim == 2 and g.shape[0] == g.shape[1] and w.ndim <= 2 and g.shape[0] in w.shape):
-        g, w = pairs[0]
+    if fits(_paired):
         return (
             f"Your result has shape {tuple(g.shape)} where {tuple(w.shape)} is expected: an (N, 1) met an (N,), and broadcasting "
             "paired everything with everything."
         )
-    g, w = pairs[0]
     return f"Your result has shape {tuple(g.shape)} where {tuple(w.shape)} is expected."
+
+
+def _shape_of_a_part(got, want):
+    for i, (g, w) in enumerate(zip(got, want), 1):
+        g, w, listed = as_tensor(g), as_tensor(w), isinstance(w, tuple)
+        if not isinstance(g, torch.Tensor) or not isinstance(w, torch.Tensor) or g.shape == w.shape:
+            continue
+        if listed and g.ndim == 1:
+            return f"Value {i} of the {len(want)} that you return has length {len(g)} where {len(w)} is expected."
+        return f"Value {i} of the {len(want)} that you return has shape {tuple(g.shape)} where {tuple(w.shape)} is expected."
+    return ""
+
+
+def _mean_is_missing(g, w):
+    return w.ndim == 0 and close(g.double().mean(), w.double())
+
+
+def _sum_is_missing(g, w):
+    return w.ndim == 0 and close(g.double().sum(), w.double())
+
+
+def _same_numbers(g, w):
+    return g.numel() == w.numel() and close(g.flatten(), w.flatten())
+
+
+def _reduced(g, w):
+    return g.ndim == 0 and w.ndim and (close(g, w.double().mean()) or close(g, w.double().sum()))
+
+
+def _paired(g, w):
+    return g.ndim == 2 and g.shape[0] == g.shape[1] and w.ndim <= 2 and g.shape[0] in w.shape
 
 
 def _quiet(f, *args):
@@ -166,115 +239,222 @@ def _quiet(f, *args):
         return False
 
 
-def rescaled(evidence):
+# ---------------------------------------------------------------- a simple function of the right result
+
+LN2, LN10 = math.log(2), math.log(10)
+
+
+def _minus(n, c):
+    return -1
+
+
+def _n(n, c):
+    return n
+
+
+def _one_over_n(n, c):
+    return 1 / n
+
+
+def _c(n, c):
+    return c
+
+
+def _one_over_c(n, c):
+    return 1 / c
+
+
+def _n_over_c(n, c):
+    return n / c
+
+
+def _nc(n, c):
+    return n * c
+
+
+def _one_over_nc(n, c):
+    return 1 / (n * c)
+
+
+def _minus_n(n, c):
+    return -n
+
+
+def _n_less_one(n, c):
+    return n / max(n - 1, 1)
+
+
+FACTORS = {  # a function of N and C, or a number
+    "The sign is turned round: yours is minus the right result.": _minus,
+    "Your result is N times too large: it is a sum over the samples where a mean is expected.": _n,
+    "Your result is N times too small: it is divided by the number of samples once too often.": _one_over_n,
+    "Your result is C times too large: it is summed over the classes where a mean is expected, or multiplied by their number.": _c,
+    "Your result is C times too small: it is divided by the number of classes too (a `.mean()` over the whole matrix does that).": _one_over_c,
+    "Your result is divided by C, the number of classes, where N, the number of samples, belongs.": _n_over_c,
+    "Your result is N·C times too large: a sum stands where a mean over everything is expected.": _nc,
+    "Your result is N·C times too small: it is divided by the number of all entries.": _one_over_nc,
+    "Your result is too small by the factor ln 2: the logarithm is the natural one, `torch.log`.": LN2,
+    "Your result is too large by the factor 1/ln 2: the logarithm is the natural one, `torch.log`, not `log2`.": 1
+    / LN2,
+    "Your result is too small by the factor 1/ln 10: the logarithm is the natural one, `torch.log`, not `log10`.": 1
+    / LN10,
+    "Your result is twice as large as it should be.": 2,
+    "Your result is half of what it should be.": 0.5,
+    "Your result is minus N times the right one: the sign is turned round, and a sum stands where a mean is expected.": _minus_n,
+    "Your result is divided by N − 1 where the mean divides by N.": _n_less_one,
+}
+
+
+def _one_minus(w):
+    return 1 - w
+
+
+def _minus_log(w):
+    return -w.log()
+
+
+def _one_over(w):
+    return 1 / w
+
+
+def _transposed(w):
+    return w.transpose(-2, -1)
+
+
+FUNCTIONS = {
+    "You return 1 minus the right result.": _one_minus,
+    "You return the logarithm of the right result.": torch.log,
+    "You return minus the logarithm of the right result.": _minus_log,
+    "You return the exponential of the right result: a logarithm is missing at the end.": torch.exp,
+    "You return the square of the right result.": torch.square,
+    "You return the square root of the right result.": torch.sqrt,
+    "You return one over the right result.": _one_over,
+    "You return the result transposed.": _transposed,
+    "Your result is cut off to whole numbers: 2.7 becomes 2.": torch.trunc,
+    "Your result is rounded to whole numbers.": torch.round,
+}
+
+
+def rescaled(evidence: Evidence) -> str:
     """A constant factor, the sign, a logarithm too many: one simple function of the right result."""
-    if any(a.difference != Difference.VALUE for a in evidence.wrong):
+    if any(a.difference is not Difference.VALUE for a in evidence.wrong):
         return ""
-    triples = [(a.got.value, a.expected.value, a) for a in evidence.wrong]
-    if any(
-        not isinstance(g, torch.Tensor) or not isinstance(w, torch.Tensor) or g.is_complex()
-        for g, w, _ in triples
-    ):
+    part, count, triples = _one_part(evidence.wrong)
+    says = _rescaled(triples) if triples else ""
+    if says and part is not None:
+        says += f" This concerns value {part} of the {count} that you return."
+    return says
+
+
+def _one_part(wrong):
+    """(None, 1, triples) or, for tuples that differ in one value only, (its number, how many there are, triples).
+
+    A triple: yours, the right one, what was asked; both tensors. None where they are no numbers.
+    """
+    differ, parts = set(), []
+    for a in wrong:
+        got, want = as_parts(a.got.value), as_parts(a.expected.value)
+        pairs = [(as_tensor(g), as_tensor(w), a) for g, w in zip(got, want)]
+        if any(not isinstance(v, torch.Tensor) or v.is_complex() for pair in pairs for v in pair[:2]):
+            return None, 0, []
+        off = {i for i, (g, w, _) in enumerate(pairs) if not _close(g, w, a)}
+        differ |= off
+        parts.append((pairs, off))
+    if len(differ) != 1:
+        return None, 0, []
+    (i,) = differ
+    triples = [pairs[i] for pairs, off in parts if off]
+    count = len(parts[0][0])
+    return (i + 1 if count > 1 else None), count, triples
+
+
+def _close(g, w, a, most=1e-6):
+    """Equal within the case's own tolerance, or float32's where one of the two is float32."""
+    narrow = min((g.dtype, w.dtype), key=_bits)
+    relative, absolute = a.case.tolerance(narrow)
+    return close(g, w, max(relative, most), max(absolute, most / 10))
+
+
+def _bits(dtype):
+    return torch.finfo(dtype).bits if dtype.is_floating_point else 64
+
+
+def _rescaled(triples):
+    got = [g for g, _, _ in triples]
+    if not any(((g != 0) & g.isfinite()).any() for g in got):
         return ""
 
-    def fits(f):
-        """… with N the first dimension, or the number of all entries (a loss of a matrix averages over those)."""
-        telling = any((g != 0).any() and g.isfinite().any() for g, _, _ in triples)
+    def explains(f):
+        for g, w, a in triples:
+            made = f(w.double(), a.question)
+            # a factor of 1 explains nothing, nor does one that is lost in the tolerance
+            relative = max(a.case.tolerance(_narrow(g, w))[0] * 10, 1e-4)
+            if not _close(g, made, a) or close(made, w, relative, 1e-7):
+                return False
+        return True
 
-        def same(g, w, a, size):
-            made, (relative, absolute) = (
-                f(w.double(), size(a.question), classes(a.question)),
-                a.case.tolerance(w.dtype),
-            )
-            return close(g, made, max(relative, 1e-4), max(absolute, 1e-6)) and not close(
-                made, w, 1e-3, 1e-6
-            )  # a factor of 1 explains nothing
+    for says, factor in FACTORS.items():
+        # N is the first dimension, or the number of all entries: a loss of a matrix averages over those.
+        for size in (samples, entries):
 
-        return telling and any(all(_quiet(same, *t, size) for t in triples) for size in (samples, entries))
+            def scaled(w, question):
+                k = factor(size(question), classes(question)) if callable(factor) else factor
+                return w * k
 
-    factors = [
-        ("The sign is turned round: yours is minus the right result.", lambda n, c: -1),
-        (
-            "Your result is N times too large: it is a sum over the samples where a mean is expected.",
-            lambda n, c: n,
-        ),
-        (
-            "Your result is N times too small: it is divided by the number of samples once too often.",
-            lambda n, c: 1 / n,
-        ),
-        (
-            "Your result is C times too large: it is summed over the classes where a mean is expected, or multiplied by their number.",
-            lambda n, c: c,
-        ),
-        (
-            "Your result is C times too small: it is divided by the number of classes too (a `.mean()` over the whole matrix does that).",
-            lambda n, c: 1 / c,
-        ),
-        (
-            "Your result is divided by C, the number of classes, where N, the number of samples, belongs.",
-            lambda n, c: n / c,
-        ),
-        (
-            "Your result is N·C times too large: a sum stands where a mean over everything is expected.",
-            lambda n, c: n * c,
-        ),
-        (
-            "Your result is N·C times too small: it is divided by the number of all entries.",
-            lambda n, c: 1 / (n * c),
-        ),
-        (
-            "Your result is too small by the factor ln 2: the logarithm is the natural one, `torch.log`.",
-            lambda n, c: math.log(2),
-        ),
-        (
-            "Your result is too large by the factor 1/ln 2: the logarithm is the natural one, `torch.log`, not `log2`.",
-            lambda n, c: 1 / math.log(2),
-        ),
-        (
-            "Your result is too small by the factor 1/ln 10: the logarithm is the natural one, `torch.log`, not `log10`.",
-            lambda n, c: 1 / math.log(10),
-        ),
-        ("Your result is twice as large as it should be.", lambda n, c: 2),
-        ("Your result is half of what it should be.", lambda n, c: 0.5),
-        (
-            "Your result is minus N times the right one: the sign is turned round, and a sum stands where a mean is expected.",
-            lambda n, c: -n,
-        ),
-        ("Your result is divided by N − 1 where the mean divides by N.", lambda n, c: n / max(n - 1, 1)),
-    ]
-    for says, k in factors:
-        if fits(lambda w, n, c: w * k(n, c)):
+            if _quiet(explains, scaled):
+                return says
+    for says, f in FUNCTIONS.items():
+
+        def mapped_result(w, question):
+            return f(w)
+
+        if _quiet(explains, mapped_result):
             return says
-    for says, f in [
-        ("You return 1 minus the right result.", lambda w, n, c: 1 - w),
-        ("You return the logarithm of the right result.", lambda w, n, c: w.log()),
-        ("You return minus the logarithm of the right result.", lambda w, n, c: -w.log()),
-        (
-            "You return the exponential of the right result: a logarithm is missing at the end.",
-            lambda w, n, c: w.exp(),
-        ),
-        ("You return the square of the right result.", lambda w, n, c: w**2),
-        ("You return the square root of the right result.", lambda w, n, c: w.sqrt()),
-        ("You return one over the right result.", lambda w, n, c: 1 / w),
-        ("You return the result transposed.", lambda w, n, c: w.transpose(-2, -1)),
-        (
-            "Your result is rounded or truncated to whole numbers: an integer dtype on the way?",
-            lambda w, n, c: w.trunc(),
-        ),
-        ("Your result is rounded to whole numbers.", lambda w, n, c: w.round()),
-    ]:
-        if fits(f):
-            return says
-    factor = ratio([(g, w) for g, w, _ in triples])
+    pairs = [(g, w) for g, w, _ in triples]
+    factor = ratio(pairs)
     if factor is not None:
         return f"Your result is always {times(factor)} the right one."
-    offset = ratio(
-        [
-            ((g.double() - w.double()).exp(), torch.ones_like(w, dtype=torch.float64))
-            for g, w, _ in triples
-            if g.shape == w.shape
-        ]
-    )
-    if offset is not None:
-        return f"Your result is always {math.log(offset):+.4g} away from the right one: a constant is added."
-    return ""
+    return _shifted(pairs)
+
+
+def _narrow(g, w):
+    return min((g.dtype, w.dtype), key=_bits)
+
+
+def _shifted(pairs):
+    """The same constant added to each result?"""
+    if any(g.shape != w.shape for g, w in pairs):
+        return ""
+    off = torch.cat([(g.double() - w.double()).flatten() for g, w in pairs])
+    if off.numel() < 2 or not off.isfinite().all() or not torch.allclose(off, off[0], rtol=1e-4, atol=1e-7):
+        return ""
+    if abs(off[0].item()) < 1e-4:
+        return ""
+    return f"Your result is always {off[0].item():+.4g} away from the right one: a constant is added."
+
+
+# ---------------------------------------------------------------- lists of numbers
+
+
+def sequence(evidence: Evidence) -> str:
+    """A list of numbers, such as a training's losses, that goes astray: from the first on, or after it?"""
+    says = set()
+    for a in evidence.wrong:
+        want, got = a.expected.value, a.got.value
+        if a.difference is not Difference.VALUE or not isinstance(want, tuple) or not isinstance(got, tuple):
+            return ""
+        lists = [i for i, w in enumerate(want) if isinstance(w, tuple) and len(w) > 1]
+        if len(lists) != 1 or len(got) != len(want):
+            return ""
+        g, w = as_tensor(got[lists[0]]), as_tensor(want[lists[0]])
+        if not isinstance(g, torch.Tensor) or g.shape != w.shape or _close(g, w, a):
+            return ""
+        same = torch.isclose(g.double(), w.double(), rtol=1e-5, atol=1e-7)
+        says.add((lists[0] + 1, len(want), bool(same[0])))
+    if len(says) != 1:
+        return ""
+    ((number, count, first),) = says
+    where = f"value {number} of the {count} that you return"
+    if first:
+        return f"The first number of the list ({where}) is right, and those after it are not: look at what a step changes."
+    return f"Already the first number of the list ({where}) is wrong, before any step is taken: look at what is computed first."

@@ -1,5 +1,7 @@
 """Words for one difference: what was raised, what differs in one example, what differs where nothing explains it."""
 
+import re
+
 import torch
 
 from grader.judging.compare import Difference, as_tensor, close
@@ -9,8 +11,48 @@ EXPLAINED = {
     "RecursionError": "Your function calls itself without end. Does it have the same name as the function it wants to use?",
     "MemoryError": "Your function asks for more memory than there is.",
     "SystemExit": "Your function ends the program (`exit()`, `sys.exit()`): return a value instead.",
-    "NotImplementedError": "A part of your answer is still unwritten (`raise NotImplementedError`).",
+    "BdbQuit": "Your function stops in a debugger: delete `breakpoint()`.",
 }
+RAISED = (  # what an exception says, and the line that it comes from, as patterns; what is behind it
+    (r"descriptor '__init__' of 'super'", "", "Write `super().__init__()`, with parentheses after `super`."),
+    (
+        r"has no attribute '_(backward_hooks|parameters|modules|buffers|forward_hooks)'|before Module\.__init__",
+        "",
+        "`super().__init__()` is missing in your constructor: `nn.Module` sets itself up there.",
+    ),
+    (
+        r"index -100 is out of bounds|out of bounds.*-100",
+        "",
+        "−100 is no column: it marks samples to ignore. Give those a harmless label, such as 0, before you index, and mask their losses.",
+    ),
+    (
+        r"not differentiable with respect to argument 'weight'",
+        "",
+        'Autograd does not reach `weight=`. Take the losses with `reduction="none"` and multiply them by your factor.',
+    ),
+    (
+        r"CUDA|cuda|NVIDIA driver",
+        "",
+        'There is no GPU here: leave out `.cuda()` and `device="cuda"`. A result lives where its inputs live.',
+    ),
+    (
+        r"object is not callable",
+        r"(?<![\w.])(sum|max|min|abs|range|len|float|int|list|print|round)\(",
+        "A name of Python's own, such as `sum` or `max`, stands for something else in your code: another cell or line has bound it "
+        "to a value. Give that value another name, and run `del` on the old one.",
+    ),
+    (
+        r"has no attribute",
+        r"(?<![\w.])(F|torch|nn|np|math)\.",
+        "`F`, `torch`, `nn` or `math` stands for something else here: your code has bound that name to a value. Give the value "
+        "another name, and import the module again.",
+    ),
+    (
+        r"reading from stdin|EOF when reading|raw_input was called",
+        "",
+        "Your function waits for somebody to type (`input()`, `breakpoint()`): delete that.",
+    ),
+)
 LOST = {
     Ended.LATE: "Your function did not come back in time: is there a loop that never ends?",
     Ended.DIED: "Your function ended the whole Python process.",
@@ -33,19 +75,33 @@ def error(a):
     r = a.got.raised
     if r.type == "NotImplementedError" and "forward" in r.text:  # torch's own
         return "Your class has no `forward`: is it there, spelled so, and indented into the class?"
-    text = EXPLAINED.get(r.type) or f"Your code raised {r.type}" + (
-        f": {r.text.splitlines()[0]}" if r.text else "."
-    )
+    text = _behind(r)
+    if not text:
+        text = f"Your code raised {r.type}" + (f": {r.text.splitlines()[0]}" if r.text else ".")
     where = (
         f" (line {r.line}: `{r.source}`)" if r.line and r.source else f" (line {r.line})" if r.line else ""
     )
     return text + where
 
 
+def _behind(r):
+    """What is behind an exception, in a sentence, where that is known."""
+    if r.source.startswith("raise NotImplementedError"):
+        return "A part of your answer is still unwritten (`raise NotImplementedError`)."
+    if r.source.startswith("raise "):  # the learner's own words
+        return EXPLAINED.get(r.type, "")
+    if "breakpoint(" in r.source or "set_trace(" in r.source:
+        return EXPLAINED["BdbQuit"]
+    for text, source, says in RAISED:
+        if re.search(text, r.text) and re.search(source, r.source):
+            return says
+    return EXPLAINED.get(r.type, "")
+
+
 def error_hint(a):
     """What such an exception usually means for a tensor program, or ""."""
     r = a.got.raised
-    if r is None:
+    if r is None or _behind(r):
         return ""
     text = r.text.lower()
     for seen, hint in [
@@ -101,7 +157,10 @@ def error_hint(a):
             "could not be broadcast together",
             "Row numbers and column numbers must be as many: `torch.arange(len(y))` fits any batch.",
         ),
-        ("out of bounds", "An index is larger than the dimension allows."),
+        (
+            "out of bounds",
+            "An index lies outside: it counts from 0 to the size less 1, and from −1 down from the end.",
+        ),
         (
             "out of range",
             "There is no such dimension: the function is also tried on tensors of other shapes.",
@@ -115,6 +174,10 @@ def error_hint(a):
         if seen in text:
             return hint
     return ""
+
+
+def dtype_name(tensor):
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def difference(a):

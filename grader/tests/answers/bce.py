@@ -157,7 +157,7 @@ def bce_per_sample(p, y):
     return -(y * torch.log(p + 1e-8) + (1 - y) * torch.log(1 - p + 1e-8))
 
 
-@wrong("a clamp at 0.001", says="at the extremes")
+@wrong("a clamp at 0.001", says="clamp of about 0.001")
 def bce_per_sample(p, y):
     p = p.clamp(1e-3, 1 - 1e-3)
     return -(y * torch.log(p) + (1 - y) * torch.log(1 - p))

@@ -303,7 +303,7 @@ def cost_threshold(cost_miss, cost_alarm):
     return (costs / costs.sum())[1]
 
 
-@wrong("a percentage", says="differs")
+@wrong("a percentage", says="always 100 times")
 def cost_threshold(cost_miss, cost_alarm):
     return 100 * cost_alarm / (cost_miss + cost_alarm)
 
