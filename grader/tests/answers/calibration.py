@@ -305,7 +305,7 @@ def fit_temperature(z, y):
     return torch.stack([F.cross_entropy(z / T, y) for T in grid]).argmin()
 
 
-@wrong("the temperature and the loss", says="another")
+@wrong("the temperature and the loss", says="list or tuple")
 def fit_temperature(z, y):
     return 2.0, F.cross_entropy(z / 2, y)
 
