@@ -9,7 +9,8 @@ from functools import partial
 import torch
 
 from grader.judging.compare import Asked, Difference, compare
-from grader.judging.judge import known_mistake
+from grader.judging.diagnose import known
+from grader.judging.diagnose.evidence import Evidence
 from grader.judging.panel import note
 from grader.judging.question import call
 from grader.judging.smallest import smallest
@@ -190,7 +191,7 @@ def _search(exercise, mistake):
             expected = exercise.run(exercise.reference, question)
             got = ask(question)
             asked.append(Asked(case, question, expected, got, compare(exercise, case, expected, got)))
-    if known_mistake(exercise, asked) is not mistake:
+    if known.whole(Evidence(exercise, ask, asked)) is not mistake:
         return None
     separating = [smallest(exercise, ask, a) for a in asked if a.difference in SEEN]
     return min(separating, key=lambda a: entries(a.question), default=None)

@@ -72,7 +72,14 @@ def with_something_on_top(evidence: Evidence, layer: Layer) -> tuple[Mistake, st
 def same(evidence: Evidence, mistake: Mistake, a: Asked) -> bool:
     """Does the mistake give the same answer to a question, and is it wrong in the same way?"""
     made = evidence.made(mistake, a)
-    return alike(a.got, made, a.case) and compare(evidence.exercise, a.case, a.expected, made) == a.difference
+    if not alike(a.got, made, a.case):
+        return False
+    if compare(evidence.exercise, a.case, a.expected, made) is not a.difference:
+        return False
+    # Too large is not the same as too large: the whole matrix is one mistake, a column too many another.
+    return a.difference is not Difference.LARGE or (
+        a.got.made.entries == made.made.entries and a.got.made.left_torch == made.made.left_torch
+    )
 
 
 def _same_value(evidence: Evidence, mistake: Mistake, a: Asked) -> bool:
