@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from grader import check, compare, hint, progress, ready, solution
+from grader import check, compare, guess, guessed, hint, progress, ready, solution
 from grader.figures import LINE, show
 
 y_true = torch.tensor([0, 1, 1, 0], dtype=torch.float64)
@@ -25,13 +25,17 @@ y_pred = torch.tensor([0.4750, 0.8808, 0.9526, 0.6225], dtype=torch.float64)
 # %% [markdown]
 # ## One line, two numbers
 #
-# A model that ends in `nn.Linear(…, 1)` returns a *column*: one row for each sample, one column for the one output. The labels come as a plain list. Predict: will
-# these two lines print the same number?
+# A model that ends in `nn.Linear(…, 1)` returns a *column*: one row for each sample, one column for the one output. The labels come as a plain list. Will
+# the two lines below print the same number? Before a surprise the course asks for a guess: replace the dots by `"same"` or `"different"`, and say how sure you are. Nobody grades it.
+
+# %%
+guess("list_or_column", ..., sure=...)     # "same" or "different", and how sure you are, from 0 to 1
 
 # %%
 column = y_pred.reshape(4, 1)
 print(f"predictions as a list     {((y_pred - y_true) ** 2).mean():.4f}")
 print(f"predictions as a column   {((column - y_true) ** 2).mean():.4f}")
+guessed("list_or_column", "different", choices=("same", "different"))
 
 # %% [markdown]
 # The same four numbers, the same labels and the same formula give a result about twice as large. To find out why, you need to know what these objects are.
@@ -270,7 +274,10 @@ print(f"torch, correction=0 {torch.tensor(four).std(correction=0):.3f}")
 # ## Slopes, and who computes them
 #
 # Training follows slopes: how fast does the result change when one number moves a little? For $x^2$ the slope is $2x$, so 6 at $x = 3$. PyTorch's **autograd** finds it without being told
-# the rule. The second `backward` below repeats the first. Predict what it prints.
+# the rule. The second `backward` below repeats the first. Guess the slope that it prints (within 0.1 counts as right), then run.
+
+# %%
+guess("slope_after_a_second_pass", ..., sure=...)
 
 # %%
 x = torch.tensor([3.0], requires_grad=True)      # record everything that is computed from x
@@ -279,6 +286,7 @@ result.backward()                                # follow the record back; the s
 print("slope at 3            ", x.grad)
 (x**2).sum().backward()
 print("after a second pass   ", x.grad)
+guessed("slope_after_a_second_pass", x.grad.item(), within=0.1)
 
 # %% [markdown]
 # 12: `backward` **adds** to `.grad`. That is why a training loop clears the slopes before each step. `torch.autograd.grad` returns them instead and stores nothing; most cells of this course

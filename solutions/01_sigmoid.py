@@ -16,7 +16,7 @@ from sklearn.datasets import load_breast_cancer
 from torch import nn
 from torch.nn import functional as F
 
-from grader import check, compare, hint, progress, ready, solution
+from grader import check, compare, guess, guessed, hint, progress, ready, solution
 from grader.figures import LINE, interact, show
 
 y_true = torch.tensor([0, 1, 1, 0], dtype=torch.float64)
@@ -59,7 +59,8 @@ print(f"patient 2: {7.3891 / 8.3891:.4f}")
 def sigmoid(z):
     """Probability of label 1.
 
-    z: scores, a float tensor of any shape. Returns that shape, values between 0 and 1.
+    z: scores, a float tensor of any shape.
+    Returns that shape, values between 0 and 1.
     """
     ### BEGIN SOLUTION
     return 1 / (1 + torch.exp(-z))
@@ -77,7 +78,10 @@ def sigmoid(z):
 compare("sigmoid", logits)
 
 # %% [markdown]
-# The function is called the **sigmoid** and written $\sigma$. What about the other label? If 2.0 means 0.8808, what does −2.0 mean? Predict, then run.
+# The function is called the **sigmoid** and written $\sigma$. What about the other label? If 2.0 means 0.8808, what does −2.0 mean? Guess it (within 0.02 counts as right), then run.
+
+# %%
+guess("probability_of_minus_two", ..., sure=...)     # your number, and how sure you are, from 0 to 1
 
 # %%
 sigmoid_ready = ready("sigmoid")
@@ -85,6 +89,7 @@ y_pred = sigmoid_ready(logits)
 print("sigmoid(z)               ", y_pred)
 print("sigmoid(-z)              ", sigmoid_ready(-logits))
 print("sigmoid(z) + sigmoid(-z) ", y_pred + sigmoid_ready(-logits))
+guessed("probability_of_minus_two", sigmoid_ready(-logits)[1], within=0.02)
 
 # %% [markdown]
 # Flipping the sign of the score swaps the labels: $\sigma(-z) = 1 - \sigma(z)$. Keep that identity in mind. It looks like a
@@ -99,7 +104,8 @@ print("sigmoid(z) + sigmoid(-z) ", y_pred + sigmoid_ready(-logits))
 def logit(p):
     """The score that has this probability.
 
-    p: a float tensor of any shape, 0 <= p <= 1. Returns that shape, -inf at 0, inf at 1.
+    p: a float tensor of any shape, 0 <= p <= 1.
+    Returns that shape, -inf at 0, inf at 1.
     """
     ### BEGIN SOLUTION
     return torch.log(p / (1 - p))
@@ -182,8 +188,11 @@ interact(walk, z=(-8.0, 8.0, 0.5, 2.0))
 #
 # ## Where the slope disappears
 #
-# That a probability never reaches 1 holds on paper. In float32, the usual dtype of a model, there is a last number below 1. For which of these
-# scores will the probability be exactly 1? Predict, then run.
+# That a probability never reaches 1 holds on paper. In float32, the usual dtype of a model, there is a last number below 1. Of the scores 5, 15, 16, 17, 20 and 30, which is the first
+# whose probability is exactly 1? Guess, then run.
+
+# %%
+guess("first_score_that_is_certain", ..., sure=...)
 
 # %%
 print("   z   sigmoid(z) == 1   1 - sigmoid(z)    autograd's slope    sigmoid(-z)")
@@ -192,6 +201,7 @@ for value in (5.0, 15.0, 16.0, 17.0, 20.0, 30.0):
     p = torch.sigmoid(z)
     (slope,) = torch.autograd.grad(p, z)
     print(f"{value:4.0f}   {str(p.item() == 1):>15}   {1 - p.item():14.3e}   {slope.item():16.3e} {torch.sigmoid(-z).item():14.3e}")
+guessed("first_score_that_is_certain", 17, within=0.5)
 
 # %% [markdown]
 # From 17 on the probability is exactly 1 in float32, and autograd's slope exactly 0. The true slope at 20 is small (nearly the last column's 2.061e-09), but it is not 0. On the way back, everything that passes through such a sigmoid is
@@ -278,7 +288,7 @@ def stable_sigmoid(z):
     z: a float tensor of any shape. Returns that shape; its gradient is finite.
     """
     ### BEGIN SOLUTION
-    e = torch.exp(torch.where(z > 0, -z, z))  # never the exponential of a positive number
+    e = torch.exp(torch.where(z > 0, -z, z))  # never of a positive number
     return torch.where(z > 0, torch.ones_like(e), e) / (1 + e)
     ### END SOLUTION
 

@@ -18,7 +18,7 @@ from sklearn.datasets import load_breast_cancer
 from torch import nn
 from torch.nn import functional as F
 
-from grader import check, compare, hint, progress, ready, solution
+from grader import check, compare, guess, guessed, hint, progress, ready, solution
 from grader.figures import LINE, show
 
 y_true = torch.tensor([0, 1, 1, 0], dtype=torch.float64)
@@ -100,7 +100,10 @@ for name, z in scores.items():
 # 2. let the model give its **parameter** (here: $p$);
 # 3. minimise the **negative log-likelihood**.
 #
-# The smallest example: ten patients, seven of them benign, and a model that gives the same $p$ to everyone. Which $p$ is best? Predict, then look.
+# The smallest example: ten patients, seven of them benign, and a model that gives the same $p$ to everyone. Which $p$ is best? Guess it (within 0.05 counts as right), then look.
+
+# %%
+guess("best_p_for_seven_of_ten", ..., sure=...)     # your number, and how sure you are, from 0 to 1
 
 # %%
 # likelihood and negative log-likelihood of ten labels, against one parameter
@@ -115,6 +118,7 @@ right.set(title="its negative logarithm", xlabel="parameter p", ylabel="negative
 for panel in (left, right):
     panel.axvline(0.7, **LINE["reference"])
 print(f"largest likelihood at p = {q[values.argmax()]:.3f}, smallest negative log-likelihood at p = {q[(-values.log()).argmin()]:.3f}")
+guessed("best_p_for_seven_of_ten", q[values.argmax()], within=0.05)
 show("Two plots against the parameter p. Left, the likelihood: a hill with its top at 0.7, nearly 0 below 0.3. Right, its negative logarithm: a valley with its lowest point at the "
      "same 0.7, which rises steeply towards 0 and 1.")
 
@@ -213,13 +217,17 @@ for reduction in ("none", "sum", "mean"):
     print(f"{reduction:5}", bce_ready(y_pred, y_true, reduction=reduction))
 
 # %% [markdown]
-# And if the model had been nearly sure, and right? Predict the mean for the four predictions in the next cell, then run it.
+# And if the model had been nearly sure, and right? Guess the mean for the predictions 0.01, 0.9, 0.99 and 0.1 (within 0.02 counts as right), then run.
+
+# %%
+guess("mean_when_nearly_sure", ..., sure=...)
 
 # %%
 y_pred_new = torch.tensor([0.01, 0.9, 0.99, 0.1], dtype=torch.float64)
 print(f"before {bce_ready(y_pred, y_true):.4f}")
 print(f"after  {bce_ready(y_pred_new, y_true):.4f}")
 print("each  ", bce_ready(y_pred_new, y_true, reduction="none"))
+guessed("mean_when_nearly_sure", bce_ready(y_pred_new, y_true), within=0.02)
 
 # %% [markdown]
 # The loss falls to about an eighth. Patients 2 and 4 cost the same: 0.9 where the label is 1 is as good as 0.1 where it is 0.

@@ -17,17 +17,17 @@ from sklearn.datasets import load_breast_cancer
 from torch import nn
 from torch.nn import functional as F
 
-from grader import check, compare, hint, progress, ready, solution
+from grader import check, compare, guess, guessed, hint, progress, ready, solution
 from grader.figures import LINE, interact, show
 
 y_true = torch.tensor([0, 1, 1, 0], dtype=torch.float64)
 logits = torch.tensor([-0.1, 2.0, 3.0, 0.5], dtype=torch.float64)
 
 # %% [markdown]
-# ## The road through the probability
+# ## The way through the probability
 #
 # So far a score $z$ became a probability $p = \sigma(z)$, and $p$ became a loss. In `02_bce` you met two versions of the second
-# step: the definition as it stands, and PyTorch's, which clamps each logarithm at −100. Here are both, for one score at a time.
+# step: the definition as it is written, and PyTorch's, which clamps each logarithm at −100. Here are both, for one score at a time.
 
 # %%
 def naive(z, y):
@@ -46,14 +46,18 @@ def value_and_slope(loss_of, z, y):
     return loss.detach(), slope
 
 # %% [markdown]
-# A score of 20 about a 0 should cost about 20, and its slope should be about 1: a little less score, a little less loss. Before you run
-# the cell: what will each version say in float32?
+# A score of 20 where the label is 0 should cost about 20, and its slope should be about 1: a little less score, a little less loss. What will each version say in float32? Guess the slope of the
+# clamped one (within 0.1 counts as right), then run.
+
+# %%
+guess("slope_of_the_clamped_loss", ..., sure=...)     # your number, and how sure you are, from 0 to 1
 
 # %%
 z20, y0 = torch.tensor([20.0]), torch.tensor([0.0])
 for loss_of in (naive, clamped):
     loss, slope = value_and_slope(loss_of, z20, y0)
     print(f"{loss_of.__name__:8} loss {loss.item():6.1f}   slope {slope.item():4.1f}")
+guessed("slope_of_the_clamped_loss", slope, within=0.1)
 
 # %% [markdown]
 # The definition gives inf, with a slope of nan that would poison every weight. The clamped version gives 100, which looks alarming and
@@ -61,7 +65,7 @@ for loss_of in (naive, clamped):
 #
 # ## Where the information is lost
 #
-# The probability is the culprit. Between 0.5 and 1 floating point has evenly spaced numbers only; beyond a certain score the next one up
+# The probability is the culprit. Between 0.5 and 1 floating-point numbers are evenly spaced; beyond a certain score the nearest of them
 # is 1 itself.
 
 # %%
@@ -72,18 +76,20 @@ for dtype in (torch.float32, torch.float64):
 
 # %% [markdown]
 # From there on $1 - p$ is exactly 0, and 17, 20 and 200 have become the same number. No repair of the logarithm can bring back what the
-# sigmoid has thrown away. float64 moves the cliff and keeps it.
+# sigmoid has thrown away. In float64 the cliff is further away, and still there.
 #
-# Predict: what about the mirror image, a score of −20 about a 1?
+# Predict: what about the mirror image, a negative score where the label is 1?
 
 # %%
-for loss_of in (naive, clamped):
-    loss, slope = value_and_slope(loss_of, torch.tensor([-20.0]), torch.tensor([1.0]))
-    print(f"{loss_of.__name__:8} loss {loss.item():6.1f}   slope {slope.item():4.1f}")
+y1 = torch.tensor([1.0])
+for score in (-20.0, -30.0, -200.0):
+    row = [value_and_slope(f, torch.tensor([score]), y1) for f in (naive, clamped)]
+    print(f"z = {score:5.0f}", *(f"   {name} loss {loss.item():6.1f}, slope {slope.item() + 0:5.2f}" for name, (loss, slope) in zip(("naive", "clamped"), row)))
 
 # %% [markdown]
-# All is well there: tiny numbers near 0 have their own spacing, and $\log p$ needs $p$, not $1 - p$. So a model in trouble learns
-# from its mistakes about one class and not about the other. That is hard to find in a running program.
+# At −20 all is well: near 0 floating-point numbers lie much closer together, and $\log p$ needs $p$, not $1 - p$. So a model may learn from its mistakes where the label is 1, and not where it is 0. But only
+# for a while. At −30 PyTorch's slope is already too small, because its
+# [backward pass](https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/Loss.cpp) keeps the denominator $p\,(1 - p)$ above 1e-12, and at −200 $p$ itself is 0.
 #
 # ## The loss without the probability
 #
@@ -106,6 +112,7 @@ print(f"patient 4: softplus( 0.5) = {math.log(1 + math.exp(0.5)):.4f}")
 # $\max(0, z)$, and at the difference of the two.
 
 # %%
+# softplus beside max(0, z), and their difference
 z = torch.linspace(-6, 6, 241, dtype=torch.float64)
 curve, corner = torch.log(1 + torch.exp(z)), torch.clamp(z, min=0)
 fig, (left, right) = plt.subplots(1, 2)
@@ -121,7 +128,7 @@ show("Two plots against the score z. Left: softplus follows max(0, z) on both si
      "of the two is a symmetrical bump, log 2 high at z = 0, and nearly 0 beyond z = -5 and z = 5.")
 
 # %% [markdown]
-# Left, softplus rounds the corner of $\max(0, z)$. Right, what it adds to that: a bump, log 2 high, the same on both sides, and nearly
+# Left, softplus rounds the corner of $\max(0, z)$. Right, what it adds to it: a bump, log 2 high, the same on both sides, and nearly
 # gone at ±5.
 #
 # ## Does the formula survive?
@@ -142,16 +149,21 @@ print("formula, value ", value_and_slope(by_formula, big, None)[0])
 print("formula, slope ", value_and_slope(by_formula, big, None)[1])
 
 # %% [markdown]
-# At 95 $e^z$ is already too large for float32: inf, and a slope of inf/inf, nan. For such $z$ softplus is as good as $z$ itself, so why not
-# choose? `by_choice` in the cell above takes $z$ where it is large. Predict its value *and* its slope.
+# At 95 $e^z$ is too large for float32: the value is inf. The slope is nan, because on the way back the logarithm contributes $1/\infty = 0$, and the exponential multiplies that 0 by $\infty$.
+#
+# For such $z$ softplus is as good as $z$ itself, so why not choose? `by_choice` in the cell above takes $z$ where it is large. What will its slope be at 1000? Guess a number (nan and inf are numbers, too: `float("nan")`).
+
+# %%
+guess("slope_of_the_choice", ..., sure=...)
 
 # %%
 print("choice, value  ", value_and_slope(by_choice, big, None)[0])
 print("choice, slope  ", value_and_slope(by_choice, big, None)[1])
+guessed("slope_of_the_choice", value_and_slope(by_choice, big, None)[1][-1], within=0.1)
 
 # %% [markdown]
-# The values are right and the slopes are nan: `torch.where` drops the infinite branch on the way forward, but on the way back multiplies its
-# slope by 0, and $0 \cdot \infty$ is nan. The infinity must not arise in the first place.
+# The values are right and the slopes are nan. `torch.where` computes *both* branches and drops one. On the way back the dropped branch gets a slope of 0, and its exponential multiplies that 0 by $\infty$. A `where` around an infinity
+# hides it from the value and not from the slope: the infinity must not arise in the first place.
 #
 # ## Exercise: `softplus`
 #
@@ -161,28 +173,32 @@ print("choice, slope  ", value_and_slope(by_choice, big, None)[1])
 
 # %% exercise="softplus"
 def softplus(z):
-    """log(1 + exp(z)) without overflow. `z`: floats of any shape. Returns that shape."""
+    """log(1 + exp(z)) without overflow.
+
+    z: floats of any shape. Returns that shape.
+    """
     ### BEGIN SOLUTION
-    corner = (z + z.abs()) / 2      # max(0, z), with slope 1/2 at z = 0
+    corner = (z + z.abs()) / 2  # max(0, z), with slope 1/2 at z = 0
     return corner + torch.log1p(torch.exp(-z.abs()))
     ### END SOLUTION
 
-# %% [markdown]
+# %% [markdown] passed="softplus"
 # For a positive $z$, take $e^z$ out: $\log(1 + e^z) = \log\bigl(e^z (e^{-z} + 1)\bigr) = z + \log(1 + e^{-z})$. A negative $z$ needs no
 # change. Together:
 #
 # $$ \operatorname{softplus}(z) = \max(0, z) + \log\left(1 + e^{-|z|}\right) $$
 #
-# `torch.log1p(x)` is $\log(1 + x)$, exact for tiny $x$ too. Try your own:
+# `torch.log1p(x)` is $\log(1 + x)$, and keeps its digits for tiny $x$.
 
 # %%
 compare("softplus", torch.tensor([-1000.0, -2.0, 0.5, 95.0, 1000.0]))
 
 # %% [markdown]
-# One point deserves a look: $z = 0$, where every training that starts from zero weights begins. The true slope there is a half.
-# $\max$ and $|\cdot|$ have a corner there; what does autograd make of it?
+# One point deserves a look: $z = 0$, where a training that starts from zero weights begins. The true slope there is a half. A corner has no slope at its tip, so autograd has to make one up, and not every spelling of softplus gets
+# the half. The check does not test this point; it is a reason to prefer a spelling without a corner, or PyTorch's.
 
-# %%
+# %% fold="Four spellings of softplus and their slopes at 0"
+# four spellings of softplus and their slopes at 0
 zero = torch.tensor([0.0])
 spellings = {
     "max(0, z) + bump     ": lambda z, y: z.clamp(min=0) + torch.log1p(torch.exp(-z.abs())),
@@ -194,9 +210,6 @@ for name, f in spellings.items():
     print(name, "slope at 0:", value_and_slope(f, zero, None)[1].item())
 
 # %% [markdown]
-# Four spellings of one function, and two of them have the wrong slope at exactly 0. The check does not ask for this point, but it is
-# a reason to prefer a spelling without a corner, or PyTorch's.
-#
 # ## From softplus to the loss
 #
 # A patient with $y = 1$ costs $\operatorname{softplus}(-z)$, one with $y = 0$ costs $\operatorname{softplus}(z)$. How far are the two apart?
@@ -213,11 +226,15 @@ print("softplus(z) - softplus(-z)", softplus_ready(logits) - softplus_ready(-log
 # ## Exercise: `bce_with_logits`
 #
 # Write the whole loss, for labels anywhere from 0 to 1, with the `reduction` that you know from `bce`. Use your `softplus`, and try to need it
-# **once** for each sample: the last line above says what is to be taken off, and the label how much of it.
+# **once** for each sample: the last line above says what has to be subtracted, and the label says how much of it.
 
 # %% exercise="bce_with_logits"
 def bce_with_logits(z, y, reduction="mean"):
-    """Binary cross-entropy of sigmoid(z), for z of any size. `z`, `y`: floats of the same shape. Returns a 0-d tensor, or that shape for reduction="none"."""
+    """Binary cross-entropy of sigmoid(z), for z of any size.
+
+    z, y: floats of the same shape, y in [0, 1].
+    Returns a 0-d tensor, or that shape for reduction="none".
+    """
     ### BEGIN SOLUTION
     losses = softplus(z) - y * z
     if reduction == "none":
@@ -225,11 +242,12 @@ def bce_with_logits(z, y, reduction="mean"):
     return losses.sum() if reduction == "sum" else losses.mean()
     ### END SOLUTION
 
-# %% [markdown]
-# With $\operatorname{softplus}(-z) = \operatorname{softplus}(z) - z$ the two halves melt into one:
+# %% [markdown] passed="bce_with_logits"
+# With $\operatorname{softplus}(-z) = \operatorname{softplus}(z) - z$ the two halves become one:
 #
 # $$ \ell(z, y) = y\,\operatorname{softplus}(-z) + (1 - y)\,\operatorname{softplus}(z) = \operatorname{softplus}(z) - y\,z $$
-#
+
+# %% [markdown]
 # On the four patients, and on the score of 20 from the start:
 
 # %%
@@ -251,35 +269,39 @@ print(f"z = 20, y = 0: loss {loss.item():.1f}   slope {slope.item():.1f}")
 # ## Exercise: `bce_with_logits_grad`
 #
 # The slope deserves a formula of its own. In `02_bce` you found $\frac{\partial \ell}{\partial p} = -\frac{y}{p} + \frac{1 - y}{1 - p}$, in
-# `01_sigmoid` that $\frac{dp}{dz} = p\,(1 - p)$. Multiply the two and simplify on paper, or differentiate
-# $\operatorname{softplus}(z) - y z$: what is left is very short. Write that, for each sample, without 1/N. What would the product give in the
+# `01_sigmoid` that $\frac{dp}{dz} = p\,(1 - p)$. Multiply the two and simplify on paper, or differentiate your new loss: what is left is very short. Write that, for each sample, without 1/N. What would the product give in the
 # computer, unsimplified, where $p$ is 1?
 
 # %% exercise="bce_with_logits_grad"
 def bce_with_logits_grad(z, y):
-    """d loss / d z for each sample, without 1/N. `z`, `y`: floats of the same shape. Returns that shape."""
+    """d loss / d z for each sample, without 1/N.
+
+    z, y: floats of the same shape. Returns that shape.
+    """
     ### BEGIN SOLUTION
     return torch.sigmoid(z) - y
     ### END SOLUTION
+
+# %% [markdown] passed="bce_with_logits_grad"
+# $$ \frac{\partial \ell}{\partial z} = \sigma(z) - y $$
+#
+# Probability minus label: how wrong the model is, with a sign.
 
 # %% [markdown]
 # Checked against autograd, which differentiates the *mean*:
 
 # %%
 leaf = logits.clone().requires_grad_(True)
-bce_with_logits_ready(leaf, y_true).backward()
-print("autograd, of the mean ", leaf.grad)
+(by_autograd,) = torch.autograd.grad(bce_with_logits_ready(leaf, y_true), [leaf])
+print("autograd, of the mean ", by_autograd)
 print("yours, divided by N   ", ready("bce_with_logits_grad")(logits, y_true) / len(y_true))
 
 # %% [markdown]
-# $$ \frac{\partial \ell}{\partial z} = \sigma(z) - y $$
-#
-# Probability minus label: how wrong the model is, with a sign. It lies between −1 and 1, so no patient, however strange, pulls harder than 1.
-#
 # Walk along the curve of a patient with label 0: in JupyterLab a slider below the picture moves the score. The dashed line is the tangent. What does its
 # steepness do at either end?
 
 # %%
+# loss and slope of one patient with label 0, at the score of the slider
 line = torch.linspace(-6, 6, 121, dtype=torch.float64)
 curves = value_and_slope(stable, line, torch.zeros_like(line))
 
@@ -297,13 +319,63 @@ def walk(z):
 interact(walk, z=(-6.0, 6.0, 0.25, 2.0))
 
 # %% [markdown]
-# On the left the curve is flat, and a patient who is right already hardly pulls. On the right it becomes a straight line of slope 1.
+# On the left the curve is flat, and a patient who is right already hardly pulls. On the right it becomes a straight line of slope 1. No patient pulls at the *score* harder than that. (A weight is pulled by this slope times a
+# feature, and features can be large: among the patients below, one lies 12 standard deviations from the mean.)
+#
+# ## The squared error, sure and wrong
+#
+# In `02_bce` you saw in a picture that the squared error lets go of a model that is sure and wrong. What is its formula?
+#
+# ## Exercise: `squared_error_grad`
+#
+# Derive the slope of $(\sigma(z) - y)^2$ with respect to $z$, sample by sample. There are two inner derivatives on the way. Which factor is it that cross-entropy got rid of?
+
+# %% exercise="squared_error_grad"
+def squared_error_grad(z, y):
+    """d (sigmoid(z) - y)**2 / d z for each sample, without 1/N.
+
+    z, y: floats of the same shape. Returns that shape.
+    """
+    ### BEGIN SOLUTION
+    share = torch.sigmoid(z)
+    return 2 * (share - y) * share * (1 - share)
+    ### END SOLUTION
+
+# %% [markdown] passed="squared_error_grad"
+# $2\,(p - y)\,p\,(1 - p)$: the sigmoid's own slope $p\,(1 - p)$ is left over, and it is nearly 0 wherever the model is sure, right or wrong. In cross-entropy the $1/p$ and $1/(1 - p)$ of the logarithm cancel it.
+
+# %% [markdown]
+# What does that mean for a training? One patient with label 1 starts at a score of −8, sure and wrong, and walks downhill with a step of 1. How many steps will each loss need to get the score above 0? Guess the number for
+# the squared error (within 50 per cent counts as right), then run.
+
+# %%
+guess("steps_of_the_squared_error", ..., sure=...)
+
+# %%
+# the score of one patient, step by step, under both losses
+for name, slope_of in [("cross-entropy", ready("bce_with_logits_grad")), ("squared error", ready("squared_error_grad"))]:
+    z, path = torch.tensor([-8.0], dtype=torch.float64), []
+    for _ in range(2001):
+        path.append(z.item())
+        z = z - slope_of(z, torch.ones(1, dtype=torch.float64))
+    steps = sum(score < 0 for score in path)
+    plt.plot(range(1, 2002), path, **LINE[name], label=name)
+    print(f"{name}: above 0 after {steps} steps")
+plt.xscale("log"), plt.xlabel("step (logarithmic)"), plt.ylabel("score z"), plt.title("y = 1, from z = -8")
+plt.axhline(0, **LINE["reference"]), plt.legend(loc="upper left")
+guessed("steps_of_the_squared_error", steps, percent=50)
+show("The score against the step on a logarithmic scale, both starting at -8. Under cross-entropy the score crosses 0 within ten steps; under the squared error it hardly moves for more than a "
+     "thousand steps and then climbs quickly.")
+
+# %% [markdown]
+# Cross-entropy is over the hill in a handful of steps; the squared error hardly moves for more than a thousand.
 #
 # ## The picture of this lesson
 #
 # Three versions of one loss, against the score, for a patient with label 0 in float32: as value and as slope. Where will they part?
 
 # %%
+# loss and slope against z, for y = 0: naive, clamped, stable
 z = torch.arange(-10, 130.25, 0.25)
 fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
 for name, loss_of, width in [("stable", stable, 4), ("clamped", clamped, 2), ("naive", naive, 2)]:
@@ -337,47 +409,55 @@ for score in (10.0, 16.0, 20.0, 200.0, 1000.0):
 #
 # ## What it does to a training
 #
-# 569 real patients, 30 measurements each, a score that is a weighted sum of these. Suppose one step was too large and has left the model with a score
-# of 20 for everybody. The next cell trains on from there, in float32.
+# 569 real patients, 30 measurements each, and a score that is a weighted sum of these. Train all three versions in float32, from zero weights, on the measurements as they come: no standardisation, a learning rate of
+# 0.001. The first step will be far too large; `04_logistic_regression` says why. Which version finds its way back?
 
 # %%
 cancer = load_breast_cancer()
 X = torch.tensor(cancer.data, dtype=torch.float32)
-X = (X - X.mean(dim=0)) / X.std(dim=0)
 benign = torch.tensor(cancer.target, dtype=torch.float32)           # 1 is benign, 0 is malignant
 
 
-def train_on(loss_of, steps=300, lr=0.5):
-    w, b, history = torch.zeros(30, requires_grad=True), torch.tensor(20.0, requires_grad=True), []
+def train_on(loss_of, steps=600, lr=0.001):
+    w, b, history = torch.zeros(30, requires_grad=True), torch.zeros((), requires_grad=True), []
     for _ in range(steps):
         z = X @ w + b
         loss = loss_of(z, benign).mean()
         history.append([loss.item(), ((z > 0) == (benign == 1)).float().mean().item()])
         grad_w, grad_b = torch.autograd.grad(loss, [w, b])
         w, b = ((v - lr * g).detach().requires_grad_(True) for v, g in ((w, grad_w), (b, grad_b)))
-    return torch.tensor(history)
+    return torch.tensor(history), grad_w
 
 # %%
+# loss and share right, step by step, for the three versions
 fig, (left, right) = plt.subplots(1, 2)
-for name, loss_of in [("clamped", clamped), ("stable", stable)]:
-    history = train_on(loss_of)
-    left.plot(history[:, 0], **LINE[name], label=name)
-    right.plot(history[:, 1], **LINE[name], label=name)
-    print(f"{name:8} loss {history[0, 0]:6.2f} -> {history[-1, 0]:5.2f}   right {history[0, 1]:.2f} -> {history[-1, 1]:.2f}")
-left.set(title="mean loss", xlabel="step", ylabel="loss", ylim=(-2, 42))
-right.set(title="share of patients classified right", xlabel="step", ylabel="share", ylim=(0.5, 1.05))
-right.legend(loc="center right")
-show("Two plots against the training step. Left, the mean loss: with the clamped version it stays flat near 37 from the first step to the last, with the "
-     "stable one it falls from about 7 to below 1. Right, the share of patients classified right: flat at 0.63 with the clamped version, and rising above 0.9 with the stable one.")
+for name, loss_of in [("stable", stable), ("clamped", clamped), ("naive", naive)]:
+    history, grad_w = train_on(loss_of)
+    finite = history[history[:, 0].isfinite()]
+    style = LINE[name] | {"linewidth": 1 if name == "stable" else 2, "marker": "x" if name == "naive" else ""}
+    left.loglog(range(1, len(finite) + 1), finite[:, 0], **style, markersize=11, markeredgewidth=3, label=name)
+    right.semilogx(range(1, len(finite) + 1), finite[:, 1], **style, markersize=11, markeredgewidth=3)
+    slope = "nan" if grad_w.isnan().any() else "exactly 0" if (grad_w == 0).all() else "alive"
+    print(f"{name:8} first loss {history[0, 0]:.4f}   in the end: right {history[-1, 1]:.1f}, slope {slope}")
+left.set(title="mean loss", xlabel="step", ylabel="loss (logarithmic)")
+right.set(title="share of patients classified right", xlabel="step", ylabel="share", ylim=(0.3, 1.0))
+left.legend(loc="lower right")
+show("Two plots against the training step, logarithmic. Left, the mean loss: the stable one jumps up, swings widely and comes down over hundreds of steps; the clamped one ends in a flat line at 63; the "
+     "naive one ends after its first step, at a cross. Right, the share of patients classified right: the stable one swings and is mostly near 0.9 in the end, the clamped one is flat at 0.37.")
 
 # %% [markdown]
-# The same model, the same data, the same steps. With the clamped loss both curves are flat: every malignant patient has slope 0, and so has every
-# benign one, who is right already. A flat curve looks like a bad model or a small learning rate; here it is the arithmetic of the loss.
+# All three are thrown off by the first steps.
+#
+# - The naive loss is nan from then on.
+# - The clamped one ends where every score is far below 0. Each benign patient costs 100 with a slope of exactly 0, each malignant one is right already, and nothing will ever move again.
+# - The stable one swings wildly, too, but each wrong patient keeps pulling, and in the end nine of ten are right.
+#
+# A flat curve looks like a bad model or a small learning rate; here it is the arithmetic of the loss.
 #
 # ## A loss with a memory
 #
-# PyTorch's modular losses are objects: made once, with their options, and called many times. They are classes that extend `nn.Module`. A
-# small one, that has nothing to do with losses:
+# PyTorch's modular losses are objects: made once, with their options, and called many times. They are classes that extend `nn.Module`. Here is a
+# small one that has nothing to do with losses:
 
 # %%
 class Scale(nn.Module):
@@ -402,7 +482,10 @@ triple(torch.tensor(5.0))               # calling the object calls its forward
 
 # %% exercise="BCEWithLogits"
 class BCEWithLogits(nn.Module):
-    """Binary cross-entropy of logits, as a module. `reduction`: "mean", "sum" or "none"; called with `z`, `y` of the same shape."""
+    """Binary cross-entropy of logits, as a module.
+
+    reduction: "mean", "sum" or "none"; called with z, y of the same shape.
+    """
 
     def __init__(self, reduction="mean"):
         ### BEGIN SOLUTION
@@ -437,7 +520,7 @@ for name, value in results.items():
     assert torch.isclose(value, results["yours, as a function"])
 
 # %% [markdown]
-# For scores of this size all roads lead to one number; that is why the wrong road is so seldom noticed. Its parts have names, too:
+# For scores of this size every way leads to the same number, which is how the wrong one goes unnoticed. The parts have names, too:
 
 # %%
 assert torch.allclose(softplus_ready(logits), F.softplus(logits))
@@ -446,7 +529,7 @@ print("F.softplus(z)   ", F.softplus(logits))
 print("F.logsigmoid(z) ", F.logsigmoid(logits))
 
 # %% [markdown]
-# And at the extremes, where only the roads from the scores agree:
+# And at the extremes, where only the ways from the scores agree:
 
 # %%
 z200 = torch.tensor([200.0], requires_grad=True)
@@ -457,7 +540,7 @@ for name, loss in [("yours", Module()(z200, y0)), ("nn.BCEWithLogitsLoss", nn.BC
 # %% [markdown]
 # ## Where it still goes wrong
 #
-# **A sigmoid too many.** The loss wants scores. If the model ends in a sigmoid, the loss applies another one, and nobody complains. Four
+# **A sigmoid too many.** The loss expects scores. If the model ends in a sigmoid, the loss applies another one, and nobody complains. Four
 # perfect predictions:
 
 # %%
@@ -475,24 +558,13 @@ print(f"their mean             {F.binary_cross_entropy_with_logits(perfect, y_tr
 impossible = torch.tensor([-torch.inf])
 print("BCEWithLogitsLoss    ", nn.BCEWithLogitsLoss()(impossible, y0).item())
 print("-1e9 instead of -inf ", nn.BCEWithLogitsLoss()(torch.tensor([-1e9]), y0).item())
-print("softplus(-inf)       ", F.softplus(impossible).item())
+print("-1e9 where y is 1    ", nn.BCEWithLogitsLoss()(torch.tensor([-1e9]), torch.tensor([1.0])).item())
 
 # %% [markdown]
-# softplus is fine; the nan comes from $y \cdot z = 0 \cdot (-\infty)$. A very negative, finite score says the same and stays harmless.
+# PyTorch computes $(1 - y)\,z - \log \sigma(z)$, which is $-\infty + \infty$ here, and that is nan. A very negative, finite score says the same and costs nothing where $y = 0$. Where $y = 1$ it costs a fortune, as it should: what was declared
+# impossible has happened.
 #
-# **Shapes.** A model with one output gives scores of shape (N, 1). PyTorch's loss refuses them beside labels of shape (N,); a formula by hand does not:
-
-# %%
-column = logits.reshape(4, 1)
-try:
-    F.binary_cross_entropy_with_logits(column, y_true)
-except ValueError as error:
-    print(f"ValueError: {str(error).splitlines()[0][:90]}")
-by_hand = F.softplus(column) - y_true * column
-print("by hand:", tuple(by_hand.shape), f"mean {by_hand.mean():.4f}")
-
-# %% [markdown]
-# Sixteen losses instead of four, and a mean that looks reasonable.
+# **Shapes.** PyTorch's loss refuses scores of shape (N, 1) beside labels of shape (N,); your own does what you saw in `00_tools`.
 #
 # ## In your own words
 #
@@ -500,20 +572,20 @@ print("by hand:", tuple(by_hand.shape), f"mean {by_hand.mean():.4f}")
 # answer? Use at least one number from this lesson, and say what you would do instead.
 
 # %% [markdown] question="float64_is_no_cure" points=2
-# float64 moves the cliff, it does not remove it: there sigmoid is exactly 1 from about z = 37 instead of 17, and beyond that the slope is 0 again. `BCELoss`
+# float64 moves the cliff, it does not remove it: there the sigmoid is exactly 1 from about z = 37 instead of 17, and beyond that the slope is 0 again. `BCELoss`
 # still clamps at −100, so a score of 200 costs 100 in float64, too. And before the cliff 1 − p has lost digits already. The cause is the way through the
-# probability: from the scores, softplus(z) − y·z is exact in either precision and costs nothing more. So: let the model end in scores, use
+# probability: from the scores, softplus(z) − y·z keeps its digits in either precision and costs nothing more. So: let the model end in scores, use
 # `BCEWithLogitsLoss`, and apply the sigmoid only where a probability is to be shown.
 
 # %% [markdown]
 # ## Recap
 #
-# - You built softplus without overflow, from it the loss of a score, and its slope: probability minus label.
+# - You built softplus without overflow, from it the loss of a score and its slope, and the slope of the squared error to compare.
 # - PyTorch calls it `nn.BCEWithLogitsLoss` and `F.binary_cross_entropy_with_logits`; softplus is `F.softplus`.
-# - Three mistakes people make with it: they take the road through the probability, and wonder why a loss stands still; they give it probabilities,
+# - Three mistakes people make with it: they go through the probability, and wonder why the loss no longer moves; they give it probabilities,
 #   so that two sigmoids follow each other; they repair an overflow with `torch.where` and get a right value with a nan gradient.
 #
-# **Before:** `02_bce`, the loss of a probability. **Next:** `04_logistic_regression`, where your loss and your slope train a classifier.
+# **Before:** `02_bce`, the loss of a probability. **Next:** `04_logistic_regression`: where do the scores come from?
 #
 # **Read on:** PyTorch's page of
 # [`BCEWithLogitsLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html); Martin Mächler,

@@ -97,17 +97,18 @@ softplus.case("float32, from 20 to 120", dtype=torch.float32, extreme=True, grad
 
 
 @softplus.mistake(
-    "For a large z your result is inf and its gradient nan: exp(z) overflows, or a sigmoid becomes 0 and its logarithm −inf. "
-    "log(1 + e^z) is nearly z there.",
-    hint="Take e^z out of the parenthesis before the logarithm.",
+    "For a large z your result is inf and its gradient nan: exp(z) overflows, or a sigmoid becomes "
+    "0 and its logarithm −inf. log(1 + e^z) is nearly z there.",
+    hint="Take e^z out of the parentheses before the logarithm.",
 )
 def _(z):
     return torch.log(1 + torch.exp(z))
 
 
 @softplus.mistake(
-    "You chose between two formulas, large z apart. The value is right, the gradient nan: `torch.where` also differentiates the branch "
-    "that it drops, and the exponential there is infinite.",
+    "You chose between two formulas, one of them for large z. The value is right and the gradient "
+    "is nan: `torch.where` differentiates the branch that it drops, too, and the exponential there "
+    "is infinite.",
     hint="Rewrite it so that no branch ever exponentiates a large number.",
 )
 def _(z):
@@ -115,7 +116,8 @@ def _(z):
 
 
 @softplus.mistake(
-    "You clamped z before the exponential: beyond the clamp the value stands still and the gradient is 0.",
+    "You clamped z before the exponential: beyond the clamp the value no longer changes and the "
+    "gradient is 0.",
     hint="The exponential can be kept small without touching z.",
 )
 def _(z):
@@ -123,14 +125,15 @@ def _(z):
 
 
 @softplus.mistake(
-    "This is max(0, z), softplus without its bump: at z = 0 softplus is log 2. log(1 + exp(−|z|)) is still to be added."
+    "This is max(0, z), softplus without its bump: at z = 0 softplus is log 2, not 0.",
+    hint="The bump is log(1 + exp(−|z|)).",
 )
 def _(z):
     return z.clamp(min=0)
 
 
 @softplus.mistake(
-    "You took e^z out of the parenthesis for every z. For a large negative z, exp(−z) overflows in turn.",
+    "You took e^z out of the parentheses for every z. For a large negative z, exp(−z) overflows in turn.",
     hint="What is small on both sides is exp(−|z|).",
 )
 def _(z):
@@ -138,14 +141,16 @@ def _(z):
 
 
 @softplus.mistake(
-    "You went over to z itself too early: near z = 5 softplus is still clearly above z.",
+    "You switched to z itself too early: near z = 5 softplus is still clearly above z.",
     hint="With exp(−|z|) no threshold is needed.",
 )
 def _(z):
     return torch.where(z > 4, z, torch.log1p(torch.exp(z.clamp(max=4))))
 
 
-@softplus.mistake("The bump has exp(|z|) in it, which grows. exp(−|z|) shrinks on both sides.")
+@softplus.mistake(
+    "The exponential of your bump grows on both sides: exp(|z|).", hint="It should shrink on both sides."
+)
 def _(z):
     return z.clamp(min=0) + torch.log1p(torch.exp(z.abs()))
 
@@ -166,36 +171,40 @@ def _(z):
 
 
 @softplus.mistake(
-    "For a negative z yours is |z| plus the bump, and softplus of a large negative number is nearly 0. Does |z| stand where max(z, 0) belongs, "
-    "or exp(−z) where exp(−|z|) does?"
+    "For a large negative z you return about |z|, and softplus is nearly 0 there.",
+    hint="Do you have |z| where max(z, 0) belongs, or exp(−z) where exp(−|z|) does?",
 )
 def _(z):
     return z.abs() + torch.log1p(torch.exp(-z.abs()))
 
 
-@softplus.mistake("You add z where max(z, 0) belongs: for a negative z only the bump is left.")
+@softplus.mistake(
+    "You add z itself as the corner, for negative z too. There only the bump is left.",
+    hint="The corner is max(z, 0).",
+)
 def _(z):
     return z + torch.log1p(torch.exp(-z.abs()))
 
 
 @softplus.mistake(
-    "Only the bump is there, log(1 + exp(−|z|)): for a positive z the corner, max(z, 0), is still to be added."
+    "Only the bump is there, log(1 + exp(−|z|)). For a positive z the corner is missing.",
+    hint="The corner is max(z, 0).",
 )
 def _(z):
     return torch.log1p(torch.exp(-z.abs()))
 
 
-@softplus.mistake("The corner goes the wrong way: min(z, 0) where max(z, 0) belongs.")
+@softplus.mistake("The corner goes the wrong way: you took min(z, 0).", hint="max(z, 0)")
 def _(z):
     return z.clamp(max=0) + torch.log1p(torch.exp(-z.abs()))
 
 
-@softplus.mistake("The bump is a natural logarithm, log 2 = 0.6931 high; yours is to the base 2.")
+@softplus.mistake("Your bump is a logarithm to base 2. It should be the natural one: log 2 = 0.6931 high.")
 def _(z):
     return z.clamp(min=0) + torch.log2(1 + torch.exp(-z.abs()))
 
 
-@softplus.mistake("The sign of log(1 + exp(−|z|)) is turned round: the bump is added to max(0, z).")
+@softplus.mistake("You subtracted the bump from the corner.", hint="Softplus lies above max(0, z).")
 def _(z):
     return z.clamp(min=0) - torch.log1p(torch.exp(-z.abs()))
 
@@ -208,7 +217,8 @@ def _(z):
     without=PYTORCH,
     hints=[
         "softplus(−z) where y is 1, softplus(z) where y is 0. A label in between takes its share of both.",
-        "The two differ by very little: softplus(−z) = softplus(z) − z. So y decides how much of z is taken off.",
+        "The two differ by very little: softplus(−z) = softplus(z) − z. So y decides how much of z is "
+        "subtracted.",
         "Each sample: softplus(z) − y·z. Then `reduction`, as in `bce`.",
     ],
     built="You have built `F.binary_cross_entropy_with_logits(z, y, reduction=…)`: the loss of σ(z), without ever making σ(z).",
@@ -247,7 +257,8 @@ bce_with_logits.case("float32, where sigmoid is 1", dtype=torch.float32, extreme
 
 
 @bce_with_logits.mistake(
-    "You went through the probability: sigmoid, then the definition. Where sigmoid is 0 or 1 in floating point, the loss becomes inf or nan.",
+    "You went through the probability: sigmoid, then the definition. Where the sigmoid is 0 or 1 "
+    "in floating point, the loss becomes inf or nan.",
     hint="softplus(z) and softplus(−z) are the two logarithms, and never overflow.",
 )
 def _(z, y, reduction="mean"):
@@ -256,15 +267,18 @@ def _(z, y, reduction="mean"):
 
 
 @bce_with_logits.mistake(
-    "This is BCELoss after a sigmoid: where sigmoid is 0 or 1, its clamp makes the loss 100 and the gradient 0. "
-    "A logit of 1000 about a 0 costs 1000, with gradient 1."
+    "This is BCELoss after a sigmoid: where the sigmoid is 0 or 1, its clamp makes the loss 100 "
+    "and the gradient 0. A logit of 1000 where the label is 0 costs 1000, with gradient 1.",
+    hint="Compute the loss from z, with softplus.",
 )
 def _(z, y, reduction="mean"):
     return F.binary_cross_entropy(torch.sigmoid(z), y, reduction=reduction)
 
 
 @bce_with_logits.mistake(
-    "You kept the probability away from 0 and 1 by a small number: that sets a ceiling to the loss, and its gradient beyond is 0."
+    "You kept the probability away from 0 and 1 by a small number: that puts a ceiling on the "
+    "loss, and beyond it the gradient is 0.",
+    hint="Compute the loss from z, with softplus.",
 )
 def _(z, y, reduction="mean"):
     return F.binary_cross_entropy(torch.sigmoid(z).clamp(1e-7, 1 - 1e-7), y, reduction=reduction)
@@ -272,36 +286,37 @@ def _(z, y, reduction="mean"):
 
 @bce_with_logits.mistake(
     "You put z through a sigmoid, and the result through a loss that contains another sigmoid.",
-    hint="softplus wants the logit itself.",
+    hint="softplus expects the logit itself.",
 )
 def _(z, y, reduction="mean"):
     return F.binary_cross_entropy_with_logits(torch.sigmoid(z), y, reduction=reduction)
 
 
 @bce_with_logits.mistake(
-    "You took logarithms of the logits themselves: z can be negative. log σ(z) is −softplus(−z)."
+    "You took logarithms of the logits themselves, and z can be negative.", hint="log σ(z) is −softplus(−z)."
 )
 def _(z, y, reduction="mean"):
     return reduced(-(y * z.log() + (1 - y) * (1 - z).log()), reduction)
 
 
 @bce_with_logits.mistake(
-    "The two halves have changed places: softplus(−z) belongs to y = 1, softplus(z) to y = 0.",
-    hint="A large z about a 1 is right and should cost nearly nothing.",
+    "Your two halves are swapped: a large z where the label is 1 is right and should cost nearly nothing.",
+    hint="softplus(−z) belongs to y = 1, softplus(z) to y = 0.",
 )
 def _(z, y, reduction="mean"):
     return F.binary_cross_entropy_with_logits(z, 1 - y, reduction=reduction)
 
 
 @bce_with_logits.mistake(
-    "Only the samples with y = 1 cost something. The other half, (1 − y)·softplus(z), is missing."
+    "Only the samples with y = 1 cost something.", hint="The other half is (1 − y)·softplus(z)."
 )
 def _(z, y, reduction="mean"):
     return reduced(y * F.softplus(-z), reduction)
 
 
 @bce_with_logits.mistake(
-    "You decided by `y == 1` and lost the labels in between: a label of 0.3 takes 0.3 of one half and 0.7 of the other."
+    "You decided by `y == 1` and lost the labels in between.",
+    hint="A label of 0.3 takes 0.3 of one half and 0.7 of the other.",
 )
 def _(z, y, reduction="mean"):
     return reduced(torch.where(y == 1, F.softplus(-z), F.softplus(z)), reduction)
@@ -321,21 +336,23 @@ def _(z, y, reduction="mean"):
 
 
 @bce_with_logits.mistake(
-    "Each sample's own loss comes out, whatever `reduction` says. Does every path return what it computed?"
+    "You return each sample's own loss, whatever `reduction` says. Does every branch return what it computed?"
 )
 def _(z, y, reduction="mean"):
     return F.binary_cross_entropy_with_logits(z, y, reduction="none")
 
 
 @bce_with_logits.mistake(
-    "You turned labels into signs, 1 − 2y. That is right for 0 and 1; a label of 0.3 takes 0.3 of one half and 0.7 of the other."
+    "You turned labels into signs, 1 − 2y. That is right for 0 and 1, and wrong in between.",
+    hint="A label of 0.3 takes 0.3 of one half and 0.7 of the other.",
 )
 def _(z, y, reduction="mean"):
     return reduced(F.softplus((1 - 2 * y) * z), reduction)
 
 
 @bce_with_logits.mistake(
-    "The mean runs over one dimension only: a matrix of logits has more than that to average."
+    "The mean runs over one dimension only. A matrix of logits has more to average.",
+    hint="`.mean()` without `dim` averages over all entries.",
 )
 def _(z, y, reduction="mean"):
     losses = F.binary_cross_entropy_with_logits(z, y, reduction="none")
@@ -343,7 +360,8 @@ def _(z, y, reduction="mean"):
 
 
 @bce_with_logits.mistake(
-    "You divided by `len(z)`, the number of rows. A matrix has more entries than rows: `z.numel()`, or `.mean()`."
+    "You divided by `len(z)`, the number of rows. A matrix has more entries than rows.",
+    hint="`z.numel()` counts the entries, and `.mean()` divides by it.",
 )
 def _(z, y, reduction="mean"):
     losses = F.binary_cross_entropy_with_logits(z, y, reduction="none")
@@ -351,33 +369,37 @@ def _(z, y, reduction="mean"):
 
 
 @bce_with_logits.mistake(
-    "The corner is there, the bump is missing: max(z, 0) stands where softplus(z) belongs."
+    "You have max(z, 0) where softplus(z) belongs: the corner is there, the bump is missing."
 )
 def _(z, y, reduction="mean"):
     return reduced(z.clamp(min=0) - y * z, reduction)
 
 
 @bce_with_logits.mistake(
-    "You clamped the logits: beyond the clamp the loss stands still and the gradient is 0."
+    "You clamped the logits: beyond the clamp the loss no longer changes and the gradient is 0."
 )
 def _(z, y, reduction="mean"):
     return F.binary_cross_entropy_with_logits(z.clamp(-15, 15), y, reduction=reduction)
 
 
-@bce_with_logits.mistake("y·z is added where it is taken off: softplus(z) − y·z.")
+@bce_with_logits.mistake(
+    "You added y·z. A label of 1 makes a large score cheaper, not dearer.", hint="Subtract it."
+)
 def _(z, y, reduction="mean"):
     return reduced(F.softplus(z) + y * z, reduction)
 
 
 @bce_with_logits.mistake(
-    "You took z off every sample. A label of 0 takes nothing off, a label of 1 takes z off: softplus(z) − y·z."
+    "You subtracted z from every sample. A label of 0 subtracts nothing, a label of 1 all of z.",
+    hint="The label says how much of z to subtract.",
 )
 def _(z, y, reduction="mean"):
     return reduced(F.softplus(z) - z, reduction)
 
 
 @bce_with_logits.mistake(
-    "exp(z) overflows in your formula: at |z| = 1000 the loss is inf or nan. A softplus that survives 1000 is the exercise above."
+    "exp(z) overflows in your formula: at |z| = 1000 the loss is inf or nan.",
+    hint="A softplus that survives 1000 is the exercise above.",
 )
 def _(z, y, reduction="mean"):
     return reduced(torch.log(1 + torch.exp(z)) - y * z, reduction)
@@ -390,11 +412,12 @@ def _(z, y, reduction="mean"):
     points=3,
     without=[*PYTORCH, torch.autograd.grad, torch.Tensor.backward, torch.autograd.backward, torch.func.jvp],
     hints=[
-        "The loss of one sample is softplus(z) − y·z. What is the slope of softplus?",
+        "The loss of one sample is softplus(z) minus y times z. What is the slope of softplus?",
         "d/dz log(1 + e^z) = e^z / (1 + e^z), and that has a name that you know.",
-        "Or by the chain rule, from `bce_grad` and the slope of the sigmoid: (p − y)/(p(1 − p)) times p(1 − p). Cancel on paper, not in the computer.",
+        "Or by the chain rule, from `bce_grad` and the slope of the sigmoid: (p − y)/(p(1 − p)) times "
+        "p(1 − p). Cancel on paper, not in the computer.",
     ],
-    built="Probability minus label: the most used gradient of classification. `nn.BCEWithLogitsLoss` computes it when you call `loss.backward()`; "
+    built="Probability minus label. `nn.BCEWithLogitsLoss` computes it when you call `loss.backward()`; "
     "with the mean each entry is divided by N.",
 )
 def bce_with_logits_grad(z, y):
@@ -412,21 +435,22 @@ bce_with_logits_grad.case("float32, where sigmoid is 1", dtype=torch.float32, ex
 
 
 @bce_with_logits_grad.mistake(
-    "The sign is turned round: with y = 0 a larger z makes the loss larger, so its slope is positive."
+    "The sign is flipped: with y = 0 a larger z makes the loss larger, so its slope is positive."
 )
 def _(z, y):
     return y - torch.sigmoid(z)
 
 
 @bce_with_logits_grad.mistake(
-    "You divided by N. Each sample's own derivative is asked for; the mean divides by N later."
+    "You divided by N. Return each sample's own derivative; the mean divides by N later."
 )
 def _(z, y):
     return (torch.sigmoid(z) - y) / z.numel()
 
 
 @bce_with_logits_grad.mistake(
-    "This is the derivative by p. By z it is still multiplied by dp/dz = p(1 − p), and then much cancels."
+    "This is the derivative with respect to p.",
+    hint="With respect to z it is multiplied by dp/dz = p(1 − p), and then much cancels.",
 )
 def _(z, y):
     p = torch.sigmoid(z)
@@ -434,8 +458,8 @@ def _(z, y):
 
 
 @bce_with_logits_grad.mistake(
-    "One factor p(1 − p) too many: it cancels against the denominator of the derivative by p.",
-    hint="p(1 − p)·(p − y) is half the slope of the squared error, not that of the cross-entropy.",
+    "There is one factor p(1 − p) too many: p(1 − p)·(p − y) is half the slope of the squared error.",
+    hint="It cancels against the denominator of the derivative with respect to p.",
 )
 def _(z, y):
     p = torch.sigmoid(z)
@@ -443,27 +467,32 @@ def _(z, y):
 
 
 @bce_with_logits_grad.mistake(
-    "You multiplied the two factors of the chain rule in the computer: where p is 0 or 1 that is 0/0, nan. Cancel them on paper first."
+    "You multiplied the two factors of the chain rule in the computer: where p is 0 or 1 that is 0/0, nan.",
+    hint="Cancel them on paper first.",
 )
 def _(z, y):
     p = torch.sigmoid(z)
     return (p - y) / (p * (1 - p)) * p * (1 - p)
 
 
-@bce_with_logits_grad.mistake("You used the logit where the probability belongs: σ(z) − y, not z − y.")
+@bce_with_logits_grad.mistake(
+    "You used the logit where the probability belongs.",
+    hint="The label is a probability; compare it with one.",
+)
 def _(z, y):
     return z - y
 
 
 @bce_with_logits_grad.mistake(
-    "e^z / (1 + e^z) is the sigmoid, and for z = 1000 it is inf/inf, nan. `torch.sigmoid` survives that."
+    "Your sigmoid is e^z / (1 + e^z), and for z = 1000 that is inf/inf, nan. `torch.sigmoid` survives that."
 )
 def _(z, y):
     return torch.exp(z) / (1 + torch.exp(z)) - y
 
 
 @bce_with_logits_grad.mistake(
-    "You took the decision (0 or 1) where the probability belongs: how sure the model was is lost."
+    "You used the decision, 0 or 1, where the probability belongs. How sure the model was gets lost.",
+    hint="Leave out the comparison.",
 )
 def _(z, y):
     return (z > 0).to(z.dtype) - y
@@ -475,28 +504,28 @@ def _(z, y):
 
 
 @bce_with_logits_grad.mistake(
-    "You decided by `y == 1` and lost the labels in between: σ(z) − y holds for every label from 0 to 1."
+    "You decided by `y == 1` and lost the labels in between.",
+    hint="One formula holds for every label from 0 to 1.",
 )
 def _(z, y):
     return torch.where(y == 1, torch.sigmoid(z) - 1, torch.sigmoid(z))
 
 
-@bce_with_logits_grad.mistake(
-    "You took the sigmoid of z − y. The label is taken off after the sigmoid: σ(z) − y."
-)
+@bce_with_logits_grad.mistake("You took the sigmoid of z − y.", hint="Subtract the label after the sigmoid.")
 def _(z, y):
     return torch.sigmoid(z - y)
 
 
 @bce_with_logits_grad.mistake(
-    "You return the size of the slope; its sign says which way to go: σ(z) − y is negative where y is 1."
+    "You return the size of the slope. Its sign says which way to go, and it is negative where y is 1."
 )
 def _(z, y):
     return (torch.sigmoid(z) - y).abs()
 
 
 @bce_with_logits_grad.mistake(
-    "This is the slope of softplus alone. The loss is softplus(z) − y·z: the second part has a slope, too."
+    "This is the slope of softplus alone. The label's part of the loss has a slope, too.",
+    hint="The loss is softplus(z) minus y times z.",
 )
 def _(z, y):
     return torch.sigmoid(z)
@@ -557,7 +586,8 @@ class _Module(nn.Module):
 
 
 @BCEWithLogits.mistake(
-    'The constructor\'s `reduction` is not used when the object is called: "sum" and "none" still give the mean.',
+    'The constructor\'s `reduction` is not used when the object is called: "sum" and "none" still '
+    "give the mean.",
     hint="Keep it: `self.reduction = reduction`, and hand it on in `forward`.",
 )
 class _(_Module):
@@ -566,7 +596,9 @@ class _(_Module):
 
 
 @BCEWithLogits.mistake(
-    "`super().__init__()` is missing: it is what turns an object into a module. Without it the first call fails."
+    "`super().__init__()` is missing: it is what turns an object into a module. Without it the "
+    "first call fails.",
+    hint="Call it first in `__init__`.",
 )
 class _(nn.Module):
     def __init__(self, reduction="mean"):
@@ -576,7 +608,7 @@ class _(nn.Module):
         return F.binary_cross_entropy_with_logits(z, y, reduction=self.reduction)
 
 
-@BCEWithLogits.mistake("When nothing is said about `reduction`, it is the mean; yours adds up.")
+@BCEWithLogits.mistake("Without an argument, `reduction` is the mean; yours adds up.")
 class _(_Module):
     def __init__(self, reduction="sum"):
         super().__init__(reduction)
@@ -586,7 +618,8 @@ class _(_Module):
 
 
 @BCEWithLogits.mistake(
-    "You put z through a sigmoid before a loss that contains another one. The module gets logits, and hands them on as they are."
+    "You put z through a sigmoid before a loss that contains another one.",
+    hint="The module gets logits, and hands them on as they are.",
 )
 class _(_Module):
     def loss(self, z, y, reduction):
@@ -594,7 +627,8 @@ class _(_Module):
 
 
 @BCEWithLogits.mistake(
-    "Your module computes BCELoss after a sigmoid: where sigmoid is 0 or 1, the clamp makes the loss 100 and the gradient 0.",
+    "Your module computes BCELoss after a sigmoid: where the sigmoid is 0 or 1, the clamp makes "
+    "the loss 100 and the gradient 0.",
     hint="Use the loss that works on logits.",
 )
 class _(_Module):
@@ -603,7 +637,9 @@ class _(_Module):
 
 
 @BCEWithLogits.mistake(
-    "Your module goes through the probability and its logarithm: where sigmoid is 0 or 1, the loss becomes inf or nan."
+    "Your module goes through the probability and its logarithm: where the sigmoid is 0 or 1, the "
+    "loss becomes inf or nan.",
+    hint="Use the loss that works on logits.",
 )
 class _(_Module):
     def loss(self, z, y, reduction):
@@ -612,8 +648,7 @@ class _(_Module):
 
 
 @BCEWithLogits.mistake(
-    "Labels and logits have changed places on the way to the loss.",
-    hint="`forward(self, z, y)`: logits first.",
+    "Labels and logits are swapped on the way to the loss.", hint="`forward(self, z, y)`: logits first."
 )
 class _(_Module):
     def loss(self, z, y, reduction):
@@ -621,7 +656,8 @@ class _(_Module):
 
 
 @BCEWithLogits.mistake(
-    "`forward` stops before the reduction: whatever the object was built with, each sample's own loss comes out."
+    "`forward` stops before the reduction: whatever the object was built with, you return each "
+    "sample's own loss."
 )
 class _(_Module):
     def loss(self, z, y, reduction):
@@ -636,9 +672,151 @@ class _(_Module):
         return F.binary_cross_entropy_with_logits(z, y, reduction="sum" if reduction == "sum" else "mean")
 
 
-@BCEWithLogits.mistake('"sum" and "mean" have changed places.')
+@BCEWithLogits.mistake('"sum" and "mean" are swapped.')
 class _(_Module):
     def loss(self, z, y, reduction):
         return F.binary_cross_entropy_with_logits(
             z, y, reduction={"sum": "mean", "mean": "sum"}.get(reduction, reduction)
         )
+
+
+# ---------------------------------------------------------------- squared_error_grad
+
+
+@exercise(
+    points=3,
+    without=[
+        F.mse_loss,
+        nn.MSELoss,
+        torch.autograd.grad,
+        torch.Tensor.backward,
+        torch.autograd.backward,
+        torch.func.jvp,
+    ],
+    hints=[
+        "Outside is a square: its slope is twice what is inside. Inside is σ(z) − y, which has a slope of its own.",
+        "The slope of σ(z) with respect to z is the one that you built in `01_sigmoid`, p(1 − p).",
+        "With p = σ(z): 2·(p − y)·p·(1 − p).",
+    ],
+    built="The slope of the squared error with respect to the score: cross-entropy's, times 2p(1 − p). Where the model is sure that factor "
+    "is nearly 0, so a model that is sure and wrong hardly learns. `F.mse_loss(torch.sigmoid(z), y)` has this slope under autograd.",
+)
+def squared_error_grad(z, y):
+    p = torch.sigmoid(z)
+    return 2 * (p - y) * p * torch.sigmoid(-z)
+
+
+squared_error_grad.case("the lesson's example", example=True)(example)
+squared_error_grad.case("random logits", **EXACT)(ordinary)
+squared_error_grad.case("labels between 0 and 1")(lambda rng: (rng.logits(6), rng.uniform(6)))
+squared_error_grad.case("a matrix of logits")(lambda rng: (rng.logits(3, 4), rng.labels(3, 4)))
+squared_error_grad.case("sure and wrong, sure and right", extreme=True)(large)
+squared_error_grad.case("large and ordinary logits together", extreme=True)(together)
+squared_error_grad.case("float32", dtype=torch.float32)(ordinary)
+
+
+def slope_of_sigmoid(z):
+    return torch.sigmoid(z) * torch.sigmoid(-z)
+
+
+@squared_error_grad.mistake(
+    "This is p − y, cross-entropy's slope. The squared error does not lose the sigmoid's slope.",
+    hint="Apply the chain rule twice: to the square, and to the sigmoid inside it.",
+)
+def _(z, y):
+    return torch.sigmoid(z) - y
+
+
+@squared_error_grad.mistake(
+    "This is 2(p − y), the slope with respect to p. The score comes before the sigmoid.",
+    hint="Multiply by the slope of the sigmoid.",
+)
+def _(z, y):
+    return 2 * (torch.sigmoid(z) - y)
+
+
+@squared_error_grad.mistake("The factor 2 of the square is missing.", hint="d u² / d u = 2u.")
+def _(z, y):
+    return (torch.sigmoid(z) - y) * slope_of_sigmoid(z)
+
+
+@squared_error_grad.mistake(
+    "The sign is flipped: with y = 1 a larger z makes the error smaller, so its slope is negative."
+)
+def _(z, y):
+    return 2 * (y - torch.sigmoid(z)) * slope_of_sigmoid(z)
+
+
+@squared_error_grad.mistake(
+    "Your factor is z(1 − z): the sigmoid's slope is p(1 − p), with the probability and not the score.",
+    hint="p = σ(z).",
+)
+def _(z, y):
+    return 2 * (torch.sigmoid(z) - y) * z * (1 - z)
+
+
+@squared_error_grad.mistake(
+    "You took the error on the score: z − y. The squared error here is that of the probability, σ(z) − y."
+)
+def _(z, y):
+    return 2 * (z - y)
+
+
+@squared_error_grad.mistake("You divided by N. Return each sample's own slope; the mean divides by N later.")
+def _(z, y):
+    return 2 * (torch.sigmoid(z) - y) * slope_of_sigmoid(z) / z.numel()
+
+
+@squared_error_grad.mistake(
+    "One factor is missing: the sigmoid's slope is a product of two, and you have p alone.",
+    hint="p(1 − p).",
+)
+def _(z, y):
+    return 2 * (torch.sigmoid(z) - y) * torch.sigmoid(z)
+
+
+@squared_error_grad.mistake(
+    "One factor is missing: the sigmoid's slope is a product of two, and you have 1 − p alone.",
+    hint="p(1 − p).",
+)
+def _(z, y):
+    return 2 * (torch.sigmoid(z) - y) * torch.sigmoid(-z)
+
+
+@squared_error_grad.mistake(
+    "You squared the error and kept the square: the slope of a square has the error itself in it, once.",
+    hint="d u² / d u = 2u.",
+)
+def _(z, y):
+    return 2 * (torch.sigmoid(z) - y) ** 2 * slope_of_sigmoid(z)
+
+
+@squared_error_grad.mistake("You return the squared error itself, not its slope.")
+def _(z, y):
+    return (torch.sigmoid(z) - y) ** 2
+
+
+@squared_error_grad.mistake(
+    "The sigmoid's slope has the label in it: you multiplied by y(1 − y), which is 0 for every certain label.",
+    hint="p(1 − p), with p = σ(z).",
+)
+def _(z, y):
+    return 2 * (torch.sigmoid(z) - y) * y * (1 - y)
+
+
+@squared_error_grad.mistake(
+    "exp overflows in your sigmoid: at |z| = 1000 the slope is nan.",
+    hint="`torch.sigmoid` survives that.",
+)
+def _(z, y):
+    p = torch.exp(z) / (1 + torch.exp(z))
+    return 2 * (p - y) * p * (1 - p)
+
+
+@squared_error_grad.mistake(
+    "This is (p − y) / (p(1 − p)), cross-entropy's slope with respect to p.",
+    hint="Start from the square: d u² / d u = 2u.",
+)
+def _(z, y):
+    p = torch.sigmoid(z)
+    return (p - y) / slope_of_sigmoid(z)

@@ -354,3 +354,48 @@ class Corner(torch.autograd.Function):
 @right("an autograd.Function with its own backward")
 def softplus(z):
     return Corner.apply(z)
+
+
+@right("the sigmoid's slope first")
+def squared_error_grad(z, y):
+    p = torch.sigmoid(z)
+    slope = p - p**2
+    return slope * 2 * (p - y)
+
+
+@right("with tanh")
+def squared_error_grad(z, y):
+    t = torch.tanh(z / 2)
+    return (1 - t**2) * ((1 + t) / 2 - y) / 2
+
+
+@right("the two losses' slopes, one from the other")
+def squared_error_grad(z, y):
+    return 2 * torch.sigmoid(z) * torch.sigmoid(-z) * ready("bce_with_logits_grad")(z, y)
+
+
+@right("a loop over the entries")
+def squared_error_grad(z, y):
+    out = []
+    for a, b in zip(z.flatten(), y.flatten()):
+        p = torch.sigmoid(a)
+        out.append(2 * (p - b) * p * (1 - p))
+    return torch.stack(out).reshape(z.shape)
+
+
+@wrong("autograd instead of a derivation", says="You called")
+def squared_error_grad(z, y):
+    z = z.clone().requires_grad_(True)
+    return torch.autograd.grad(((torch.sigmoid(z) - y) ** 2).sum(), z)[0]
+
+
+@wrong("the mean of the slopes", says="squared_error_grad")
+def squared_error_grad(z, y):
+    p = torch.sigmoid(z)
+    return (2 * (p - y) * p * (1 - p)).mean()
+
+
+@wrong("the absolute slope", says="")
+def squared_error_grad(z, y):
+    p = torch.sigmoid(z)
+    return (2 * (p - y) * p * (1 - p)).abs()
