@@ -49,18 +49,19 @@ def build(
 def check(
     lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2."),
     files: list[str] = typer.Argument(
-        help="Python files; each defines one or more of the lesson's functions."
+        None, help="Python files or notebooks with answers; your own notebook of the lesson if left out."
     ),
     json: bool = typer.Option(False, "--json", help="One JSON object a line."),
 ):
-    """Judge answers in plain Python files: a line for each exercise that a file defines. Exit code 1 if any fails."""
+    """Judge answers in notebooks or plain Python files: a line for each exercise. Exit code 1 if any fails."""
     from json import dumps
 
-    from grader.learner.files import check_file
+    from grader.learner import workspace
+    from grader.learner.watch import judged_in
 
     name, failed = _lessons([lesson])[0], False
-    for file in files:
-        for judged in check_file(file, name):
+    for file in files or [str(workspace.notebook_of(name))]:
+        for judged in judged_in(file, name):
             failed |= not judged.verdict.passed
             if json:
                 print(dumps(judged.record(), ensure_ascii=False), flush=True)
@@ -69,7 +70,7 @@ def check(
                 score = f"{v.points:g}/{v.max_points:g}" if v.exercise else ""
                 text = v.message.partition("\n")[2].replace("\n", " ").strip() if not v.passed else ""
                 out.print(
-                    f"{file}  {v.title.removeprefix(': ')}  {score}  {text}".rstrip(),
+                    f"{judged.file}  {v.title.removeprefix(': ')}  {score}  {text}".rstrip(),
                     markup=False,
                     highlight=False,
                     soft_wrap=True,
@@ -256,20 +257,24 @@ def doctor():
 def lab(
     browser: bool = typer.Option(True, help="Open a browser window."),
     port: int = typer.Option(8888, help="The port to try first."),
+    teacher: bool = typer.Option(
+        False, "--teacher", help="With nbgrader's tools for teachers, on the whole course."
+    ),
 ):
     """Open the course in JupyterLab. Your work is kept in `work/`, and never overwritten."""
     from grader.learner import workspace
 
-    for name in workspace.prepare():
-        out.print(
-            f"The course has changed {name} since you began it. Your copy stays; `python -m grader fresh {name}` puts a new one beside it.",
-            highlight=False,
-        )
-    raise typer.Exit(workspace.serve(port, browser))
+    for sentence in workspace.prepare():
+        out.print(sentence, highlight=False, soft_wrap=True)
+    raise typer.Exit(workspace.serve(port, browser, teacher))
 
 
 @app.command()
-def watch(path: str = typer.Argument(help="A lesson's folder, as work/02_bce, or a Python file of answers.")):
+def watch(
+    path: str = typer.Argument(
+        help="A lesson, as 02_bce, bce or 2, for your notebook of it; or a file of answers."
+    ),
+):
     """Check a lesson's notebook, or a Python file, each time you save it: for people who prefer an editor."""
     from grader.learner.watch import watch
 
@@ -301,7 +306,7 @@ def reset(
         kept = workspace.reset(_lessons([lesson])[0], exercise)
     except (ValueError, FileNotFoundError) as error:
         stop(str(error), 2 if isinstance(error, ValueError) else 1)
-    out.print(f"Done. The notebook as it was is kept in {kept}", highlight=False)
+    out.print(workspace.after_reset(kept).replace("`", ""), highlight=False, soft_wrap=True)
 
 
 app.add_typer(teacher)

@@ -4,6 +4,7 @@ The process is forked where the platform forks safely, so that many files cost o
 """
 
 import contextlib
+import difflib
 import multiprocessing
 import os
 import signal
@@ -63,9 +64,10 @@ def check_file(path, lesson, seed=0):
         bound = set(loaded.get("bound", ()))
         names = [n for n in exercises if n in bound | set(texts)]
         problem = loaded.get("problem", "")
+        slips = list(misspelt(bound | set(texts), [n for n in exercises if n not in names]))
         if not names:
             reason = problem or f"It defines none of the exercises of {lesson}: {', '.join(exercises)}."
-            yield _whole(path, reason)
+            yield _whole(path, " ".join([reason, *slips]))
             return
         for name in names:
             if name not in bound:
@@ -82,6 +84,17 @@ def check_file(path, lesson, seed=0):
                         context=source,
                     ),
                 )
+        for slip in slips:
+            yield _whole(path, slip)
+
+
+def misspelt(bound, missing):
+    """A sentence for each exercise that is missing while a name is there that looks like it: `BCE` for `bce`."""
+    for name in missing:
+        same = [b for b in bound if b.lower().replace("_", "") == name.lower().replace("_", "")]
+        near = same or difflib.get_close_matches(name, bound, n=1, cutoff=0.85)
+        if near:
+            yield f"It defines `{near[0]}`: is that `{name}`? The exercise is called `{name}`."
 
 
 def _whole(path, finding):

@@ -19,6 +19,7 @@ EMPTY: dict = {
     "guesses": {},  # name -> {"guess": value, "sure": probability or None, and once it is known "right": bool}
     "hunt": {},  # exercise -> what became of its mystery
     "copied": {},  # lesson -> digest of the release that was copied
+    "news": [],  # sentences about what the last start changed
 }
 _session = dict(EMPTY)  # outside `work/`: forgotten with the kernel
 

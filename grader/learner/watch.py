@@ -1,6 +1,7 @@
 """Check answers each time a file is saved: for people who prefer an editor to a browser."""
 
 import ast
+import contextlib
 import os
 import re
 import symtable
@@ -18,13 +19,17 @@ from grader.course.build import loads
 from grader.course.lessons import exercises, exercises_of, find
 from grader.judging.verdict import COLOURS, ERROR, MARKS, MISSING, Verdict
 from grader.learner import progress
-from grader.learner.files import check_file
+from grader.learner.files import Judged, check_file
+from grader.learner.workspace import notebook_of
 
 POLL = 0.1  # seconds between two looks at the file
 
 
 def file_of(path):
-    """The file to watch: a folder of `work/` stands for its lesson's notebook."""
+    """The file to watch: a lesson's name, or its folder in `work/`, stands for the learner's notebook of it."""
+    if "/" not in str(path) and not Path(path).exists():
+        with contextlib.suppress(ValueError):  # no lesson: then it is meant as a file
+            path = notebook_of(find(str(path)))
     path = Path(path).absolute()
     path = path / f"{path.name}.ipynb" if path.is_dir() else path
     if path.suffix not in (".ipynb", ".py"):
@@ -69,6 +74,17 @@ def verdicts(path, lesson, seen=lambda some: None):
     failed = {n: Verdict(n, ERROR, known[n].points, finding) for n, finding in broken.items()}
     whole = [v for n, v in found.items() if not n and not broken]
     return [(missing | found | failed)[n] for n in known], whole
+
+
+def judged_in(path, lesson):
+    """Judge the answers of a notebook or of a Python file, as `check_file` does; yields a Judged each."""
+    path = Path(path)
+    if path.suffix != ".ipynb" or not path.is_file():
+        yield from check_file(path, lesson)
+        return
+    found, whole = verdicts(path, lesson)
+    for verdict in [*found, *whole]:
+        yield Judged(str(path), verdict)
 
 
 def answers(notebook, known):

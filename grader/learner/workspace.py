@@ -1,120 +1,249 @@
-"""A learner's folder `work/`: copies of the lessons, a start page, and the progress. Nothing of the learner's is ever overwritten."""
+"""A learner's folder `work/`: the lessons, the page of losses, the progress. Nothing of the learner's is ever lost.
+
+Jupyter is started here, on that folder.
+"""
 
 import hashlib
+import json
 import os
+import re
+import secrets
+import signal
+import stat
 import subprocess
 import sys
+import webbrowser
 from pathlib import Path
 
 import nbformat
 
 from grader.course.build import loads, released
-from grader.course.lessons import IS_CHECKOUT, ROOT, exercises_of, lessons
+from grader.course.lessons import IS_CHECKOUT, RELEASES, ROOT, lessons, names
 from grader.learner import progress
 
-START = "start.ipynb"
 WORK = Path(
     os.environ.get("GRADER_WORK") or (ROOT if IS_CHECKOUT else Path.cwd()) / "work"
 ).absolute()  # set it where many people share one copy of the course
+LOSSES = "losses.ipynb"
+BASES = (
+    ".course"  # in the work folder: the releases as they were copied, to see later what is the learner's own
+)
+LAUNCHER = "course"
+KERNEL = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}}
+LANGUAGE = {  # what JupyterLab writes into a notebook that it opens: with it there, an untouched one stays as it is
+    "codemirror_mode": {"name": "ipython", "version": 3},
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "name": "python",
+    "nbconvert_exporter": "python",
+    "pygments_lexer": "ipython3",
+    "version": sys.version.split()[0],
+}
+SETTINGS = Path(__file__).with_name("jupyter")
 
 
-def _digest(path):
-    """What a release says, whatever the format of its file."""
-    return hashlib.sha256("\n".join(c.source for c in loads(path).cells).encode()).hexdigest()[:16]
+def prepare(work: Path = WORK) -> list[str]:
+    """Bring the work folder up to date with the course; returns what the learner should be told, a sentence for each lesson.
 
-
-def prepare(work=WORK):
-    """Copy the lessons that are not there yet, write the start page; returns the names of the lessons that the course has changed since
-    they were copied."""
+    A lesson that is not there is copied. One that the course has changed since is brought up to date: an untouched copy is replaced,
+    answers are carried over into the new text, and the notebook as it was is kept beside it.
+    """
     work.mkdir(parents=True, exist_ok=True)
     book = work / progress.FILE
     state = progress.load(book)
-    copied, changed = dict(state.get("copied", {})), []
+    copied, news = dict(state["copied"]), []
     for lesson in lessons():
-        target, now = work / lesson / f"{lesson}.ipynb", _digest(released(lesson))
-        if not target.exists():
-            target.parent.mkdir(exist_ok=True)
-            target.write_bytes(released(lesson).read_bytes())
-            copied[lesson] = now
-        elif copied.get(lesson) != now:
-            changed.append(lesson)
-    progress.save(book, state | {"copied": copied})
-    write_start(work, changed)
-    return changed
+        path, now = work / lesson / f"{lesson}.ipynb", _digest(loads(released(lesson)))
+        if path.exists() and copied.get(lesson) != now:
+            news += _upgrade(work, lesson, copied.get(lesson))
+        elif not path.exists():
+            _write(path, loads(released(lesson)))
+        if copied.get(lesson) != now or not _base(work, lesson).exists():
+            _write(_base(work, lesson), loads(released(lesson)))
+        copied[lesson] = now
+    _write_losses(work, copied)
+    _write_launcher(work)
+    progress.save(book, state | {"copied": copied, "news": news})
+    return news
 
 
-def write_start(work, changed=()):
-    """The start page: generated at each start, so that it says where one is."""
-    summary = progress.summary(work / progress.FILE)
-    done = sum(len(p) for _, p, _ in summary)
-    total = done + sum(len(o) for _, _, o in summary)
-    ahead = next(((lesson, o[0]) for lesson, p, o in summary if o), None)
-    lines = [
-        "# Classification losses, from their definitions to PyTorch",
-        "",
-        f"**{done} of {total} exercises pass.** "
-        + (
-            f"Next: [{ahead[0]}]({ahead[0]}/{ahead[0]}.ipynb), exercise `{ahead[1]}`."
-            if ahead
-            else "The course is done."
-        ),
-        "",
-        "| lesson | exercises passed | where you are |",
-        "|---|---|---|",
+def _upgrade(work, lesson, copied):
+    """Bring a learner's copy of a changed lesson up to date; returns what they should be told. copied: the digest of what they began from."""
+    path, course = work / lesson / f"{lesson}.ipynb", loads(released(lesson))
+    try:
+        yours = loads(path)
+    except Exception:  # damaged: nbformat raises many kinds
+        return [
+            f'{lesson} has changed, but your notebook cannot be read: it stays as it is. `fresh("{lesson}")` puts a new copy beside it.'
+        ]
+    base = loads(_base(work, lesson)) if _base(work, lesson).exists() else None
+    if _digest(yours) == _digest(course):
+        return []
+    if _digest(yours) == copied:  # nothing of theirs in it
+        _write(path, course)
+        return []
+    kept = _free(path.parent, f"{lesson}-before-upgrade")
+    kept.write_bytes(path.read_bytes())
+    _write(path, carried_over(yours, base, course))
+    what = "Your answers are" if base is None else "Your answers and your own cells are"
+    return [
+        f"The course has changed {lesson}. {what} in the new text; the notebook as it was is {kept.name}."
     ]
-    for lesson, passed, open_ in summary:
-        state = "done" if not open_ else f"next: `{open_[0]}`" if passed else ""
-        lines.append(
-            f"| [{lesson}]({lesson}/{lesson}.ipynb) | {len(passed)} of {len(passed) + len(open_)} | {state} |"
-        )
-    lines += [
-        "",
-        "Open a lesson, run its cells from the top (Shift+Enter, or the button *Run all*), write your answers where it says `YOUR CODE HERE`, and run the `check` below each. "
-        '`hint("name")` helps; `progress()` shows this table with what you have done since.',
-    ]
-    for lesson in changed:
-        lines.append(
-            f"\nThe course has changed **{lesson}** since you began it. Your copy stays as it is; "
-            f"`python -m grader fresh {lesson}` puts a new one beside it."
-        )
-    cells = [
-        nbformat.v4.new_markdown_cell("\n".join(lines), id="where"),
-        nbformat.v4.new_code_cell("from grader import progress\n\nprogress()", id="progress"),
-    ]
-    kernel = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), work / START)
 
 
-def serve(port, browser=True, work=WORK):
-    """Run JupyterLab on the folder until it is stopped; returns its exit code. It asks nothing of the internet (see `grader/learner/jupyter/`)."""
-    settings = [str(Path(__file__).with_name("jupyter")), os.environ.get("JUPYTER_CONFIG_PATH", "")]
-    environment = os.environ | {"JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, settings))}
-    options = [] if browser else ["--no-browser"]
+def carried_over(yours, base, course):
+    """The course's present notebook with what is the learner's own in it.
+
+    yours: the learner's notebook; base: the release that it was begun from, or None. Theirs are: the text of solution cells, by grade_id;
+    cells that they added, behind the cell that they stood behind; ordinary cells that they changed, where the course has not.
+    """
+    result = nbformat.from_dict(json.loads(json.dumps(course)))
+    mine = {_key(cell): cell for cell in yours.cells}
+    were = {_key(cell): cell for cell in base.cells} if base is not None else {}
+    by_text = {cell.source: key for key, cell in were.items()}
+    cells = []
+    for cell in result.cells:
+        mark = cell.metadata.get("nbgrader", {})
+        key = _key(cell) if mark.get("grade_id") else by_text.get(cell.source)
+        own = mine.get(key)
+        if own is not None and own.cell_type == cell.cell_type and (mark.get("solution") or not mark):
+            cell.source = own.source
+        cells.append(cell)
+    if base is not None:
+        placed = {cell.source: i for i, cell in enumerate(cells)}
+        for i, cell in reversed(list(enumerate(yours.cells))):
+            if _key(cell) not in were:
+                before = [placed[c.source] for c in yours.cells[:i] if c.source in placed]
+                cells.insert(before[-1] + 1 if before else 0, cell)
+    result.cells = cells
+    return result
+
+
+def _key(cell):
+    """What a cell is recognised by: nbgrader's id where it has one, else its own."""
+    return cell.metadata.get("nbgrader", {}).get("grade_id") or cell.get("id")
+
+
+def _base(work, lesson):
+    return work / BASES / f"{lesson}.ipynb"
+
+
+def _digest(nb):
+    """What a notebook says, whatever the format of its file."""
+    return hashlib.sha256("\n".join(cell.source for cell in nb.cells).encode()).hexdigest()[:16]
+
+
+def _write(path, nb):
+    """Write a notebook as JupyterLab would, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nb.metadata.update(KERNEL | {"language_info": LANGUAGE})
+    part = path.with_suffix(".part")
+    part.write_text(nbformat.writes(nb) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def _write_losses(work, copied):
+    """The map, the paths and the page of losses as a notebook to read; one that the learner has written in stays as it is."""
+    text = (RELEASES / "README.md").read_text(encoding="utf-8")
+    text = text.replace("$`", "$").replace("`$", "$")  # formulas as a notebook writes them
+    text = re.sub(
+        r"\[([^\]]+)\]\(\.\./[^)]*\)", r"\1", text
+    )  # what lies outside the lessons is not in the work folder
+    parts = ["## " + part if i else part for i, part in enumerate(text.split("\n## "))]
+    cells = [nbformat.v4.new_markdown_cell(part.strip(), id=f"part-{i}") for i, part in enumerate(parts)]
+    nb, path = nbformat.v4.new_notebook(cells=cells), work / LOSSES
+    if not path.exists() or _digest(loads(path)) == copied.get(LOSSES):
+        _write(path, nb)
+        copied[LOSSES] = _digest(nb)
+
+
+def _write_launcher(work):
+    """`./course` in the work folder, too: the terminal of JupyterLab opens there, and finds no Python of the course by itself."""
+    if os.name != "posix":
+        return
+    path = work / LAUNCHER
+    path.write_text(
+        f'#!/bin/sh\n# The course\'s commands, as in its own folder.\nexec "{sys.executable}" -m grader "$@"\n',
+        encoding="utf-8",
+    )
+    path.chmod(path.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+
+
+def command(words: str) -> str:
+    """How a command of the course is typed here: `./course check 02_bce`; `python -m grader …` where there is no such file."""
+    if os.name == "posix" and (ROOT / LAUNCHER).is_file():
+        return f"./{LAUNCHER} {words}"
+    return f"python -m grader {words}"
+
+
+def serve(port: int, browser: bool = True, teacher: bool = False, work: Path = WORK) -> int:
+    """Run JupyterLab on the folder until it is stopped; returns its exit code. It asks nothing of the internet (see `grader/learner/jupyter/`).
+
+    One that runs already on this folder is opened instead. teacher: with nbgrader's tools for teachers, on the whole course.
+    """
+    folder = ROOT if teacher else work
+    running = _running(folder)
+    if running:
+        print(f"The course is open already, at {running}")
+        if browser:
+            webbrowser.open(running)
+        return 0
+    configuration = [SETTINGS] if teacher else [SETTINGS / "learner", SETTINGS]
+    options = ["--LabApp.default_url=/lab"] if teacher else []
+    if not browser:
+        options.append("--no-browser")
     if hasattr(os, "getuid") and os.getuid() == 0:
         options.append("--allow-root")
-    return subprocess.call(
-        [
-            sys.executable,
-            "-m",
-            "jupyterlab",
-            f"--ServerApp.root_dir={work}",
-            f"--ServerApp.port={port}",
-            f"--LabApp.default_url=/lab/tree/{START}",
-            *options,
-        ],
-        cwd=ROOT,
-        env=environment,
-    )
+    environment = os.environ | {
+        "JUPYTER_CONFIG_PATH": _joined(configuration, "JUPYTER_CONFIG_PATH"),
+        "JUPYTER_PATH": _joined([SETTINGS], "JUPYTER_PATH"),
+        "JUPYTER_TOKEN": os.environ.get("JUPYTER_TOKEN") or secrets.token_hex(16),
+    }
+    words = [
+        "-m",
+        "jupyterlab",
+        f"--ServerApp.root_dir={folder}",
+        f"--ServerApp.port={port}",
+        "--Application.log_level=ERROR",
+    ]
+    with _interrupts_are_the_servers():
+        return subprocess.call([sys.executable, *words, *options], cwd=ROOT, env=environment)
+
+
+class _interrupts_are_the_servers:
+    """While the server runs, Ctrl+C is for it: it ends, and then so does this process, without an error."""
+
+    def __enter__(self):
+        self.before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def __exit__(self, *_):
+        signal.signal(signal.SIGINT, self.before)
+
+
+def _joined(folders, variable):
+    return os.pathsep.join([*map(str, folders), *filter(None, [os.environ.get(variable)])])
+
+
+def _running(folder):
+    """The address of a server that runs on this folder already, or ""."""
+    from jupyter_server.serverapp import list_running_servers
+
+    for server in list_running_servers():
+        if Path(server["root_dir"]) == folder:
+            query = f"?token={server['token']}" if server.get("token") else ""
+            return f"{server['url']}start{query}"
+    return ""
+
+
+def notebook_of(lesson: str, work: Path = WORK) -> Path:
+    """The learner's notebook of a lesson, whether it is there or not."""
+    return work / lesson / f"{lesson}.ipynb"
 
 
 def fresh(lesson, work=WORK):
     """Put the course's present copy of a lesson beside the learner's; returns its path."""
     path = _free(work / lesson, f"{lesson}-fresh")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(released(lesson).read_bytes())
-    book = work / progress.FILE
-    state = progress.load(book)
-    progress.save(book, state | {"copied": state.get("copied", {}) | {lesson: _digest(released(lesson))}})
+    _write(path, loads(released(lesson)))
     return path
 
 
@@ -123,8 +252,8 @@ def reset(lesson, name=None, work=WORK):
     path = work / lesson / f"{lesson}.ipynb"
     if not path.exists():
         raise FileNotFoundError(f"There is no {path}: `make lab` puts it there.")
-    if name and name not in exercises_of(lesson):
-        raise ValueError(f"{lesson} has no exercise {name!r}, only {', '.join(exercises_of(lesson))}.")
+    if name and name not in names(lesson):
+        raise ValueError(f"{lesson} has no exercise {name!r}, only {', '.join(names(lesson))}.")
     course = loads(released(lesson))
     if name:
         new = loads(path)
@@ -135,14 +264,19 @@ def reset(lesson, name=None, work=WORK):
             cell.source = next(c.source for c in course.cells if c.id == name)
     kept = _free(path.parent, f"{lesson}-before-reset")
     kept.write_bytes(path.read_bytes())
-    if name:
-        nbformat.write(new, path)
-    else:
-        path.write_bytes(released(lesson).read_bytes())
+    _write(path, new if name else course)
     book = work / progress.FILE
-    state, gone = progress.load(book), [name] if name else list(exercises_of(lesson))
+    state, gone = progress.load(book), [name] if name else list(names(lesson))
     progress.save(book, state | {"passed": [n for n in state["passed"] if n not in gone]})
     return kept
+
+
+def after_reset(kept: Path) -> str:
+    """What is said after a reset: the notebook may be open, and saving it there would undo the reset."""
+    return (
+        f"Done. The notebook as it was is kept in `{kept}`.\nIs it open in JupyterLab? Then reload it before anything else: "
+        "File > Reload Notebook from Disk. Save would put the old text back."
+    )
 
 
 def _free(folder, stem):

@@ -62,7 +62,7 @@ def lab(tmp_path_factory):
         ["grader", "lab", "--no-browser"],
         home,
         home,
-        r"(http://localhost:\d+/)lab\S*token=(\w+)",
+        r"(http://localhost:\d+/)start\?token=(\w+)",
         GRADER_WORK=str(home / "work"),
     ) as found:
         yield found[1], found[2], home / "work"
