@@ -86,9 +86,7 @@ def closing(lesson, passed, left, onward, course_done, total, guesses, hunt, sta
     lines = []
     if left:
         names = ", ".join(f"`{n}`" for n in left)
-        lines.append(
-            f"{len(passed)} of {len(passed) + len(left)} exercises of this lesson pass. Still open: {names}."
-        )
+        lines.append(f"{len(passed)} of {len(passed) + len(left)} in this lesson. Still open: {names}.")
     else:
         lines.append(f"All {len(passed)} exercises of this lesson pass.")
         solved = [n for n in passed if hunt.get(n, {}).get("solved")]

@@ -135,7 +135,7 @@ def stale(name: str, answer) -> str:
             )
         return ""
     latest = next((r for r in reversed(_runs) if r.cell == name), None)
-    saved = saved_cell(name)
+    saved = saved_cell(name, since=latest.at) if latest else None
     if latest and saved is not None and saved.strip() != latest.source.strip():
         return f"The cell of `{name}` was edited after it ran as cell [{latest.number}]: run it again. What is judged is what ran."
     return ""
@@ -167,10 +167,10 @@ def notebook_file() -> Path | None:
     return Path(path) if path.endswith(".ipynb") and Path(path).is_file() else None
 
 
-def saved_cell(grade_id: str) -> str | None:
-    """The text of the cell with this id in the saved notebook, or None."""
+def saved_cell(grade_id: str, since: float = 0) -> str | None:
+    """The text of the cell with this id in the saved notebook, or None; None, too, where it was not saved after `since`."""
     path = notebook_file()
-    if path is None:
+    if path is None or path.stat().st_mtime < since:
         return None
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]

@@ -256,9 +256,7 @@ def _after_pass(name):
     lines = []
     if left:
         ahead = next((n for n in left if mine.index(n) > mine.index(name)), left[0])
-        lines.append(
-            f"{len(mine) - len(left)} of {len(mine)} exercises of this lesson pass. Next: `{ahead}`."
-        )
+        lines.append(f"{len(mine) - len(left)} of {len(mine)} in this lesson. Next: `{ahead}`.")
     else:
         lines.append(f"All {len(mine)} exercises of this lesson pass.")
         lines.append(

@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import expect
 
 from grader.course.build import ROOT, loads, solution_cells
-from grader.course.lessons import exercises_of, lessons
+from grader.course.lessons import exercises_of, lessons, title
 from grader.learner import workspace
-from grader.tests import course, slips
+from grader.tests import school, slips
 from grader.tests.pages import SCREENSHOTS, barriers
 
 LESSONS = os.environ.get(
@@ -32,7 +32,7 @@ def put(lab, name, lesson, answers, more=()):
     """Put a notebook with answers (and more cells) into the work folder; returns its path there."""
     folder = lab[2] / name
     folder.mkdir()
-    nb = course.answered(lesson, answers, open_answer="In my own words.")
+    nb = school.answered(lesson, answers, open_answer="In my own words.")
     nb.cells += more
     nbformat.write(nb, folder / f"{lesson}.ipynb")
     return f"{name}/{lesson}.ipynb"
@@ -42,12 +42,10 @@ def test_from_the_start_to_the_first_passed_exercise_in_three_clicks_and_one_edi
     lesson = lessons()[0]
     exercise = next(iter(exercises_of(lesson)))
     began = time.monotonic()
-    seat.page.goto(
-        f"{seat.address}lab/tree/start.ipynb?token={seat.token}"
-    )  # 0. `make lab` opens the start page
-    link = seat.notebook.get_by_role("link", name=lesson).first
+    seat.page.goto(f"{seat.address}start?token={seat.token}")  # 0. `make lab` opens the start page
+    link = seat.page.get_by_role("link", name=title(lesson)).first
     expect(link).to_be_visible()
-    assert "0 of " in seat.notebook.inner_text() and f"exercise {exercise}" in seat.notebook.inner_text()
+    expect(seat.page.get_by_role("main")).to_contain_text(f"next exercise {exercise}")
     seat.shot("start")
     seat.click(link)  # 1. what is next
     expect(seat.cell(f"def {exercise}(")).to_be_attached()
@@ -91,11 +89,8 @@ def test_a_slider_moves_and_the_picture_with_its_text_alternative_changes(seat):
     seat.open("03_bce_with_logits/03_bce_with_logits.ipynb")
     seat.run_all()
     seat.finished()
-    cell = seat.cell("interact(walk")
-    picture, slider = (
-        cell.get_by_role("img", name=re.compile("^Two plots against the score")),
-        cell.get_by_role("slider"),
-    )
+    slider = seat.notebook.get_by_role("slider")
+    picture = seat.notebook.get_by_role("img", name=re.compile("^Two plots against the score"))
     slider.scroll_into_view_if_needed()
     expect(picture).to_have_attribute("alt", re.compile(r"A dot at z = 2\.00"))
     before = picture.get_attribute("src")
@@ -108,7 +103,7 @@ def test_a_slider_moves_and_the_picture_with_its_text_alternative_changes(seat):
 
 def test_no_popup_asks_for_news_and_nothing_looks_for_updates(seat):
     """What decides these is the page's configuration: a popup that comes late would escape a look at the screen."""
-    seat.open("start.ipynb")
+    seat.open("losses.ipynb")
     config = seat.page.evaluate("JSON.parse(document.getElementById('jupyter-config-data').textContent)")
     assert config["news"] == {"disabled": True}
     settings = seat.page.request.get(
@@ -239,16 +234,12 @@ def test_a_lesson_from_its_first_cell_to_its_last_by_keyboard(seat, lesson, tran
     seat.menu("File", "Save Notebook")
     expect(seat.page.locator(".lm-TabBar-tab.jp-mod-current.jp-mod-dirty")).to_have_count(0)
 
-    seat.open("walk/start.ipynb")
-    seat.run_all()
-    expect(
-        seat.notebook.get_by_role("note").get_by_role("row", name=re.compile(f"^{lesson}"))
-    ).to_contain_text(f"{len(names)} of {len(names)}")
-    workspace.prepare(work)  # the next evening: `make lab`
-    seat.open("walk/start.ipynb")
-    start = seat.cell("exercises pass", kind="Markdown")
-    expect(start.get_by_role("row", name=re.compile(f"^{lesson}"))).to_contain_text("done")
-    transcript("the start page", start.inner_text())
+    end = seat.cell(f'finish("{lesson}")')
+    expect(end.get_by_role("note")).to_contain_text(f"All {len(names)} exercises of this lesson pass.")
+    onward = [name for name in lessons() if name > lesson]
+    if onward:
+        end.get_by_role("link", name=title(onward[0])).click()
+        expect(seat.page.locator(".lm-TabBar-tab.jp-mod-current")).to_contain_text(f"{onward[0]}.ipynb")
 
 
 def test_the_notebook_has_no_barriers_in_either_theme(seat, lab):  # the last one: the theme stays
@@ -284,7 +275,7 @@ def test_the_notebook_has_no_barriers_in_either_theme(seat, lab):  # the last on
         "Hint 1 of 3 for sigmoid",
         "Your logit does not pass yet",
         "Going on with the course's",
-        "Next: 00_tools",
+        "Next: 01_sigmoid, sigmoid",
     ):
         expect(seat.notebook.get_by_role("note").filter(has_text=words).first).to_be_attached()
     expect(

@@ -24,7 +24,7 @@ FILES = {  # name: (source, {exercise: (passed, words of the message)})
     ),
     "two.py": (
         RIGHT + "bce_grad = lambda p, y: p - y\n",
-        {"bce": (True, ""), "bce_grad": (False, "derivative by the logit")},
+        {"bce": (True, ""), "bce_grad": (False, "p − y, the derivative")},
     ),
     "exits.py": (
         RIGHT + "def bce_grad(p, y):\n    import os\n    os._exit(0)\n",
