@@ -14,6 +14,7 @@ INSIDE = {
     "grader/__init__.py": HERE / "inert.py",
     "grader/figures.py": PACKAGE / "figures.py",
     "grader/sample.py": PACKAGE / "sample.py",
+    "grader/memory.py": PACKAGE / "memory.py",
     **{
         f"grader/judging/{n}.py": PACKAGE / f"judging/{n}.py"
         for n in ("question", "watch", "wire", "outcome")
