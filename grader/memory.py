@@ -1,8 +1,8 @@
 """What a piece of torch code needs in memory, counted in bytes of tensors: the same on every machine.
 
-    with Memory(h, W) as memory:
-        loss = F.cross_entropy(h @ W.T, y)
-    memory.most, memory.now
+with Memory(h, W) as memory:
+    loss = F.cross_entropy(h @ W.T, y)
+memory.most, memory.now
 """
 
 import weakref

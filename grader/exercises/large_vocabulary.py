@@ -119,7 +119,7 @@ def running(update):
         "Multiply the old sum by e^(m − m′), then add the new terms. Where m′ is still −inf, nothing but −inf has been seen: shift by 0 there, "
         "because −inf − (−inf) is nan. `detach` what you only shift by.",
     ],
-    built="The online softmax of Milakov and Gimelshein: one pass, two numbers a row. FlashAttention and fused cross-entropies stand on it.",
+    built="The online softmax of Milakov and Gimelshein: one pass, two numbers a row. FlashAttention and fused cross-entropies are built on it.",
 )
 def online_logsumexp(blocks):
     return running(lambda total, old, new, terms: total * (old - new).exp() + terms)(blocks)
@@ -154,7 +154,7 @@ online_logsumexp.mistake(
 
 online_logsumexp.mistake(
     "The value is right, but the gradient reaches the last block alone: the running sum is cut out of the graph.",
-    hint="`detach` may stand at the maximum, by which you only shift. The sum has to stay in the graph.",
+    hint="The maximum may be detached, because you only shift by it. The sum has to stay in the graph.",
 )(running(lambda total, old, new, terms: (total * (old - new).exp()).detach() + terms))
 
 

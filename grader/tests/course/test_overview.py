@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from grader.course.build import solution_cells, text_of
 from grader.course.lessons import RELEASES, lessons
+from grader.memory import Memory
 
 PAGE = RELEASES / "README.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -71,7 +72,7 @@ def row(name, *, formula, slope, mistake):
 
 # ---------------------------------------------------------------- inputs, made from what the cells "input" and "target" say
 
-LETTER = {"logits": "z", "probabilities": "p", "log-probabilities": "l"}
+LETTER = {"logits": "z", "probabilities": "p", "log-probabilities": "l", "hidden": "h"}
 
 
 def code_in(cell):
@@ -83,12 +84,12 @@ def given(cells, seed):
     """Random inputs for a row, with all names that its calls use; sizes differ from seed to seed and from each other."""
     g = torch.Generator().manual_seed(seed)
     n, c, length = (7, 5, 4) if seed % 2 else (6, 3, 8)
-    sizes = {"N": n, "C": c, "L": length}
+    sizes = {"N": n, "C": c, "L": length, "D": 4}
     kind = cells["input"].split()[0]
     shape = [sizes[s] for s in code_in(cells["input"])]
     x = torch.randn(shape, generator=g, dtype=torch.float64) * 2
     binary = len(shape) == 1
-    if kind != "logits":
+    if "probabilities" in kind:
         x = (
             torch.sigmoid(x)
             if binary
@@ -114,6 +115,8 @@ def given(cells, seed):
     d.w0 = torch.tensor(3.5, dtype=torch.float64)
     d.i, d.s, d.alpha, d.T, d.gamma = (int(y.flatten()[0]) if dtype == "int64" else 0), 0.15, 0.3, 2.0, 2.0
     d.teacher = torch.randn(shape, generator=g, dtype=torch.float64)
+    d.D = sizes["D"]
+    d.W = torch.randn(c, d.D, generator=g, dtype=torch.float64)
     if binary and kind == "logits":
         d.p_t = torch.sigmoid((2 * y - 1) * x)
         d.a_t = 0.25 * y + 0.75 * (1 - y)
@@ -491,6 +494,31 @@ class _:
 
 
 @row(
+    "Large vocabulary",
+    formula=r"$`-\ell_y`$ of the logits $`z_c = \sum_d h_d W_{cd}`$",
+    slope=r"$`\sum_c (p_c - [c=y])\, W_c`$ with respect to $`h`$",
+    mistake="To trust the name: without `options` it makes all the logits, too.",
+)
+class _:
+    def loss(d):
+        z = torch.tensor([[sum(a * b for a, b in zip(h, w)) for w in d.W] for h in d.h], dtype=torch.float64)
+        return sum(-z[n].softmax(dim=0)[y].log() for n, y in enumerate(d.y)) / d.N
+
+    def slope(d):
+        p = (d.h @ d.W.T).softmax(dim=1)
+        return sum((p - one_hot(d))[:, c, None] * d.W[c] for c in range(d.C)) / d.N
+
+    def mistake(d):
+        h, W = torch.randn(64, 4, requires_grad=True), torch.randn(512, 4)
+        most = []
+        for options in (None, nn.LinearCrossEntropyOptions()):
+            with Memory(h, W) as memory:
+                F.linear_cross_entropy(h, W, torch.zeros(64, dtype=torch.int64), options=options).backward()
+            most.append(memory.most / (4 * 64 * 512))
+        return most[0] >= 3 and most[1] < 1
+
+
+@row(
     "Multi-margin",
     formula=r"$`\dfrac{1}{C}\sum_{c \ne y}\max(0,\, 1 - z_y + z_c)`$",
     slope=r"$`\dfrac{1}{C}[c \ne y]\,[z_y - z_c < 1]`$; for $`c = y`$ minus the sum of the others",
@@ -697,7 +725,7 @@ def test_logits_are_taken_where_logits_are_said_and_probabilities_where_probabil
     cells = LOSSES[name]
     d = given(cells, 1)
     x, kind = d.x.detach(), cells["input"].split()[0]
-    if kind == "logits":
+    if kind in ("logits", "hidden"):
         assert x.min() < 0 and x.max() > 1
     elif kind == "probabilities":
         assert (0 < x).all() and (x < 1).all()
