@@ -1,11 +1,12 @@
 # %% [markdown]
 # # Which answers count, and how much?
 #
-# Real labels are untidy. One class is rare and must not be missed. Some labels nobody knows. Others are doubtful, or a vote of five experts, or there is one for every word
+# Real labels are untidy. One class is rare and must not be missed. Some labels are unknown. Others are doubtful, or a vote of five experts, or there is one for every word
 # of a text. **What should the loss do with each of them?**
 #
-# `CrossEntropyLoss` has an option for every case, and each one hides a surprise. You rebuild all of them, to the last digit of value and gradient; where PyTorch
-# answers nan, so will you, and you will know why. Every exercise is tried at logits of ±1000 as well. You need `08_cross_entropy`. About 45 minutes.
+# `CrossEntropyLoss` has an option for each of these cases, and some of the options hide a surprise. You rebuild all of them, to the last digit of the value; where PyTorch
+# answers nan you will know why. Every exercise is tested at logits of ±1000 as well. You need `08_cross_entropy`. About 60 minutes, in two sittings if you like: the
+# second begins at "Labels that are distributions". Parts that are folded are optional.
 
 # %%
 import itertools
@@ -31,7 +32,7 @@ print(f"mean        {F.cross_entropy(logits, y_true):.4f}")
 # %% [markdown]
 # ## Some classes count more
 #
-# Say class 2 is the dangerous one: a sample of class 2 shall count five times. Each class $c$ gets a weight $w_c$, each sample the weight of its label, and the loss
+# Say class 2 is the dangerous one, and a sample of class 2 should count five times. Each class $c$ gets a weight $w_c$, each sample has the weight of its label, and the loss
 # is a *weighted mean*:
 #
 # $$ L = \frac{\sum_n w_{y_n} \, \ell_n}{\sum_n w_{y_n}} $$
@@ -43,21 +44,26 @@ total = 1 * 15.0011 + 5 * 4.9328 + 1 * 3.9727 + 1 * 1.1030
 print(f"divided by the 4 samples         {total / 4:.4f}")
 print(f"divided by 8, the sum of weights {total / 8:.4f}")
 
+
 # %% [markdown]
-# Which of the two deserves the name of a mean? Think of weights 2 everywhere: all classes count alike, so nothing should change. Only one of the two divisions does that.
+# Which of the two deserves to be called a mean? Think of weights 2 everywhere: all classes count alike, so nothing should change. Only one of the two divisions does that.
 #
 # ## Exercise: `weighted_cross_entropy`
 #
-# Weights are given by *class*, losses come by *sample*. The decision is how to get from one to the other, for any batch.
+# Weights are given by *class*, losses by *sample*. Decide how to get from one to the other, for any batch.
 
 # %% exercise="weighted_cross_entropy"
 def weighted_cross_entropy(z, y, weight):
-    """Weighted mean of the losses. `z`: (N, C) logits. `y`: (N,) int64. `weight`: (C,), one for each class. Returns a 0-d tensor."""
+    """Weighted mean of the losses, a 0-d tensor.
+
+    z: (N, C) logits; y: (N,) int64; weight: (C,), one for each class.
+    """
     ### BEGIN SOLUTION
     losses = torch.logsumexp(z, dim=1) - z[torch.arange(len(y)), y]
     own = weight[y]
     return (own * losses).sum() / own.sum()
     ### END SOLUTION
+
 
 # %%
 weight = torch.tensor([1.0, 1.0, 5.0, 1.0, 2.0])
@@ -67,7 +73,7 @@ print(f"PyTorch             {F.cross_entropy(logits, y_true, weight=weight):.4f}
 print(f"yours, twice weight {weighted_ready(logits, y_true, 2 * weight):.4f}")
 
 # %% [markdown]
-# Here is the first surprise. You may want to look at each sample's loss, and average afterwards. Predict: is that the same number?
+# Here is the first surprise. Suppose you look at each sample's loss, and average afterwards. Predict: is that the same number?
 
 # %%
 each = F.cross_entropy(logits, y_true, weight=weight, reduction="none")
@@ -76,15 +82,24 @@ print(f"mean of those     {each.mean():.4f}")
 print(f"reduction='mean'  {F.cross_entropy(logits, y_true, weight=weight):.4f}")
 
 # %% [markdown]
-# No: `"none"` gives weighted losses, and their ordinary mean divides by N. And if all weights in a batch are 0? Then the mean is 0 divided by 0:
+# No: `"none"` gives weighted losses, and their ordinary mean divides by N. What if all weights in a batch are 0? Then the mean is 0 divided by 0, in value and
+# gradient:
 
 # %%
-print(F.cross_entropy(logits, y_true, weight=torch.tensor([0.0, 0.0, 0.0, 0.0, 1.0])))
+nothing = torch.tensor([0.0, 0.0, 0.0, 0.0, 1.0])          # only class 4 counts, and no sample has it
+z = logits.clone().requires_grad_(True)
+loss = F.cross_entropy(z, y_true, weight=nothing)
+(slope,) = torch.autograd.grad(loss, z)
+print(f"all of weight 0: loss {loss.item()}, slopes of sample 1 {slope[0]}")
+
+# %% [markdown]
+# One training step with these slopes, and the model is lost. Rare classes and small batches make that possible; so give no class the weight 0, or look at the
+# sum of the weights first.
 
 # %% [markdown]
 # ## Labels that nobody knows
 #
-# Two of the four photographs were never labelled. A number has to stand there all the same. What does a loss that picks by index make of −1, and of −100? Predict both.
+# Two of the four photographs were never labelled. A tensor of labels needs a number there all the same. What does a loss that picks by index make of −1, and of −100? Predict both.
 
 # %%
 log_p = torch.log_softmax(logits, dim=1)
@@ -95,22 +110,34 @@ for unknown in (-1, -100):
         print(f"{unknown:4}: IndexError: {str(error)[:60]}")
 
 # %% [markdown]
-# −1 is silently the last class, as in any Python list. −100 is out of bounds for any model with fewer than 100 classes, which is why PyTorch chose it as the sign
-# for "unknown": `ignore_index=-100`.
+# −1 is silently the last class, as in any Python list. −100 is out of bounds here, and is PyTorch's default sign for "unknown": `ignore_index=-100`. With 200 classes it
+# is out of bounds no longer:
+
+# %%
+log_p_200 = torch.log_softmax(torch.randn(1, 200, generator=torch.Generator().manual_seed(0)), dim=1)
+print(f"indexed with -100: {log_p_200[0, -100]:.4f}, class 100: {log_p_200[0, 100]:.4f}")
+
+
+# %% [markdown]
+# So never index with a label that means "unknown".
 #
 # ## Exercise: `masked_cross_entropy`
 #
-# Write the mean loss of the samples that have a label. Two decisions: when to take the others out, so that nothing is indexed with −100; and by what to divide. `ignore_index` may be
-# any number, also that of a class. (With no label left at all, a mean of nothing is nan. Leave it so.)
+# Write the mean loss of the samples that have a label. You have two decisions to make: when to take the others out, so that nothing is indexed with −100; and what to divide by.
+# `ignore_index` may be any number, also that of a class. (With no label left at all, a mean of nothing is nan. Leave it so.)
 
 # %% exercise="masked_cross_entropy"
 def masked_cross_entropy(z, y, ignore_index=-100):
-    """Mean loss of the samples with y != ignore_index. `z`: (N, C) logits. `y`: (N,) int64. Returns a 0-d tensor, nan if all are ignored."""
+    """Mean loss of the samples with y != ignore_index, 0-d; nan if all are ignored.
+
+    z: (N, C) logits; y: (N,) int64.
+    """
     ### BEGIN SOLUTION
     keep = y != ignore_index
     z, y = z[keep], y[keep]
     return (torch.logsumexp(z, dim=1) - z[torch.arange(len(y)), y]).mean()
     ### END SOLUTION
+
 
 # %%
 y_half = torch.tensor([0, -100, 3, -100])
@@ -122,7 +149,7 @@ print(f"PyTorch {F.cross_entropy(logits, y_half):.4f}")
 # %% [markdown]
 # ## When nothing is left
 #
-# A short batch, and by chance every label in it is unknown. Value and gradient, for the mean and for the sum:
+# Suppose a short batch in which, by chance, every label is unknown. Value and gradient, for the mean and for the sum:
 
 # %%
 z = logits.clone().requires_grad_(True)
@@ -134,13 +161,13 @@ for reduction in ("mean", "sum"):
 print("yours, mean:", masked_ready(logits, nobody).item())
 
 # %% [markdown]
-# The mean is $0/0$, and nan is the honest answer: there is no mean of no losses. PyTorch's slopes are 0, so the model survives; but add this nan to a running total or to
-# another loss, and that is nan for good. Skip such batches, or divide the sum by `max(count, 1)` if a 0 is what you mean.
+# The mean is $0/0$, and nan is the right answer: a mean of no losses does not exist. PyTorch's slopes are 0, unlike those of a batch of zero *weights* above, so the model survives;
+# but add this nan to a running total, and that is nan for good. Skip such batches, or divide the sum by `max(count, 1)` if a 0 is what you mean.
 
 # %% [markdown]
 # ## The row, not the class
 #
-# `ignore_index=0`, then, takes class 0 out of the game? Look at which slopes are zero.
+# Does `ignore_index=0` take class 0 out of the game? Look at which slopes are zero.
 
 # %%
 z = logits.clone().requires_grad_(True)
@@ -148,12 +175,12 @@ z = logits.clone().requires_grad_(True)
 print(slope)
 
 # %% [markdown]
-# Sample 1, whose label is 0, has no slope: its *row* is out. Class 0, the first column, is still there for the others, and is pushed down by each of them. A class that is never a
-# label and always a wrong answer is one that the model learns never to give.
+# Sample 1, whose label is 0, has no slope: its *row* is out. Class 0, the first column, is still there for the others, and each of them pushes it down. What a model learns
+# from that you see on the digits below.
 #
 # ## Ignored, and still poisonous
 #
-# Ignored samples are often padding, and padding may hold anything. Let the logits of sample 2 be $-\infty$, and ignore it:
+# Ignored samples may be padding, and padding may hold anything. Let the logits of sample 2 be $-\infty$, and ignore it:
 
 # %%
 padded = logits.clone()
@@ -164,15 +191,15 @@ for name, loss in [("PyTorch", F.cross_entropy(z, y_half)), ("yours", masked_rea
     print(f"{name:7} loss {loss:.4f}, slopes of sample 2: {slope[1]}")
 
 # %% [markdown]
-# In PyTorch the value is right and the slope is nan. The softmax of that row is nan, and on the way back 0 times nan is nan; through the weights they share, it reaches the whole model. The repair:
-# take the rows out *before* the softmax, with `z[keep]`. If your answer does so, the second line shows zeros; if it sets losses to 0 afterwards, it passes
-# its check and shows nan here, like PyTorch.
+# In PyTorch the value is right and the slope is nan. The softmax of that row is nan, and on the way back 0 times nan is nan; through the weights that all rows share, it reaches
+# the whole model. The repair is to treat such rows *before* the softmax. If your answer does so, the second line shows zeros; if it sets losses to 0 afterwards, it passes
+# its check and shows nan here, like PyTorch. (The last exercise of this lesson will not let that pass.)
 
 # %% [markdown]
 # ## Labels that are too sure
 #
-# A one-hot label demands probability 1, and no finite logits reach it, so training pushes them apart for ever. **Label smoothing** asks for less: of each label a share $s$ is taken
-# and spread evenly over all $C$ classes.
+# A one-hot label demands probability 1. Up to rounding, softmax gives that for no finite logits, so training keeps pushing them apart. **Label smoothing** demands less: it takes
+# a share $s$ of each label and spreads it evenly over all $C$ classes.
 #
 # $$ q_{nc} = (1 - s) \, y_{nc} + \frac{s}{C} $$
 #
@@ -184,22 +211,27 @@ print(f"true class   {1 - s + s / C:.2f}")
 print(f"each other   {s / C:.2f}")
 print(f"together     {(1 - s + s / C) + 4 * s / C:.2f}")
 
+
 # %% [markdown]
-# Mind that the true class gets a share of the $s$ as well: 0.92, not 0.90. The paper and PyTorch do so; much code that one finds does not.
+# Mind that the true class gets a share of the $s$ as well: 0.92, not 0.90. So do the paper and PyTorch.
 #
 # ## Exercise: `smoothed_cross_entropy`
 #
 # The loss is the cross-entropy against $q$: $-\sum_c q_{nc} \log p_{nc}$, averaged over the samples. You can build the matrix $q$. Or put its formula into the sum first, on paper:
-# it falls into a part that you know and a part that needs no label at all. The choice is yours.
+# the sum splits into a part that you know and a part that needs no label at all. Choose one of the two.
 
 # %% exercise="smoothed_cross_entropy"
 def smoothed_cross_entropy(z, y, label_smoothing=0.1):
-    """Mean cross-entropy against smoothed labels. `z`: (N, C) logits. `y`: (N,) int64. 0 <= label_smoothing <= 1. Returns a 0-d tensor."""
+    """Mean cross-entropy against smoothed labels, a 0-d tensor.
+
+    z: (N, C) logits; y: (N,) int64; 0 <= label_smoothing <= 1.
+    """
     ### BEGIN SOLUTION
     log_p = torch.log_softmax(z, dim=1)
     own, even = -log_p[torch.arange(len(y)), y], -log_p.mean(dim=1)
     return ((1 - label_smoothing) * own + label_smoothing * even).mean()
     ### END SOLUTION
+
 
 # %%
 compare("smoothed_cross_entropy", logits, y_true, label_smoothing=0.1)
@@ -210,6 +242,9 @@ compare("smoothed_cross_entropy", logits, y_true, label_smoothing=0.1)
 # %%
 x = torch.linspace(-2, 10, 1201, dtype=torch.float64, requires_grad=True)
 z = torch.cat([x[:, None], torch.zeros(1201, 4, dtype=torch.float64)], dim=1)
+
+# %%
+# loss and slope against the logit of the true class, with and without smoothing
 fig, (left, right) = plt.subplots(1, 2)
 for s, look in [(0.0, LINE["cross-entropy"]), (0.1, LINE["smoothed"]), (0.3, LINE["smoothed"] | {"linestyle": ":"})]:
     loss = F.cross_entropy(z, torch.zeros(1201, dtype=torch.int64), label_smoothing=s, reduction="none")
@@ -225,10 +260,10 @@ show("Two plots against the logit of the true class. Left, the loss: without smo
      "marked by a dot, at about 0.4 and 0.9, and rises again after it. Right, the slope: without smoothing it stays below 0; with smoothing it crosses 0 at the dots.")
 
 # %% [markdown]
-# Left: smoothing puts a **floor** under the loss, and beyond its lowest point (the dot) being surer costs *more*. Right: there the slope turns from pushing to pulling. (Without smoothing
+# Left: smoothing puts a **floor** under the loss, and beyond its lowest point (the dot) being surer costs *more*. Right: there the slope changes its sign. (Without smoothing
 # the "lowest point" is the edge of the picture.)
 #
-# The floor is where the model says exactly $q$. Its height is the entropy of $q$:
+# The floor is reached where the model says exactly $q$. Its height, $-\sum_c q_c \log q_c$, is called the entropy of $q$ (lesson 10):
 
 # %%
 for s in (0.1, 0.3):
@@ -236,24 +271,32 @@ for s in (0.1, 0.3):
     floor = -(true * math.log(true) + 4 * other * math.log(other))
     print(f"s = {s}: floor {floor:.4f}, reached at logit {math.log(true / other):.2f}")
 
+
 # %% [markdown]
 # So a training loss of 0.39 may be perfect. Compare losses only between runs with the same smoothing, and report the validation loss without it.
 #
+# What is smoothing good for? Müller, Kornblith and Hinton [measured](https://arxiv.org/abs/1906.02629) that it makes networks better calibrated, the subject of lesson 12, and makes
+# them worse teachers, the subject of lesson 10: with all wrong classes pulled to the same height, less is left of what the network knows about their likeness.
+#
 # ## Labels that are distributions
 #
-# Five experts look at a photograph; three say class 0, two say class 1. That label is a row $q$ = (0.6, 0.4, 0, 0, 0). It was the definition's own case, before one-hot rows made it simpler.
+# Five experts look at a photograph; three say class 0, two say class 1. That label is a row $q$ = (0.6, 0.4, 0, 0, 0), and the definition of lesson 08 applies to it as it is.
 #
 # ## Exercise: `soft_cross_entropy`
 #
-# Now any $q$ may come, not only smoothed ones, and the gradient has to reach $q$ too (a teacher model may have made it). You know both halves; the decision is
-# over what the sum runs and over what the mean.
+# A warm-up for what follows: now $q$ may be any distribution, and the gradient has to reach $q$ too (a teacher model may have made it). Decide what to sum over and what
+# to average over.
 
 # %% exercise="soft_cross_entropy"
 def soft_cross_entropy(z, q):
-    """Mean cross-entropy against class probabilities. `z`: (N, C) logits. `q`: (N, C), rows sum to 1. Returns a 0-d tensor."""
+    """Mean cross-entropy against class probabilities, a 0-d tensor.
+
+    z: (N, C) logits; q: (N, C), rows sum to 1.
+    """
     ### BEGIN SOLUTION
     return -(q * torch.log_softmax(z, dim=1)).sum(dim=1).mean()
     ### END SOLUTION
+
 
 # %%
 soft_ready = ready("soft_cross_entropy")
@@ -273,11 +316,11 @@ print(f"one-hot rows  {as_rows:.4f}")
 print(f"ratio         {as_rows / as_numbers:.4f}")
 
 # %% [markdown]
-# Not the same: with rows there is no single label whose weight could be added up, so PyTorch divides by N = 4 and not by the sum of weights, 8. The same data, another encoding, and in effect another learning rate.
+# Not the same: with rows of probabilities PyTorch divides by N = 4, and not by the sum of weights, 8. The same labels in another encoding give twice the loss, and twice the slopes.
 #
 # ## A forbidden class
 #
-# Some models rule classes out by setting their logit to $-\infty$: a chess move that is not legal. Rule out class 4, which is nobody's label. Three ways to give the same labels:
+# Some models rule classes out by setting their logit to $-\infty$: a chess move that is not legal. Rule out class 4, which is no sample's label. Three ways to give the same labels:
 
 # %%
 z = logits.clone()
@@ -289,12 +332,14 @@ for name, target, s in [("class numbers", y_true, 0.0), ("one-hot rows", one_hot
     print(f"{name:14} loss {loss:.4f}, slopes of sample 1 {slope[0]}")
 
 # %% [markdown]
-# Class numbers never look at the forbidden class: finite. One-hot rows multiply $0 \cdot \log 0 = 0 \cdot (-\infty)$: nan. Smoothing demands 0.02 of a class that has probability 0: inf, and rightly so.
-# The slopes are finite each time, so training goes on while the printed loss is useless.
-#
-# The repair for rows: where $q$ is 0, let the log-probability not take part. Value and slopes:
+# Class numbers do not touch the forbidden class, and the loss is finite. One-hot rows multiply $0 \cdot \log 0 = 0 \cdot (-\infty)$, which is nan. Smoothing demands 0.02 of a class that has
+# probability 0, which costs inf, and rightly so. The slopes are finite each time, so training goes on while the printed loss is useless.
 
-# %%
+# %% [markdown] fold="A repair for rows of probabilities"
+# Where $q$ is 0, leave the log-probability out. Value and slopes:
+
+# %% fold="A repair for rows of probabilities, in code"
+# a repair for rows of probabilities, in value and slope
 log_p = torch.log_softmax(z, dim=1).masked_fill(one_hot == 0, 0.0)     # 0 · 0 instead of 0 · (−inf)
 loss = -torch.einsum("nc,nc->", one_hot, log_p) / 4
 (slope,) = torch.autograd.grad(loss, z)
@@ -303,7 +348,8 @@ print(f"loss {loss:.4f}, slopes of sample 1 {slope[0]}")
 # %% [markdown]
 # ## A label for every word
 #
-# Take the four samples as two sentences of two words. A model of texts usually gives (N, L, C): sentence, word, class. PyTorch wants the classes in **dimension 1**: (N, C, L), labels (N, L).
+# Take the four samples as two sentences of two words. A model whose last layer is `nn.Linear` gives (N, L, C): sentence, word, class. The loss expects the classes in
+# **dimension 1**: (N, C, L), with labels (N, L).
 
 # %%
 as_text = logits.reshape(2, 2, 5)              # (N, L, C)
@@ -315,7 +361,7 @@ except (RuntimeError, IndexError, ValueError) as error:
     print(f"(N, L, C) as it is: {type(error).__name__}: {str(error).splitlines()[0][:60]}")
 
 # %% [markdown]
-# The mistake was noticed, because the shapes did not fit. When are they bound to fit? When there are as many words as classes. Here are two sentences of five words, and a model
+# The mistake was noticed because the shapes did not fit. They do fit when there are as many words as classes. Here are two sentences of five words, and a model
 # that is nearly certain and *right* about every word. Predict the loss:
 
 # %%
@@ -325,22 +371,27 @@ print(f"(N, C, L), right {F.cross_entropy(sure.movedim(2, 1), right_classes):.4f
 print(f"(N, L, C), wrong {F.cross_entropy(sure, right_classes):.4f}")
 print(f"knowing nothing  {math.log(5):.4f}")
 
+
 # %% [markdown]
-# No error, no warning: the softmax compared words with each other instead of classes. A right model looks worse than
-# one that knows nothing, and of the first two numbers you would have seen only one.
+# There is no error and no warning: the softmax compared words with each other instead of classes. A right model looks worse than
+# one that knows nothing, and in practice you would see only the second of these numbers.
 #
 # ## Exercise: `sequence_cross_entropy`
 #
-# Write the loss for z (N, C, L) and y (N, L): the mean over all N·L words. The decision: how to pick, at each of the N·L places, one number along dimension 1. (A `reshape` alone mixes words
+# Write the loss for z (N, C, L) and y (N, L): the mean over all N·L words. Decide how to pick, at each of the N·L places, one number along dimension 1. (A `reshape` alone mixes words
 # up: it keeps the order in memory and does not know what a class is.)
 
 # %% exercise="sequence_cross_entropy"
 def sequence_cross_entropy(z, y):
-    """Mean cross-entropy over all positions. `z`: (N, C, L) logits. `y`: (N, L) int64. Returns a 0-d tensor."""
+    """Mean cross-entropy over all positions, a 0-d tensor.
+
+    z: (N, C, L) logits; y: (N, L) int64.
+    """
     ### BEGIN SOLUTION
     log_p = torch.log_softmax(z, dim=1)
     return -log_p.gather(1, y.unsqueeze(1)).mean()
     ### END SOLUTION
+
 
 # %%
 sequence_ready = ready("sequence_cross_entropy")
@@ -348,13 +399,13 @@ print(f"two sentences   {sequence_ready(as_text.movedim(2, 1), words):.4f}")
 print(f"sure, and right {sequence_ready(sure.movedim(2, 1), right_classes):.4f}")
 
 # %% [markdown]
-# Images work alike: z (N, C, H, W), y (N, H, W), one label a pixel. That is all that "K-dimensional" in PyTorch's documentation means.
+# Images work alike: z (N, C, H, W), y (N, H, W), one label a pixel. PyTorch's documentation calls all of these the "K-dimensional case".
 #
 # ## All of it at once
 #
-# Options meet. For a kept sample, with weights *and* smoothing, each class's share of the label takes that class's own weight:
+# Options meet. For a kept sample, with weights *and* smoothing, each class's share $q_{nc}$ of the label is multiplied by the weight of that class:
 #
-# $$ \ell_n = (1 - s)\, w_{y_n} (-\log p_{n y_n}) + \frac{s}{C} \sum_c w_c\,(-\log p_{nc}) $$
+# $$ \ell_n = -\sum_c w_c\, q_{nc} \log p_{nc} $$
 #
 # An ignored sample has $\ell_n = 0$. The sum is $\sum_n \ell_n$. And the mean? Here is the second surprise: for sample 4 alone, with the weights from above and $s = 0.1$,
 
@@ -365,36 +416,47 @@ print("weights  ", weight)
 print(f"sum       {F.cross_entropy(last, label, weight=weight, label_smoothing=0.1, reduction='sum'):.4f}")
 print(f"mean      {F.cross_entropy(last, label, weight=weight, label_smoothing=0.1):.4f}")
 
+
 # %% [markdown]
-# Work it out by hand: $0.9 \cdot 1 \cdot 1.1030$, plus 0.02 times the weighted sum of the row. The mean equals the sum, so it was divided by 1, the weight of the *label* alone: the weights of the classes
-# that share in the smoothing are in the sum above and not in the divisor. Strange, but it is what PyTorch does, and parity means doing likewise.
+# Work it out by hand: 0.92 or 0.02, times the weight, times $-\log p$, for each class. The mean equals the sum, so it was divided by 1, the weight of the *label* alone: the weights of
+# the classes that share in the smoothing are in the sum above and not in the divisor. A weighted mean in the strict sense would divide by them as well; PyTorch does not, and neither should you.
 #
 # ## Exercise: `full_cross_entropy`
 #
-# Every option for class numbers. The decisions are in the order: what happens to an ignored label before it is used as an index, where each weight enters, and what the mean divides by. With
-# `"none"` each sample keeps its place.
+# Every option for class numbers. Decide on the order: what happens to an ignored label before it is used as an index, where each weight enters, and what the mean divides by. With
+# `"none"` each sample keeps its place. In one point be better than PyTorch: an ignored row may hold $-\infty$, and its slopes should be 0.
 
 # %% exercise="full_cross_entropy"
-def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
-    """Everything that F.cross_entropy does with class numbers. `z`: (N, C) logits, `y`: (N,) int64, `weight`: (C,) or None.
-    Returns a 0-d tensor, nan for the mean if all are ignored; for reduction="none" (N,), 0 where ignored."""
+def full_cross_entropy(
+    z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0
+):
+    """Everything that F.cross_entropy does with class numbers.
+
+    z: (N, C) logits; y: (N,) int64; weight: (C,), or None.
+    Returns a 0-d tensor, nan for the mean if all are ignored;
+    for reduction="none" (N,), 0 where ignored.
+    """
     ### BEGIN SOLUTION
+    keep = y != ignore_index
+    # an ignored row may hold -inf, and its label is no column: make both harmless
+    z, label = torch.where(keep[:, None], z, 0), torch.where(keep, y, 0)
     log_p = torch.log_softmax(z, dim=1)
     w = torch.ones_like(z[0]) if weight is None else weight
-    keep = y != ignore_index
-    label = torch.where(keep, y, 0)                         # -100 is no column
 
     def reduced(losses):
         losses = torch.where(keep, losses, 0)
         if reduction == "none":
             return losses
-        return losses.sum() if reduction == "sum" else losses.sum() / (w[label] * keep).sum()
+        total = losses.sum()
+        return total if reduction == "sum" else total / (w[label] * keep).sum()
 
     own = reduced(-w[label] * log_p.gather(1, label.unsqueeze(1)).squeeze(1))
-    if label_smoothing == 0:                                # 0 * inf would be nan where a logit is -inf
-        return own
-    return (1 - label_smoothing) * own + label_smoothing * reduced(-(w * log_p).mean(dim=1))
+    if label_smoothing == 0:
+        return own  # the rest would be 0 * inf where a logit is -inf
+    even = reduced(-(w * log_p).mean(dim=1))
+    return (1 - label_smoothing) * own + label_smoothing * even
     ### END SOLUTION
+
 
 # %% [markdown]
 # One answer, all combinations: weights or not, −100 or a class ignored, three reductions, smoothing or not. Value and slopes against PyTorch's.
@@ -414,20 +476,19 @@ for w, ignore, reduction, s in itertools.product((None, weight.double()), (-100,
 print(f"{checked} combinations, largest difference below 1e-12: {largest < 1e-12}")
 
 # %% [markdown]
-# And the nans? There are two ways to an empty mean: nothing is kept, or all that is kept has weight 0. With smoothing, PyTorch averages the two parts of the formula separately, so the first is
-# $0/0$ even where the second is a number divided by 0.
+# What about the nans? There are two ways to an empty mean: nothing is kept, or all that is kept has weight 0. With smoothing, PyTorch averages the label's part and the part that is spread evenly
+# [separately](https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/LossNLL.cpp), so the first is $0/0$ even where the second is a number divided by 0.
 
 # %%
-nothing = torch.tensor([0.0, 0.0, 0.0, 0.0, 1.0])          # only class 4 counts, and nobody has it
 for name, target, w in [("all ignored", nobody, None), ("all of weight 0", y_true, nothing)]:
     for s in (0.0, 0.1):
         print(f"{name:15} smoothing {s}: PyTorch {F.cross_entropy(logits, target, weight=w, label_smoothing=s):.4f}, "
               f"yours {full_ready(logits, target, weight=w, label_smoothing=s):.4f}")
 
 # %% [markdown]
-# If your last line says inf, you add the two parts up before you divide. That passes the check: inf and nan are equally useless here, and only parity tells them apart.
+# If your last line says inf, you add the two parts up before you divide. That passes the check: inf and nan are equally useless here.
 #
-# The modular API takes the options when it is built, and keeps the weights with the model (a *buffer*, which moves to another device along with it):
+# The modular API gets the options when it is built, and keeps the weights with the model (a *buffer*, which moves to another device along with it):
 
 # %%
 settings = dict(ignore_index=-100, label_smoothing=0.1)
@@ -442,12 +503,13 @@ for name, value in results.items():
     assert torch.isclose(value, results["yours"])
 print("kept with the module:", [name for name, _ in loss_fn.named_buffers()])
 
-# %% [markdown]
-# ## The last two combinations
-#
-# What is left: options together with rows of probabilities, and with sentences or images. Both need only what you have built: move the classes to the end, flatten, and put the result back into shape.
 
-# %%
+# %% [markdown] fold="Optional: all options with probabilities, sentences and images"
+# What is left: options together with rows of probabilities, and with sentences or images. Both need only what you have built: move the classes to the end, flatten, and put the
+# result back into shape.
+
+# %% fold="Optional: F.cross_entropy, complete"
+# optional: F.cross_entropy, complete
 def everything(z, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
     """F.cross_entropy for z (N, C, d1, …): class numbers (N, d1, …) or probabilities (N, C, d1, …)."""
     flat, places = z.movedim(1, -1), z[:, 0].shape
@@ -463,7 +525,9 @@ def everything(z, target, weight=None, ignore_index=-100, reduction="mean", labe
         return losses.sum() / (len(losses) if reduction == "mean" else 1)      # by N, whatever the weights
     return losses.reshape(places)
 
-# %%
+
+# %% fold="Optional: compared with PyTorch"
+# optional: compared with PyTorch
 generator = torch.Generator().manual_seed(0)
 checked = 0
 for shape in [(4, 5), (2, 5, 3), (2, 5, 3, 2)]:
@@ -477,7 +541,7 @@ for shape in [(4, 5), (2, 5, 3), (2, 5, 3, 2)]:
 print(f"{checked} more combinations agree")
 
 # %% [markdown]
-# One pair does not exist: a row of probabilities has no class number by which to ignore it.
+# One combination does not exist: a row of probabilities has no class number by which to ignore it.
 
 # %%
 try:
@@ -490,8 +554,8 @@ except (RuntimeError, ValueError) as error:
 #
 # ## On real digits, most labels unknown
 #
-# 1200 handwritten digits to learn from, and for four in five nobody wrote down the label. Three people encode "unknown": Ada as −100, ignored; Ben as 0, and forgets to say so; Cleo as 0, with
-# `ignore_index=0`. Predict who gets the best model, and what goes wrong for the others.
+# Suppose there are 1200 handwritten digits to learn from, and the labels of four in five are unknown. Three people encode "unknown": Ada as −100, ignored; Ben as 0, and forgets to say so;
+# Cleo as 0, with `ignore_index=0`. Predict who gets the best model, and what goes wrong for the others.
 
 # %%
 digits = load_digits()
@@ -506,6 +570,7 @@ people = {
     "Ben": (torch.where(unknown, 0, y_train), -100, LINE["broken"]),
     "Cleo": (torch.where(unknown, 0, y_train), 0, LINE["focal"]),
 }
+
 
 # %%
 def train(y, ignore_index, epochs=150, lr=1.0):
@@ -523,7 +588,9 @@ def train(y, ignore_index, epochs=150, lr=1.0):
         accuracies.append((guesses == y_test).double().mean().item())
     return losses, accuracies, guesses
 
+
 # %%
+# training loss and test accuracy of the three, and of a model with all labels
 fig, (left, right) = plt.subplots(1, 2)
 for name, (y, ignore_index, look) in people.items():
     losses, accuracies, guesses = train(y, ignore_index)
@@ -536,8 +603,8 @@ show("Two plots against the training step. Left, all losses fall. Right, the tes
      "Cleo's at 0.8, and Ben's stays at 0.1.")
 
 # %% [markdown]
-# Left, all losses fall, and none of the curves betrays anything. Right, Ben's model calls nearly everything a zero: he taught it so, with four labels in five. Cleo's never says zero: her true zeros
-# were ignored along with the unknown ones, and every other sample pushed class 0 down. Ada, with a fifth of the labels, does about as well as with all of them (dotted).
+# Left, all losses fall, and none of the curves gives anything away. Right, Ben's model calls nearly everything a zero: four in five of his labels said so. Cleo's does not say zero once: her true
+# zeros were ignored along with the unknown ones, and every other sample pushed class 0 down. Ada, with a fifth of the labels, does about as well as with all of them (dotted).
 #
 # ## In your own words
 #
@@ -545,20 +612,22 @@ show("Two plots against the training step. Left, all losses fall. Right, the tes
 # batch, even when all parts have the same size? How would you compute the right one? And what happens on the day a part consists of ignored labels only?
 
 # %% [markdown] question="weighted_parts" points=2
-# Each part's mean is divided by the sum of the weights *in that part*, and these sums differ with the classes that happened to fall there. A part with few rare samples divides by a small number, so its samples count more than
-# those elsewhere. Right: every machine computes the weighted sum (`reduction="sum"`) and the sum of the weights of its kept labels; both are added over the machines, and divided once. The same holds for masks, where the divisor is the count
-# of kept samples. A part with ignored labels only is 0/0, nan, and the average of the parts is nan as well; with sums and weights it adds 0 to both, and nothing happens.
+# Each part's mean is divided by the sum of the weights *in that part*, and these sums differ with the classes that happen to be in it. A part with few rare samples divides by a small number, so its samples count more than
+# those elsewhere. To compute the right one, every machine computes the weighted sum (`reduction="sum"`) and the sum of the weights of its kept labels; both are added over the machines, and divided once. The same holds for masks,
+# where the divisor is the count of kept samples. A part with ignored labels only is 0/0, nan, and the average of the parts is nan as well; with sums and weights it adds 0 to both, and does no harm.
 
 # %% [markdown]
 # ## Recap
 #
 # - You built class weights, masks, smoothing, soft labels and sequences, and put all of them into one function.
 # - PyTorch calls it `nn.CrossEntropyLoss(weight, ignore_index, reduction, label_smoothing)` and `F.cross_entropy`.
-# - Three mistakes people make with it: they average `"none"` by N where weights or masks are at work; they
-#   compare losses across different smoothing, although each has its own floor; they leave the classes in the last dimension, which passes in silence when L = C.
+# - Three mistakes people make with it: they average the result of `"none"` over N although there are weights or masks; they
+#   compare losses across different smoothing, although each has its own floor; they leave the classes in the last dimension, which gives no error when L = C.
 #
-# **Before:** `08_cross_entropy`, the loss itself. **Next:** `10_kl_divergence`, where the floor of this lesson gets its name.
+# **Before:** `08_cross_entropy`, the loss itself. **Next:** `10_kl_divergence`. Smoothed labels cost something even when the model is perfect. How much of a cross-entropy is the
+# labels' own doubt, and how much is the model's fault?
 #
 # **Read on:** PyTorch's page of
 # [`CrossEntropyLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html); label smoothing: Szegedy and others,
-# [*Rethinking the Inception Architecture*](https://arxiv.org/abs/1512.00567), section 7.
+# [*Rethinking the Inception Architecture*](https://arxiv.org/abs/1512.00567), section 7; Müller, Kornblith and Hinton,
+# [*When Does Label Smoothing Help?*](https://arxiv.org/abs/1906.02629)

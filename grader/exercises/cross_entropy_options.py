@@ -50,9 +50,9 @@ def weighted(make):
     points=2,
     without=PYTORCH,
     hints=[
-        "The weights belong to classes. Each sample's own weight is that of its label: index `weight` with `y`.",
+        "The weights belong to classes. Each sample has the weight of its label: index `weight` with `y`.",
         "Multiply each loss by its weight and add up. Then: by what do you divide, so that weights of 2 everywhere change nothing?",
-        "By the sum of the samples' own weights, `weight[y].sum()`.",
+        "Divide by the sum of the samples' own weights, `weight[y].sum()`.",
     ],
     built="You have built `F.cross_entropy(z, y, weight=…)`: a weighted mean, divided by the sum of the weights.",
 )
@@ -84,7 +84,7 @@ def _(z, y, weight):
 
 
 @weighted_cross_entropy.mistake(
-    "You divided by the sum of the weights of all classes. Only the weights of the samples at hand count: two samples of one class use its weight twice."
+    "You divided by the sum of the weights of all classes. What counts are the weights of the samples: two samples of one class use its weight twice."
 )
 def _(z, y, weight):
     return (weight[y] * _losses(z, y)).sum() / weight.sum()
@@ -117,42 +117,42 @@ def _(z, y, weight):
 
 
 @weighted_cross_entropy.mistake(
-    "You divided by the number of samples and by the sum of their weights. The sum of the weights alone makes the mean."
+    "You divided by the number of samples and by the sum of their weights. Divide by the sum of the weights alone."
 )
 def _(z, y, weight):
     return (weight[y] * _losses(z, y)).mean() / weight[y].sum()
 
 
 @weighted_cross_entropy.mistake(
-    "You made the class weights sum to 1 and took the mean over N. It is the weights of the samples at hand that have to sum to 1."
+    "You scaled the class weights to sum to 1 and took the mean over N. It is the weights of the samples that have to sum to 1."
 )
 def _(z, y, weight):
     return ((weight / weight.sum())[y] * _losses(z, y)).mean()
 
 
 @weighted_cross_entropy.mistake(
-    "You divided each loss by its weight. A larger weight makes a sample count more, so the loss is multiplied by it."
+    "You divided each loss by its weight. A larger weight makes a sample count more: multiply."
 )
 def _(z, y, weight):
     return F.cross_entropy(z, y, weight=1 / weight)
 
 
 @weighted_cross_entropy.mistake(
-    "The logarithm of a softmax is −inf far from the largest logit. log_softmax never makes that 0."
+    "You took the logarithm of a softmax. Far below the largest logit that is −inf. log_softmax does not make that 0."
 )
 def _(z, y, weight):
     return F.nll_loss(torch.softmax(z, dim=1).log(), y, weight=weight)
 
 
 @weighted_cross_entropy.mistake(
-    "You divided by the mean of the class weights. It is the weights of the samples at hand that count: the sum of weight[y]."
+    "You divided by the mean of the class weights. What counts are the weights of the samples, weight[y]."
 )
 def _(z, y, weight):
     return (weight[y] * _losses(z, y)).mean() / weight.mean()
 
 
 @weighted_cross_entropy.mistake(
-    "You return the weighted loss of each sample. Their sum, divided by the sum of their weights, is asked for."
+    "You return the weighted loss of each sample. Return their sum, divided by the sum of their weights."
 )
 def _(z, y, weight):
     return weight[y] * _losses(z, y)
@@ -166,14 +166,14 @@ def _(z, y, weight):
 
 
 @weighted_cross_entropy.mistake(
-    "The weights are inside the logarithm. They multiply the losses, after the logarithm."
+    "Your weights are inside the logarithm. They multiply the losses, after the logarithm."
 )
 def _(z, y, weight):
     return -(torch.log_softmax(z, dim=1) + weight.log())[torch.arange(len(y)), y].mean()
 
 
 @weighted_cross_entropy.mistake(
-    "You took the largest logit of the whole matrix out. Each row needs its own: next to one at 1000, a row at −1000 underflows to 0."
+    "You subtracted the largest logit of the whole matrix. Each row needs its own: next to one at 1000, a row at −1000 underflows to 0."
 )
 def _(z, y, weight):
     shifted = z - z.max()
@@ -182,7 +182,8 @@ def _(z, y, weight):
 
 
 @weighted_cross_entropy.mistake(
-    "The log-sum-exp is right in symbols, but exp(1000) is inf. `torch.logsumexp` subtracts the largest logit first."
+    "Your log-sum-exp is right in symbols, but exp(1000) is inf.",
+    hint="`torch.logsumexp` subtracts the largest logit first.",
 )
 def _(z, y, weight):
     losses = z.exp().sum(dim=1).log() - z[torch.arange(len(y)), y]
@@ -205,7 +206,7 @@ def masked(make):
     without=PYTORCH,
     hints=[
         "Which samples stay? `y != ignore_index` answers with one True or False for each.",
-        "−100 is no column: take the ignored samples out before anything is indexed, z and y alike.",
+        "There is no column −100: take the ignored samples out before you index, z and y alike.",
         "`keep = y != ignore_index`, then the ordinary loss of `z[keep]` and `y[keep]`, averaged over those that are kept.",
     ],
     built="You have built `F.cross_entropy(z, y, ignore_index=…)`: ignored samples are in neither the sum nor the count. With none left it is 0/0, nan.",
@@ -250,7 +251,7 @@ def _(z, y, ignore_index=-100):
     return _kept(z, y, ignore_index).mean()
 
 
-@masked_cross_entropy.mistake("You always ignore −100, whatever `ignore_index` says.")
+@masked_cross_entropy.mistake("You ignore −100 whatever `ignore_index` says.")
 def _(z, y, ignore_index=-100):
     z, y = z[y != -100], y[y != -100]
     return -torch.log_softmax(z, dim=1)[torch.arange(len(y)), y].mean()
@@ -264,7 +265,7 @@ def _(z, y, ignore_index=-100):
 
 
 @masked_cross_entropy.mistake(
-    "Nothing is ignored: −100 counts from the end or is out of bounds. Take those samples out before you index."
+    "You ignore nothing: −100 counts from the end or is out of bounds. Take those samples out before you index."
 )
 def _(z, y, ignore_index=-100):
     return -torch.log_softmax(z, dim=1)[torch.arange(len(y)), y].mean()
@@ -278,27 +279,27 @@ def _(z, y, ignore_index=-100):
 
 
 @masked_cross_entropy.mistake(
-    "With everything ignored you return 0. There is no mean of nothing: PyTorch gives nan, and so does this exercise."
+    "With everything ignored you return 0. A mean of nothing does not exist: PyTorch gives nan, and so does this exercise."
 )
 def _(z, y, ignore_index=-100):
     return torch.nan_to_num(F.cross_entropy(z, y, ignore_index=ignore_index))
 
 
-@masked_cross_entropy.mistake(
-    "You added up the kept losses. The mean divides their sum by how many are kept."
-)
+@masked_cross_entropy.mistake("You added up the kept losses. Divide their sum by how many are kept.")
 def _(z, y, ignore_index=-100):
     return _kept(z, y, ignore_index).sum()
 
 
-@masked_cross_entropy.mistake("The mask is the wrong way round: you kept the ignored samples.")
+@masked_cross_entropy.mistake(
+    "You kept the ignored samples and dropped the others: the mask is the wrong way round."
+)
 def _(z, y, ignore_index=-100):
     drop = y == ignore_index
     return -torch.log_softmax(z[drop], dim=1)[torch.arange(int(drop.sum())), y[drop]].mean()
 
 
 @masked_cross_entropy.mistake(
-    "You took the column of the class out of the softmax. `ignore_index` drops samples, rows; the class stays among the possible answers."
+    "You removed the column of the class from the softmax. `ignore_index` drops samples, that is, rows; the class stays among the possible answers."
 )
 def _(z, y, ignore_index=-100):
     kept = torch.where(torch.arange(z.shape[1]) == ignore_index, -torch.inf, z)
@@ -312,14 +313,14 @@ def _zeroed(z, y, ignore_index):
 
 
 @masked_cross_entropy.mistake(
-    "You set the logits of the ignored samples to 0. That is a guess that costs log C, not nothing; and the mean divides by those that are kept."
+    "You set the logits of the ignored samples to 0, and kept their losses: such a guess costs log C, not nothing. And the mean divides by how many are kept."
 )
 def _(z, y, ignore_index=-100):
     return _zeroed(z, y, ignore_index)[0].mean()
 
 
 @masked_cross_entropy.mistake(
-    "You set the logits of the ignored samples to 0. That is a guess that costs log C, not nothing: their losses have to drop out of the sum."
+    "You set the logits of the ignored samples to 0, and kept their losses: such a guess costs log C, not nothing. Their losses have to drop out of the sum."
 )
 def _(z, y, ignore_index=-100):
     losses, keep = _zeroed(z, y, ignore_index)
@@ -333,7 +334,7 @@ def _(z, y, ignore_index=-100):
     return F.cross_entropy(z[y > 0], y[y > 0])
 
 
-@masked_cross_entropy.mistake("You divided by how many are ignored. The mean divides by how many are kept.")
+@masked_cross_entropy.mistake("You divided by how many are ignored. Divide by how many are kept.")
 def _(z, y, ignore_index=-100):
     return _kept(z, y, ignore_index).sum() / (y == ignore_index).sum()
 
@@ -389,7 +390,7 @@ def _(z, y, label_smoothing=0.1):
 
 
 @smoothed_cross_entropy.mistake(
-    "The label gets 1 − s and the others s/C each: the target no longer sums to 1. The label keeps its own share s/C as well."
+    "Your label gets 1 − s and the others s/C each, so the target no longer sums to 1. The label has a share s/C as well."
 )
 def _(z, y, label_smoothing=0.1):
     s, hot = label_smoothing, _one_hot(z, y)
@@ -404,7 +405,7 @@ def _(z, y, label_smoothing=0.1):
 
 
 @smoothed_cross_entropy.mistake(
-    "The label keeps its full 1, and s/C comes on top: the target sums to more than 1. Take 1 − s of the one-hot part."
+    "Your label keeps its full 1, and s/C comes on top, so the target sums to more than 1. The one-hot part has the factor 1 − s."
 )
 def _(z, y, label_smoothing=0.1):
     return _soft(z, _one_hot(z, y) + label_smoothing / z.shape[1])
@@ -419,7 +420,7 @@ def _(z, y, label_smoothing=0.1):
 
 
 @smoothed_cross_entropy.mistake(
-    "The two parts have different signs. Both are minus a log-probability, the label's and that of all classes."
+    "Your two parts have different signs. Both are minus a log-probability: the label's, and that of all classes."
 )
 def _(z, y, label_smoothing=0.1):
     return (1 - label_smoothing) * F.cross_entropy(z, y) + label_smoothing * torch.log_softmax(
@@ -428,13 +429,13 @@ def _(z, y, label_smoothing=0.1):
 
 
 @smoothed_cross_entropy.mistake(
-    "Only the part of the label is there, scaled by 1 − s. The other classes have to contribute their s/C."
+    "You return only the part of the label, scaled by 1 − s. The other classes contribute their s/C."
 )
 def _(z, y, label_smoothing=0.1):
     return (1 - label_smoothing) * F.cross_entropy(z, y)
 
 
-@smoothed_cross_entropy.mistake("s and 1 − s have changed places: with s = 0 nothing is smoothed.")
+@smoothed_cross_entropy.mistake("You swapped s and 1 − s: with s = 0 nothing is smoothed.")
 def _(z, y, label_smoothing=0.1):
     return F.cross_entropy(z, y, label_smoothing=1 - label_smoothing)
 
@@ -445,14 +446,14 @@ def _(z, y, label_smoothing=0.1):
 
 
 @smoothed_cross_entropy.mistake(
-    "You took the mean over all N·C entries. The classes are summed, the mean is over the N samples."
+    "You took the mean over all N·C entries. Sum over the classes, and average over the N samples."
 )
 def _(z, y, label_smoothing=0.1):
     return F.cross_entropy(z, y, label_smoothing=label_smoothing) / z.shape[1]
 
 
 @smoothed_cross_entropy.mistake(
-    "The logarithm of a softmax is −inf far from the largest logit, and smoothing asks every class. log_softmax never makes that 0."
+    "You took the logarithm of a softmax. Far below the largest logit that is −inf, and smoothing involves every class. log_softmax does not make that 0."
 )
 def _(z, y, label_smoothing=0.1):
     q = (1 - label_smoothing) * _one_hot(z, y) + label_smoothing / z.shape[1]
@@ -467,14 +468,14 @@ def _(z, y, label_smoothing=0.1):
 
 
 @smoothed_cross_entropy.mistake(
-    "You smoothed the logits, a share of their mean in each. It is the labels that are smoothed."
+    "You smoothed the logits, with a share of their mean in each. It is the labels that are smoothed."
 )
 def _(z, y, label_smoothing=0.1):
     return F.cross_entropy((1 - label_smoothing) * z + label_smoothing * z.mean(dim=1, keepdim=True), y)
 
 
 @smoothed_cross_entropy.mistake(
-    "You used the entropy of the model's own probabilities. The second part asks for all classes evenly: the mean of −log p over the classes."
+    "You used the entropy of the model's own probabilities. In the second part all classes count evenly: it is the mean of −log p over the classes."
 )
 def _(z, y, label_smoothing=0.1):
     log_p = torch.log_softmax(z, dim=1)
@@ -485,7 +486,7 @@ def _(z, y, label_smoothing=0.1):
 
 
 @smoothed_cross_entropy.mistake(
-    "Target and prediction have changed places: the logarithm is of the model's probabilities, and the smoothed labels weigh it."
+    "You swapped target and prediction: the logarithm is that of the model's probabilities, and the smoothed labels are its weights."
 )
 def _(z, y, label_smoothing=0.1):
     q = (1 - label_smoothing) * _one_hot(z, y) + label_smoothing / z.shape[1]
@@ -507,8 +508,8 @@ def soft(make):
     points=2,
     without=PYTORCH,
     hints=[
-        "The definition of 08, with q where the one-hot labels stood, and log-probabilities from the logits.",
-        "Sum q·log p over the classes, turn the sign, take the mean over the samples: over those, not over all N·C entries.",
+        "Use the definition of lesson 08, with q instead of the one-hot labels, and log-probabilities from the logits.",
+        "Sum q·log p over the classes, flip the sign, and take the mean over the N samples, not over all N·C entries.",
     ],
     built="You have built `F.cross_entropy(z, q)` with class probabilities as targets: what PyTorch computes when the target has the shape of the logits.",
 )
@@ -542,14 +543,14 @@ soft_cross_entropy.case("logits of 1000", extreme=True, gradient="z")(soft(extre
 
 
 @soft_cross_entropy.mistake(
-    "You took the mean over all N·C entries. The classes are summed, the mean is over the N samples."
+    "You took the mean over all N·C entries. Sum over the classes, and average over the N samples."
 )
 def _(z, q):
     return F.cross_entropy(z, q) / z.shape[1]
 
 
 @soft_cross_entropy.mistake(
-    "You made hard labels of q with argmax, and lost what the other classes were given."
+    "You made hard labels of q with argmax, so the shares of the other classes are lost."
 )
 def _(z, q):
     return F.cross_entropy(z, q.argmax(dim=1))
@@ -560,27 +561,27 @@ def _(z, q):
     return F.cross_entropy(z, q, reduction="sum")
 
 
-@soft_cross_entropy.mistake("You put q through a softmax. It holds probabilities already, its rows sum to 1.")
+@soft_cross_entropy.mistake("You applied a softmax to q. It holds probabilities already; its rows sum to 1.")
 def _(z, q):
     return F.cross_entropy(z, torch.softmax(q, dim=1))
 
 
 @soft_cross_entropy.mistake(
-    "The logits are no log-probabilities yet: the log-sum-exp of each row is missing."
+    "You used the logits as if they were log-probabilities: the log-sum-exp of each row is missing."
 )
 def _(z, q):
     return -(q * z).sum(dim=1).mean()
 
 
 @soft_cross_entropy.mistake(
-    "This is the Kullback–Leibler divergence: you subtracted the entropy of q. Cross-entropy keeps it."
+    "You return the Kullback–Leibler divergence: the entropy of q is subtracted. Cross-entropy keeps it."
 )
 def _(z, q):
     return F.kl_div(torch.log_softmax(z, dim=1), q, reduction="batchmean")
 
 
 @soft_cross_entropy.mistake(
-    "Target and prediction have changed places: the logarithm is of the model's probabilities, and q weighs it."
+    "You swapped target and prediction: the logarithm is that of the model's probabilities, and q holds its weights."
 )
 def _(z, q):
     return -(torch.softmax(z, dim=1) * q.log()).sum(dim=1).mean()
@@ -599,43 +600,43 @@ def _(z, q):
 
 
 @soft_cross_entropy.mistake(
-    "The softmax runs down the columns, over the samples. The classes are dimension 1."
+    "Your softmax runs down the columns, over the samples. The classes are dimension 1."
 )
 def _(z, q):
     return -(q * torch.log_softmax(z, dim=0)).sum(dim=1).mean()
 
 
 @soft_cross_entropy.mistake(
-    "The logarithm of a softmax is −inf far from the largest logit, and soft targets ask every class. log_softmax never makes that 0."
+    "You took the logarithm of a softmax. Far below the largest logit that is −inf, and soft targets involve every class. log_softmax does not make that 0."
 )
 def _(z, q):
     return -(q * torch.softmax(z, dim=1).log()).sum(dim=1).mean()
 
 
 @soft_cross_entropy.mistake(
-    "The value is right, because each row of q sums to 1. But your log-sum-exp is not multiplied by q, so the slope by q lacks it: "
-    "write q·(log-sum-exp − z), or q·log p."
+    "The value is right, because each row of q sums to 1. But your log-sum-exp is not multiplied by q, so it is missing from the slope with respect to q.",
+    hint="q·(log-sum-exp − z), or q·log p.",
 )
 def _(z, q):
     return (torch.logsumexp(z, dim=1) - (q * z).sum(dim=1)).mean()
 
 
 @soft_cross_entropy.mistake(
-    "You averaged over the classes and added up the samples. It is the other way round: the classes are summed, the mean is over the N samples."
+    "You averaged over the classes and added up the samples. Sum over the classes, and average over the N samples."
 )
 def _(z, q):
     return F.cross_entropy(z, q, reduction="sum") / z.shape[1]
 
 
 @soft_cross_entropy.mistake(
-    "This is a binary loss for each class on its own. The classes compete in one softmax."
+    "You took a binary loss for each class separately. The classes compete in one softmax."
 )
 def _(z, q):
     return F.binary_cross_entropy_with_logits(z, q, reduction="none").sum(dim=1).mean()
 
 
 @soft_cross_entropy.mistake(
-    "Only the largest entry of each row of q is counted. All the others have their share, too."
+    "You counted only the largest entry of each row of q. All the others have their share, too."
 )
 def _(z, q):
     return (q.amax(dim=1) * F.cross_entropy(z, q.argmax(dim=1), reduction="none")).mean()
@@ -655,8 +656,8 @@ def sequences(n, c, length):
     points=3,
     without=PYTORCH,
     hints=[
-        "Every position of every sequence is a sample of its own: N·L of them, each with C logits. Which dimension holds those C?",
-        "`log_softmax(z, dim=1)`. Then pick along dimension 1: `gather(1, …)` wants an index with as many dimensions as z.",
+        "Every position of every sequence is a sample of its own: there are N·L, each with C logits. Which dimension holds those C?",
+        "Take `log_softmax(z, dim=1)`. Then pick along dimension 1: `gather(1, …)` needs an index with as many dimensions as z.",
         "Or move the classes to the end, `z.movedim(1, -1)`, and flatten everything before them: an ordinary batch of N·L.",
     ],
     built="You have built `F.cross_entropy` for K-dimensional input: z (N, C, d1, …), y (N, d1, …). Images and texts are losses over all their positions.",
@@ -700,14 +701,14 @@ def _picked(log_p, y):
 
 
 @sequence_cross_entropy.mistake(
-    "The softmax runs over the last dimension, the positions. The classes are dimension 1, whatever stands behind them."
+    "Your softmax runs over the last dimension, the positions. The classes are dimension 1, whatever follows them."
 )
 def _(z, y):
     return _picked(torch.log_softmax(z, dim=-1), y).mean()
 
 
 @sequence_cross_entropy.mistake(
-    "You reshaped (N, C, L) to (N·L, C) without moving the classes to the end first: logits of different positions got mixed into one row.",
+    "You reshaped (N, C, L) to (N·L, C) without moving the classes to the end first, so logits of different positions are mixed in one row.",
     hint="`z.movedim(1, -1)`, or `z.transpose(1, 2)`, then `reshape`.",
 )
 def _(z, y):
@@ -722,53 +723,53 @@ def _(z, y):
 
 
 @sequence_cross_entropy.mistake(
-    "You averaged over the N sequences or over the L positions alone. One number for all N·L positions is asked for."
+    "You averaged over the N sequences or over the L positions alone. Return one number for all N·L positions."
 )
 def _(z, y):
     return _picked(torch.log_softmax(z, dim=1), y).mean(dim=1)
 
 
-@sequence_cross_entropy.mistake("You added up all positions. The mean divides by N·L.")
+@sequence_cross_entropy.mistake("You added up all positions. Divide by N·L.")
 def _(z, y):
     return F.cross_entropy(z, y, reduction="sum")
 
 
 @sequence_cross_entropy.mistake(
-    "The softmax runs over dimension 0, the sequences. The classes are dimension 1."
+    "Your softmax runs over dimension 0, the sequences. The classes are dimension 1."
 )
 def _(z, y):
     return _picked(torch.log_softmax(z, dim=0), y).mean()
 
 
 @sequence_cross_entropy.mistake(
-    "`log_p[rows, y]` leaves the positions free: every label was looked up at all L positions. Each label belongs to one position.",
+    "`log_p[rows, y]` looks every label up at all L positions. Each label belongs to one position.",
     hint="`gather(1, …)` keeps the positions together.",
 )
 def _(z, y):
     return -torch.log_softmax(z, dim=1)[torch.arange(len(y))[:, None], y].mean()
 
 
-@sequence_cross_entropy.mistake("Only the first position of each sequence is counted.")
+@sequence_cross_entropy.mistake("You counted only the first position of each sequence.")
 def _(z, y):
     return F.cross_entropy(z[:, :, 0], y[:, 0])
 
 
 @sequence_cross_entropy.mistake(
-    "The logits are no log-probabilities yet: the log-sum-exp over the classes is missing."
+    "You used the logits as if they were log-probabilities: the log-sum-exp over the classes is missing."
 )
 def _(z, y):
     return _picked(z, y).mean()
 
 
 @sequence_cross_entropy.mistake(
-    "The logarithm of a softmax is −inf far from the largest logit. log_softmax never makes that 0."
+    "You took the logarithm of a softmax. Far below the largest logit that is −inf. log_softmax does not make that 0."
 )
 def _(z, y):
     return _picked(torch.softmax(z, dim=1).log(), y).mean()
 
 
 @sequence_cross_entropy.mistake(
-    "Logits and labels are flattened in different orders: position by position in one, sequence by sequence in the other.",
+    "You flattened logits and labels in different orders: position by position in one, sequence by sequence in the other.",
     hint="z in the order (N, L, C), then y as it is: `z.movedim(1, -1)`.",
 )
 def _(z, y):
@@ -776,7 +777,7 @@ def _(z, y):
 
 
 @sequence_cross_entropy.mistake(
-    "`F.one_hot` puts the classes last, (N, L, C), and z has them in dimension 1. It stops with an error, or, when L = C, pairs the wrong ones.",
+    "`F.one_hot` puts the classes last, (N, L, C), and z has them in dimension 1. That gives an error, or, when L = C, pairs the wrong ones.",
     hint="`F.one_hot(y, C).movedim(-1, 1)`.",
 )
 def _(z, y):
@@ -790,7 +791,7 @@ def _(z, y):
     return F.cross_entropy(z, y) / z.shape[1]
 
 
-@sequence_cross_entropy.mistake("Only the last position of each sequence is counted.")
+@sequence_cross_entropy.mistake("You counted only the last position of each sequence.")
 def _(z, y):
     return F.cross_entropy(z[:, :, -1], y[:, -1])
 
@@ -809,7 +810,7 @@ def _(z, y):
     points=5,
     without=PYTORCH,
     hints=[
-        "Begin with what is known: log_softmax, and `keep = y != ignore_index`. Give the ignored samples a harmless label, such as 0, so that indexing works.",
+        "Begin with `keep = y != ignore_index`. Give the ignored samples a harmless label, such as 0, so that indexing works, and harmless logits, so that no −inf reaches the softmax.",
         "Write one loss for each sample: (1 − s) times weight·(−log p) of the label, plus s/C times the sum over all classes of weight·(−log p).",
         "Then set the ignored ones to 0 (`torch.where`), and reduce. For the mean divide by the sum of weight[label] over the kept samples, smoothing or not.",
     ],
@@ -817,6 +818,12 @@ def _(z, y):
     "`nn.CrossEntropyLoss(weight, ignore_index=…, reduction=…, label_smoothing=…)`.",
 )
 def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+    return _cleaned(z, y, weight, ignore_index, reduction, label_smoothing)
+
+
+def _cleaned(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+    """PyTorch's loss, with harmless logits in the ignored rows: where those hold -inf, PyTorch's slopes are nan."""
+    z = torch.where((y != ignore_index)[:, None], z, 0)
     return F.cross_entropy(
         z, y, weight=weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing
     )
@@ -878,6 +885,15 @@ def _(rng):
     ]
 
 
+@full_cross_entropy.case("ignored rows of -inf", extreme=True, gradient="z")
+def _(rng):
+    z, y = ordinary(rng)
+    z[0], z[3] = -torch.inf, -torch.inf
+    y[0] = y[3] = -100
+    w = weights(rng, z.shape[1])
+    return [call(z, y, reduction=r) for r in REDUCTIONS] + [call(z, y, weight=w, label_smoothing=0.1)]
+
+
 full_cross_entropy.case("float32", dtype=torch.float32, gradient="z")(
     options(weight=True, ignore=-100, label_smoothing=0.1)
 )
@@ -904,7 +920,8 @@ def variant(
     log_softmax=torch.log_softmax,
 ):
     """The definition, with a screw loose where a keyword says so."""
-    log_p, keep, classes = log_softmax(z, dim=1), y != ignore_index, z.shape[1]
+    keep, classes = y != ignore_index, z.shape[1]
+    log_p = log_softmax(torch.where(keep[:, None], z, 0), dim=1)
     w = torch.ones_like(z[0]) if weight is None else weight
     label = torch.where(keep, y, 0)
     own = -log_p.gather(1, label[:, None])[:, 0]
@@ -937,19 +954,19 @@ def without_option(name):
         given = dict(
             weight=weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing
         )
-        return F.cross_entropy(z, y, **{k: v for k, v in given.items() if k != name})
+        return _cleaned(z, y, **{k: v for k, v in given.items() if k != name})
 
     return wrong
 
 
-full_cross_entropy.mistake("The mean divides by N. It divides by the sum of the kept samples' weights.")(
+full_cross_entropy.mistake("You divided by N. The mean divides by the sum of the kept samples' weights.")(
     loose(count=lambda w, label, keep: len(keep))
 )
 full_cross_entropy.mistake(
-    "The mean divides by how many samples are kept. With class weights it divides by the sum of their weights."
+    "You divided by how many samples are kept. With class weights the mean divides by the sum of their weights."
 )(loose(count=lambda w, label, keep: keep.sum()))
 full_cross_entropy.mistake(
-    "The sum of the weights includes the ignored samples. They are in neither the sum of the losses nor the sum of the weights."
+    "Your sum of the weights includes the ignored samples. They belong neither to the sum of the losses nor to the sum of the weights."
 )(loose(count=lambda w, label, keep: w[label].sum()))
 full_cross_entropy.mistake(
     "You divided by the sum of the weights of all classes. The mean divides by the sum of the kept samples' weights."
@@ -973,37 +990,35 @@ def _(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.
 
 
 full_cross_entropy.mistake(
-    "In the smoothed part every class has its own weight. You gave all of them the weight of the label."
+    "In the smoothed part you gave every class the weight of the label. Each class has its own."
 )(loose(spread_weight=lambda log_p, w, label: -w[label] * log_p.sum(dim=1)))
 full_cross_entropy.mistake(
-    "In the smoothed part the weights are missing: the share s/C of each class takes the weight of that class."
+    "In the smoothed part your weights are missing: the share s/C of each class is multiplied by the weight of that class."
 )(loose(spread_weight=lambda log_p, w, label: -log_p.sum(dim=1)))
 full_cross_entropy.mistake(
-    "You spread the smoothing over the other C − 1 classes. PyTorch spreads it over all C: the label gets 1 − s + s/C."
+    "You spread s over the other C − 1 classes. PyTorch spreads it over all C: the label gets 1 − s + s/C."
 )(loose(others_only=True))
 full_cross_entropy.mistake(
-    "Ignored samples still pay the smoothed part. An ignored sample costs nothing at all."
+    "Your ignored samples still contribute the smoothed part. An ignored sample costs nothing at all."
 )(loose(spread_all=True))
 full_cross_entropy.mistake(
-    "The logarithm of a softmax is −inf far from the largest logit, and its gradient nan. log_softmax never makes that 0."
+    "You took the logarithm of a softmax. Far below the largest logit that is −inf, and its gradient nan. log_softmax does not make that 0."
 )(loose(log_softmax=lambda z, dim: torch.softmax(z, dim=dim).log()))
 
 
 @full_cross_entropy.mistake(
-    'With `reduction="none"` you leave the ignored samples out. Every sample keeps its place: an ignored one is 0, the shape stays (N,).'
+    'With `reduction="none"` you leave the ignored samples out. Every sample keeps its place: an ignored one is 0, and the shape stays (N,).'
 )
 def _(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
-    result = F.cross_entropy(z, y, weight, None, ignore_index, None, reduction, label_smoothing)
+    result = _cleaned(z, y, weight, ignore_index, reduction, label_smoothing)
     return result[y != ignore_index] if reduction == "none" else result
 
 
 @full_cross_entropy.mistake(
-    "With everything ignored you return 0. There is no mean of nothing: PyTorch gives nan, and so does this exercise."
+    "With everything ignored you return 0. A mean of nothing does not exist: PyTorch gives nan, and so does this exercise."
 )
 def _(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
-    return torch.nan_to_num(
-        F.cross_entropy(z, y, weight, None, ignore_index, None, reduction, label_smoothing)
-    )
+    return torch.nan_to_num(_cleaned(z, y, weight, ignore_index, reduction, label_smoothing))
 
 
 full_cross_entropy.mistake("`weight` has no effect: every class counts the same.")(without_option("weight"))
@@ -1015,28 +1030,20 @@ full_cross_entropy.mistake('`reduction` has no effect: "sum" and "none" still gi
 )
 
 
-@full_cross_entropy.mistake("You always ignore −100, whatever `ignore_index` says.")
+@full_cross_entropy.mistake("You ignore −100 whatever `ignore_index` says.")
 def _(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
     y = y if ignore_index == -100 else torch.where((y == ignore_index) & (y < 0), y + z.shape[1], y)
-    return F.cross_entropy(z, y, weight, None, -100, None, reduction, label_smoothing)
+    return _cleaned(z, y, weight, -100, reduction, label_smoothing)
 
 
-@full_cross_entropy.mistake('"sum" and "mean" have changed places.')
+@full_cross_entropy.mistake('You swapped "sum" and "mean".')
 def _(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
-    return F.cross_entropy(
-        z,
-        y,
-        weight,
-        None,
-        ignore_index,
-        None,
-        {"sum": "mean", "mean": "sum"}.get(reduction, reduction),
-        label_smoothing,
-    )
+    swapped = {"sum": "mean", "mean": "sum"}.get(reduction, reduction)
+    return _cleaned(z, y, weight, ignore_index, swapped, label_smoothing)
 
 
 @full_cross_entropy.mistake(
-    "The label gets 1 − s and the others s/C each: the target no longer sums to 1. The label keeps its own share s/C as well."
+    "Your label gets 1 − s and the others s/C each, so the target no longer sums to 1. The label has a share s/C as well."
 )
 def _(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
     return variant(
@@ -1061,23 +1068,25 @@ def _(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.
     )
 
 
-@full_cross_entropy.mistake('With `reduction="none"` an ignored sample is nan in yours. It costs nothing: 0.')
+@full_cross_entropy.mistake(
+    'With `reduction="none"` your ignored samples are nan. An ignored sample costs nothing: 0.'
+)
 def _(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
-    result = F.cross_entropy(z, y, weight, None, ignore_index, None, reduction, label_smoothing)
+    result = _cleaned(z, y, weight, ignore_index, reduction, label_smoothing)
     return torch.where(y == ignore_index, torch.nan, result) if reduction == "none" else result
 
 
 @full_cross_entropy.mistake(
-    'Your weights are made to average 1 first. They count as they are: with "sum" and "none" that shows.'
+    'You scaled the weights to a mean of 1. They count as they are, which shows with "sum" and "none".'
 )
 def _(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
-    return F.cross_entropy(
-        z,
-        y,
-        weight if weight is None else weight / weight.mean(),
-        None,
-        ignore_index,
-        None,
-        reduction,
-        label_smoothing,
-    )
+    scaled = weight if weight is None else weight / weight.mean()
+    return _cleaned(z, y, scaled, ignore_index, reduction, label_smoothing)
+
+
+@full_cross_entropy.mistake(
+    "The loss is right, but an ignored row that holds −inf has slopes of nan: its softmax is nan, and 0 times nan is nan on the way back.",
+    hint="Give ignored rows harmless logits before the softmax, not a loss of 0 after it.",
+)
+def _(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+    return F.cross_entropy(z, y, weight, None, ignore_index, None, reduction, label_smoothing)

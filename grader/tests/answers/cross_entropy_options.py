@@ -96,7 +96,8 @@ def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", l
     keep = y != ignore_index
     label = y.masked_fill(~keep, 0)
     q = (1 - label_smoothing) * F.one_hot(label, classes) + label_smoothing / classes
-    losses = -(q * weight * torch.log_softmax(z, dim=1)).sum(dim=1) * keep
+    log_p = torch.log_softmax(z.masked_fill(~keep[:, None], 0), dim=1)
+    losses = -(q * weight * log_p).sum(dim=1) * keep
     if reduction == "none":
         return losses
     return losses.sum() if reduction == "sum" else losses.sum() / (weight[label] * keep).sum()
@@ -192,7 +193,8 @@ def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", l
     def itself(reduction):
         keep = y != ignore_index
         w = torch.ones(z.shape[1], dtype=z.dtype) if weight is None else weight
-        cost, label = (torch.logsumexp(z, dim=1, keepdim=True) - z) * w, torch.where(keep, y, 0)
+        safe, label = torch.where(keep[:, None], z, 0), torch.where(keep, y, 0)
+        cost = (torch.logsumexp(safe, dim=1, keepdim=True) - safe) * w
         match reduction:
             case "none":
                 each = (1 - label_smoothing) * cost[
@@ -240,3 +242,17 @@ def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", l
     w = weight if weight else torch.ones(z.shape[1], dtype=z.dtype)
     losses = w[y] * (torch.logsumexp(z, 1) - z[torch.arange(len(y)), y])
     return {"none": losses, "sum": losses.sum(), "mean": losses.sum() / w[y].sum()}[reduction]
+
+
+@wrong("losses set to 0 afterwards", says="an ignored row that holds −inf has slopes of nan")
+def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+    keep = y != ignore_index
+    label = torch.where(keep, y, 0)
+    w = torch.ones_like(z[0]) if weight is None else weight
+    log_p = torch.log_softmax(z, dim=1)
+    own = w[label] * log_p.gather(1, label[:, None])[:, 0]
+    losses = -(1 - label_smoothing) * own - label_smoothing * (w * log_p).mean(dim=1)
+    losses = torch.where(keep, losses, 0)
+    if reduction == "none":
+        return losses
+    return losses.sum() if reduction == "sum" else losses.sum() / (w[label] * keep).sum()
