@@ -1,4 +1,4 @@
-"""Exercises of 13_clinic: eight scripts that run, print a falling loss and are wrong.
+"""Exercises of 13_clinic: nine scripts that run, print a falling loss and are wrong, and a test that finds three kinds of them.
 
 PyTorch's own losses are allowed: the task is repair. Every mistake is told by the symptom that remains.
 Formulas: https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from grader.judging.exercise import exercise
+from grader.judging.question import Mixing
 
 Y = [0, 2, 3, 1]
 Z = [
@@ -43,7 +44,7 @@ def ordinary(rng):
     without=[],
     hints=[
         "What does `CrossEntropyLoss` expect: probabilities, logarithms of probabilities, or logits?",
-        "It takes the softmax itself, and its logarithm too. So what has to go from the script's function?",
+        "It applies a softmax itself, and takes the logarithm too. So what has to be removed from the script's function?",
         "`F.cross_entropy(z, y)`, with z as it comes out of the model.",
     ],
     built="Logits go in as they are: `nn.CrossEntropyLoss()(z, y)` holds the softmax and its logarithm.",
@@ -60,7 +61,7 @@ fix_1.case("float32", dtype=torch.float32, gradient="z")(ordinary)
 
 
 @fix_1.mistake(
-    "The symptom remains: your loss cannot come near 0, however good the logits are. A softmax still stands before the one "
+    "The symptom remains: your loss cannot come near 0, however good the logits are. A softmax still comes before the one "
     "inside `CrossEntropyLoss`.",
     hint="Feed it one sample with logits 100, 0, 0 and label 0: the loss should be 0.",
 )
@@ -69,14 +70,14 @@ def _(z, y):
 
 
 @fix_1.mistake(
-    "A new symptom: the loss is negative. `nll_loss` wants logarithms of probabilities and gets the probabilities themselves."
+    "There is a new symptom: the loss is negative. `nll_loss` expects logarithms of probabilities and got the probabilities themselves."
 )
 def _(z, y):
     return F.nll_loss(z.softmax(dim=1), y)
 
 
 @fix_1.mistake(
-    "A new symptom: the loss has no lower end. `nll_loss` takes no logarithm and no softmax: give it `log_softmax` of z, or use "
+    "There is a new symptom: the loss has no lower bound. `nll_loss` takes no logarithm and no softmax: give it `log_softmax` of z, or use "
     "`cross_entropy`."
 )
 def _(z, y):
@@ -84,7 +85,7 @@ def _(z, y):
 
 
 @fix_1.mistake(
-    "A sigmoid stands where the softmax stood: the loss still sees numbers between 0 and 1 in the place of logits."
+    "A sigmoid has replaced the softmax, so the loss still sees numbers between 0 and 1 instead of logits."
 )
 def _(z, y):
     return F.cross_entropy(torch.sigmoid(z), y)
@@ -97,7 +98,7 @@ def _(z, y):
     return F.nll_loss(z.log_softmax(dim=0), y)
 
 
-@fix_1.mistake("You added the losses up: a larger batch now prints a larger loss. The mean divides by N.")
+@fix_1.mistake("You added the losses up, so a larger batch now prints a larger loss. The mean divides by N.")
 def _(z, y):
     return F.cross_entropy(z, y, reduction="sum")
 
@@ -108,21 +109,21 @@ def _(z, y):
 
 
 @fix_1.mistake(
-    "This is binary cross-entropy, every class on its own: the classes no longer compete for one probability of 1."
+    "This is binary cross-entropy for every class on its own: the classes no longer share a probability of 1."
 )
 def _(z, y):
     return F.binary_cross_entropy_with_logits(z, F.one_hot(y, z.shape[1]).to(z.dtype))
 
 
 @fix_1.mistake(
-    "This is the squared error of the probabilities: it fades out where the model is most wrong. The cross-entropy is asked for."
+    "This is the squared error of the probabilities, whose slope fades where the model is most wrong. Return the cross-entropy."
 )
 def _(z, y):
     return ((z.softmax(dim=1) - F.one_hot(y, z.shape[1])) ** 2).sum(dim=1).mean()
 
 
 @fix_1.mistake(
-    "The symptom remains, and a second one has come: a softmax still stands before the loss, and it runs over the batch (dimension 0)."
+    "The symptom remains, and there is a second one: a softmax still comes before the loss, and it runs over the batch (dimension 0)."
 )
 def _(z, y):
     return F.cross_entropy(z.softmax(dim=0), y)
@@ -144,7 +145,7 @@ def sequence(rng):
         "z has shape (N, L, C). Which of the three dimensions holds the classes?",
         "The last one: `dim=-1`, or `dim=2`.",
     ],
-    built="Probabilities over the classes, whichever place they stand in: with classes last it is `torch.softmax(z, dim=-1)`.",
+    built="Probabilities over the classes, wherever the class dimension is: with classes last it is `torch.softmax(z, dim=-1)`.",
 )
 def fix_2(z):
     return torch.softmax(z, dim=2)
@@ -168,7 +169,7 @@ fix_2.case("float32", dtype=torch.float32, gradient="z")(sequence)
 
 
 @fix_2.mistake(
-    "The symptom remains: a position's probabilities do not add up to 1. Dimension 1 holds the positions; the classes stand last.",
+    "The symptom remains: a position's probabilities do not add up to 1. Dimension 1 holds the positions; the classes come last.",
     hint="z has shape (N, L, C): count the dimensions from 0.",
 )
 def _(z):
@@ -176,21 +177,21 @@ def _(z):
 
 
 @fix_2.mistake(
-    "Your softmax runs along dimension 0, the samples: what one sequence gets now depends on the others in its batch."
+    "Your softmax runs along dimension 0, the samples, so what one sequence gets depends on the others in its batch."
 )
 def _(z):
     return z.softmax(dim=0)
 
 
 @fix_2.mistake(
-    "You return logarithms: the numbers are negative. The script takes the logarithm later; here probabilities are asked for."
+    "You return logarithms: the numbers are negative. The script takes the logarithm later; return probabilities."
 )
 def _(z):
     return z.log_softmax(dim=2)
 
 
 @fix_2.mistake(
-    "Everything in a sequence adds up to 1, positions and classes together. Each position has a probability of 1 of its own to share out."
+    "Everything in a sequence adds up to 1, positions and classes together. Each position has a probability of 1 of its own to distribute."
 )
 def _(z):
     return z.flatten(1).softmax(dim=1).reshape(z.shape)
@@ -225,28 +226,28 @@ def _(z):
 
 
 @fix_2.mistake(
-    "The probabilities are right, but positions and classes have changed places: return the shape of z, (N, L, C)."
+    "The probabilities are right, but positions and classes are swapped: return the shape of z, (N, L, C)."
 )
 def _(z):
     return z.softmax(dim=2).transpose(1, 2)
 
 
 @fix_2.mistake(
-    "Dividing z by its sum makes each position add up to 1, but negative logits become negative probabilities: the exponential is missing."
+    "Dividing z by its sum makes each position add up to 1, but it turns negative logits into negative probabilities: the exponential is missing."
 )
 def _(z):
     return z / z.sum(dim=2, keepdim=True)
 
 
 @fix_2.mistake(
-    "`reshape` from (N, L, C) to (N, C, L) does not swap two dimensions: it deals the numbers out anew, across positions and classes. `transpose(1, 2)` swaps."
+    "`reshape` from (N, L, C) to (N, C, L) does not swap two dimensions: it redistributes the numbers across positions and classes. `transpose(1, 2)` swaps."
 )
 def _(z):
     return z.reshape(z.shape[0], z.shape[2], z.shape[1]).softmax(dim=1).reshape(z.shape)
 
 
 @fix_2.mistake(
-    "You made a decision, 1 for the largest logit. Probabilities are asked for: each class has its share."
+    "You made a decision, 1 for the largest logit. Return probabilities: each class has its share."
 )
 def _(z):
     return F.one_hot(z.argmax(dim=2), z.shape[2]).to(z.dtype)
@@ -260,14 +261,14 @@ def _(z):
 
 
 @fix_2.mistake(
-    "Two softmaxes now, one over the classes and one over the positions: only the one over the classes, `dim=2`, is asked for."
+    "There are two softmaxes now, one over the classes and one over the positions. Only the one over the classes belongs there."
 )
 def _(z):
     return z.softmax(dim=2).softmax(dim=1)
 
 
 @fix_2.mistake(
-    "You multiplied a softmax over the positions with one over the classes. Only the one over the classes, `dim=2`, is asked for."
+    "You multiplied a softmax over the positions by one over the classes. Only the one over the classes belongs there."
 )
 def _(z):
     return z.softmax(dim=2) * z.softmax(dim=1)
@@ -290,7 +291,7 @@ def equal_batches(rng):
     points=2,
     without=[],
     hints=[
-        "How many samples stand behind each of the means? Who speaks for 5 samples, who for 600?",
+        "How many samples does each of the means represent?",
         "A batch's mean times its size is the sum of its losses. Sums may be added.",
         "The sum of `losses * sizes`, divided by the number of all samples.",
     ],
@@ -313,7 +314,7 @@ fix_3.case("float32", dtype=torch.float32, gradient="losses")(batches)
 
 
 @fix_3.mistake(
-    "The symptom remains: a batch of 5 samples counts as much as one of 600. Each mean has to count as often as it has samples.",
+    "The symptom remains: a batch of 5 samples counts as much as one of 600. Weight each mean by the number of its samples.",
     hint="Try losses 0 and 1 with sizes 9 and 1: the mean over the ten samples is 0.1.",
 )
 def _(losses, sizes):
@@ -328,7 +329,7 @@ def _(losses, sizes):
 
 
 @fix_3.mistake(
-    "You divided by the number of batches. What was added up are samples: divide by their number, `sizes.sum()`."
+    "You divided by the number of batches. You added up samples, so divide by their number, `sizes.sum()`."
 )
 def _(losses, sizes):
     return (losses * sizes).sum() / len(losses)
@@ -342,13 +343,13 @@ def _(losses, sizes):
 
 
 @fix_3.mistake(
-    "You divided each batch's loss by its size. It is a mean already; to get back to a sum it is multiplied."
+    "You divided each batch's loss by its size. It is a mean already; to get back to the sum, multiply."
 )
 def _(losses, sizes):
     return (losses / sizes).mean()
 
 
-@fix_3.mistake("You added the batches' means up: more batches now print a larger loss.")
+@fix_3.mistake("You added the batches' means up, so more batches now print a larger loss.")
 def _(losses, sizes):
     return losses.sum()
 
@@ -361,7 +362,7 @@ def _(losses, sizes):
 
 
 @fix_3.mistake(
-    "You divided by the largest batch for each batch: right only where all are equal. Divide by the number of all samples."
+    "You divided by the number of batches times the largest size, which is right only where all sizes are equal. Divide by the number of all samples."
 )
 def _(losses, sizes):
     return (losses * sizes).sum() / (sizes.max() * len(sizes))
@@ -373,7 +374,7 @@ def _(losses, sizes):
 
 
 @fix_3.mistake(
-    "The weights are upside down: a large batch counts less in yours. Multiply each mean by its size, and divide by the sum of the sizes."
+    "The weights are inverted, so a large batch counts less than a small one. Multiply each mean by its size, and divide by the sum of the sizes."
 )
 def _(losses, sizes):
     return (losses / sizes).sum() / (1 / sizes).sum()
@@ -457,7 +458,7 @@ def _(z, y):
 
 
 @fix_4.mistake(
-    "The shapes are right now, but a sigmoid stands before a loss that takes logits: it can no longer come near 0."
+    "The shapes are right now, but a sigmoid comes before a loss that takes logits, so the loss can no longer come near 0."
 )
 def _(z, y):
     return F.binary_cross_entropy_with_logits(torch.sigmoid(z[:, 0]), y)
@@ -475,9 +476,7 @@ def _(z, y):
     return F.binary_cross_entropy_with_logits(z[:, 0], y, reduction="none")
 
 
-@fix_4.mistake(
-    "The shapes are right now, but the labels are turned round: the term with the label is subtracted, softplus(z) − y·z."
-)
+@fix_4.mistake("The shapes are right now, but the sign of the label's term is flipped: softplus(z) − y·z.")
 def _(z, y):
     return (F.softplus(z[:, 0]) + y * z[:, 0]).mean()
 
@@ -495,14 +494,14 @@ def _(z, y):
 
 
 @fix_4.mistake(
-    "The shapes are right now, but only the patients with label 1 cost something. Label 0 has its loss, too: softplus(z)."
+    "The shapes are right now, but only the patients with label 1 cost something. Label 0 has a loss, too: softplus(z)."
 )
 def _(z, y):
     return (y * F.softplus(-z[:, 0])).mean()
 
 
 @fix_4.mistake(
-    "This is the squared error of the logits. The script's loss was right, softplus(z) − y·z; only the shapes were not."
+    "This is the squared error of the logits. The script's loss, softplus(z) − y·z, was right; only the shapes were wrong."
 )
 def _(z, y):
     return F.mse_loss(z[:, 0], y)
@@ -568,7 +567,7 @@ def _(z, y, weight):
     return (weight[y] * F.cross_entropy(z, y, reduction="none")).sum() / weight.sum()
 
 
-@fix_5.mistake("The weights have gone: rare classes count no more than before they were weighted.")
+@fix_5.mistake("The weights are gone, so rare classes count no more than before they were weighted.")
 def _(z, y, weight):
     return F.cross_entropy(z, y)
 
@@ -594,7 +593,7 @@ def _(z, y, weight):
 
 
 @fix_5.mistake(
-    "You made the weights add up to 1 over the classes, then divided by N: another factor, the same symptom. Divide by the sum of `weight[y]`."
+    "You made the weights add up to 1 over the classes, then divided by N: another factor, and the same symptom. Divide by the sum of `weight[y]`."
 )
 def _(z, y, weight):
     return ((weight / weight.sum())[y] * F.cross_entropy(z, y, reduction="none")).mean()
@@ -620,13 +619,13 @@ def _(z, y, weight):
     return (weight[y] ** 2 * F.cross_entropy(z, y, reduction="none")).sum() / weight[y].sum()
 
 
-@fix_5.mistake("The weights are upside down, 1/weight: the classes that were to count more count less.")
+@fix_5.mistake("The weights are inverted, 1/weight: the classes that should count more count less.")
 def _(z, y, weight):
     return F.cross_entropy(z, y, weight=1 / weight)
 
 
 @fix_5.mistake(
-    "You divided the weights by the largest, then the sum by N: another factor, the same symptom. Divide by the sum of `weight[y]`."
+    "You divided the weights by the largest, then the sum by N: another factor, and the same symptom. Divide by the sum of `weight[y]`."
 )
 def _(z, y, weight):
     return (weight[y] / weight.max() * F.cross_entropy(z, y, reduction="none")).mean()
@@ -662,7 +661,7 @@ def some_padding(rng):
     points=2,
     without=[],
     hints=[
-        "How many of the positions that the mean runs over hold a digit?",
+        "How many of the positions that the mean runs over hold a digit or the end?",
         "Leave a position out of the sum, and out of what you divide by.",
         'Either `ignore_index=pad`, or the losses one by one (`reduction="none"`) and then those where `y != pad`.',
     ],
@@ -736,7 +735,7 @@ def _(z, y, pad):
 
 
 @fix_6.mistake(
-    "You left out the positions where the model predicts padding. What is padding is said by the labels, not by the model."
+    "You left out the positions where the model predicts padding. The labels say what is padding, not the model."
 )
 def _(z, y, pad):
     return F.cross_entropy(z, y, reduction="none")[z.argmax(dim=1) != pad].mean()
@@ -747,7 +746,7 @@ def _(z, y, pad):
     return F.cross_entropy(z, y, ignore_index=pad, reduction="sum")
 
 
-@fix_6.mistake("It is the other way round: you kept the padding and left the real positions out.")
+@fix_6.mistake("You kept the padding and left the real positions out.")
 def _(z, y, pad):
     return F.cross_entropy(z, y, reduction="none")[y == pad].sum() / max((y == pad).sum().item(), 1)
 
@@ -868,12 +867,12 @@ def _(z, y, weight, smoothing):
     return F.cross_entropy(z, q.to(z.dtype), weight=weight)
 
 
-@fix_7.mistake("The smoothing has gone: `smoothing` has no effect.")
+@fix_7.mistake("The smoothing is gone: `smoothing` has no effect.")
 def _(z, y, weight, smoothing):
     return F.cross_entropy(z, y, weight=weight)
 
 
-@fix_7.mistake("The weights have gone: `weight` has no effect.")
+@fix_7.mistake("The weights are gone: `weight` has no effect.")
 def _(z, y, weight, smoothing):
     return F.cross_entropy(z, y, label_smoothing=smoothing)
 
@@ -883,7 +882,7 @@ def _(z, y, weight, smoothing):
     return by_hand(z, y, weight, smoothing, smooth=-(weight * z.log_softmax(dim=1)).sum() / weight[y].sum())
 
 
-@fix_7.mistake("The shares have changed places: the label's class gets 1 − s, the even distribution s.")
+@fix_7.mistake("The shares are swapped: the label's class gets 1 − s, and the even distribution s.")
 def _(z, y, weight, smoothing):
     return F.cross_entropy(z, y, weight=weight, label_smoothing=1 - smoothing)
 
@@ -971,7 +970,7 @@ def around(rng):
     without=[],
     any_dtype=True,
     hints=[
-        "What probability does a logit of 0.3 stand for? Is it above one half?",
+        "Which probability does a logit of 0.3 mean? Is it above one half?",
         "Either turn the logits into probabilities before you compare with 0.5, or ask which logit belongs to the probability 0.5.",
         "sigmoid(0) is 0.5: compare z with 0.",
     ],
@@ -991,7 +990,7 @@ fix_8.case("float32", dtype=torch.float32)(around)
 
 
 @fix_8.mistake(
-    "The symptom remains: logits between 0 and 0.5 mean more than one half, and become 0. A logit of 0.5 stands for 0.62, not for one half.",
+    "The symptom remains: logits between 0 and 0.5 mean a probability above one half, and become 0. A logit of 0.5 means 0.62.",
     hint="Which logit has the sigmoid 0.5?",
 )
 def _(z):
@@ -1010,7 +1009,7 @@ def _(z):
     return torch.sigmoid(z)
 
 
-@fix_8.mistake("The decision is turned round: a large logit speaks for 1.")
+@fix_8.mistake("The decision is reversed: a large logit means label 1.")
 def _(z):
     return (z < 0).to(z.dtype)
 
@@ -1023,13 +1022,13 @@ def _(z):
 
 
 @fix_8.mistake(
-    "Your threshold is the batch's mean logit: what one patient is told then depends on who else is in the batch."
+    "Your threshold is the batch's mean logit, so what one patient is told depends on who else is in the batch."
 )
 def _(z):
     return (z > z.mean()).to(z.dtype)
 
 
-@fix_8.mistake("You return −1 and +1. The script counts 0 and 1.")
+@fix_8.mistake("You return −1 and +1. The script expects 0 and 1.")
 def _(z):
     return z.sign()
 
@@ -1048,20 +1047,413 @@ def _(z):
     return torch.full_like(z, float(z.mean() > 0))
 
 
-@fix_8.mistake("The size of the logit decides in yours, whatever its sign. A logit far below 0 speaks for 0.")
+@fix_8.mistake("You decide by the size of the logit, whatever its sign. A logit far below 0 means label 0.")
 def _(z):
     return (z.abs() > 0.5).to(z.dtype)
 
 
-@fix_8.mistake(
-    "You moved the threshold to the wrong side: a logit of −0.5 stands for 0.38, less than one half."
-)
+@fix_8.mistake("You moved the threshold to the wrong side: a logit of −0.5 means 0.38, less than one half.")
 def _(z):
     return (z > -0.5).to(z.dtype)
 
 
 @fix_8.mistake(
-    "Your threshold is the logit 1, which stands for the probability 0.73. One half belongs to another logit."
+    "Your threshold is the logit 1, which means the probability 0.73. One half belongs to another logit."
 )
 def _(z):
     return (z > 1).to(z.dtype)
+
+
+# ---------------------------------------------------------------- fix_9: padding that is the end token
+
+
+def ended(rng, n=None, c=None, length=None, end=None):
+    """Sequences that end at different places, padded with the end itself: the first at once, the last but one late, the last never."""
+    n = n or rng.size(5, 8)
+    c = c or n - 1
+    length = length or n + 2
+    end = c - 1 if end is None else end
+    y = rng.classes(n, length, num_classes=c - 1)
+    y = y + (y >= end)
+    first = rng.integers(n, low=1, high=length - 1)
+    first[0], first[-2], first[-1] = 0, length - 2, length
+    y = torch.where(torch.arange(length) < first[:, None], y, end)
+    return rng.logits(n, c, length), y, end
+
+
+def with_text_behind(rng):
+    """Behind the first end another text begins, which ends, too: what lies there is anything."""
+    z, y, end = ended(rng)
+    other = (end + 1) % z.shape[1]
+    y[0, 2], y[-2, -1] = other, other
+    y[1, 1], y[1, 2], y[1, 3], y[1, 4] = end, other, end, other
+    return z, y, end
+
+
+def counted(y, end):
+    """Which positions count: those up to the first end, and that one."""
+    is_end = (y == end).long()
+    return is_end.cumsum(dim=1) - is_end == 0
+
+
+@exercise(
+    points=3,
+    hints=[
+        "By its value you cannot tell the end from the padding. By what can you?",
+        "A position counts if no end token comes before it. How many end tokens come before each position?",
+        "`(y == end).cumsum(dim=1)` counts the ends up to and including a position; subtract the position's own.",
+    ],
+    built="The mean over everything up to the first end, and that end: what a model needs in order to learn when to stop. With a label of its own for the "
+    "padding, `F.cross_entropy(z, y, ignore_index=…)` does it.",
+)
+def fix_9(z, y, end):
+    return F.cross_entropy(z, y, reduction="none")[counted(y, end)].mean()
+
+
+fix_9.case("three sequences, one without an end", example=True)(
+    lambda rng: (
+        torch.tensor(
+            [
+                [[2.0, 0.0, 1.0, 0.0], [0.0, 1.0, -1.0, 2.0], [1.0, -1.0, 0.0, 1.0]],
+                [[1.0, 0.0, -2.0, 1.0], [3.0, 0.0, 0.0, 0.0], [0.0, 1.0, 4.0, -1.0]],
+                [[0.0, 2.0, 1.0, 1.0], [1.0, 0.0, 0.0, -1.0], [-1.0, 0.0, 2.0, 0.0]],
+            ],
+            dtype=rng.dtype,
+        ),
+        torch.tensor([[0, 2, 2, 2], [1, 0, 2, 2], [1, 0, 0, 1]]),
+        2,
+    )
+)
+fix_9.case("random sequences", gradient="z")(ended)
+fix_9.case("an end called 0", gradient="z")(lambda rng: ended(rng, 6, 4, 5, 0))
+fix_9.case("as many positions as classes and samples")(lambda rng: ended(rng, 6, 6, 6, 3))
+fix_9.case("other tokens after the first end")(with_text_behind)
+fix_9.case("no sequence ends")(lambda rng: (lambda z, y, end: (z[-1:], y[-1:], end))(*ended(rng)))
+fix_9.case("float32", dtype=torch.float32, gradient="z")(ended)
+
+
+@fix_9.mistake(
+    "The symptom remains: the padding counts. It consists of end tokens, which are many and always alike, and the loss falls because the model learns those."
+)
+def _(z, y, end):
+    return F.cross_entropy(z, y)
+
+
+@fix_9.mistake(
+    "You ignored every end token, the padding and the real ends alike. The loss looks right, but the model never learns to stop.",
+    hint="The first end of a sequence is a real token.",
+)
+def _(z, y, end):
+    return F.cross_entropy(z, y, ignore_index=end)
+
+
+@fix_9.mistake(
+    "Each sequence is cut before its end, so nothing teaches the model to stop. The first end counts, too.",
+    hint="How many ends come before a position, not counting the position itself?",
+)
+def _(z, y, end):
+    return F.cross_entropy(z, y, reduction="none")[(y == end).cumsum(dim=1) == 0].mean()
+
+
+@fix_9.mistake(
+    "You counted up to the second end token. Where other tokens follow the first end, they count in your mean, and should not."
+)
+def _(z, y, end):
+    return F.cross_entropy(z, y, reduction="none")[(y == end).cumsum(dim=1) <= 1].mean()
+
+
+@fix_9.mistake("You counted up to the last end token. A sequence ends at its first one, whatever follows.")
+def _(z, y, end):
+    is_end = (y == end).long()
+    later = is_end.flip(1).cumsum(dim=1).flip(1) > 0
+    return F.cross_entropy(z, y, reduction="none")[later | (is_end.sum(dim=1, keepdim=True) == 0)].mean()
+
+
+@fix_9.mistake(
+    "A sequence without an end is cut after its first position: `argmax` of a row without any match is 0. It should count throughout."
+)
+def _(z, y, end):
+    first = (y == end).long().argmax(dim=1)
+    return F.cross_entropy(z, y, reduction="none")[torch.arange(y.shape[1]) <= first[:, None]].mean()
+
+
+@fix_9.mistake("You left out the sequences without an end. They count throughout.")
+def _(z, y, end):
+    has_end = (y == end).any(dim=1, keepdim=True)
+    kept = counted(y, end) & has_end
+    return F.cross_entropy(z, y, reduction="none")[kept].sum() / kept.sum().clamp(min=1)
+
+
+@fix_9.mistake(
+    "You averaged each sequence, then the sequences, so a token of a short sequence counts more. Take one mean over all counted tokens."
+)
+def _(z, y, end):
+    real = counted(y, end).to(z.dtype)
+    return ((F.cross_entropy(z, y, reduction="none") * real).sum(dim=1) / real.sum(dim=1)).mean()
+
+
+@fix_9.mistake(
+    "The padding adds nothing to the sum now, but you still divide by all positions. Divide by the number of counted tokens."
+)
+def _(z, y, end):
+    return (F.cross_entropy(z, y, reduction="none") * counted(y, end)).mean()
+
+
+@fix_9.mistake("You added up the losses of the counted tokens and did not divide by their number.")
+def _(z, y, end):
+    return F.cross_entropy(z, y, reduction="none")[counted(y, end)].sum()
+
+
+@fix_9.mistake("You divided by the number of sequences. The mean runs over the counted tokens.")
+def _(z, y, end):
+    return F.cross_entropy(z, y, reduction="none")[counted(y, end)].sum() / len(y)
+
+
+@fix_9.mistake(
+    "You looked for the end in the model's predictions. The labels say where a sequence ends, not the model."
+)
+def _(z, y, end):
+    kept = counted(z.argmax(dim=1), end)
+    return F.cross_entropy(z, y, reduction="none")[kept].mean()
+
+
+@fix_9.mistake("You kept what follows the first end and left the real tokens out.")
+def _(z, y, end):
+    kept = ~counted(y, end)
+    return F.cross_entropy(z, y, reduction="none")[kept].sum() / kept.sum().clamp(min=1)
+
+
+@fix_9.mistake(
+    "The padding is out, but a softmax has come in: `cross_entropy` expects the logits as they are."
+)
+def _(z, y, end):
+    return F.cross_entropy(z.softmax(dim=1), y, reduction="none")[counted(y, end)].mean()
+
+
+@fix_9.mistake(
+    "The first end of the batch cuts all sequences. Each sequence has an end of its own: count along dimension 1."
+)
+def _(z, y, end):
+    is_end = (y == end).any(dim=0).long()
+    kept = (is_end.cumsum(dim=0) - is_end == 0).expand(y.shape)
+    return F.cross_entropy(z, y, reduction="none")[kept].mean()
+
+
+@fix_9.mistake("You counted the ends along dimension 0, down the batch. A sequence lies along dimension 1.")
+def _(z, y, end):
+    is_end = (y == end).long()
+    return F.cross_entropy(z, y, reduction="none")[is_end.cumsum(dim=0) - is_end == 0].mean()
+
+
+# ---------------------------------------------------------------- dependency: which row reaches which output
+
+
+def signed(rng, *shape):
+    """Numbers of both signs, none of them near 0."""
+    return rng.logits(*shape, limit=2.0)
+
+
+def mixing(rng, pattern, direction=None, scale=1.0):
+    """A function whose output i depends on row j where pattern [i, j] is true, and a batch for it."""
+    direction = signed(rng, 3) if direction is None else torch.tensor(direction, dtype=rng.dtype)
+    weights = torch.where(pattern, signed(rng, *pattern.shape), 0.0).to(rng.dtype) * scale
+    return Mixing(weights, direction), rng.normal(len(pattern), len(direction))
+
+
+def some_pattern(rng, n=None):
+    """True here and there, not symmetric, and not the same in every row or column."""
+    n = n or rng.size(4, 7)
+    pattern = rng.uniform(n, n) < 0.4
+    pattern |= torch.eye(n, dtype=torch.bool)
+    pattern[0, 1], pattern[1, 0], pattern[2, 2] = True, False, False
+    return pattern
+
+
+def balanced_rows(rng):
+    """Each output is a difference: its weights add up to 0, and so do those of each row."""
+    n = rng.size(4, 7)
+    eye = torch.eye(n, dtype=rng.dtype)
+    return Mixing(eye - eye.roll(1, dims=1), signed(rng, 2)), rng.normal(n, 2)
+
+
+def own_rows(rng):
+    return mixing(rng, torch.eye(rng.size(4, 7), dtype=torch.bool))
+
+
+def batch_mean_subtracted(rng):
+    """f(x) = s - s.mean(): a batch statistic, through which every output depends on every row."""
+    n = rng.size(4, 7)
+    return Mixing(torch.eye(n, dtype=rng.dtype) - 1 / n, signed(rng, 3)), rng.normal(n, 3)
+
+
+@exercise(
+    points=3,
+    hints=[
+        "Autograd answers the question: the derivative of one output with respect to all of x has the shape of x, one row a sample.",
+        "One backward pass for each output: `torch.autograd.grad(output, x, retain_graph=True)`, on a copy of x that requires a gradient.",
+        "A row matters if any of its D derivatives is different from 0. Do not add them up first: +1 and −1 would cancel.",
+    ],
+    built="The dependency test of Karpathy's recipe, for all outputs at once. `torch.autograd.functional.jacobian(f, x)` gives the derivatives themselves, (N, N, D).",
+)
+def dependency(f, x):
+    x = x.detach().clone().requires_grad_(True)
+    return _derivatives(f, x).ne(0).any(dim=2)
+
+
+def _derivatives(f, x):
+    """(N, N, D): entry [i, j, d] is the derivative of output i with respect to x[j, d]. x requires a gradient."""
+    return torch.stack([torch.autograd.grad(o, x, retain_graph=True)[0] for o in f(x)])
+
+
+def derivatives(f, x):
+    return _derivatives(f, x.detach().clone().requires_grad_(True))
+
+
+dependency.case("differences of neighbours", example=True)(
+    lambda rng: (
+        Mixing(
+            torch.tensor([[1.0, -1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]], dtype=rng.dtype),
+            torch.tensor([1.0], dtype=rng.dtype),
+        ),
+        torch.tensor([[1.0], [2.0], [4.0]], dtype=rng.dtype),
+    )
+)
+dependency.case("some rows reach some outputs")(lambda rng: mixing(rng, some_pattern(rng)))
+dependency.case("each output has its own row")(own_rows)
+dependency.case("a batch mean is subtracted")(batch_mean_subtracted)
+dependency.case("differences whose weights cancel")(balanced_rows)
+dependency.case("features that cancel")(lambda rng: mixing(rng, some_pattern(rng), direction=[1.0, -1.0]))
+dependency.case("features without effect")(
+    lambda rng: [
+        mixing(rng, some_pattern(rng), direction=[0.0, 1.5]),
+        mixing(rng, some_pattern(rng), direction=[-0.5, 0.0]),
+    ]
+)
+dependency.case("faint dependence")(lambda rng: mixing(rng, some_pattern(rng), scale=1e-9))
+dependency.case("float32", dtype=torch.float32)(lambda rng: mixing(rng, some_pattern(rng)))
+
+
+@dependency.mistake(
+    "You added the derivatives of a row up: those of different sign cancel, and the row seems to have no effect. Ask whether any of them differs from 0."
+)
+def _(f, x):
+    return derivatives(f, x).sum(dim=2).ne(0)
+
+
+@dependency.mistake(
+    "You added all outputs up before the backward pass, so you know which rows matter to anything, but not to which output.",
+    hint="One backward pass for each output.",
+)
+def _(f, x):
+    return derivatives(f, x).sum(dim=0).ne(0).any(dim=1).expand(len(x), len(x))
+
+
+@dependency.mistake(
+    "The result is transposed: entry [i, j] belongs to output i and row j, and yours to output j and row i."
+)
+def _(f, x):
+    return derivatives(f, x).ne(0).any(dim=2).T
+
+
+@dependency.mistake(
+    "Your gradients accumulate: what an earlier output left in `x.grad` is still there when the next one is asked. Use `torch.autograd.grad`, or clear it."
+)
+def _(f, x):
+    return derivatives(f, x).cumsum(dim=0).ne(0).any(dim=2)
+
+
+@dependency.mistake("Only positive derivatives count here. A negative one is a dependence, too.")
+def _(f, x):
+    return derivatives(f, x).gt(0).any(dim=2)
+
+
+@dependency.mistake(
+    "Your function leaves something on x: after the call it requires a gradient, or carries one. Work on `x.detach().clone()`."
+)
+def _(f, x):
+    return _derivatives(f, x.requires_grad_(True)).ne(0).any(dim=2)
+
+
+@dependency.mistake(
+    "You counted only derivatives above some small number. However faint it is, a derivative that differs from 0 is a dependence."
+)
+def _(f, x):
+    return derivatives(f, x).abs().gt(1e-6).any(dim=2)
+
+
+@dependency.mistake(
+    "You asked whether all derivatives of a row differ from 0. One feature that has an effect is enough."
+)
+def _(f, x):
+    return derivatives(f, x).ne(0).all(dim=2)
+
+
+@dependency.mistake(
+    "You looked at the first feature of each row only. Any feature may be the one that has an effect."
+)
+def _(f, x):
+    return derivatives(f, x)[:, :, 0].ne(0)
+
+
+@dependency.mistake(
+    "You looked at the last feature of each row only. Any feature may be the one that has an effect."
+)
+def _(f, x):
+    return derivatives(f, x)[:, :, -1].ne(0)
+
+
+@dependency.mistake("You return how strong each dependence is. Return whether there is one, True or False.")
+def _(f, x):
+    return derivatives(f, x).abs().sum(dim=2)
+
+
+@dependency.mistake(
+    "You return the derivatives themselves, (N, N, D). Return one truth value for each pair of an output and a row."
+)
+def _(f, x):
+    return derivatives(f, x)
+
+
+@dependency.mistake("You return one truth value for each feature, (N, N, D). A row counts as a whole.")
+def _(f, x):
+    return derivatives(f, x).ne(0)
+
+
+@dependency.mistake("It is reversed: True should mean that the output depends on the row.")
+def _(f, x):
+    return ~derivatives(f, x).ne(0).any(dim=2)
+
+
+@dependency.mistake(
+    "You left the diagonal out. An output's dependence on its own row is an entry like any other."
+)
+def _(f, x):
+    return derivatives(f, x).ne(0).any(dim=2) & ~torch.eye(len(x), dtype=torch.bool)
+
+
+@dependency.mistake(
+    "You made the result symmetric. That output 0 depends on row 1 does not mean that output 1 depends on row 0."
+)
+def _(f, x):
+    found = derivatives(f, x).ne(0).any(dim=2)
+    return found | found.T
+
+
+@dependency.mistake("The entries are right, but they are numbers. Return truth values (dtype `torch.bool`).")
+def _(f, x):
+    return derivatives(f, x).ne(0).any(dim=2).to(x.dtype)
+
+
+@dependency.mistake(
+    "This is the answer for the first output, repeated. Each output has a row of its own in the result."
+)
+def _(f, x):
+    return derivatives(f, x)[:1].ne(0).any(dim=2).expand(len(x), len(x))
+
+
+@dependency.mistake(
+    "This is a single answer for the whole batch. Return one for each pair of an output and a row."
+)
+def _(f, x):
+    found = derivatives(f, x).ne(0).any(dim=2)
+    return (found & ~torch.eye(len(x), dtype=torch.bool)).any()

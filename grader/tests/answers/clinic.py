@@ -332,3 +332,113 @@ def fix_8(z):
 @wrong("the share of the patients", says="a mean or a sum too many")
 def fix_8(z):
     return (z > 0).to(z.dtype).mean()
+
+
+@right("the ends before each position")
+def fix_9(z, y, end):
+    before = torch.zeros_like(y)
+    before[:, 1:] = (y == end).cumsum(dim=1)[:, :-1]
+    return F.cross_entropy(z, torch.where(before == 0, y, -100))
+
+
+@right("a loop over the sequences")
+def fix_9(z, y, end):
+    losses = []
+    for scores, labels in zip(z, y.tolist()):
+        length = labels.index(end) + 1 if end in labels else len(labels)
+        losses.append(F.cross_entropy(scores[:, :length].T, torch.tensor(labels[:length]), reduction="none"))
+    return torch.cat(losses).mean()
+
+
+@right("the place of the first end")
+def fix_9(z, y, end):
+    length = y.shape[1]
+    place = torch.where(y == end, torch.arange(length), length)
+    real = torch.arange(length) <= place.amin(dim=1, keepdim=True)
+    losses = F.cross_entropy(z, y, reduction="none")
+    return (losses * real).sum() / real.sum()
+
+
+@right("log_softmax, moved and masked")
+def fix_9(z, y, end):
+    ended = torch.cummax((y == end).long(), dim=1).values.roll(1, dims=1)
+    ended[:, 0] = 0
+    log_p = z.log_softmax(dim=1).gather(1, y[:, None])[:, 0]
+    return -log_p[ended == 0].mean()
+
+
+@wrong("written into the labels", says="changes its input")
+def fix_9(z, y, end):
+    before = (y == end).cumsum(dim=1) - (y == end).long()
+    y[before > 0] = -100
+    return F.cross_entropy(z, y)
+
+
+@wrong("the end of another script", says="`end` has no effect")
+def fix_9(z, y, end):
+    before = (y == 2).cumsum(dim=1) - (y == 2).long()
+    return F.cross_entropy(z, y, reduction="none")[before == 0].mean()
+
+
+@right("the jacobian")
+def dependency(f, x):
+    return torch.autograd.functional.jacobian(f, x).ne(0).any(dim=-1)
+
+
+@right("backward, on a new copy for each output")
+def dependency(f, x):
+    rows = []
+    for i in range(len(x)):
+        copy = x.clone().requires_grad_()
+        f(copy)[i].backward()
+        rows.append((copy.grad != 0).any(dim=1))
+    return torch.stack(rows)
+
+
+@right("torch.func")
+def dependency(f, x):
+    return (torch.func.jacrev(f)(x).abs().amax(dim=2) > 0).clone()
+
+
+@right("all outputs in one batched call")
+def dependency(f, x):
+    copy = x.detach().clone().requires_grad_()
+    out = f(copy)
+    (slopes,) = torch.autograd.grad(out, copy, torch.eye(len(out), dtype=out.dtype), is_grads_batched=True)
+    return slopes.norm(dim=2) != 0
+
+
+@right("entry by entry")
+def dependency(f, x):
+    n = len(x)
+    result = torch.zeros(n, n, dtype=torch.bool)
+    copy = x.clone().requires_grad_(True)
+    out = f(copy)
+    for i in range(n):
+        copy.grad = None
+        out[i].backward(retain_graph=True)
+        for j in range(n):
+            result[i, j] = bool(copy.grad[j].count_nonzero())
+    return result
+
+
+@wrong("without a gradient", says="does not require grad")
+def dependency(f, x):
+    return torch.stack([torch.autograd.grad(o, x)[0] for o in f(x)]).ne(0).any(dim=2)
+
+
+@wrong("backward on the input itself", says="leaves something on x")
+def dependency(f, x):
+    x.requires_grad_(True)
+    out, rows = f(x), []
+    for o in out:
+        x.grad = None
+        o.backward(retain_graph=True)
+        rows.append(x.grad.ne(0).any(dim=1))
+    return torch.stack(rows)
+
+
+@wrong("a list of rows", says="one tensor is expected")
+def dependency(f, x):
+    copy = x.clone().requires_grad_()
+    return [torch.autograd.grad(o, copy, retain_graph=True)[0].ne(0).any(dim=1) for o in f(copy)]
