@@ -501,7 +501,7 @@ print(f"temperature from the training pictures {float(search(logits[train], labe
 # - Three mistakes people make: they hand probabilities to a method that expects logits; they choose models by the calibration error;
 #   they fit the temperature on the data that the network was trained on.
 #
-# **Before:** `11_margins_and_multilabel`, where scores were not probabilities. **Next:** `13_clinic` has ten scripts whose loss falls. How do you find out that something is wrong with each of them?
+# **Before:** `11_margins_and_multilabel`, where scores were not probabilities. **Next:** `13_clinic` has scripts that run and whose loss falls. How do you find out what is wrong with them?
 #
 # **Read on:** Guo et al., [*On Calibration of Modern Neural Networks*](https://arxiv.org/abs/1706.04599); Gneiting and Raftery, [*Strictly Proper Scoring Rules, Prediction, and Estimation*](https://doi.org/10.1198/016214506000001437); scikit-learn's
 # [guide to probability calibration](https://scikit-learn.org/stable/modules/calibration.html).

@@ -68,7 +68,6 @@ WIDTH = 88  # columns that a notebook's cell shows in a window of 1440 pixels be
 BEING_WRITTEN = {"04_logistic_regression", "07_log_softmax"} | {
     "08_cross_entropy",
     "09_cross_entropy_options",
-    "13_clinic",
 }
 
 

@@ -25,6 +25,7 @@ HELD = [
     "06_softmax",
     "11_margins_and_multilabel",
     "12_calibration",
+    "13_clinic",
     "00_tools",
     "01_sigmoid",
     "02_bce",
