@@ -910,7 +910,7 @@ print(f"repaired, and a higher loss than before: scripts {higher}")
 #   (`F.binary_cross_entropy_with_logits`); the derivatives of all outputs are `torch.autograd.functional.jacobian`.
 # - Three mistakes people make: they believe a loss because it falls; they compare losses of different scale; they measure something other than what the user wants.
 #
-# **Before:** `12_calibration`, which asks whether a probability can be trusted. **Next:** your own script. What does it say to perfect logits?
+# **Before:** `12_calibration`, which asks whether a probability can be trusted. **Next:** your own script. What does it say to perfect logits? Or `14_language_model`: what should the next letter cost?
 #
 # **Read on:** Karpathy, [*A Recipe for Training Neural Networks*](https://karpathy.github.io/2019/04/25/recipe/); PyTorch's page on
 # [`CrossEntropyLoss`](https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html).
