@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # An environment that was made in another folder runs that folder's course: it is made anew.
 ifneq ($(shell cat $(VENV)/where 2> /dev/null),$(CURDIR))
-$(shell rm -f $(VENV)/pins.txt $(VENV)/learner $(VENV)/everybody)
+$(shell rm -f $(VENV)/pins.txt $(VENV)/torch $(VENV)/learner $(VENV)/everybody)
 endif
 
 .DEFAULT_GOAL := help
@@ -20,21 +20,31 @@ help:  ## list these targets
 setup: $(VENV)/everybody  ## build .venv whole, when environment.yml or pyproject.toml has changed
 
 $(VENV)/pins.txt: environment.yml
+	@echo "Setting up $(VENV), once: $(if $(NO_GPU),about 2 GB on disk,several GB on disk with PyTorch for the GPU), and some minutes."
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet pyyaml
 	$(BIN)/python grader/course/pins.py $(TORCH) > $@
 	@printf '%s' '$(CURDIR)' > $(VENV)/where
 
-$(VENV)/learner: $(VENV)/pins.txt pyproject.toml
+# Without a GPU PyTorch comes in its CPU build, which is smaller by gigabytes; where that cannot be fetched, as it is.
+CPU_BUILD := https://download.pytorch.org/whl/cpu
+NO_GPU := $(if $(wildcard /dev/nvidiactl /dev/kfd),,$(filter Linux,$(shell uname)))
+
+$(VENV)/torch: $(VENV)/pins.txt
+	$(if $(NO_GPU),@$(BIN)/pip install --quiet --retries 1 --timeout 10 --no-deps --index-url $(CPU_BUILD) \
+		"$$(grep '^torch==' $(VENV)/pins.txt)" 2> /dev/null || echo "PyTorch's CPU build is not to be had here: its usual one is taken.")
+	@touch $@
+
+$(VENV)/learner: $(VENV)/torch pyproject.toml
 	$(BIN)/pip install --quiet --constraint $(VENV)/pins.txt --editable .
 	@touch $@
 
-$(VENV)/everybody: $(VENV)/pins.txt pyproject.toml
+$(VENV)/everybody: $(VENV)/torch pyproject.toml
 	$(BIN)/pip install --quiet --constraint $(VENV)/pins.txt --editable '.[classroom,test]'
 	@touch $@ $(VENV)/learner
 
-lab: $(VENV)/learner  ## open the course in JupyterLab; your work is kept in work/
-	$(BIN)/python -m grader lab
+lab: $(VENV)/learner  ## open the course in JupyterLab; your work is kept in work/ (PORT=9000: at another port)
+	@$(BIN)/python -m grader lab $(if $(PORT),--port=$(PORT))
 
 build: setup  ## make the notebooks from the lessons' text, where they have changed
 	$(BIN)/python -m grader build

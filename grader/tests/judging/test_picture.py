@@ -19,7 +19,11 @@ def panel(name, answer):
 
 def test_a_wrong_curve_is_drawn_over_the_right_one_for_eyes_and_for_screen_readers():
     picture = panel("sigmoid", lambda z: z.tanh()).picture
-    svg = ElementTree.fromstring(picture)
+    svg = ElementTree.fromstring(picture.partition("<div")[0])
+    assert re.search(
+        r"Furthest apart at z = -?[\d.]+: expected [\d.]+, yours -?[\d.]+\.$", svg.get("aria-label")
+    )
+    assert svg.get("aria-label").partition("Furthest")[2] in picture.partition("<div")[2], "said to eyes, too"
     assert svg.get("role") == "img" and "expected as a solid line, yours dashed" in svg.get("aria-label")
     assert {words.text for words in svg.iter("text")} >= {"expected", "yours", "z"}
     lines = list(svg.iter("polyline"))
@@ -28,7 +32,8 @@ def test_a_wrong_curve_is_drawn_over_the_right_one_for_eyes_and_for_screen_reade
 
 
 def test_labels_have_a_curve_each():
-    assert panel("bce_per_sample", lambda p, y: -y * p.log()).picture.count("<polyline") == 4
+    picture = panel("bce_per_sample", lambda p, y: -y * p.log()).picture
+    assert picture.count("<polyline") == 4 and re.search(r"Furthest apart at p = [\d.]+, y = 0", picture)
 
 
 @pytest.mark.parametrize(
