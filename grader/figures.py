@@ -100,19 +100,11 @@ def interact(draw, **sliders):
     data, metadata = _picture(draw(**{name: start for name, (*_, start) in sliders.items()}))
     if not _live():
         return display(data, metadata=metadata, raw=True)
-    import ipywidgets  # here, for it is needed nowhere else
+    from grader.learner.slider import Slider  # here, for it is needed nowhere else
 
     shown = display(data, metadata=metadata, raw=True, display_id=True)
     moving = {
-        name: ipywidgets.FloatSlider(
-            start,
-            min=low,
-            max=high,
-            step=step,
-            description=name,
-            style={"description_width": "initial"},
-            layout={"width": "60%"},
-        )
+        name: Slider(label=name, low=low, high=high, step=step, value=start)
         for name, (low, high, step, start) in sliders.items()
     }
 
