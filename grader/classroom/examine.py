@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import nbformat
 
+from grader.classroom.examiner import OverBudget
 from grader.classroom.rebuild import harmless, without_paths
 from grader.course.build import solution_cells
 from grader.course.lessons import exercises, lessons, slug
@@ -135,6 +136,8 @@ def _judge(exercise, session, seed, source, context):
             else f"`{exercise.name}` is an object of type {kind} here, not a function."
         )
         return Verdict(exercise.name, MISSING if kind is None else ERROR, exercise.points, finding, seed=seed)
+    except OverBudget:
+        raise
     except (
         Exception
     ) as error:  # the judge met what nobody thought of: a person has to look, and the class goes on
@@ -281,6 +284,8 @@ class _Session:
         return True
 
     def _died(self, death):
+        if death.reason == "machine":
+            raise OverBudget("machine")
         self.child, self.deaths = None, self.deaths + 1
         self.notes.append(death.says)
 

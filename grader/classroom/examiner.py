@@ -44,7 +44,10 @@ class OverBudget(Exception):
     def __init__(self, reason: str, seconds: float = SECONDS):
         self.reason = reason
         self.says = SAYS[reason].format(seconds=seconds)
-        super().__init__(self.says)
+        super().__init__(reason, seconds)
+
+    def __str__(self):
+        return self.says
 
 
 def _nothing():

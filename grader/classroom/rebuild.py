@@ -12,11 +12,13 @@ import nbformat
 from grader.judging.wire import is_picture
 
 SOURCE = 200_000  # characters of a cell that are taken
+MARKDOWN, ALL_MARKDOWN = 20_000, 200_000  # of text that is shown: of a cell, and of all of a learner's
 EXTRA = 300  # cells of the learner's own that are taken
 PICTURES = 8  # attachments of a cell that are taken
 PATH = re.compile(
     r"(?:(?<![\w.:/<~])|(?<=file://))(?:[A-Za-z]:\\|~?/)(?:[^\s/\\<>\"'`:;,()&]+[/\\])+([^\s/\\<>\"'`:;,()&]+)"
 )
+CUT_TEXT = "\n\n… cut: the text is longer than what is shown"
 CUT = "\n# … cut: the cell is longer than what is taken"
 
 
@@ -62,10 +64,25 @@ def rebuild(course, submitted):
                 result.append(_own(own, count, notes))
     if count > EXTRA:
         notes.append(f"{count} cells of your own: the first {EXTRA} were taken.")
+    _bounded(course, result, notes)
     nb = nbformat.NotebookNode(
         course, cells=result, metadata=course.metadata.copy()
     )  # whoever writes it validates it
     return nb, list(dict.fromkeys(notes))
+
+
+def _bounded(course, cells, notes):
+    """Cut a learner's Markdown to what a browser shows in a moment: a page is rendered by whoever looks at it."""
+    known = {cell.id: cell.source for cell in course.cells}
+    left = ALL_MARKDOWN
+    for cell in cells:
+        if cell.cell_type == "code" or known.get(cell.id) == cell.source:
+            continue
+        most = min(MARKDOWN, left)
+        if len(cell.source) > most:
+            notes.append(f"A text has {len(cell.source)} characters; the first {most} are shown.")
+            cell.source = cell.source[:most] + CUT_TEXT
+        left -= min(len(cell.source), most)
 
 
 def _is_locked(cell):
@@ -227,6 +244,14 @@ TEX = re.compile(
 )
 
 
+MERMAID = re.compile(r"^.*mermaid.*$", re.I | re.M)
+
+
+def _no_diagram(line):
+    """A line that would begin a diagram begins a block of text."""
+    return re.sub(r"(`{3,}|~{3,})", r"\1diagram ", line[0])
+
+
 def harmless(markdown, pictures=()):
     """Markdown that reads the same and cannot act: a space breaks every tag, link, diagram and active TeX command apart.
 
@@ -236,7 +261,7 @@ def harmless(markdown, pictures=()):
     kept = "|".join(map(re.escape, pictures)) or "(?!)"
     text = re.sub(rf"\](?=[(\[])(?!\(attachment:(?:{kept})\))", "] ", text)
     text = re.sub(r"\]:", "] :", text)
-    text = re.sub(r"(`{3,}|~{3,})(?=[^\n]*mermaid)", r"\1diagram ", text, flags=re.I)
+    text = MERMAID.sub(_no_diagram, text)
     text = re.sub(r"(?i)\b(javascript|vbscript|data)\s*:", r"\1 :", text)
     text = re.sub(r"(?i)\b(https?|ftp):(?=/)", r"\1: ", text)  # a bare address would become a link
     return TEX.sub(lambda m: "\\ ", text)

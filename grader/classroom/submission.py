@@ -17,7 +17,8 @@ from nbgrader.utils import parse_utc
 
 LARGEST = 160 << 20  # bytes of a notebook file that are read
 CELLS = 2000  # of a notebook that are read
-CONTAINERS = 1_000_000  # lists and objects in a file: what is far above that is made to fill the memory
+VALUES = 2_000_000  # in a file: what is far above that is made to fill the memory
+WRITTEN = 4_000_000  # characters of all cells together that are read: a lesson has 40,000
 DEEPEST = 20  # folders in each other that are collected
 MANY = 1000  # files and folders of a submission that are collected
 OPEN_FOLDERS = 100  # of one depth that are looked into at a time
@@ -57,8 +58,8 @@ def parse(data):
         return None, [
             "The notebook's file is empty: no notebook was submitted, or nothing was written into it."
         ]
-    if len(data) > 1 << 20 and _containers(data) > CONTAINERS:
-        return None, ["The file is no notebook: it holds millions of lists and objects."]
+    if len(data) > 1 << 20 and _values(data) > VALUES:
+        return None, ["The file is no notebook: it holds millions of lists, objects and values."]
     try:
         wide = data.startswith(
             (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -101,15 +102,21 @@ def parse(data):
         notes.append(f"The notebook has {len(content['cells'])} cells; the first {CELLS} were read.")
     given = content["cells"][:CELLS]
     cells = [found for found in map(_cell, given) if found]
+    sizes = itertools.accumulate(len(cell.source) for cell in cells)
+    within = sum(1 for size in sizes if size <= WRITTEN)
+    if within < len(cells):
+        notes.append(f"The cells hold more than {WRITTEN} characters; the first {within} cells were read.")
     if len(cells) < len(given):
         notes.append(f"{len(given) - len(cells)} cells are damaged and were left out.")
-    return nbformat.from_dict({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}), notes
+    return nbformat.from_dict(
+        {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells[:within]}
+    ), notes
 
 
-def _containers(data):
-    """How many lists and objects there are in JSON, without building them: counted outside of its strings."""
+def _values(data):
+    """About how many values there are in JSON, without building them: brackets and commas outside of its strings."""
     bare = re.sub(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', b"", data, flags=re.S)
-    return bare.count(b"[") + bare.count(b"{")
+    return bare.count(b"[") + bare.count(b"{") + bare.count(b",")
 
 
 def _cell(raw):

@@ -6,6 +6,7 @@ import logging
 import os
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import time
 
 from grader.jail import seccomp, walls
 from grader.jail.limits import Limits
+from grader.jail.memory import killed_for_memory
 from grader.judging import wire
 from grader.judging.outcome import CellError, Outcome
 
@@ -24,6 +26,9 @@ DIED = {  # why a child is gone -> what to tell its author
     "deadline": "It did not come to an end in the time that it has.",
     "protocol": "It interfered with the way that answers travel to the grader.",
     "memory": "It used more memory than it may.",
+    "files": "It made more files than it may.",
+    "sockets": "It opened more sockets than it may.",
+    "machine": "The whole machine ran out of memory, and ended it for that: it says nothing about the answer.",
     "processes": "It started more processes or threads than it may.",
     "jail": "The jail itself broke down around it.",
 }
@@ -65,6 +70,7 @@ class Jail:
         """A new child, ready to work. Use it as a context manager; there is one at a time."""
         if self._child is not None:
             raise RuntimeError("a jail has one child at a time: end the other one first")
+        self._killed = killed_for_memory()
         for _ in range(2):
             if self._process is not None and self._process.poll() is not None:
                 self._broke("ended")
@@ -186,9 +192,11 @@ class Jail:
             clean, why, code = ended["clean"], ended["why"], ended["code"]
         except (ChildDied, OSError, ValueError, KeyError, TypeError) as error:
             self._broke(f"broke down while a child ended ({error})")
-            return "jail", None
+            return "machine" if killed_for_memory() > self._killed else "jail", None
         if not clean:
             self._broke("could not empty the folder of a child")
+        if why == "died" and code == -signal.SIGKILL and killed_for_memory() > self._killed:
+            return "machine", code
         return why, code
 
 

@@ -9,6 +9,8 @@ class Limits:
         2048  # each process: address space above the warm interpreter's; all together: what they really use
     )
     disk_mb: int = 64  # the work folder and /tmp, together
+    files: int = 20_000  # in the work folder and /tmp, together: an empty one costs the machine a kilobyte
+    sockets: int = 200  # of a child and its processes: what waits in them is the kernel's memory
     processes: int = 24  # processes and threads of a child
     open_files: int = 128
     cpu_seconds: int = 600  # processor time of a child

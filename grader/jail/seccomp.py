@@ -6,6 +6,7 @@ import tempfile
 
 ALLOW, ERRNO = 0x7FFF0000, 0x00050000
 NOT_EQUAL, MASKED_EQUAL = 1, 7
+SOL_SOCKET, SO_PEERPIDFD, MSG_OOB, ALL_BITS = 1, 77, 1, 0xFFFFFFFF
 CLONE_NEWUSER, AF_UNIX, TIOCSTI, TIOCLINUX = 0x10000000, 1, 0x5412, 0x541C
 
 DENIED = """
@@ -17,6 +18,7 @@ DENIED = """
     sched_setaffinity sched_setscheduler sched_setparam sched_setattr setpriority ioprio_set
     kexec_load kexec_file_load init_module finit_module delete_module reboot swapon swapoff acct quotactl syslog settimeofday
     clock_settime clock_adjtime adjtimex sethostname setdomainname name_to_handle_at open_by_handle_at fanotify_init lookup_dcookie
+    inotify_init inotify_init1 inotify_add_watch fanotify_mark
     personality vhangup iopl ioperm modify_ldt nfsservctl move_pages migrate_pages mbind set_mempolicy
 """.split()
 
@@ -68,8 +70,23 @@ def program():
     )  # its flags lie in memory, where no filter sees them: the C library falls back to clone
     deny("socket", _Compare(0, NOT_EQUAL, AF_UNIX))
     deny("prlimit64", _Compare(0, NOT_EQUAL, 0))  # limits of other processes
+    # a peer's process as a file, and bytes that overtake others: no lesson speaks to anybody
+    deny(
+        "getsockopt",
+        _Compare(1, MASKED_EQUAL, ALL_BITS, SOL_SOCKET),
+        _Compare(2, MASKED_EQUAL, ALL_BITS, SO_PEERPIDFD),
+    )
+    for name, flags in (
+        ("sendto", 3),
+        ("recvfrom", 3),
+        ("sendmsg", 2),
+        ("recvmsg", 2),
+        ("sendmmsg", 3),
+        ("recvmmsg", 3),
+    ):
+        deny(name, _Compare(flags, MASKED_EQUAL, MSG_OOB, MSG_OOB))
     for request in (TIOCSTI, TIOCLINUX):
-        deny("ioctl", _Compare(1, MASKED_EQUAL, 0xFFFFFFFF, request))
+        deny("ioctl", _Compare(1, MASKED_EQUAL, ALL_BITS, request))
     file = tempfile.TemporaryFile()
     failed = lib.seccomp_export_bpf(context, file.fileno())
     lib.seccomp_release(context)

@@ -161,7 +161,7 @@ def supervise(pid, control, wake, s):
             if not found:
                 break
         if status is None and not why and s["walls"]:
-            why = over(s["limits"], s["private"])
+            why = over(s["limits"], s["private"], s["box"])
     code = end_all(pid, s)
     return why or "died", code if status is None else status
 
@@ -209,7 +209,7 @@ def others():
     return [p for p in os.listdir("/proc") if p.isdigit() and int(p) != os.getpid()]
 
 
-def over(limits, own):
+def over(limits, own, box):
     """Which limit the child and its descendants break together: a second wall, where the kernel counts each alone or not at all."""
     used = count = 0
     for pid in others():
@@ -218,9 +218,27 @@ def over(limits, own):
             count += len(os.listdir(f"/proc/{pid}/task"))
         except OSError:  # gone meanwhile
             pass
-    return (
-        "processes" if count > limits["processes"] else "memory" if used > limits["memory_mb"] << 20 else ""
-    )
+    if count > limits["processes"]:
+        return "processes"
+    if used > limits["memory_mb"] << 20:
+        return "memory"
+    if inodes(box) > limits["files"]:
+        return "files"
+    if sockets() > limits["sockets"]:
+        return "sockets"
+    return ""
+
+
+def inodes(box):
+    """How many files, folders and links there are in the box, whether they have names or not."""
+    state = os.statvfs(box)
+    return state.f_files - state.f_ffree
+
+
+def sockets():
+    """How many sockets there are in this jail, also those that are on their way through another."""
+    with open("/proc/net/unix") as file:
+        return sum(1 for _ in file) - 1
 
 
 def private(pid):
@@ -264,7 +282,7 @@ def furnish(box):
 
 def leave(s):
     if not s["walls"]:
-        shutil.rmtree(s["box"], ignore_errors=True)
+        shutil.rmtree(os.path.dirname(s["box"]), ignore_errors=True)
     os._exit(0)
 
 
@@ -280,6 +298,9 @@ def prctl(option, value):
 
 def main():
     s = json.loads(sys.argv[1])
+    if LINUX:  # who starts this may be bounded: children have bounds of their own
+        most = resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
     sys.path.insert(0, COURSE)
     sys.meta_path[:] = [f for f in sys.meta_path if not _finds_grader(f)]
     control = socket.socket(fileno=s["control"])

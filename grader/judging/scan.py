@@ -6,6 +6,7 @@ reimplementations (`torch._refs`, `torch._decomp`), other libraries. It counts a
 """
 
 import ast
+import functools
 import re
 
 TORCH = {"torch", "F", "nn"}  # what a lesson imports: theirs in an answer that does not say otherwise
@@ -13,6 +14,14 @@ LIBRARIES = TORCH | {
     *("functorch", "torchvision", "torchmetrics", "torchaudio", "kornia", "timm", "transformers"),
     *("numpy", "scipy", "sklearn", "jax", "flax", "optax", "tensorflow", "keras", "autograd", "cupy"),
 }
+CHAIN = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?:[ \t]*\.[ \t]*[A-Za-z_]\w*)+")  # `torch.nn.functional.softmax`
+CELL_MAGIC = re.compile(r"\A\s*%%\w.*")  # `%%time`: what stands below it is run
+RUNS = re.compile(
+    r"(?m)^([ \t]*)%(?:time|timeit|prun)[ \t]+(?:-\S+[ \t]+)*(?=\S)"
+)  # what stands behind it is run
+MAGIC = re.compile(r"(?m)^([ \t]*)(?:[%!?].*|[\w.*%!]+\?{1,2}[ \t]*$)")  # `%who`, `!ls`, `threading?`
+ASKED = re.compile(r"(?m)^([ \t]*[\w,. \t]+=)[ \t]*[%!].*")  # `files = !ls`, `_ = %who_ls`
+ODD_TEXT = 20_000  # characters of a text that IPython is asked about: it reads all of it again for each magic
 IMPORTERS = {"import_module", "__import__"}
 
 
@@ -28,6 +37,15 @@ def scan(source: str | None, forbidden: frozenset[str], context: str = "") -> se
     """
     if not source or not forbidden:
         return set()
+    try:
+        return _read(source, forbidden, context)
+    except RecursionError:  # nested deeper than this walks, and yet it may run
+        return _chained(source, forbidden)
+
+
+def _read(source, forbidden, context):
+    if _tree(source) is None:
+        return _chained(source, forbidden)
     own = [tree for tree in map(_tree, _reached(source, context)) if tree]
     everything = [*own, *filter(None, [_tree(context)])]
     taken = _Taken(everything)
@@ -37,6 +55,17 @@ def scan(source: str | None, forbidden: frozenset[str], context: str = "") -> se
         for node in ast.walk(tree):
             names |= {plain for n in taken.names(node, hidden) if (plain := _plain_name(n)) in forbidden}
     return names
+
+
+def _chained(source, forbidden):
+    """The names out of bounds in a text that has no syntax tree: those that stand in a chain of dots which begins with a library.
+
+    >>> _chained("def f(z): return (F . softmax(z), own.softmax(z)", {"softmax"})
+    {'softmax'}
+    """
+    chains = (re.split(r"\s*\.\s*", chain) for chain in CHAIN.findall(source))
+    parts = {_plain_name(part) for base, *rest in chains if base in LIBRARIES for part in rest}
+    return parts & forbidden
 
 
 def _reached(source, context):
@@ -241,15 +270,38 @@ def together(cells: list) -> str:
     return "\n".join(text for text in texts if _parsed(text) is not None)
 
 
+@functools.lru_cache(maxsize=64)
 def _without_magics(source):
-    """The text without lines like `%time …`, which hide nothing."""
-    return source if _parsed(source) is not None else re.sub(r"(?m)^([ \t]*)[%!].*", r"\1pass", source)
+    """The text as Python, where it is IPython's: a magic makes way for nothing, or for the code that it runs.
+
+    >>> _without_magics("_ = %who_ls\\nthreading?\\n%time x = 1")
+    '_ = None\\npass\\nx = 1'
+    """
+    if _parsed(source) is not None:
+        return source
+    text = RUNS.sub(r"\1", CELL_MAGIC.sub("pass", source))
+    text = ASKED.sub(r"\1 None", MAGIC.sub(r"\1pass", text))
+    return text if _parsed(text) is not None else _as_ipython(source)
+
+
+def _as_ipython(source):
+    """What IPython itself makes of a text, for what is written in no usual way; the text as it is where that is no Python either."""
+    from IPython.core.inputtransformer2 import TransformerManager  # rarely needed, and takes a moment
+
+    if len(source) > ODD_TEXT:
+        return source
+    try:
+        text = TransformerManager().transform_cell(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return source
+    return text if _parsed(text) is not None else source
 
 
 def _tree(source):
     return _parsed(_without_magics(source or ""))
 
 
+@functools.lru_cache(maxsize=64)
 def _parsed(source):
     try:
         return ast.parse(source)

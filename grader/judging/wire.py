@@ -29,6 +29,10 @@ HEADER_BYTES = 2 << 20  # caps of one frame
 PAYLOAD_BYTES = 32 << 20
 TENSORS = 4096  # caps of one value
 NODES = 50_000
+RESULT_NUMBERS, RESULT_NODES = 1 << 16, 10_000  # of a result: the course's own have 2,000 at the most
+EMPTY_SHAPE = (
+    1 << 16
+)  # the sizes of an empty tensor multiplied, each 0 counted as 1: as many lists it is when it is shown
 DEPTH = 6
 DIMENSIONS = 16
 NAME, SOURCE, TEXT, PRINTED, TRACEBACK = 200, 400, 1000, 10_000, 20_000  # characters
@@ -231,10 +235,14 @@ def clean(text):
 class _Writer:
     """Turns values into JSON trees, and collects their tensors."""
 
-    def __init__(self):
-        self.tensors, self.nodes, self.bytes = {}, 0, 0
+    def __init__(self, numbers=PAYLOAD_BYTES, nodes=NODES):
+        self.tensors, self.nodes, self.bytes, self.numbers = {}, 0, 0, 0
+        self.most_numbers, self.most_nodes = numbers, nodes
 
     def tensor(self, value):
+        self.numbers += extent(value.shape)
+        if self.numbers > self.most_numbers:
+            raise TooLarge(f"more than {self.most_numbers} numbers")
         if len(self.tensors) >= TENSORS:
             raise TooLarge(f"more than {TENSORS} tensors")
         if value.ndim > DIMENSIONS:
@@ -248,8 +256,8 @@ class _Writer:
 
     def value(self, value, depth=0):
         self.nodes += 1
-        if self.nodes > NODES or depth > DEPTH:
-            raise TooLarge(f"more than {NODES} values, or nested more than {DEPTH} deep")
+        if self.nodes > self.most_nodes or depth > DEPTH:
+            raise TooLarge(f"more than {self.most_nodes} values, or nested more than {DEPTH} deep")
         if value is None or type(value) in (bool, str):
             return value
         if type(value) is int:
@@ -287,8 +295,11 @@ class _Writer:
 class _Reader:
     """Turns JSON trees into values again. Every tensor of the payload must be used, once."""
 
-    def __init__(self, payload, strings=False):
-        self.tensors, self.strings, self.nodes = load(payload), strings, 0
+    def __init__(self, payload, strings=False, numbers=PAYLOAD_BYTES, nodes=NODES):
+        self.tensors, self.strings, self.nodes, self.most_nodes = load(payload), strings, 0, nodes
+        found = sum(extent(tensor.shape) for tensor in self.tensors.values())
+        if found > numbers:  # known from the shapes, before anything is computed with them
+            raise WireError(f"{found} numbers, at most {numbers} are taken")
 
     def tensor(self, name):
         _is(name, str, "tensor")
@@ -298,8 +309,8 @@ class _Reader:
 
     def value(self, tree, depth=0):
         self.nodes += 1
-        if self.nodes > NODES or depth > DEPTH:
-            raise WireError(f"more than {NODES} values, or nested more than {DEPTH} deep")
+        if self.nodes > self.most_nodes or depth > DEPTH:
+            raise WireError(f"more than {self.most_nodes} values, or nested more than {DEPTH} deep")
         if tree is None or type(tree) in (bool, float):
             return tree
         if type(tree) is int:
@@ -360,11 +371,21 @@ def load(payload):
     for name, tensor in tensors.items():
         if tensor.dtype not in DTYPES:
             raise WireError(f"a tensor of {tensor.dtype}")
-        if tensor.ndim > DIMENSIONS or any(n >= 1 << 31 for n in tensor.shape):
+        most = EMPTY_SHAPE if 0 in tensor.shape else PAYLOAD_BYTES
+        if tensor.ndim > DIMENSIONS or extent(tensor.shape) > most:
             raise WireError(f"a tensor {name[:20]!r} of an impossible shape")
         if tensor.dtype is torch.bool and tensor.numel() and tensor.view(torch.uint8).max() > 1:
             raise WireError("a bool that is neither True nor False")
     return tensors
+
+
+def extent(shape) -> int:
+    """The sizes of a shape multiplied, each 0 counted as 1: what it takes to walk through it, also where it holds no number.
+
+    >>> extent((3, 0, 5))
+    15
+    """
+    return math.prod(max(size, 1) for size in shape)
 
 
 # ---------------------------------------------------------------- questions and results
@@ -413,7 +434,7 @@ def _keyed(reader, tree, what):
 
 def encode_result(result):
     """Header and payload of a Result; TooLarge when it does not fit."""
-    w = _Writer()
+    w = _Writer(RESULT_NUMBERS, RESULT_NODES)
     error = result.raised
     tree = {
         "value": w.value(result.value),
@@ -442,7 +463,7 @@ def _where(error):
 
 def decode_result(tree, payload):
     """The Result of a header and a payload."""
-    r = _Reader(payload)
+    r = _Reader(payload, numbers=RESULT_NUMBERS, nodes=RESULT_NODES)
     value, gradients, error, changed, called, printed, made, met = fields(
         tree, ("value", "gradients", "raised", "changed", "called", "printed", "made", "met"), "result"
     )

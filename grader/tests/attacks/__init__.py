@@ -39,9 +39,9 @@ class Attack:
 
 def attacks():
     """Every attack, by its kind."""
-    from grader.tests.attacks import breaking, damaging, forging, stealing
+    from grader.tests.attacks import breaking, damaging, forging, spending, stealing
 
     return {
         module.__name__.rpartition(".")[2]: module.ATTACKS
-        for module in (forging, stealing, breaking, damaging)
+        for module in (forging, stealing, breaking, damaging, spending)
     }
