@@ -15,7 +15,7 @@ import nbformat
 
 from grader.classroom.examiner import OverBudget
 from grader.classroom.rebuild import harmless, without_paths
-from grader.course.build import solution_cells
+from grader.course.build import loads, released, solution_cells
 from grader.course.lessons import exercises, lessons, slug
 from grader.jail import Absent, ChildDied
 from grader.judging.judge import judge
@@ -54,7 +54,7 @@ def examine(notebook, jail, seed, notes=(), seconds=None):
     session, known, verdicts, answers = _Session(jail, seconds), exercises(), {}, {}
     texts = []  # of the cells so far: the scan follows an answer into what it calls
     try:
-        for name in _borrowed(notebook, known):
+        for name in _borrowed(notebook, known):  # before anything of the learner's runs
             session.lend(known[name])
         for cell in notebook.cells:
             data = cell.metadata.get("nbgrader", {})
@@ -88,14 +88,21 @@ def noted(notebook, verdicts, seed, notes):
 
 
 def _borrowed(notebook, known):
-    """The exercises of other lessons that the notebook takes through `ready`: at home it gives the course's answers to them."""
-    own = {c.metadata.get("nbgrader", {}).get("grade_id") for c in notebook.cells}
-    text = "\n".join(c.source for c in notebook.cells if c.cell_type == "code")
-    return [
-        n
-        for n in dict.fromkeys(re.findall(r"""\bready\(\s*["'](\w+)["']""", text))
-        if n in known and n not in own
-    ]
+    """The exercises of earlier lessons whose answers the lesson's own cells take through `ready`. What a learner names is not lent."""
+    ids = (c.metadata.get("nbgrader", {}).get("grade_id", "") for c in notebook.cells)
+    lesson = next((known[n].lesson for n in ids if n in known), None)
+    return () if lesson is None else _lends(lesson)
+
+
+@functools.cache
+def _lends(module):
+    """The exercises that a lesson's release takes from lessons before it, read once a process."""
+    order = [slug(name) for name in lessons()]
+    cells = loads(released(lessons()[order.index(module)])).cells
+    text = "\n".join(c.source for c in cells if c.cell_type == "code")
+    names = dict.fromkeys(re.findall(r"""\bready\(\s*["'](\w+)["']""", text))
+    known = exercises()
+    return tuple(n for n in names if n in known and order.index(known[n].lesson) < order.index(module))
 
 
 def _note_cell(notes):

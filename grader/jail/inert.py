@@ -38,10 +38,12 @@ def lend(sources):
     from torch import nn
     from torch.nn import functional as F
 
+    from grader.judging.question import lent
+
     namespace = {"math": math, "torch": torch, "nn": nn, "F": F, "ready": ready, "__tracebackhide__": True}
     for source in sources.values():
         exec(source, namespace)
-    _lent.update((name, namespace[name]) for name in list(sources)[-1:])
+    _lent.update((name, lent(name, namespace[name])) for name in list(sources)[-1:])
 
 
 def ready(name):
@@ -50,7 +52,9 @@ def ready(name):
     if name in _lent:
         return _lent[name]
     if name not in namespace:
-        raise NameError(f"{name} is not defined: the cell that defines it failed, or is missing")
+        raise NameError(
+            f"{name} is not defined: the cell that defines it failed or is missing, or it belongs to a lesson that this one does not use"
+        )
     return namespace[name]
 
 

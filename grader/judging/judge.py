@@ -11,6 +11,7 @@ from grader.judging.compare import Asked, compare
 from grader.judging.diagnose import explain
 from grader.judging.diagnose.evidence import Evidence
 from grader.judging.picture import curve
+from grader.judging.question import borrowed
 from grader.judging.scan import compares_by_is, left_below, scan
 from grader.judging.smallest import separating, show_result
 from grader.judging.verdict import (
@@ -32,6 +33,9 @@ BY_IS = (
     "You compare text with `is`, which asks whether two names stand for the same object; equal texts need not be one. "
     'Use `==`, as in `reduction == "mean"`.'
 )
+
+
+BORROWED = borrowed("").removesuffix('")')
 
 
 def judge(exercise, ask, *, seed=0, source=None, context=""):
@@ -62,6 +66,15 @@ def judge(exercise, ask, *, seed=0, source=None, context=""):
             details={"trace": sorted(traced), "scan": sorted(written)},
             finding=f"You called {names}, which does what you are to build here. "
             "Write it from its definition: no points as long as it is called.",
+        )
+    lender = {n for n in frozenset.intersection(*(a.got.called for a in asked)) if n.startswith(BORROWED)}
+    if lender:
+        return verdict(
+            FAILED,
+            called=tuple(sorted(lender)),
+            details={"trace": sorted(lender)},
+            finding=f"Right numbers, but borrowed: your answer hands on what {', '.join(f'`{n}`' for n in sorted(lender))} gives, which "
+            "is the course's own. Write it from its definition: no points as long as it is borrowed.",
         )
     if not any(a.difference for a in asked):
         return verdict(PASSED, finding=exercise.built)

@@ -14,7 +14,7 @@ from pathlib import Path
 from grader.course.lessons import exercises, lessons, minutes, names, slug, title
 from grader.judging.judge import judge
 from grader.judging.panel import closing, comparison, note, overview
-from grader.judging.question import Ended, Result, call, raised, run
+from grader.judging.question import Ended, Result, call, lent, raised, run
 from grader.judging.scan import together, written
 from grader.judging.verdict import ERROR, FAILED, MISSING, Verdict, show_call
 from grader.learner import kernel
@@ -73,7 +73,17 @@ def ready(name):
         show(*note(f"Going on with the course's `{name}`. Yours takes over as soon as it passes its check."))
     from grader.course.build import course_answer
 
-    return course_answer(name)
+    if any(not _is_earlier(name, asking) for asking in _judging):
+        raise one_line(
+            NameError(f"{name} comes later in the course than {_judging[-1]}, so it is not lent to it")
+        )
+    return lent(name, course_answer(name))
+
+
+def _is_earlier(name, other):
+    """Does the course come to the exercise `name` before it comes to `other`?"""
+    order = list(exercises())
+    return order.index(name) < order.index(other)
 
 
 def compare(name, *args, **kwargs):

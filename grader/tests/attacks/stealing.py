@@ -22,6 +22,44 @@ def finds(name, code, **expected):
 
 
 ATTACKS = [
+    Attack(
+        "a later lesson's answer, named in a comment",
+        {
+            "bce": "# ready('bce_with_logits')\ndef bce(p, y, reduction='mean'): return ready('bce_with_logits')(torch.logit(p), y, reduction)"
+        },
+        lost=("bce",),
+        says=("it belongs to a lesson that this one does not use",),
+    ),
+    Attack(
+        "a later lesson's answer, named in a cell of one's own",
+        {
+            "bce": "def bce(p, y, reduction='mean'): return getattr(-y * loss(p) - (1 - y) * loss(1 - p), reduction)()"
+        },
+        cell="from grader import ready\nloss = ready('log_softmax')",
+        lost=("bce",),
+    ),
+    Attack(
+        "the exercise's own name",
+        {"bce": "def bce(p, y, reduction='mean'): return ready('bce')(p, y, reduction)"},
+        lost=("bce",),
+    ),
+    Attack(
+        "what is lent after a wrong answer, out of the shelf",
+        {
+            "bce": WRONG["bce"],
+            "bce_clamped": "import grader\ndef bce_clamped(p, y, reduction='mean'): return grader._lent['bce_clamped'](p, y, reduction)",
+        },
+        lost=("bce", "bce_clamped"),
+    ),
+    Attack(
+        "no attack: leaning on what is lent after a wrong answer",
+        {
+            "bce_per_sample": "def bce_per_sample(p, y): return p * 0",
+            "bce": "def bce(p, y, reduction='mean'):\n    losses = ready('bce_per_sample')(p, y)\n"
+            "    return losses if reduction == 'none' else getattr(losses, reduction)()",
+        },
+        lost=("bce_per_sample",),
+    ),
     looks(
         "files of this machine",
         'climb(secret=lambda: open(FACTS["secret"]).read(), passwd=lambda: open("/etc/passwd").read(), shadow=lambda: open("/etc/shadow").read())',

@@ -189,3 +189,16 @@ def test_a_damaged_progress_is_kept_aside(work):
     run("bce_grad = lambda p, y: (p - y) / (p - p * p)", "check('bce_grad')")
     assert json.loads((work / "progress.json").read_text())["passed"] == ["bce_grad"]
     assert (work / "progress.damaged.json").read_text() == "{"
+
+
+def test_what_comes_later_in_the_course_is_not_lent_to_an_answer(capsys):
+    with pytest.raises(CheckFailed):
+        run(bce("return ready('bce_with_logits')(torch.logit(p), y, reduction)"), "check('bce')")
+    assert "bce_with_logits comes later in the course than bce" in capsys.readouterr().out.replace("`", "")
+
+
+def test_a_borrowed_answer_is_told_as_that(capsys):
+    lines = "take = ready('bce')", bce("return take(p, y, reduction)")
+    with pytest.raises(CheckFailed):
+        run(*lines, "check('bce')")
+    assert "Right numbers, but borrowed" in capsys.readouterr().out
