@@ -195,8 +195,6 @@ class Jail:
             return "machine" if killed_for_memory() > self._killed else "jail", None
         if not clean:
             self._broke("could not empty the folder of a child")
-        if why == "died" and code == -signal.SIGKILL and killed_for_memory() > self._killed:
-            return "machine", code
         return why, code
 
 
@@ -326,6 +324,8 @@ class Child:
             death = ChildDied("deadline")
         elif not isinstance(error, wire.Closed):
             death = ChildDied("protocol", str(error))
+        elif code == -signal.SIGKILL and killed_for_memory() > self._jail._killed:
+            death = ChildDied("machine")
         else:
             death = ChildDied(
                 why if why in DIED else "died",
