@@ -349,7 +349,7 @@ print("xlogy(0, 0) ", torch.xlogy(zero, zero).item())
 def bce_clamped(p, y):
     """Mean binary cross-entropy in which a sure, wrong prediction costs 100.
 
-    p, y: floats of the same shape, 0 <= p <= 1, y is 0 or 1. Returns a 0-d tensor.
+    p, y: floats of the same shape, 0 <= p <= 1, y in [0, 1]. Returns a 0-d tensor.
     """
     ### BEGIN SOLUTION
     log_p = torch.log(p).clamp(min=-100)

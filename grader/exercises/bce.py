@@ -38,6 +38,12 @@ def single(label):
     return make
 
 
+def soft(rng):
+    """Labels in between, some above one half and some below."""
+    n, y = rng.size(), torch.cat([rng.uniform(2, low=0.55, high=0.95), rng.uniform(2, low=0.05, high=0.45)])
+    return rng.probabilities(n + 4), torch.cat([y, rng.probabilities(n)])
+
+
 def certain(rng):
     """Predictions of nearly 0 and nearly 1, each about both labels: a clamp or an epsilon shows there."""
     small = rng.uniform(4, low=0.5, high=1.0) * torch.tensor([1e-2, 1e-4, 1e-6, 1e-8], dtype=rng.dtype)
@@ -65,8 +71,23 @@ def bernoulli_likelihood(p, y):
 
 bernoulli_likelihood.case("the lesson's example", example=True)(example)
 bernoulli_likelihood.case("random probabilities", gradient="p")(ordinary)
-bernoulli_likelihood.case("one sample of each label")(lambda rng: [single(0.0)(rng), single(1.0)(rng)])
+
+
+@bernoulli_likelihood.case("one sample of each label")
+def _(rng):
+    """Right and wrong about each: what decides at 0.5 shows, and what never looks at p."""
+    low, high = rng.uniform(1, low=0.05, high=0.45), rng.uniform(1, low=0.55, high=0.95)
+    return [(p, torch.full((1,), y, dtype=rng.dtype)) for p in (low, high) for y in (0.0, 1.0)]
+
+
 bernoulli_likelihood.case("float32", dtype=torch.float32)(ordinary)
+
+
+@bernoulli_likelihood.mistake(
+    "Label and probability are swapped: p comes first, then y. You compared the probabilities with 1, which none of them is."
+)
+def _(y, p):
+    return torch.where(y == 1, p, 1 - p).prod()
 
 
 @bernoulli_likelihood.mistake(
@@ -254,6 +275,7 @@ def _(rng):
     return [call(p, y, reduction=r) for r in ("mean", "sum", "none")]
 
 
+bce.case("soft labels", gradient="p")(soft)
 bce.case("a matrix of probabilities")(lambda rng: (rng.probabilities(3, 4), rng.labels(3, 4)))
 bce.case("float32", dtype=torch.float32, gradient="p")(ordinary)
 bce.case("nearly certain predictions", extreme=True)(certain)
@@ -265,6 +287,21 @@ bce.case("nearly certain predictions", extreme=True)(certain)
 )
 def _(p, y, reduction="mean"):
     return F.binary_cross_entropy(p, y, reduction="sum")
+
+
+@bce.mistake(
+    "You decided by the label and lost those in between: 0.3 takes 0.3 of one logarithm and 0.7 of the other."
+)
+def _(p, y, reduction="mean"):
+    return F.binary_cross_entropy(p, (y >= 0.5).to(p.dtype), reduction=reduction)
+
+
+@bce.mistake(
+    "You asked whether the label is 1 and took every other one for 0. A label in between, such as 0.3, takes 0.3 of one logarithm and "
+    "0.7 of the other."
+)
+def _(p, y, reduction="mean"):
+    return F.binary_cross_entropy(p, (y == 1).to(p.dtype), reduction=reduction)
 
 
 @bce.mistake('`reduction` has no effect: "sum" and "none" still give the mean.')
@@ -342,12 +379,28 @@ def bce_clamped(p, y):
 
 bce_clamped.case("the lesson's example", example=True)(example)
 bce_clamped.case("random probabilities", gradient="p")(ordinary)
+bce_clamped.case("soft labels", gradient="p")(soft)
 bce_clamped.case("sure and wrong", extreme=True)(lambda rng: [sure(rng, 0.0, 1.0), sure(rng, 1.0, 0.0)])
 bce_clamped.case("sure and right", extreme=True)(lambda rng: [sure(rng, 1.0, 1.0), sure(rng, 0.0, 0.0)])
 bce_clamped.case("tiny probabilities", extreme=True)(
     lambda rng: (torch.tensor([1e-30, 1e-12, 1e-60, 0.5], dtype=rng.dtype), torch.ones(4, dtype=rng.dtype))
 )
 bce_clamped.case("float32", dtype=torch.float32)(ordinary)
+
+
+@bce_clamped.mistake(
+    "You decided by the label and lost those in between: 0.3 takes 0.3 of one logarithm and 0.7 of the other."
+)
+def _(p, y):
+    return F.binary_cross_entropy(p, (y >= 0.5).to(p.dtype))
+
+
+@bce_clamped.mistake(
+    "You asked whether the label is 1 and took every other one for 0. A label in between, such as 0.3, takes 0.3 of one logarithm and "
+    "0.7 of the other."
+)
+def _(p, y):
+    return F.binary_cross_entropy(p, (y == 1).to(p.dtype))
 
 
 @bce_clamped.mistake(

@@ -125,6 +125,15 @@ def _(z):
 
 
 @softplus.mistake(
+    "You took the maximum m = max(0, z) out of one term only. It comes out of both: log(e^(0 − m) + e^(z − m)) + m.",
+    hint="e^0 becomes e^(0 − m), and e^z becomes e^(z − m).",
+)
+def _(z):
+    m = z.clamp(min=0)
+    return m + torch.log(torch.exp(z) + torch.exp(z - m))
+
+
+@softplus.mistake(
     "This is max(0, z), softplus without its bump: at z = 0 softplus is log 2, not 0.",
     hint="The bump is log(1 + exp(−|z|)).",
 )

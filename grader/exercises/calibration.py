@@ -41,10 +41,12 @@ def predictions(rng, n=None, num_classes=4, sharper=2.5):
 
 
 def certain(rng):
-    """Some predictions of exactly 1, right and wrong, among others."""
+    """Some predictions of exactly 1, wrong ones, among others that are nearly so and right: in the last bin they cancel in part."""
     p, y = predictions(rng, 24, 3, sharper=1.0)
-    p[:3] = torch.eye(3, dtype=rng.dtype)
-    y[:3] = torch.tensor([0, 1, 0])
+    sure = rng.uniform(6, 1, low=0.02, high=0.04)
+    p[:6] = torch.cat([1 - sure, sure / 4, sure * 3 / 4], dim=1)
+    p[6:9] = torch.eye(3, dtype=rng.dtype)
+    y[:9] = torch.tensor([0, 0, 0, 0, 0, 0, 1, 2, 0])
     return p, y
 
 
@@ -235,6 +237,25 @@ expected_calibration_error.case("other numbers of bins", **LOOSE)(
 )
 expected_calibration_error.case("confidence exactly 1", **LOOSE)(certain)
 expected_calibration_error.case("float32", dtype=torch.float32)(predictions)
+
+
+@expected_calibration_error.mistake(
+    "Right except where the confidence is exactly 1: you gave it a bin of its own. It belongs to the last bin, which ends at 1 and holds it.",
+    hint="`.clamp(max=bins - 1)` behind the bin's number.",
+)
+def _(p, y, bins=10):
+    confidence, accuracy, count = binned(p, y, bins + 1, lambda c, _: floor(c, bins) + (c == 1))
+    return (count / len(y) * (accuracy - confidence).abs()).sum()
+
+
+@expected_calibration_error.mistake(
+    "You took the label 1 for right. An answer is right where the predicted class is the label: `p.argmax(dim=1) == y`."
+)
+def _(p, y, bins=10):
+    confidence = p.max(dim=1).values
+    index = floor(confidence, bins)
+    gap = (y == 1).to(p.dtype) - confidence
+    return torch.zeros(bins, dtype=p.dtype).index_add(0, index, gap).abs().sum() / len(y)
 
 
 @expected_calibration_error.mistake(
@@ -531,6 +552,18 @@ def stretched(low, high, num_classes=4):
 
 fit_temperature.case("a model that is too sure", rtol=0.005)(stretched(2.0, 5.0))
 fit_temperature.case("a model that is too modest", rtol=0.005)(stretched(0.25, 0.5))
+fit_temperature.case("far too modest", rtol=0.005)(
+    lambda rng: [stretched(low, 1.2 * low, 3)(rng) for low in (0.03, 0.07)]
+)
+
+
+@fit_temperature.case("the same logits, a little larger each time", rtol=0.005)
+def _(rng):
+    """The best temperature grows with them. A grid that is too coarse stands still, and is found out whatever the draw."""
+    z, y = drawn(rng, 40, 3)
+    return [(z * 2 * 1.008**step, y) for step in range(4)]
+
+
 fit_temperature.case("hardly anything to repair", rtol=0.005)(stretched(0.9, 1.1, 3))
 fit_temperature.case("far too sure, two classes", rtol=0.005)(stretched(7.0, 12.0, 2))
 fit_temperature.case("float32", dtype=torch.float32, rtol=0.005)(stretched(1.5, 4.0, 6))
@@ -549,6 +582,15 @@ def _(z, y):
 )
 def _(z, y):
     return best(torch.softmax(z, dim=1), y)
+
+
+@fit_temperature.mistake(
+    "You minimised the calibration error, not the cross-entropy. The error jumps where a sample changes its bin; the cross-entropy is smooth."
+)
+def _(z, y):
+    grid = torch.logspace(-1.3, 1.3, 400, dtype=torch.float64)
+    errors = [expected_calibration_error.reference(torch.softmax(z.double() / t, dim=1), y) for t in grid]
+    return grid[torch.stack(errors).argmin()].item()
 
 
 @fit_temperature.mistake(

@@ -31,7 +31,8 @@ def weights(rng, c):
 def mask(rng, y, ignore_index=-100):
     """About a third of the labels ignored, the first one always, the second never."""
     hidden = torch.where(rng.uniform(len(y)) < 0.3, ignore_index, y)
-    hidden[0], hidden[1] = ignore_index, y[1]
+    another = ignore_index - 1 if ignore_index > 0 else ignore_index + 1
+    hidden[0], hidden[1] = ignore_index, y[1] if y[1] != ignore_index else another
     return hidden
 
 
@@ -713,6 +714,15 @@ def _(z, y):
 )
 def _(z, y):
     return F.cross_entropy(z.reshape(-1, z.shape[1]), y.flatten())
+
+
+@sequence_cross_entropy.mistake(
+    "After the softmax you reshaped (N, C, L) to (N·L, C) without moving the classes to the end first: positions got mixed into one row.",
+    hint="`log_p.movedim(1, -1)`, then `reshape`.",
+)
+def _(z, y):
+    log_p = torch.log_softmax(z, dim=1).reshape(-1, z.shape[1])
+    return F.nll_loss(log_p, y.flatten())
 
 
 @sequence_cross_entropy.mistake(

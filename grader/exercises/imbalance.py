@@ -55,6 +55,7 @@ def sure(rng, pairs, *rest):
 
 @exercise(
     points=2,
+    any_dtype=True,
     hints=[
         "Two lists of yes and no: what the model says at this threshold, and what is true. Both numbers count the samples that are yes in both.",
         "Precision divides that count by the number of alarms, recall by the number of positives.",
@@ -107,6 +108,15 @@ precision_recall.case("float32", dtype=torch.float32)(scored)
 def counts(z, y, threshold):
     alarm, true = torch.sigmoid(z) > threshold, y == 1
     return [pair.sum().to(z.dtype) for pair in (alarm & true, alarm & ~true, ~alarm & true, ~alarm & ~true)]
+
+
+@precision_recall.mistake(
+    "Your recall is always 1: the positives below the threshold are missing from its denominator.",
+    hint="Count the misses before you throw away what lies below the threshold.",
+)
+def _(z, y, threshold=0.5):
+    tp, fp, _, _ = counts(z, y, threshold)
+    return tp / (tp + fp), tp / tp
 
 
 @precision_recall.mistake(
@@ -538,8 +548,8 @@ def corrected_probability(z, pos_weight):
     return torch.sigmoid(z - torch.log(pos_weight))
 
 
-def trained(rng, low=2.0, high=40.0):
-    return rng.logits(rng.size(), limit=10.0), rng.uniform(low=low, high=high)
+def trained(rng, low=2.0, high=40.0, limit=10.0):
+    return rng.logits(rng.size(), limit=limit), rng.uniform(low=low, high=high)
 
 
 corrected_probability.case("the lesson's example", example=True)(
@@ -553,7 +563,10 @@ corrected_probability.case("a weight of 1 changes nothing", gradient="z")(
 corrected_probability.case("a matrix of logits", gradient="z")(
     lambda rng: (rng.logits(3, 4), rng.uniform(low=2.0, high=9.0))
 )
-corrected_probability.case("float32", dtype=torch.float32, gradient="z")(trained)
+corrected_probability.case("float32", dtype=torch.float32, gradient="z")(
+    # no larger: 1 − p has few digits left there, and dividing by it is right, too
+    lambda rng: trained(rng, limit=5.0)
+)
 
 
 @corrected_probability.mistake(
@@ -775,6 +788,22 @@ def _(z, y, alpha=0.25, gamma=2.0):
 @focal_loss.mistake("A parenthesis is missing: you computed 1 − p_t^gamma where (1 − p_t)^gamma belongs.")
 def _(z, y, alpha=0.25, gamma=2.0):
     return focal(z, y, shares(alpha), lambda p: 1 - p**gamma)
+
+
+@focal_loss.mistake(
+    "Where y = 1 you multiplied by gamma: gamma·(1 − p). It is an exponent there, too: (1 − p)^gamma."
+)
+def _(z, y, alpha=0.25, gamma=2.0):
+    p = torch.sigmoid(z)
+    positive = alpha * y * gamma * (1 - p) * F.logsigmoid(z)
+    return -(positive + (1 - alpha) * (1 - y) * p**gamma * F.logsigmoid(-z)).mean()
+
+
+@focal_loss.mistake("Where y = 0 you multiplied by gamma: gamma·p. It is an exponent there, too: p^gamma.")
+def _(z, y, alpha=0.25, gamma=2.0):
+    p = torch.sigmoid(z)
+    positive = alpha * y * (1 - p) ** gamma * F.logsigmoid(z)
+    return -(positive + (1 - alpha) * (1 - y) * gamma * p * F.logsigmoid(-z)).mean()
 
 
 @focal_loss.mistake("You multiplied by gamma: gamma·(1 − p_t). It is an exponent: (1 − p_t)^gamma.")

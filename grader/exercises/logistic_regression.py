@@ -394,6 +394,13 @@ def _(X, y, lr=0.1, epochs=100):
 
 
 @train.mistake(
+    "You take one step too many, and return one loss too many: `range(epochs)` runs `epochs` times.",
+)
+def _(X, y, lr=0.1, epochs=100):
+    return descend(X, y, lr, epochs + 1)
+
+
+@train.mistake(
     "You went uphill: a step goes against the slope, `w - lr * grad_w`.", hint="Does your loss rise?"
 )
 def _(X, y, lr=0.1, epochs=100):

@@ -799,6 +799,21 @@ def _(z, y):
 
 
 @multilabel_margin.mistake(
+    "The padding −1 is counted as class 0: you turned it into an index and did not mask its rows afterwards."
+)
+def _(z, y):
+    losses = []
+    for scores, row in zip(z, y):
+        stop = (row < 0).long().cumsum(0) > 0
+        listed = row[~stop]
+        others = torch.ones_like(scores, dtype=torch.bool)
+        others[listed] = False
+        chosen = scores[torch.where(stop, 0, row)]
+        losses.append((1 - chosen[:, None] + scores[others]).clamp(min=0).sum() / len(scores))
+    return torch.stack(losses).mean()
+
+
+@multilabel_margin.mistake(
     "You took labels from behind the first −1. In PyTorch the list ends there; whatever follows does not count."
 )
 def _(z, y):

@@ -73,6 +73,13 @@ def _(y, num_classes):
 
 
 @one_hot.mistake(
+    "You subtracted 1 from the labels. They begin at 0: the label 0 has its 1 in the first column.",
+)
+def _(y, num_classes):
+    return F.one_hot((y - 1) % num_classes, num_classes)
+
+
+@one_hot.mistake(
     "You swapped rows and columns: each sample is a row and each class a column, so the shape is (N, num_classes)."
 )
 def _(y, num_classes):

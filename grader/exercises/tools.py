@@ -199,6 +199,20 @@ def _(f, x, eps=1e-6):
 
 
 @numerical_gradient.mistake(
+    "Only the first index runs, so a whole row moves at once; and `eps` has no effect: your step is always 1e-4."
+)
+def _(f, x, eps=1e-6):
+    if x.ndim < 1:
+        raise IndexError("tuple index out of range")
+    result = torch.zeros_like(x)
+    for i in range(len(x)):
+        step = torch.zeros_like(x)
+        step[i] = 1e-4
+        result[i] = (f(x + step) - f(x - step)) / 2e-4
+    return result
+
+
+@numerical_gradient.mistake(
     "You moved all entries at once, so every entry got the same slope: the sum of them all.",
     hint="Move one entry at a time.",
 )
@@ -379,6 +393,14 @@ def _(a, b):
 )
 def _(a, b):
     return ((a - b).abs() / torch.where(a == 0, torch.ones_like(a), a.abs())).max()
+
+
+@relative_error.mistake(
+    "Your denominator is |a| + |b|, nearly twice too large; it is the larger of the two. And the floor of 1e-8 below it hides the error of small "
+    "entries: that is a second mistake."
+)
+def _(a, b):
+    return ((a - b).abs() / (a.abs() + b.abs()).clamp(min=1e-8)).max()
 
 
 @relative_error.mistake(

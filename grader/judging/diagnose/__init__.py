@@ -38,6 +38,7 @@ SUSPICIONS = (  # the first that explains every wrong answer is told
     inputs.only_classes,
     inputs.target,
     results.sequence,
+    results.stuck,
 )
 
 
@@ -113,7 +114,7 @@ def _besides(evidence: Evidence, layer: Layer, mistake: Mistake | None, told: st
     facts = _form(evidence, mistake, told)
     by_layer = {each: [a for a in wrong if evidence.layer(a) is each] for each in Layer if each > layer}
     shapes = by_layer.get(Layer.SHAPES)
-    if shapes and shapes[0].got.failed:
+    if shapes and shapes[0].got.failed and not any(a.got.failed for a in evidence.within(layer).wrong):
         facts.append(f"it stops with an error for tensors of another shape. {words.error(shapes[0])}")
     far = [a for a in by_layer.get(Layer.EXTREMES, ()) if a.difference is Difference.VALUE]
     if far:

@@ -436,6 +436,34 @@ def _shifted(pairs):
 # ---------------------------------------------------------------- lists of numbers
 
 
+def stuck(evidence: Evidence) -> str:
+    """One number is searched for, and the search hardly leaves its start, or leaves the numbers that make sense?"""
+    if not evidence.exercise.number or any(a.difference is not Difference.VALUE for a in evidence.wrong):
+        return ""
+    pairs = [(as_tensor(a.got.value), as_tensor(a.expected.value)) for a in evidence.asked]
+    if len(pairs) < 4 or any(not isinstance(v, torch.Tensor) or v.numel() != 1 for p in pairs for v in p):
+        return ""
+    got, want = (torch.tensor([v.item() for v in column], dtype=torch.float64) for column in zip(*pairs))
+    if (want > 0).all() and (got < 0).any():
+        return (
+            f"Your result is negative for some inputs, such as {got.min():.3g}; the right one is always positive. If you search for it, "
+            "search for its logarithm, which may be any number, and return the exponential."
+        )
+    if not (got > 0).all() or not (want > 0).all() or got.unique().numel() < 2:
+        return ""
+    got, want = got.log(), want.log()
+    start = got[(want - got).abs().argmin()]
+    spread, right = got.max() - got.min(), want.max() - want.min()
+    on_the_way = ((got - start) * (want - start) >= -1e-3).all() and ((got - want).abs() > 0.05).sum() > 2
+    if spread > 0.6 * right or not on_the_way:
+        return ""
+    low, high = got.min().exp(), got.max().exp()
+    return (
+        f"Your search stops too soon: it ends between {low:.3g} and {high:.3g}, where the right numbers lie between "
+        f"{want.min().exp():.3g} and {want.max().exp():.3g}. Let it take more steps, or larger ones, from its start near {start.exp():.2g}."
+    )
+
+
 def sequence(evidence: Evidence) -> str:
     """A list of numbers, such as a training's losses, that goes astray: from the first on, or after it?"""
     says = set()

@@ -36,6 +36,12 @@ RAISED = (  # what an exception says, and the line that it comes from, as patter
         'There is no GPU here: leave out `.cuda()` and `device="cuda"`. A result lives where its inputs live.',
     ),
     (
+        r"(Float|float\b).*(Double|double\b)|(Double|double\b).*(Float|float\b)",
+        "",
+        "Two dtypes meet, float32 and float64. `torch.zeros(…)`, `torch.ones(…)` and `torch.tensor(…)` make float32 unless they are told "
+        "otherwise: create tensors from the input, as `x.new_zeros(…)` does, or with `dtype=x.dtype`.",
+    ),
+    (
         r"object is not callable",
         r"(?<![\w.])(sum|max|min|abs|range|len|float|int|list|print|round)\(",
         "A name of Python's own, such as `sum` or `max`, stands for something else in your code: another cell or line has bound it "
