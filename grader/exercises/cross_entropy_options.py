@@ -931,10 +931,10 @@ def variant(
 ):
     """The definition, with a screw loose where a keyword says so."""
     keep, classes = y != ignore_index, z.shape[1]
-    log_p = log_softmax(torch.where(keep[:, None], z, 0), dim=1)
+    log_p = log_softmax(torch.where(keep[:, None] | spread_all, z, 0), dim=1)
     w = torch.ones_like(z[0]) if weight is None else weight
     label = torch.where(keep, y, 0)
-    own = -log_p.gather(1, label[:, None])[:, 0]
+    own = torch.where(keep, -log_p.gather(1, label[:, None])[:, 0], 0)
     wide = -(log_p * w).sum(dim=1) if spread_weight is None else spread_weight(log_p, w, label)
     if others_only:
         losses = (1 - label_smoothing) * w[label] * own + label_smoothing / (classes - 1) * (
