@@ -141,7 +141,7 @@ def regrade(
 ):
     """Repeat a verdict exactly, with the inputs that were used, and say why. Changes nothing. Exit code 1 if it comes out differently."""
     from grader.classroom import rounds
-    from grader.jail.doctor import walls
+    from grader.jail.launch import walls
 
     (name,) = find_lessons([lesson])
     if not trust_submissions and not (found := walls()).ok:

@@ -10,6 +10,7 @@ It is reached through a pair of sockets that no other process can open: no port,
 
 import contextlib
 import os
+import pkgutil
 import signal
 import socket
 import subprocess
@@ -20,7 +21,8 @@ from dataclasses import asdict
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from grader.jail import Jail, JailError, Limits
+from grader.jail.launch import JailError, launch
+from grader.jail.limits import Limits
 from grader.jail.memory import killed_for_memory
 
 SECONDS = 120.0  # for one submission, unless the teacher says otherwise
@@ -50,22 +52,19 @@ class OverBudget(Exception):
         return self.says
 
 
-def _nothing():
-    """The preparation of an examiner that needs none."""
-
-
 class Examiner:
     """One process with a jail in it that does one thing at a time. It starts when it is first needed, and again after it was ended."""
 
     def __init__(
         self,
-        prepare: Callable = _nothing,
+        prepare: str = "",
         *,
         trust: bool = False,
         limits: Limits | None = None,
         memory_mb: int = MEMORY_MB,
     ):
-        """prepare: called once over there, before the first submission's clock runs: it imports and reads what all of them need."""
+        """prepare: the dotted name of a function that is called once over there, before the first submission's clock runs: it
+        imports and reads what all of them need, while the jail warms up."""
         self._settings = {
             "prepare": prepare,
             "trust": trust,
@@ -74,6 +73,7 @@ class Examiner:
         }
         self._owner, self._lock = os.getpid(), threading.Lock()
         self._process: subprocess.Popen | None = None
+        self._is_warm = False
         self._connection: Connection
 
     def __enter__(self):
@@ -93,10 +93,10 @@ class Examiner:
         with self._lock:
             self._started()
 
-    def call(self, function: Callable, *args, seconds: float = SECONDS):
+    def call(self, function: Callable | str, *args, seconds: float = SECONDS):
         """What `function(*args)` gives over there. `{jail}` among the arguments stands for the examiner's own jail.
 
-        Function, arguments and result travel pickled: both ends are the course's own code. An exception is raised here again.
+        A function that takes long to import is named, `package.module.function`. Function, arguments and result travel pickled: both ends are the course's own code. An exception is raised here again.
         Raises OverBudget when it is not done in time, or needs more memory than it may; JailError when there is no jail.
         """
         with self._lock:
@@ -141,10 +141,14 @@ class Examiner:
             process.kill()
             process.wait()
 
-    def _started(self) -> Connection:
-        """The way to a warm process."""
+    def begin(self) -> None:
+        """Start it, and do not wait until it is warm."""
+        with self._lock:
+            self._begun()
+
+    def _begun(self) -> None:
         if self._process is not None and self._process.poll() is None:
-            return self._connection
+            return
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -156,8 +160,16 @@ class Examiner:
                 env=os.environ | {"PYTHONPATH": _path(), "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
             )
         self._connection = Connection(ours.detach())
-        try:
+        self._is_warm = False
+        with contextlib.suppress(OSError):  # what ended it is found when somebody waits for it
             self._connection.send(self._settings)
+
+    def _started(self) -> Connection:
+        """The way to a warm process."""
+        self._begun()
+        if self._is_warm:
+            return self._connection
+        try:
             warm = self._connection.poll(START_SECONDS)
             said = self._connection.recv() if warm else f"It was not warm within {START_SECONDS} seconds."
         except (EOFError, OSError):
@@ -165,6 +177,7 @@ class Examiner:
         if said:
             self._kill()
             raise JailError(said)
+        self._is_warm = True
         return self._connection
 
 
@@ -179,13 +192,19 @@ def _path():
 def serve(connection: Connection) -> None:
     """The life of an examiner: a jail, then one call after the other until nobody is there any more."""
     settings = connection.recv()
-    jail = Jail(Limits(**settings["limits"]), trust=settings["trust"])
+    limits, trust = Limits(**settings["limits"]), settings["trust"]
     try:
+        launched = launch(limits, trust=trust)
+        # while the jail imports torch behind its walls, it is imported here
+        from grader.jail.jail import Jail
+
+        if settings["prepare"]:
+            pkgutil.resolve_name(settings["prepare"])()
+        jail = Jail(limits, trust=trust, launched=launched)
         jail.__enter__()
     except JailError as error:
         connection.send(str(error))
         return
-    settings["prepare"]()
     bound_memory(settings["memory_mb"])
     connection.send("")
     with contextlib.suppress(EOFError, OSError), jail:
@@ -198,6 +217,8 @@ def serve(connection: Connection) -> None:
 
 def _done(function, args):
     try:
+        if isinstance(function, str):
+            function = pkgutil.resolve_name(function)
         return True, function(*args)
     except Exception as error:
         return False, MemoryError() if out_of_memory(error) else error

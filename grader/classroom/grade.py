@@ -24,7 +24,7 @@ from grader.classroom import record, submission
 from grader.classroom.examiner import SECONDS as BUDGET
 from grader.classroom.examiner import Examiner
 from grader.classroom.gradebook import Book, GradebookError
-from grader.classroom.worker import Graded, GradingError, Task, get_ready, grade_one, read_the_course
+from grader.classroom.worker import PREPARE, Graded, GradingError, Task, get_ready, grade_one
 from grader.course.build import ROOT, LessonError, loads, programs_on_path, release, released
 from grader.course.files import write_whole
 from grader.course.lessons import exercises
@@ -177,9 +177,12 @@ def grade_class(
     trust=False,
     again=False,
     seconds=BUDGET,
+    first=None,
     seen=lambda graded, total: None,
 ):
     """Grade all submissions of some lessons. `seen(graded, total)` is called for each that is written, or failed.
+
+    jobs: examiners at the most; by default as many as there is work for, one a core at the most. first: one that is begun already.
 
     Returns a Counter: of the reasons why submissions were graded (see Due), and of "unchanged" and "failed".
     """
@@ -205,7 +208,7 @@ def grade_class(
                         counts[graded.why] += 1
                         seen(graded, len(due))
 
-        with _client(jobs or os.cpu_count(), scheduler, len(due), trust, open_scheduler) as client:
+        with _client(jobs or _enough(len(due)), scheduler, len(due), trust, open_scheduler, first) as client:
             prepare(client, lessons, trust, scheduler)
             try:
                 for graded in _results(client, due, trust, seconds):
@@ -289,8 +292,10 @@ def _copy_beside(source, target, lesson):
 class Here:
     """This machine's examiners, one a job. It has those methods of a Dask client that a run needs."""
 
-    def __init__(self, jobs: int, trust: bool):
-        self._everybody = [Examiner(read_the_course, trust=trust) for _ in range(jobs)]
+    def __init__(self, jobs: int, trust: bool, first: Examiner | None = None):
+        """first: an examiner that is begun already."""
+        begun = [first] if first else []
+        self._everybody = begun + [Examiner(PREPARE, trust=trust) for _ in range(jobs - len(begun))]
         self._idle: queue.SimpleQueue = queue.SimpleQueue()
         for examiner in self._everybody:
             self._idle.put(examiner)
@@ -328,10 +333,15 @@ class Here:
             self._idle.put(examiner)
 
 
+def _enough(count: int) -> int:
+    """How many examiners a class of `count` is worth: another one takes as long to start as one grades forty."""
+    return min(os.cpu_count() or 1, 1 + count // 40)
+
+
 @contextlib.contextmanager
-def _client(jobs, scheduler, count, trust, open_scheduler=False):
+def _client(jobs, scheduler, count, trust, open_scheduler=False, first=None):
     if not scheduler:
-        with Here(max(1, min(jobs, count)), trust) as examiners:
+        with Here(max(1, min(jobs, count)), trust, first) as examiners:
             yield examiners
         return
     from dask import config

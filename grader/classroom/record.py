@@ -16,6 +16,7 @@ DECIDES = {  # what a verdict comes from, with all that these import: the worker
     "grader.classroom.submission",
     "grader.classroom.rebuild",
     "grader.classroom.examine",
+    "grader.classroom.inside",
     "grader.jail.child",
     "grader.jail.inert",
     "grader.jail.zygote",

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grader.jail import walls as building
-from grader.jail.jail import ChildDied, Jail, JailError, usable_mode
+from grader.jail.jail import ChildDied, Jail
+from grader.jail.launch import walls as walls
 from grader.jail.limits import Limits
 
 LIMITS = Limits(memory_mb=512, processes=16, cell_seconds=10)
@@ -286,48 +287,6 @@ print("OVER: the forged frame was taken")""",
         ends=("protocol",),
     ),
 ]
-
-
-@dataclass(frozen=True)
-class Walls:
-    """Can walls be built here? `kind`: root or user; else `why` not, and `advice`: what to do, a list of sentences."""
-
-    ok: bool
-    kind: str = ""
-    why: str = ""
-    advice: tuple = ()
-
-
-def walls(user=False):
-    """Whether bubblewrap builds the walls here; takes a fraction of a second. `climb` finds out whether they hold."""
-    try:
-        return Walls(True, usable_mode(LIMITS, user).name)
-    except JailError as error:
-        return Walls(False, "", str(error).split(" `python -m")[0], tuple(_advice(str(error))))
-
-
-def _advice(why):
-    if sys.platform != "linux":
-        yield "Grade in a Linux container or virtual machine: Debian 12 with the package bubblewrap will do."
-    elif "no libseccomp" in why:
-        yield "Install it: `apt-get install libseccomp2` (Debian, Ubuntu), `dnf install libseccomp` (Fedora)."
-    elif "no bubblewrap" in why:
-        yield "Install it: `apt-get install bubblewrap` (Debian, Ubuntu), `dnf install bubblewrap` (Fedora)."
-    else:
-        for setting, good in (
-            ("kernel/unprivileged_userns_clone", "1"),
-            ("kernel/apparmor_restrict_unprivileged_userns", "0"),
-        ):
-            with contextlib.suppress(OSError):
-                if Path("/proc/sys", setting).read_text().strip() != good:
-                    yield f"This kernel refuses user namespaces: `sysctl {setting.replace('/', '.')}={good}` as root allows them."
-        with contextlib.suppress(OSError):
-            if Path("/proc/sys/user/max_user_namespaces").read_text().strip() == "0":
-                yield "This kernel allows no user namespaces at all: `sysctl user.max_user_namespaces=10000` as root allows them."
-        if os.path.exists("/.dockerenv") or os.path.exists("/run/.containerenv"):
-            yield "This is a container that may not make others: start it with `--privileged`, or grade on its host or in a virtual machine."
-        yield "Or grade in a Linux container or virtual machine where bubblewrap works: `bwrap --ro-bind / / true` says nothing there."
-    yield "Where every submission is trusted like own code, `--trust-submissions` grades without walls."
 
 
 def climb(user=False, attempts=None):

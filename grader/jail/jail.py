@@ -1,6 +1,5 @@
 """Outside: start a jail, fork children in it, run cells and put questions to them. What arrives is checked, never believed."""
 
-import dataclasses
 import json
 import logging
 import os
@@ -9,11 +8,9 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
-import tempfile
 import time
 
-from grader.jail import seccomp, walls
+from grader.jail.launch import JailError, Launched, launch
 from grader.jail.limits import Limits
 from grader.jail.memory import killed_for_memory
 from grader.judging import wire
@@ -42,10 +39,6 @@ class ChildDied(Exception):
         self.reason, self.detail, self.says = reason, detail, DIED[reason]
 
 
-class JailError(RuntimeError):
-    """The jail cannot be started; the text says why, and what to do."""
-
-
 class Jail:
     """One warm interpreter that forks a child a submission, one at a time. Use it as a context manager.
 
@@ -53,9 +46,19 @@ class Jail:
     `notes` and in the log. On Linux it ends with the thread that started it.
     """
 
-    def __init__(self, limits=None, *, trust=False, user=False):
-        """user: as root, build the walls that an ordinary user gets."""
-        self.limits, self.trust, self.notes, self.report = limits or Limits(), trust, [], {}
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        trust: bool = False,
+        user: bool = False,
+        launched: Launched | None = None,
+    ):
+        """user: as root, build the walls that an ordinary user gets; launched: a zygote that is on its way already."""
+        self._launched = launched
+        self.limits, self.trust = limits or Limits(), trust
+        self.notes: list[str] = []
+        self.report: dict = {}
         self._user, self._owner, self._process, self._child = user, os.getpid(), None, None
 
     def __enter__(self):
@@ -116,48 +119,13 @@ class Jail:
 
     def _start(self):
         """Start the zygote, and wait until it is warm."""
-        mode = None if self.trust else usable_mode(self.limits, self._user)
-        self._control, inner = socket.socketpair()
-        self._errors, self._folder, self._lines = tempfile.TemporaryFile(), None, b""
-        filtered = None if self.trust else seccomp.program()
-        if self.trust:
-            self._folder = tempfile.mkdtemp(prefix="grader-")
-            walls.copy_course(f"{self._folder}/course")
-            box = f"{self._folder}/box"
-            os.mkdir(box)
-            command = [sys.executable, "-I", f"{self._folder}/course/grader/jail/zygote.py"]
-        else:
-            box = walls.BOX
-            command = walls.command(mode, self.limits, filtered.fileno())
-        settings = {
-            "control": inner.fileno(),
-            "box": box,
-            "walls": not self.trust,
-            "uids": mode and mode.uids,
-            "limits": dataclasses.asdict(self.limits),
-        }
-        keep = [inner.fileno(), *([filtered.fileno()] if filtered else [])]
+        launched, self._launched = self._launched, None
+        if launched is None:
+            launched = launch(self.limits, trust=self.trust, user=self._user)
+        self._process, self._control = launched.process, launched.control
+        self._errors, self._folder, self._lines = launched.errors, launched.folder, b""
         try:
-            self._process = subprocess.Popen(
-                [*command, json.dumps(settings)],
-                pass_fds=keep,
-                stdin=subprocess.DEVNULL,
-                cwd="/",
-                start_new_session=True,
-                stdout=subprocess.DEVNULL,
-                stderr=self._errors,
-                env=walls.ENVIRONMENT | {"HOME": box},
-            )
-        finally:
-            inner.close()
-            if filtered:
-                filtered.close()
-        try:
-            self.report = self._line(self.limits.start_seconds) | {
-                "walls": mode.name if mode else "none",
-                "filter": filtered is not None,
-                "no_nested": bool(mode and mode.no_nested),
-            }
+            self.report = self._line(self.limits.start_seconds) | launched.report
         except ChildDied as error:
             self._errors.seek(0)
             said = self._errors.read()[-1000:].decode(errors="replace").strip()
@@ -196,40 +164,6 @@ class Jail:
         if not clean:
             self._broke("could not empty the folder of a child")
         return why, code
-
-
-def usable_mode(limits, user=False):
-    """The best mode in which bubblewrap builds the walls here; JailError says why there is none."""
-    if sys.platform != "linux":
-        raise JailError(
-            f"Bubblewrap needs Linux; this is {sys.platform}. `python -m grader doctor` says what to do."
-        )
-    if not shutil.which("bwrap"):
-        raise JailError("There is no bubblewrap (`bwrap`) here. `python -m grader doctor` says what to do.")
-    said = ""
-    for mode in walls.modes(user):
-        filtered = seccomp.program()
-        if filtered is None:  # without it, keys, queues and shared memory outlive a child
-            raise JailError(
-                "There is no libseccomp (`libseccomp.so.2`) here. `python -m grader doctor` says what to do."
-            )
-        with filtered:
-            try:
-                tried = subprocess.run(
-                    walls.command(mode, limits, filtered.fileno(), ("-I", "-c", "pass")),
-                    cwd="/",
-                    timeout=30,
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    pass_fds=[filtered.fileno()],
-                )
-            except subprocess.TimeoutExpired:
-                said = "it did not answer within 30 seconds"
-                continue
-        if tried.returncode == 0:
-            return mode
-        said = said or tried.stderr.decode(errors="replace").strip()[-400:]
-    raise JailError(f"Bubblewrap cannot build walls here: {said}. `python -m grader doctor` says what to do.")
 
 
 class Child:
