@@ -14,7 +14,8 @@ from rich.table import Table
 
 from grader.classroom import examine, submission
 from grader.classroom.examiner import Examiner
-from grader.classroom.worker import Task, grade_here, grade_one, read_the_course
+from grader.classroom.inside import grade_here
+from grader.classroom.worker import PREPARE, Task, grade_one
 from grader.course.lessons import SOLUTIONS, exercises_of
 from grader.jail import Jail, Limits, doctor
 from grader.judging.judge import judge
@@ -73,7 +74,7 @@ def facts(tmp_path_factory):
 @pytest.fixture(scope="module")
 def examiner(facts):
     """One examiner with its jail: they grade everything that is submitted here, and are the same at the end."""
-    with Examiner(read_the_course, limits=LIMITS) as examiner:
+    with Examiner(PREPARE, limits=LIMITS) as examiner:
         pid = examiner.pid
         yield examiner
         assert examiner.pid == pid, "the examiner itself was ended"
