@@ -30,6 +30,7 @@ def _lessons(names):
 def build(
     lesson: list[str] = typer.Argument(None, help="Lessons, as 02_bce, bce or 2; all of them by default."),
     again: bool = typer.Option(False, help="Build also what is unchanged."),
+    figures_read: bool = typer.Option(False, help="A changed figure's text alternative is still true."),
 ):
     """Make the notebooks from the lessons' text: the instructor's (executed afresh) and the release."""
     from grader.course import build as author
@@ -37,7 +38,7 @@ def build(
 
     for name in _lessons(lesson or []):
         try:
-            is_new = author.build(name, again)
+            is_new = author.build(name, again, figures_read)
         except author.LessonError as error:
             stop(str(error))
         out.print(f"{name}: {'built' if is_new else 'unchanged'}", highlight=False)

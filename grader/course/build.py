@@ -257,15 +257,16 @@ def dumps(nb):
     return nbformat.writes(nb, version=nbformat.NO_CONVERT) + "\n"
 
 
-def build(lesson: str, again: bool = False) -> bool:
+def build(lesson: str, again: bool = False, figures_read: bool = False) -> bool:
     """Write both notebooks of a lesson, the instructor's freshly executed.
 
     Returns False, and writes nothing, where all that they are made of is as it was at the last build on this
-    machine, and so are they. Raises LessonError where the text cannot be built. again: build all the same.
+    machine, and so are they. Raises LessonError where the text cannot be built. again: build all the same;
+    figures_read: a figure may have changed while its words did not, for somebody has read them.
     """
     if not again and _built().get(lesson) == _ingredients(lesson):
         return False
-    _execute_and_write(lesson)
+    _execute_and_write(lesson, figures_read)
     release(lesson)
     BUILT.parent.mkdir(exist_ok=True)
     BUILT.write_text(json.dumps(_built() | {lesson: _ingredients(lesson)}, indent=1), encoding="utf-8")
@@ -289,12 +290,33 @@ def _ingredients(lesson: str) -> str:
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
-def _execute_and_write(lesson):
+def _execute_and_write(lesson, figures_read):
     """Write the instructor's notebook of a lesson, freshly executed."""
     nb = execute(notebook(text_of(lesson).read_text(encoding="utf-8"), lesson), lesson)
     path = instructors(lesson)
+    if path.is_file() and not figures_read:
+        for words in outdated(figures(loads(path)), figures(nb)):
+            raise LessonError(
+                f"{lesson}: a figure has changed, and its text alternative has not: {words[:80]!r}. Look at the figure, read the "
+                "sentence in its `show(…)`, and change it; where it is still true, build with --figures-read."
+            )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(dumps(nb), encoding="utf-8")
+
+
+def figures(nb) -> dict[str, str]:
+    """The figures of an executed notebook: text alternative -> digest of what is drawn."""
+    marks = [o.get("metadata", {}).get("image/png", {}) for c in nb.cells for o in c.get("outputs", ())]
+    return {mark["alt"]: mark["drawn"] for mark in marks if "drawn" in mark}
+
+
+def outdated(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """The text alternatives that stand beside another figure than the one they were written for.
+
+    >>> outdated({"A line that rises.": "1f", "Bars.": "2a"}, {"A line that rises.": "9c", "Bars.": "2a"})
+    ['A line that rises.']
+    """
+    return [words for words, drawn in after.items() if before.get(words, drawn) != drawn]
 
 
 def programs_on_path():

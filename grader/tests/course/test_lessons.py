@@ -13,6 +13,7 @@ from grader.course.build import (
     instructors,
     loads,
     notebook,
+    outdated,
     release,
     released,
     solution_cells,
@@ -219,3 +220,22 @@ def test_names_are_unique_over_the_course_and_match_the_lessons():
     for name, exercise in exercises().items():
         assert name == exercise.name
         assert exercise.lesson in {lesson[3:] for lesson in LESSONS}
+
+
+def test_a_figure_that_changes_without_its_words_is_noticed():
+    """The same words beside another curve; a curve that moves by a rounding error is the same one."""
+    import matplotlib.pyplot as plt
+
+    from grader.figures import _drawn
+
+    def digest(values):
+        figure = plt.figure()
+        figure.gca().plot([0, 1, 2], values, label="loss")
+        found = _drawn(figure)
+        plt.close(figure)
+        return found
+
+    before = {"A curve that falls.": digest([3.0, 2.0, 1.0])}
+    assert outdated(before, {"A curve that falls.": digest([1.0, 2.0, 5.0])}) == ["A curve that falls."]
+    assert outdated(before, {"A curve that falls.": digest([3.0, 2.0 + 1e-9, 1.0])}) == []
+    assert outdated(before, {"A curve that rises.": digest([1.0, 2.0, 5.0])}) == []
