@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cached_property
 
 from nbgrader.api import (
     Comment,
@@ -12,9 +13,10 @@ from nbgrader.api import (
     SubmittedAssignment,
     SubmittedNotebook,
 )
-from nbgrader.plugins import LateSubmissionPlugin
+from nbgrader.preprocessors import AssignLatePenalties
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import selectinload
+from traitlets import TraitError
 
 from grader.course.build import loads, released
 
@@ -158,6 +160,19 @@ class Book:
         self.db.add(row)
         return row
 
+    @cached_property
+    def _late_plugin(self):
+        """The plug-in that nbgrader's configuration names, as nbgrader itself finds it: a class, or `"late.SubMarks"`."""
+        penalties = AssignLatePenalties(config=self.config)
+        try:
+            penalties.init_plugin()
+        except (ImportError, TraitError) as error:
+            raise GradebookError(
+                f"The plug-in for late penalties cannot be used: {error}. "
+                "c.AssignLatePenalties.plugin_class in nbgrader_config.py names it."
+            ) from None
+        return penalties.plugin_inst
+
     def _late(self, notebook, assignment):
         """A late penalty, by the plug-in that nbgrader's configuration names."""
         submitted, extension, penalty = (
@@ -176,10 +191,7 @@ class Book:
                 + (g.extra_credit or 0.0)
                 for g in notebook.grades
             )
-            make = self.config.AssignLatePenalties.get("plugin_class") or LateSubmissionPlugin
-            penalty = make(config=self.config).late_submission_penalty(
-                notebook.assignment.student_id, score, late
-            )
+            penalty = self._late_plugin.late_submission_penalty(notebook.assignment.student_id, score, late)
         notebook.late_submission_penalty = None if penalty is None else min(max(penalty, 0.0), score)
 
 

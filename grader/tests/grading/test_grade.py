@@ -131,12 +131,13 @@ from nbgrader.plugins import LateSubmissionPlugin
 class Half(LateSubmissionPlugin):
     def late_submission_penalty(self, student_id, score, total_seconds_late):
         return 0.5 * total_seconds_late / 86400
-c.AssignLatePenalties.plugin_class = Half
 """
 
 
 def test_late_penalties_follow_the_due_date_without_grading_again(tmp_path):
-    folder, _ = make(tmp_path, config=HALF_A_POINT_A_DAY)
+    # as nbgrader documents it: a file in the course's folder, named by its module and class
+    folder, _ = make(tmp_path, config="c.AssignLatePenalties.plugin_class = 'late.Half'\n")
+    (folder / "late.py").write_text(HALF_A_POINT_A_DAY)
     for student, day in (("early", 10), ("late", 14)):
         school.submit(folder, student, LESSON, school.answered(LESSON)).with_name("timestamp.txt").write_text(
             f"2026-03-{day} 12:00:00 UTC"
