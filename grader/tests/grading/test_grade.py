@@ -188,7 +188,7 @@ def test_a_corrected_exercise_regrades_the_class_and_nobody_hands_in_again(own_c
     assert scores(own_copy) == first
 
     marked = re.sub(
-        r"@exercise\(points=3(?=[^@]*?\ndef bce\()", "@exercise(points=5", definitions.read_text()
+        r"@exercise\(\s*points=3(?=[^@]*?\ndef bce\()", "@exercise(points=5", definitions.read_text()
     )
     assert marked != definitions.read_text()
     definitions.write_text(marked)
@@ -231,7 +231,7 @@ def test_a_worker_that_is_killed_loses_nothing(tmp_path):
         line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, **settings
     ) as run:
         wait_for(lambda: any((folder / "autograded").glob("*/*/*")), run)
-        workers = [p for p in members(run.pid) if b"spawn_main" in cmdline(p)]
+        workers = [p for p in members(run.pid) if b"grader.classroom.examiner" in cmdline(p)]
         assert workers
         os.kill(workers[0], signal.SIGKILL)
         out, errors = run.communicate(timeout=300)
@@ -390,7 +390,8 @@ def test_submissions_travel_to_dask_workers_and_one_that_is_killed_loses_nothing
 
 def test_a_worker_with_another_version_of_the_course_is_refused(tmp_path, own_copy):
     folder, _ = make(tmp_path, 1)
-    (own_copy / "grader" / "judge.py").open("a").write("\n# another version\n")
+    with (own_copy / "grader" / "judging" / "judge.py").open("a") as judge:
+        judge.write("\n# another version\n")
     with cluster(own_copy, ["--nthreads", "1"]) as (address, _):
         joined(address, 1)
         out, errors = grader(folder, "grade", LESSON, "--scheduler", address, "--open-scheduler", code=1)
