@@ -24,7 +24,8 @@ from grader.classroom import record, submission
 from grader.classroom.examiner import SECONDS as BUDGET
 from grader.classroom.examiner import Examiner
 from grader.classroom.gradebook import Book, GradebookError
-from grader.classroom.worker import PREPARE, Graded, GradingError, Task, get_ready, grade_one
+from grader.classroom.task import Graded, GradingError, Task
+from grader.classroom.worker import PREPARE, get_ready, grade_one
 from grader.course.build import ROOT, LessonError, loads, programs_on_path, release, released
 from grader.course.files import write_whole
 from grader.course.lessons import exercises

@@ -8,7 +8,7 @@ from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solut
 from grader.classroom import record, submission
 from grader.classroom.examine import Examined, examine, new_seed, noted, write_outputs
 from grader.classroom.rebuild import rebuild
-from grader.classroom.worker import OTHER_COURSE, Graded, GradingError, Task
+from grader.classroom.task import OTHER_COURSE, Graded, GradingError, Task
 from grader.course.build import loads, released
 from grader.course.lessons import exercises, lessons
 from grader.judging.verdict import ERROR, Verdict

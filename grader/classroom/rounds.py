@@ -13,7 +13,8 @@ from traitlets.config import Config
 from grader.classroom import record, submission
 from grader.classroom.feedback import is_current, made_of
 from grader.classroom.marks import marks
-from grader.classroom.worker import Task, grade_one
+from grader.classroom.task import Task
+from grader.classroom.worker import grade_one
 
 Collected = namedtuple("Collected", "new replaced same warnings")
 

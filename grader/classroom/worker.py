@@ -6,12 +6,11 @@ The coordinator (`grade`), nbgrader's plug-ins (`plugins`) and a verdict repeate
 import atexit
 import os
 import threading
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from grader.classroom import record
-from grader.classroom.examiner import SECONDS, Examiner, OverBudget
+from grader.classroom.examiner import Examiner, OverBudget
+from grader.classroom.task import OTHER_COURSE, Graded, Task
 from grader.jail.launch import JailError
 
 if TYPE_CHECKING:
@@ -22,45 +21,7 @@ INSIDE = (
 )
 PREPARE = f"{INSIDE}.read_the_course"
 FIRST_SECONDS = 20.0  # after that a submission steps back behind all others, and then has its whole time
-OTHER_COURSE = "it has another version of the course, or of torch: a file was changed meanwhile, or something else is installed there. Make them the same, and start again"
 PERSON = "A person has to look at it: it lies in submitted/ as it came."
-
-
-class GradingError(RuntimeError):
-    """The class cannot be graded; says why, and what to do."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """One submission on its way to a worker. `definitions`: of the exercises as the coordinator has them; a worker must have the same.
-
-    seconds: that it may take, at the most; first: is it tried for the first time, so that others may go before it?
-    """
-
-    lesson: str
-    student: str
-    data: bytes | None
-    notes: tuple
-    seed: int | None = None
-    definitions: str | None = None
-    seconds: float = SECONDS
-    first: bool = False
-
-
-@dataclass(frozen=True)
-class Graded:
-    """One submission on its way back. `error`: what kept it from being graded, for the teacher; `later`: it takes long, and comes again."""
-
-    lesson: str
-    student: str
-    text: str = ""
-    record: dict = field(default_factory=dict)
-    scores: dict = field(default_factory=dict)
-    unanswered: frozenset = frozenset()
-    timestamp: datetime | None = None
-    error: str = ""
-    why: str = ""
-    later: bool = False
 
 
 def grade_one(task: Task, trust: bool = False, examiner: Examiner | None = None) -> Graded:

@@ -10,7 +10,8 @@ import pytest
 from grader.classroom import submission
 from grader.classroom.examiner import Examiner, OverBudget
 from grader.classroom.rebuild import harmless, rebuild
-from grader.classroom.worker import Task, grade_one, read_the_course
+from grader.classroom.task import Task
+from grader.classroom.worker import PREPARE, grade_one
 from grader.course.build import loads, released
 from grader.jail import doctor, jail
 from grader.judging.scan import scan, together, written
@@ -67,7 +68,7 @@ def test_the_times():
 
 @pytest.fixture(scope="module")
 def examiner():
-    with Examiner(read_the_course) as examiner:
+    with Examiner(PREPARE) as examiner:
         yield examiner
 
 

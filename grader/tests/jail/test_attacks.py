@@ -15,7 +15,8 @@ from rich.table import Table
 from grader.classroom import examine, submission
 from grader.classroom.examiner import Examiner
 from grader.classroom.inside import grade_here
-from grader.classroom.worker import PREPARE, Task, grade_one
+from grader.classroom.task import Task
+from grader.classroom.worker import PREPARE, grade_one
 from grader.course.lessons import SOLUTIONS, exercises_of
 from grader.jail import Jail, Limits, doctor
 from grader.judging.judge import judge
