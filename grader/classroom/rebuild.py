@@ -214,6 +214,9 @@ def _fill_markdown(made, cell, untouched=None):
 
 
 def _source(cell, notes):
+    if DIRECTION.search(cell.source):
+        notes.append("Signs that turn the direction of text are shown as what they are, as ⟨U+202E⟩.")
+        cell.source = with_directions_shown(cell.source)
     if len(cell.source) <= SOURCE:
         return cell.source
     notes.append(f"A cell has {len(cell.source)} characters; the first {SOURCE} were taken.")
@@ -235,13 +238,50 @@ def _pictures(cell):
     return kept
 
 
-# what MathJax turns into links, styles, or new commands that could
-TEX = re.compile(
-    r"\\(?=(href|url|style|class|cssId|data|require|html[a-z]*|unicode|texttip|tooltip|mathtip|toggle|csname|bbox|include[a-z]*|"
-    r"newcommand|renewcommand|providecommand|newenvironment|renewenvironment|def|gdef|edef|xdef|let|futurelet|DeclareMathOperator|"
-    r"mmlToken|action|script)(?![a-z]))",
-    re.I,
-)
+# The TeX that a derivation needs. Whatever else MathJax knows defines commands, makes links and styles, or moves and paints outside of its line.
+TEX_NAMES = """
+    alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi varpi rho varrho sigma varsigma tau
+    upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell hbar Re Im aleph partial nabla infty
+    emptyset varnothing forall exists nexists neg lnot top bot angle prime
+    frac dfrac tfrac cfrac binom dbinom tbinom sqrt sum prod coprod int iint iiint oint bigcup bigcap bigoplus bigotimes bigvee bigwedge
+    log ln lg exp sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh coth min max inf sup lim liminf limsup arg argmin argmax det
+    dim ker deg gcd hom Pr mod bmod pmod operatorname limits nolimits displaystyle textstyle
+    cdot times div pm mp ast star circ bullet oplus otimes odot cap cup setminus land lor wedge vee sqcap sqcup dagger
+    le leq ge geq ne neq lt gt ll gg approx sim simeq cong equiv propto prec succ preceq succeq subset subseteq supset supseteq in ni notin
+    mid nmid parallel perp vdash models leqslant geqslant lesssim gtrsim triangleq doteq not
+    to gets mapsto leftarrow rightarrow leftrightarrow Leftarrow Rightarrow Leftrightarrow longrightarrow longleftarrow Longrightarrow
+    longmapsto implies impliedby iff uparrow downarrow nearrow searrow hookrightarrow therefore because
+    left right middle big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr lvert rvert lVert rVert langle rangle lfloor rfloor
+    lceil rceil vert Vert lbrace rbrace lbrack rbrack backslash
+    text textrm textbf textit texttt mathrm mathbf mathit mathsf mathtt mathbb mathcal mathfrak mathscr boldsymbol bm pmb rm bf it
+    hat widehat bar overline underline tilde widetilde vec dot ddot check acute overbrace underbrace overrightarrow overset underset
+    stackrel substack boxed cancel
+    quad qquad ldots cdots vdots ddots dots dotsc dotsb colon begin end hline
+""".split()
+TEX_ENVIRONMENTS = (
+    "aligned alignedat align alignat equation gather gathered split multline cases array matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix smallmatrix"
+).split()
+TEX = re.compile(rf"\\(?!(?:{'|'.join(TEX_NAMES)})(?![A-Za-z]))(?=[A-Za-z])")
+ENVIRONMENT = re.compile(rf"\\(?=(?:begin|end)\s*\{{(?!(?:{'|'.join(TEX_ENVIRONMENTS)})\*?\}}))")
+BACKWARDS = re.compile(r"\\(?=!)")  # `\!` moves to the left, as often as it is written
+LEAP = re.compile(r"\\\\(?=\s{0,20}\[\s{0,20}[-+.\d])")  # `\\[-90em]`: a new line that is somewhere else
+ENTITY = re.compile(r"&(?=[#\w])")  # `&#36;` would become a sign that no rule here has seen
+DIRECTION = re.compile(
+    "[\u202a-\u202e\u2066-\u2069]"
+)  # turns the letters after it round: code reads other than it is
+
+
+def with_directions_shown(text: str) -> str:
+    """Text in which the signs that turn its direction are seen instead of obeyed.
+
+    >>> with_directions_shown("if \u202elabel")
+    'if ⟨U+202E⟩label'
+    """
+    return DIRECTION.sub(_code_point, text)
+
+
+def _code_point(found):
+    return f"⟨U+{ord(found[0]):04X}⟩"
 
 
 MERMAID = re.compile(r"^.*mermaid.*$", re.I | re.M)
@@ -253,7 +293,7 @@ def _no_diagram(line):
 
 
 def harmless(markdown, pictures=()):
-    """Markdown that reads the same and cannot act: a space breaks every tag, link, diagram and active TeX command apart.
+    """Markdown that reads the same and cannot act: a space breaks every tag, link, entity, diagram and unusual TeX command apart.
 
     A space after `<` works wherever it stands (text, formula, code), which no escape sequence does. `pictures`: names of attachments; those stay.
     """
@@ -264,7 +304,9 @@ def harmless(markdown, pictures=()):
     text = MERMAID.sub(_no_diagram, text)
     text = re.sub(r"(?i)\b(javascript|vbscript|data)\s*:", r"\1 :", text)
     text = re.sub(r"(?i)\b(https?|ftp):(?=/)", r"\1: ", text)  # a bare address would become a link
-    return TEX.sub(lambda m: "\\ ", text)
+    text = ENTITY.sub("& ", with_directions_shown(text))
+    text = LEAP.sub(r"\\\\{}", BACKWARDS.sub(r"\\ ", text))
+    return ENVIRONMENT.sub(r"\\ ", TEX.sub(r"\\ ", text))
 
 
 def without_paths(text):

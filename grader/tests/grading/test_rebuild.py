@@ -228,3 +228,54 @@ def test_markdown_of_a_learner_cannot_act(text):
 )
 def test_honest_markdown_stays_as_it_is(text):
     assert harmless(text) == text
+
+
+TRICKS = {  # what would paint over a panel, change the course's formulas, pass as an entity, or turn text round
+    r"$\llap{✔ passed}$": r"\llap",
+    r"$\rule{9000em}{9000em}$": r"\rule",
+    r"$\kern-90em x$": r"\kern",
+    r"$\raise 9em x$": r"\raise",
+    r"$\hspace{-9em}x$": r"\hspace",
+    r"$\mspace{-9em}x$": r"\mspace",
+    r"$\moveleft 9em x$": r"\moveleft",
+    r"$\Huge x$": r"\Huge",
+    r"$\color{white} x$": r"\color",
+    r"$\smash{x}$": r"\smash",
+    r"$\def\log{\sin}$": r"\def",
+    r"$\Newextarrow{\log}{1,1}{8594}$": r"\Newextarrow",
+    r"$\newcommand\log{\sin}$": r"\newcommand",
+    r"$\mathchoice{a}{b}{c}{d}$": r"\mathchoice",
+    r"$\genfrac{}{}{9em}{}{a}{b}$": r"\genfrac",
+    r"$\above 9em$": r"\above",
+    r"$\tag{1}\label{x}\ref{x}$": r"\tag",
+    r"$" + r"\!" * 100 + "$": r"\!",
+    r"$$a \\\\[-90em] b$$": r"\\[",
+    r"$$a \\\\ [ -90em] b$$": r"\\ [",
+    r"\begin{CD} a \end{CD}": r"\begin",
+    r"\begin {picture} a": r"\begin {",
+    "&#36;&#92;href{javascript:alert(1)}{x}&#36;": "&#",
+    "&#x24;&bsol;href": "&bsol;",
+    "&dollar;&amp;#36;": "&dollar;",
+    "\u202e✔ passed": "\u202e",
+    "a \u2066b\u2069": "\u2066",
+}
+
+
+@pytest.mark.parametrize("text", TRICKS, ids=[t[:20].encode("ascii", "replace").decode() for t in TRICKS])
+def test_what_would_paint_elsewhere_or_pass_unseen_is_broken_apart(text):
+    assert TRICKS[text] not in harmless(text)
+
+
+def test_code_shows_the_signs_that_turn_text_round():
+    course = loads(released("02_bce"))
+    cell = nbformat.from_dict(
+        {"cell_type": "code", "id": "x", "metadata": {}, "source": "if admin:  # \u202eend\u2066"}
+    )
+    made, notes = rebuild(course, nbformat.from_dict({"cells": [cell]}))
+    assert any("if admin:  # ⟨U+202E⟩end⟨U+2066⟩" == c.source for c in made.cells)
+    assert any("direction of text" in note for note in notes)
+
+
+def test_a_derivation_keeps_its_tex():
+    text = r"$$\begin{aligned} -\log \sigma(z) &= \log\left(1 + e^{-z}\right) \\ \frac{\partial L}{\partial z} &= \sigma(z) - y, \quad \text{so } \hat y \in [0, 1] \end{aligned}$$"
+    assert harmless(text) == text
