@@ -1,6 +1,7 @@
 """Which walls hold on this machine: found out by trying to climb them, from inside, with everything that a learner has."""
 
 import contextlib
+import importlib.util
 import os
 import secrets
 import socket
@@ -76,9 +77,8 @@ climb(packet=lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW), raw=lambd
 def names(folder):
     found = [f"{folder}/{n}" for n in os.listdir(folder) if f"{folder}/{n}" not in FACTS["ways"]]
     if not found: raise OSError("nothing but the way to Python")
-climb(shadow=lambda: open("/etc/shadow").read(), passwd=lambda: open("/etc/passwd").read(), home=lambda: names(FACTS["home"]),
-      root=lambda: names("/root"), folder=lambda: names(FACTS["cwd"]), var=lambda: names("/var"), srv=lambda: names("/srv"),
-      sys=lambda: names("/sys"), secret=lambda: open(FACTS["secret"]).read())""",
+for path in FACTS["files"]: climb(**{path: lambda: open(path, "rb").read(1)})
+for path in FACTS["folders"]: climb(**{path: lambda: names(path)})""",
     ),
     Attempt(
         "read the course's solutions and references",
@@ -86,9 +86,16 @@ climb(shadow=lambda: open("/etc/shadow").read(), passwd=lambda: open("/etc/passw
 import importlib
 def names(folder):
     if not os.listdir(folder): raise OSError("empty")
-climb(solutions=lambda: names(FACTS["course"] + "/solutions"), lessons=lambda: names(FACTS["package"] + "/exercises"),
-      judge=lambda: open(FACTS["package"] + "/judging/judge.py").read(), imported=lambda: importlib.import_module("grader.course.lessons"),
-      exercise=lambda: importlib.import_module("grader.judging.exercise"), tests=lambda: importlib.import_module("grader.tests.answers.bce"))""",
+for path in FACTS["course_folders"]: climb(**{path: lambda: names(path)})
+for path in FACTS["course_files"]: climb(**{path: lambda: open(path, "rb").read(1)})
+for name in FACTS["modules"]: climb(**{name: lambda: importlib.import_module(name)})""",
+    ),
+    Attempt(
+        "watch others' files, look at a peer, overtake what was said",
+        """
+a, b = socket.socketpair()
+climb(inotify=lambda: call("inotify_init1", 0), old_inotify=lambda: call("inotify_init"), peer=lambda: a.getsockopt(1, 77),
+      ahead=lambda: a.send(b"!", socket.MSG_OOB), ahead_message=lambda: a.sendmsg([b"!"], [], socket.MSG_OOB))""",
     ),
     Attempt(
         "read the teacher's environment",
@@ -246,8 +253,8 @@ print("OVER:" if sizes > FACTS["disk"] else "held: at", sizes >> 20, "MB")""",
         """
 n = 0
 while True: open(str(n), "w").close(); n += 1""",
-        ends=("deadline",),
-        seconds=1,
+        ends=("deadline", "files"),
+        seconds=5,
     ),
     Attempt(
         "loop for ever, deaf to signals",
@@ -297,6 +304,9 @@ def climb(user=False, attempts=None):
             environment  # the teacher's environment, as any program is given it
         )
         stack.callback(os.environ.pop, f"MARK_{facts['marker']}", None)
+        absent = missing(facts)
+        seen = f"not there: {', '.join(absent)}" if absent else "each of them is where it is looked for"
+        yield Row("find every target from outside", not absent, seen)
         jail = stack.enter_context(Jail(LIMITS, user=user))
         for attempt in ATTEMPTS if attempts is None else attempts:
             yield _try(jail, attempt, f"FACTS = {facts!r}\n{PRELUDE}\n")
@@ -310,7 +320,7 @@ def _targets(stack):
     servers = {"port": (socket.AF_INET, ("127.0.0.1", 0)), "socket": (socket.AF_UNIX, str(folder / "socket"))}
     if sys.platform == "linux":
         servers["abstract"] = socket.AF_UNIX, abstract
-    facts = {}
+    facts: dict = {}
     for name, (family, address) in servers.items():
         server = stack.enter_context(socket.socket(family))
         server.bind(address)
@@ -319,16 +329,32 @@ def _targets(stack):
     ways = sorted(
         {str(p) for v in building.visible() for p in (Path(v), *Path(v).parents)}
     )  # folders on the way to something visible
+    package = building.PACKAGE
     return facts | {
         "ways": ways,
         "secret": str(folder / "secret"),
         "marker": marker,
-        "home": str(Path.home()),
-        "cwd": os.getcwd(),
-        "course": str(building.PACKAGE.parent),
-        "package": str(building.PACKAGE),
         "disk": LIMITS.disk_mb << 20,
+        "files": ["/etc/passwd", "/etc/shadow", str(folder / "secret")],
+        "folders": [p for p in (str(Path.home()), os.getcwd()) if os.path.isdir(p)] + ["/var", "/sys"],
+        "course_folders": [str(_solutions()), f"{package}/exercises", f"{package}/classroom"],
+        "course_files": [f"{package}/judging/judge.py", f"{package}/course/lessons.py"],
+        "modules": ["grader.course.lessons", "grader.judging.exercise", "grader.exercises.bce"],
     }
+
+
+def _solutions():
+    """Where the lessons' texts lie: beside the package in a checkout, in it where it was installed."""
+    beside = building.PACKAGE.parent / "solutions"
+    return beside if beside.is_dir() else building.PACKAGE / "solutions"
+
+
+def missing(facts) -> list[str]:
+    """Targets that are not there, seen from outside: what is refused inside says nothing about them."""
+    names = [*facts["files"], *facts["folders"], *facts["course_files"], *facts["course_folders"]]
+    absent = [name for name in names if not os.path.exists(name)]
+    absent += [name for name in facts["course_folders"] if os.path.isdir(name) and not os.listdir(name)]
+    return absent + [name for name in facts["modules"] if importlib.util.find_spec(name) is None]
 
 
 def _try(jail, attempt, prelude):

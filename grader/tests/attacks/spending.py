@@ -67,8 +67,7 @@ ATTACKS = [
     ),
     Attack(
         "files without end, and without content",
-        {"bce": "def bce(p, y, reduction='mean'):\n    for i in range(10**7): open(str(i), 'w').close()"},
-        lost=("bce",),
+        cell="for i in range(10**7): open(str(i), 'w').close()",
         notes=("It made more files than it may.",),
     ),
     Attack(

@@ -10,8 +10,8 @@ from playwright.sync_api import expect
 from grader.jail import doctor
 from grader.tests import pages, school
 from grader.tests.attacks import LESSON
+from grader.tests.grading.test_rebuild import EVIL
 from grader.tests.pages import SECONDS
-from grader.tests.test_rebuild import EVIL
 
 WALLS = doctor.walls()
 pytestmark = pytest.mark.skipif(not WALLS.ok, reason=f"no walls on this machine: {WALLS.why}")

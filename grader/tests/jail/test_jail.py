@@ -403,7 +403,7 @@ def test_every_attempt_to_climb_is_held(who):
         said = subprocess.run(
             [sys.executable, "-c", CLIMB], capture_output=True, text=True, check=True
         ).stdout
-    assert said.splitlines() == ["root" if who == "root" else "user", f"[] {len(doctor.ATTEMPTS)}"]
+    assert said.splitlines() == ["root" if who == "root" else "user", f"[] {len(doctor.ATTEMPTS) + 1}"]
 
 
 @needs_walls
@@ -495,3 +495,17 @@ def test_a_jail_whose_first_process_dies_starts_itself_again_and_says_so(
     with jail.child() as child:
         assert child.run_cell("1").ok
     assert len(jail.notes) == 1 and "started again" in jail.notes[0]
+
+
+def test_a_target_that_is_no_longer_there_is_said_and_never_held(monkeypatch, tmp_path):
+    """What is refused inside says nothing about a path that leads nowhere: it is looked for from outside first."""
+    monkeypatch.setattr(doctor, "_solutions", lambda: tmp_path / "moved away")
+    first = next(iter(doctor.climb(attempts=[])))
+    assert not first.held and "moved away" in first.seen
+
+
+@pytest.mark.parametrize("key", ["files", "folders", "course_files", "course_folders", "modules"])
+def test_each_target_is_looked_for(key):
+    facts = {"files": [], "folders": [], "course_files": [], "course_folders": [], "modules": []}
+    absent = "grader.nowhere" if key == "modules" else "/nowhere/at/all"
+    assert doctor.missing(facts) == [] and doctor.missing(facts | {key: [absent]}) == [absent]
