@@ -69,7 +69,7 @@ def filled(text: str) -> str:
 def write() -> list[Path]:
     """Fill the pages; returns those that changed."""
     changed = []
-    for page in PAGES:
+    for page in filter(Path.is_file, PAGES):
         before = page.read_text(encoding="utf-8")
         after = filled(before)
         if after != before:
