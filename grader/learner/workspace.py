@@ -214,10 +214,15 @@ class _interrupts_are_the_servers:
     """While the server runs, Ctrl+C is for it: it ends, and then so does this process, without an error."""
 
     def __enter__(self):
-        self.before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self.before = signal.signal(
+            signal.SIGINT, self.wait_for_it
+        )  # no SIG_IGN: the server would inherit that
 
     def __exit__(self, *_):
         signal.signal(signal.SIGINT, self.before)
+
+    def wait_for_it(self, *_):
+        """The server has the signal, too."""
 
 
 def _joined(folders, variable):

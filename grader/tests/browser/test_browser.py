@@ -70,6 +70,78 @@ def test_from_the_start_to_the_first_passed_exercise_in_three_clicks_and_one_edi
     )
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+def test_the_start_page_fits_every_window_and_has_no_barriers(chromium, lab, width, scheme):
+    address, token, _ = lab
+    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(f"{address}start?token={token}")
+    expect(page.get_by_role("link", name=title(lessons()[-1])).first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert barriers(page, within=["main"]) == []
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"start-{width}-{scheme}.png", full_page=True)
+    context.close()
+
+
+def test_on_a_phone_a_lesson_opens_in_the_narrow_view(chromium, lab):
+    address, token, _ = lab
+    context = chromium.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.goto(f"{address}start?token={token}")
+    page.get_by_role("link", name=title("02_bce")).first.click()
+    expect(page).to_have_url(re.compile("/notebooks/02_bce/02_bce.ipynb"))
+    expect(page.get_by_role("heading", name=title("02_bce"))).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.screenshot(path=SCREENSHOTS / "lesson-390.png")
+    context.close()
+
+
+def test_a_learners_jupyterlab_has_no_tools_for_teachers_and_an_opened_notebook_stays_untouched(seat):
+    seat.open("06_softmax/06_softmax.ipynb")
+    expect(seat.notebook.get_by_role("button", name="Validate")).to_be_visible()
+    expect(seat.page.locator(".lm-MenuBar-itemLabel").get_by_text("Nbgrader", exact=True)).to_have_count(0)
+    expect(seat.page.get_by_text("Create Assignment")).to_have_count(0)
+    expect(seat.page.locator(".lm-TabBar-tab.jp-mod-dirty")).to_have_count(0)
+
+
+def test_what_is_judged_is_said_where_an_answer_was_edited_and_not_run(seat, lab):
+    """And: helpers are there before the first cell has run, a broken answer does not stop Run all, another name is told."""
+    seat.open(put(lab, "slips", "02_bce", {"bce": SUMS}))
+    answer, check = seat.cell("def bce(p"), seat.cell('check("bce")')
+    place = answer.get_attribute("data-windowed-list-index")
+    answer = seat.notebook.locator(f'.jp-Cell[data-windowed-list-index="{place}"]')
+    panel = check.get_by_role("status")
+    seat.run(check)
+    expect(panel).to_contain_text("There is no bce yet: run the cell that defines it")
+    seat.run(seat.cell("import math"))
+    seat.run(answer)
+    seat.run(check)
+    expect(panel).to_contain_text("You added the losses up")
+    expect(panel).not_to_contain_text("was edited")
+
+    seat.write(answer, SUMS.replace("losses.sum()", "losses.mean()"))
+    seat.menu("File", "Save Notebook")
+    expect(seat.page.locator(".lm-TabBar-tab.jp-mod-current.jp-mod-dirty")).to_have_count(0)
+    seat.run(check)
+    expect(panel).to_contain_text("The cell of bce was edited after it ran as cell")
+    seat.shot("edited-and-not-run", panel)
+
+    seat.write(answer, SUMS.replace("def bce", "def BCE"))
+    seat.run(answer)
+    seat.run(check)
+    expect(panel).to_contain_text("defines BCE; the exercise is called bce")
+
+    seat.write(answer, "def bce(p, y:\n    return p")
+    seat.run_all()
+    expect(panel).to_contain_text("stopped with SyntaxError")
+    end = seat.cell('finish("02_bce")').get_by_role("note")
+    expect(end).to_contain_text("Still open")
+    seat.shot("after-run-all", end)
+
+
 @pytest.mark.parametrize(
     "name, answers, says",
     [
@@ -98,7 +170,13 @@ def test_a_slider_moves_and_the_picture_with_its_text_alternative_changes(seat):
     seat.page.keyboard.press("ArrowRight")
     expect(picture).to_have_attribute("alt", re.compile(r"A dot at z = 2\.25"))
     assert picture.get_attribute("src") != before
+    expect(slider).to_have_accessible_name("z")
+    expect(slider).to_have_attribute("aria-valuetext", "2.25")
     seat.shot("slider", picture)
+    seat.menu("File", "Save Notebook")
+    expect(seat.page.locator(".lm-TabBar-tab.jp-mod-current.jp-mod-dirty")).to_have_count(0)
+    saved = (seat.work / "03_bce_with_logits" / "03_bce_with_logits.ipynb").read_text(encoding="utf-8")
+    assert "widget-view" not in saved and "Run this cell again: then a slider moves the picture." in saved
 
 
 def test_no_popup_asks_for_news_and_nothing_looks_for_updates(seat):
