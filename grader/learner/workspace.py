@@ -169,13 +169,6 @@ def _write_launcher(work):
     path.chmod(path.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
 
 
-def command(words: str) -> str:
-    """How a command of the course is typed here: `./course check 02_bce`; `python -m grader …` where there is no such file."""
-    if os.name == "posix" and (ROOT / LAUNCHER).is_file():
-        return f"./{LAUNCHER} {words}"
-    return f"python -m grader {words}"
-
-
 def serve(port: int, browser: bool = True, teacher: bool = False, work: Path = WORK) -> int:
     """Run JupyterLab on the folder until it is stopped; returns its exit code. It asks nothing of the internet (see `grader/learner/jupyter/`).
 
