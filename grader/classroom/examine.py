@@ -262,7 +262,9 @@ class _Session:
 
     def ask(self, exercise, question, gradient):
         try:
-            return self._alive().ask(exercise.name, exercise.parameters, question, gradient)
+            return self._alive().ask(
+                exercise.name, exercise.parameters, question, gradient, forbidden=exercise.forbidden
+            )
         except ChildDied as death:
             self._died(death)
             raise

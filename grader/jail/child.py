@@ -195,7 +195,9 @@ def ask(shell, header, payload):
     target = shell.user_ns[name]
     if not callable(target):
         return "absent", *wire.encode_absent(Absent(type(target).__name__))
-    result = question.run(target, wire.decode_call(header["call"], payload), parameters, gradient)
+    result = question.run(
+        target, wire.decode_call(header["call"], payload), parameters, gradient, forbidden=header["forbidden"]
+    )
     try:
         return "result", *wire.encode_result(result)
     except wire.TooLarge as error:

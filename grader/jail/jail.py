@@ -200,7 +200,7 @@ class Child:
             return Outcome(CellError("ValueError", f"The cell is too large to be run: {error}."))
         return self._checked(wire.decode_outcome, tree, payload)
 
-    def ask(self, name, parameters, question, gradient=(), deadline=None):
+    def ask(self, name, parameters, question, gradient=(), deadline=None, forbidden=()):
         """Put a Call to what is bound to `name`: a Result, or Absent where that is nothing, or nothing that can be called."""
         tree, payload = wire.encode_call(question)
         header = {
@@ -208,6 +208,7 @@ class Child:
             "name": name,
             "parameters": list(parameters),
             "gradient": list(gradient),
+            "forbidden": sorted(forbidden),
             "call": tree,
         }
         reply, tree, payload = self._request(

@@ -17,7 +17,7 @@ INSIDE = {
     "grader/memory.py": PACKAGE / "memory.py",
     **{
         f"grader/judging/{n}.py": PACKAGE / f"judging/{n}.py"
-        for n in ("question", "watch", "wire", "outcome")
+        for n in ("question", "watch", "wire", "outcome", "kernels")
     },
     **{f"grader/jail/{n}.py": HERE / f"{n}.py" for n in ("child", "zygote")},
 }

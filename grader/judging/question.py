@@ -21,6 +21,8 @@ from torch.overrides import TorchFunctionMode
 from grader.judging.watch import Made, Met, Watch
 
 __tracebackhide__ = True  # `raised` looks for the learner's line, and the frames of this module are none
+from grader.judging.kernels import refused, without_libraries
+
 PRINTED_CAP = 10_000  # characters of what an answer prints that are kept
 LIBRARIES = (  # where code lies that no learner wrote: torch and its neighbours, the standard library
     os.path.dirname(os.path.dirname(os.path.abspath(torch.__file__))) + os.sep,
@@ -301,11 +303,11 @@ def first_float(value):
 
 
 @torch.enable_grad()  # whatever an earlier cell has switched off
-def run(function, question, names=(), gradient=(), traced=True):
+def run(function, question, names=(), gradient=(), traced=True, forbidden=()):
     """Call `function` on copies of the inputs of `question`.
 
     names: the parameters' names, one for each positional argument; gradient: those to differentiate by; traced: is it
-    recorded what is called?
+    recorded what is called? forbidden: functions whose operators are refused meanwhile, by whatever way they are reached.
     KeyboardInterrupt passes through (a learner stopped the cell); everything else is recorded.
     """
     names = list(names) + [f"argument {i + 1}" for i in range(len(names), len(question.args))]
@@ -319,10 +321,16 @@ def run(function, question, names=(), gradient=(), traced=True):
     out = _Capped()
     watch = _watch(question, inputs)
     trace = Trace() if traced else contextlib.nullcontext()
-    value, problem, gradients = None, None, {}
+    libraries = without_libraries() if forbidden else contextlib.nullcontext()
+    value, problem, gradients, reached = None, None, {}, set()
     _handed.clear()
     try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+        with (
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(out),
+            refused(forbidden) as reached,
+            libraries,
+        ):
             with trace:
                 target = _target(function, question, args, kwargs, [trace, watch.lines()])
                 with watch:
@@ -342,6 +350,7 @@ def run(function, question, names=(), gradient=(), traced=True):
     differentiates = any(isinstance(given.value, Mixing) for given in inputs.values())
     changed = tuple(name for given in inputs.values() for name in given.changed(differentiates))
     called = frozenset(trace.called) if traced else frozenset()
+    called |= reached
     if problem is None and _handed:
         called |= _handed_on((*question.args, *question.kwargs.values()), value)
     _handed.clear()

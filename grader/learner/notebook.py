@@ -396,7 +396,7 @@ def _ask(exercise, answer):
         result = Result(ended=Ended.LATE)
         try:
             with kernel.clock(ends - time.monotonic()):
-                result = run(answer, question, exercise.parameters, gradient)
+                result = run(answer, question, exercise.parameters, gradient, forbidden=exercise.forbidden)
         except kernel.DeadlineExceeded:  # between two lines of ours
             pass
         problem = result.raised

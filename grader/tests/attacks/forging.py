@@ -334,4 +334,15 @@ def bce(p, y, reduction="mean"): return Liar()""",
         "@torch.compile\ndef bce(p, y, reduction='mean'): return -(y * p.log() + (1 - y) * (1 - p).log()).mean()",
         says=("`torch.compile` does not run where submissions are graded",),
     ),
+    Attack(
+        "PyTorch's own loss, in a thread, by its operator, with the trace taken away",
+        {
+            "bce": "import torch, threading, grader.judging.question\n"
+            "grader.judging.question.Trace.__torch_function__ = lambda self, f, t, a=(), k=None: f(*a, **(k or {}))\n"
+            "def bce(p, y, reduction='mean'):\n    out = []\n    f = getattr(torch.ops.aten, 'binary_cross' + '_entropy')\n"
+            "    t = threading.Thread(target=lambda: out.append(f(p, y, None, dict(none=0, mean=1, sum=2)[reduction])))\n"
+            "    t.start(); t.join()\n    return out[0]"
+        },
+        lost=("bce",),
+    ),
 ]

@@ -1,0 +1,126 @@
+"""Forbidden functions refused where every way to them ends: at the operators of PyTorch's dispatcher.
+
+The trace sees calls of Python functions, and the scan sees names. A compiled function, a thread, a callback or a mode taken away
+passes both, and still ends at an operator, as `aten::binary_cross_entropy`. While a question runs those operators are refusals.
+
+Which operators an exercise forbids follows from the functions that it forbids (`without=`): those of the same name, forward and
+backward, in place or with an output given, and those that do the same job under another name (`SIBLINGS`).
+"""
+
+import contextlib
+import functools
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
+
+import torch
+
+# Operators that do the job of a forbidden function under another name, and so are refused with it.
+SIBLINGS = {
+    "softmax": (
+        "_safe_softmax",
+        "_scaled_dot_product_attention_math",
+        "_softmax_backward_data",
+        "scaled_dot_product_attention",
+    ),
+    "log_softmax": ("_log_softmax_backward_data",),
+    "binary_cross_entropy": ("binary_cross_entropy_backward",),
+    "sigmoid": ("sigmoid_backward",),
+    "softplus": ("softplus_backward",),
+    "logsigmoid": ("log_sigmoid_forward", "log_sigmoid_backward", "log_sigmoid"),
+    "cross_entropy": ("cross_entropy_loss", "nll_loss_forward", "nll_loss2d_forward", "nll_loss_nd"),
+    "nll_loss": ("nll_loss_forward", "nll_loss2d_forward", "nll_loss_nd"),
+    "multilabel_margin_loss": ("multilabel_margin_loss_forward",),
+}
+# Siblings that stay open, each with its reason.
+OPEN = {
+    "kl_div": "an exercise may compare two distributions by it; where it is the answer it is forbidden by its own name",
+    "poisson_nll_loss": "exp(z) − y·z is another loss, and gives a class's loss only after more algebra than the exercise asks for",
+    "multilabel_soft_margin_loss": "it is made of `logsigmoid`, which several exercises build on; it is refused by name where it is the answer",
+    "distributions.Categorical": "it is written in Python, of `logsumexp` and differences, which exercises build on; the scan names it",
+    "logsumexp": "several exercises build on it; where it is the answer it is forbidden by its own name",
+    "forward-mode differentiation": "it computes slopes of what the learner wrote, which is no answer to borrow",
+}
+LIBRARIES = ("scipy", "sklearn")
+NO_JOB = {"backward"}  # what is forbidden by these names is no operator's job, but autograd's
+ENDINGS = ("_backward", "_forward", "_backward_data")
+
+
+class Refused(RuntimeError):
+    """A forbidden operator was called while a question ran. `name`: of the function that it belongs to."""
+
+    def __init__(self, name: str):
+        super().__init__(f"`{name}` does what you are to build here")
+        self.name = name
+
+
+@functools.cache
+def operators(name: str) -> tuple[str, ...]:
+    """The operators that belong to a forbidden function.
+
+    >>> "aten::_softmax" in operators("softmax")
+    True
+    """
+    wanted = {name, *SIBLINGS.get(name, ())}
+    found = []
+    for full in torch._C._dispatch_get_all_op_names():
+        space, _, rest = full.partition("::")
+        if space == "aten" and _bare(rest.partition(".")[0]) & wanted:
+            found.append(full)
+    return tuple(found)
+
+
+def _bare(operator):
+    """The names that an operator goes by: `_softmax`, `softmax`, and without its ending."""
+    plain = operator.strip("_").removeprefix("special_")
+    ending = next((e for e in ENDINGS if plain.endswith(e)), "")
+    return {operator, plain, plain.removesuffix(ending)}
+
+
+class _NoLibrary:
+    """A finder that finds none of these libraries, and says why."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in LIBRARIES:
+            raise ImportError(f"{name} cannot be imported while an answer is checked: write it in torch")
+
+
+@contextlib.contextmanager
+def without_libraries() -> Iterator[None]:
+    """While it is open, libraries that have the course's functions ready made cannot be imported; afterwards all is as before."""
+    hidden = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in LIBRARIES}
+    finder = _NoLibrary()
+    for name in hidden:
+        del sys.modules[name]
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        if finder in sys.meta_path:
+            sys.meta_path.remove(finder)
+        sys.modules.update(hidden)
+
+
+@contextlib.contextmanager
+def refused(names: Iterable[str]) -> Iterator[set[str]]:
+    """While it is open, the operators of these functions raise Refused, in every thread. Gives the set of names that were called."""
+    called: set[str] = set()
+    wanted = {full: name for name in sorted(set(names) - NO_JOB) for full in operators(name)}
+    if not wanted:
+        yield called
+        return
+    library = torch.library.Library("aten", "IMPL")  # noqa: TOR901  it lives as long as the question
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that an implementation is overridden is what is meant
+            for full, name in wanted.items():
+                with contextlib.suppress(RuntimeError):  # an operator that no library may implement
+                    library.impl(full, functools.partial(_refuse, called, name), "CPU", allow_override=True)
+        yield called
+    finally:
+        library._destroy()
+
+
+def _refuse(called, name, *args, **kwargs):
+    called.add(name)
+    raise Refused(name)
