@@ -101,24 +101,58 @@ def without_libraries() -> Iterator[None]:
         sys.modules.update(hidden)
 
 
+class _Refusal:
+    """Refusing implementations of some operators, which can be taken away and put back."""
+
+    def __init__(self, names):
+        self.called: set[str] = set()
+        self._wanted = {full: name for name in sorted(set(names) - NO_JOB) for full in operators(name)}
+        self._library = None
+
+    def begin(self):
+        if not self._wanted:
+            return
+        self._library = torch.library.Library("aten", "IMPL")  # it lives as long as the question
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that an implementation is overridden is what is meant
+            for full, name in self._wanted.items():
+                with contextlib.suppress(RuntimeError):  # an operator that no library may implement
+                    refuse = functools.partial(_refuse, self.called, name)
+                    self._library.impl(full, refuse, "CPU", allow_override=True)
+
+    def end(self):
+        if self._library is not None:
+            self._library._destroy()
+            self._library = None
+
+
+_open: list[_Refusal] = []
+
+
 @contextlib.contextmanager
 def refused(names: Iterable[str]) -> Iterator[set[str]]:
     """While it is open, the operators of these functions raise Refused, in every thread. Gives the set of names that were called."""
-    called: set[str] = set()
-    wanted = {full: name for name in sorted(set(names) - NO_JOB) for full in operators(name)}
-    if not wanted:
-        yield called
-        return
-    library = torch.library.Library("aten", "IMPL")  # noqa: TOR901  it lives as long as the question
+    refusal = _Refusal(names)
+    refusal.begin()
+    _open.append(refusal)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that an implementation is overridden is what is meant
-            for full, name in wanted.items():
-                with contextlib.suppress(RuntimeError):  # an operator that no library may implement
-                    library.impl(full, functools.partial(_refuse, called, name), "CPU", allow_override=True)
-        yield called
+        yield refusal.called
     finally:
-        library._destroy()
+        _open.remove(refusal)
+        refusal.end()
+
+
+@contextlib.contextmanager
+def lifted() -> Iterator[None]:
+    """For as long as this is open nothing is refused: an answer has asked `ready`, and what it asked for is judged meanwhile."""
+    standing = list(_open)
+    for refusal in reversed(standing):
+        refusal.end()
+    try:
+        yield
+    finally:
+        for refusal in standing:
+            refusal.begin()
 
 
 def _refuse(called, name, *args, **kwargs):

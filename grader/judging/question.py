@@ -323,7 +323,7 @@ def run(function, question, names=(), gradient=(), traced=True, forbidden=()):
     trace = Trace() if traced else contextlib.nullcontext()
     libraries = without_libraries() if forbidden else contextlib.nullcontext()
     value, problem, gradients, reached = None, None, {}, set()
-    _handed.clear()
+    outer, _handed[:] = list(_handed), []  # an answer that asks `ready` has another judged meanwhile
     try:
         with (
             contextlib.redirect_stdout(out),
@@ -353,7 +353,7 @@ def run(function, question, names=(), gradient=(), traced=True, forbidden=()):
     called |= reached
     if problem is None and _handed:
         called |= _handed_on((*question.args, *question.kwargs.values()), value)
-    _handed.clear()
+    _handed[:] = outer
     return Result(value, gradients, problem, changed, called, out.getvalue(), made=watch.made, met=watch.met)
 
 

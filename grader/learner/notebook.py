@@ -13,6 +13,7 @@ from pathlib import Path
 
 from grader.course.lessons import exercises, lessons, minutes, names, slug, title
 from grader.judging.judge import judge
+from grader.judging.kernels import lifted
 from grader.judging.panel import closing, comparison, note, overview
 from grader.judging.question import Ended, Result, call, lent, raised, run
 from grader.judging.scan import together, written
@@ -340,7 +341,7 @@ def _passes(name, namespace):
     answer, known = namespace.get(name), _known.get(name)
     if known is None or known[0] is not answer:
         # in a thread of its own: what the asking answer must not call, or does not differentiate, is no matter here
-        with ThreadPoolExecutor(1) as thread:
+        with lifted(), ThreadPoolExecutor(1) as thread:
             _known[name] = known = answer, thread.submit(_judge, name, namespace).result().passed
     return known[1]
 

@@ -291,7 +291,7 @@ def bce(p, y, reduction="mean"): return Liar()""",
             "def bce(p, y, reduction='mean'): return F.binary_cross_entropy(p, y, reduction=reduction)"
         },
         lost=("bce",),
-        says=("You called", '"seen_by": ["scan"]'),
+        says=("You called", '"seen_by": ["trace", "scan"]'),
         shows=("seen in the cell's text",),
     ),
     Attack(
@@ -310,7 +310,7 @@ def bce(p, y, reduction="mean"): return Liar()""",
             "    return torch.nn.functional.binary_cross_entropy(p, y, reduction=reduction)"
         },
         lost=("bce",),
-        says=("You called", '"seen_by": ["scan"]'),
+        says=("You called", '"seen_by": ["trace", "scan"]'),
     ),
     Attack(
         "PyTorch's own loss from a cell of one's own",
