@@ -21,6 +21,7 @@ class Slider(anywidget.AnyWidget):
       input.style.width = "24rem";
       input.style.maxWidth = "60vw";
       input.setAttribute("aria-label", model.get("label"));
+      input.dataset.lmSuppressShortcuts = "true";  // the arrows are the slider's, not the notebook's
       const say = () => {
         const text = Number(input.value).toFixed(digits);
         shown.textContent = text;

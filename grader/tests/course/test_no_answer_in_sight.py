@@ -5,6 +5,7 @@ and the formula `-(y \\log p + (1 - y) \\log(1 - p))` are the same row. What is 
 """
 
 import ast
+import copy
 import re
 
 import pytest
@@ -68,15 +69,37 @@ def of_formula(latex):
 
 
 def answers(cell):
-    """The rows of operations of what a solution returns and of what it computes on the way there."""
+    """The rows of operations of what a solution returns and of what it computes on the way there.
+
+    In what it returns, names stand for what they were given: `e / e.sum()` alone is no answer where `e` is the decision.
+    """
     tree = ast.parse(cell)
     function = next(node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef)))
+    given = {
+        node.targets[0].id: node.value
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
     for node in ast.walk(function):
         value = node.value if isinstance(node, (ast.Return, ast.Assign)) else None
         least = SHORT if isinstance(node, ast.Return) and not isinstance(value, ast.Tuple) else LONG
         for part in value.elts if isinstance(value, ast.Tuple) else filter(None, [value]):
-            if len(row := operations(part)) >= least:
+            whole = Given(given).visit(copy.deepcopy(part)) if isinstance(node, ast.Return) else part
+            if len(row := operations(whole)) >= least:
                 yield row, ast.unparse(part)
+
+
+class Given(ast.NodeTransformer):
+    """Puts what a name was given in its place."""
+
+    def __init__(self, given):
+        self.given = given
+
+    def visit_Name(self, node):
+        if node.id not in self.given:
+            return node
+        others = {name: value for name, value in self.given.items() if name != node.id}
+        return Given(others).visit(copy.deepcopy(self.given[node.id]))
 
 
 def in_sight(cell):
@@ -113,7 +136,15 @@ def given_away(lesson):
     for place, cell in enumerate(cells):
         if cell.id not in sources:
             continue
-        rows = list(answers(sources[cell.id]))
+        above = [
+            seen for earlier in cells[:place] if earlier.id not in sources for seen, _ in in_sight(earlier)
+        ]
+        # a definition that stands above is the question, not the answer
+        rows = [
+            (row, part)
+            for row, part in answers(sources[cell.id])
+            if not any(says(seen, row) for seen in above)
+        ]
         for later in cells[place + 1 :]:
             if later.metadata.get("nbgrader", {}).get("solution"):
                 continue  # the release has a stub there, or nothing
