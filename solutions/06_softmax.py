@@ -199,7 +199,8 @@ print(numerator / denominator)
 # sums as they are again, and look at the row sums, and at the slope of the first row's sum with respect to its scores. Both are known in
 # advance if all is right: which numbers should they be?
 
-# %%
+# %% fold="Four classes, and sums of shape (4,)"
+# four classes: row sums and slopes with sums of shape (4,), and with softmax
 z = logits[:, :4].clone().requires_grad_(True)
 for name, p in (("sums of shape (4,)", z.exp() / z.exp().sum(dim=1)), ("softmax           ", ready("softmax")(z, 1))):
     (slope,) = torch.autograd.grad(p[0].sum(), z)

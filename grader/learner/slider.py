@@ -11,7 +11,7 @@ class Slider(anywidget.AnyWidget):
     function render({ model, el }) {
       const label = document.createElement("label");
       const input = document.createElement("input");
-      const shown = document.createElement("output");
+      const shown = document.createElement("span");
       const digits = (String(model.get("step")).split(".")[1] || "").length;
       input.type = "range";
       input.min = model.get("low");
