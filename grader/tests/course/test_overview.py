@@ -765,6 +765,118 @@ def test_the_mistake_goes_wrong_as_the_row_says(name, seed):
     assert ROWS[name].code.mistake(given(LOSSES[name], seed))
 
 
+# ---------------------------------------------------------------- losses of pairs
+
+PAIRS = {link(r["loss of pairs"])[0]: r for r in tables("loss of pairs")}
+
+
+def some_pairs(seed):
+    """Vectors and numbers with the names that the calls of these rows use."""
+    g = torch.Generator().manual_seed(seed)
+    n = 5 + seed % 3
+    d = SimpleNamespace(N=n, tau=0.2, t=4.0, c=-1.5, m=1.0)
+    d.a, d.b, d.p, d.n = (
+        torch.randn(n, 4, generator=g, dtype=torch.float64).requires_grad_() for _ in range(4)
+    )
+    d.s = F.cosine_similarity(d.a[:, None], d.b[None], dim=2)
+    return d
+
+
+def cosine(x, y):
+    return sum(x * y) / (sum(x * x).sqrt() * sum(y * y).sqrt())
+
+
+def chooses(d, scale, swapped=False):
+    """InfoNCE from its definition: every row of a chooses among those of b, or the other way round."""
+    first, second = (d.b, d.a) if swapped else (d.a, d.b)
+    losses = []
+    for i in range(d.N):
+        weights = [(scale * cosine(first[i], second[j])).exp() for j in range(d.N)]
+        losses.append(-(weights[i] / sum(weights)).log())
+    return sum(losses) / d.N
+
+
+def yes_or_no(d):
+    """SigLIP from its definition."""
+    total = 0
+    for i in range(d.N):
+        for j in range(d.N):
+            sign = 1 if i == j else -1
+            total = total - torch.sigmoid(sign * (d.t * cosine(d.a[i], d.b[j]) + d.c)).log()
+    return total / d.N
+
+
+def apart(x, y):
+    return sum((x - y) ** 2).sqrt()
+
+
+def nearer_by_a_margin(d):
+    gaps = [apart(d.a[i], d.p[i]) - apart(d.a[i], d.n[i]) + d.m for i in range(d.N)]
+    return sum(gap for gap in gaps if gap > 0) / d.N
+
+
+DEFINITIONS = {
+    "InfoNCE": (r"$`-\log\dfrac{e^{s_{ii}/\tau}}{\sum_j e^{s_{ij}/\tau}}`$", lambda d: chooses(d, 1 / d.tau)),
+    "CLIP": (
+        r"the mean of InfoNCE for $`s`$ and for $`s^\top`$, with $`\tau = 1/t`$",
+        lambda d: (chooses(d, d.t) + chooses(d, d.t, swapped=True)) / 2,
+    ),
+    "SigLIP": (
+        r"$`-\dfrac{1}{N}\sum_{i,j}\log\sigma\bigl(\pm(t s_{ij} + c)\bigr)`$, plus for $`i = j`$",
+        yes_or_no,
+    ),
+    "Triplet": (r"$`\max(0,\, \lVert a - p \rVert - \lVert a - n \rVert + m)`$", nearer_by_a_margin),
+}
+
+
+def test_every_loss_of_pairs_has_a_definition():
+    assert list(PAIRS) == list(DEFINITIONS)
+    assert all(cell for cells in PAIRS.values() for cell in cells.values())
+    assert all(cells["formula"] == DEFINITIONS[name][0] for name, cells in PAIRS.items())
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", PAIRS)
+def test_the_calls_of_a_loss_of_pairs_agree_with_its_formula(name, seed):
+    names = ("a", "p", "n") if name == "Triplet" else ("a", "b")
+    d = some_pairs(seed)
+    want = DEFINITIONS[name][1](d)
+    slopes = torch.autograd.grad(want, [getattr(d, n) for n in names])
+    for column in ("PyTorch, modular", "PyTorch, functional"):
+        (call,) = spans(PAIRS[name][column])
+        assert ("nn." in call) == (column == "PyTorch, modular")
+        d = some_pairs(seed)
+        loss = value(call, d)
+        assert torch.isclose(loss, want, atol=1e-5), call
+        for have, slope in zip(torch.autograd.grad(loss, [getattr(d, n) for n in names]), slopes):
+            assert torch.allclose(have, slope, atol=1e-5), call
+
+
+def test_the_mistakes_with_losses_of_pairs_go_wrong_as_the_rows_say():
+    g = torch.Generator().manual_seed(0)
+    a, b = torch.randn(2, 128, 16, generator=g, dtype=torch.float64)
+    s = F.cosine_similarity(a[:, None], b[None], dim=2) / 0.1
+    parts = [F.cross_entropy(s[i : i + 16, i : i + 16], torch.arange(16)) for i in range(0, 128, 16)]
+    assert sum(parts) / 8 < F.cross_entropy(s, torch.arange(128))
+
+    near_all = torch.tensor([[0.99, 0.9, 0.0], [0.0, 0.9, 0.0], [0.0, 0.9, 0.99]]) / 0.01
+    assert (
+        F.cross_entropy(near_all, torch.arange(3))
+        < 0.001
+        < 0.3
+        < F.cross_entropy(near_all.T, torch.arange(3))
+    )
+
+    strangers = torch.zeros(8, 8)
+    begins = F.binary_cross_entropy_with_logits(strangers, torch.eye(8), reduction="sum") / 8
+    assert torch.isclose(begins, torch.tensor(8 * math.log(2)))
+
+    anchor = torch.zeros(1, 2, requires_grad=True)
+    loss = F.triplet_margin_loss(anchor, torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 3.0]]))
+    (slope,) = torch.autograd.grad(loss, anchor)
+    assert loss == 0 and not slope.any()
+
+
 # ---------------------------------------------------------------- lessons, map, paths
 
 LESSON_ROWS = {link(r["lesson"])[0]: r for r in tables("lesson")}

@@ -17,6 +17,7 @@ from grader.course.build import ROOT, text_of
 from grader.course.lessons import exercises_of
 
 HELD = [
+    "16_contrastive",
     "15_large_vocabulary",
     "09_cross_entropy_options",
     "08_cross_entropy",
