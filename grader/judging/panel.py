@@ -46,10 +46,11 @@ def _error(problem):
     return f"{problem.type}: {problem.text}{where}"
 
 
-def overview(summary, latest, title):
+def overview(summary, latest, title, guesses=(), hunt=None):
     """Progress over the course.
 
-    summary: a list of (lesson, passed names, open names); latest: the lesson somebody was at last, or ""; title: gives a lesson's question.
+    summary: a list of (lesson, passed names, open names); latest: the lesson somebody was at last, or ""; title: gives a lesson's question;
+    guesses: the kept ones; hunt: what became of the mysteries, by exercise.
     """
     lines, rows = [], []
     for lesson, passed, left in summary:
@@ -63,10 +64,16 @@ def overview(summary, latest, title):
             f'<td style="text-align:left">{html.escape(state)}</td></tr>'
         )
     ahead = whats_next(summary, latest)
-    end = f"Next: {ahead[0]}, {ahead[1]}." if ahead else "All exercises pass."
-    return "\n".join([*lines, end]), BOX.format(
-        f"<table>{''.join(rows)}</table><div>{html.escape(end)}</div>"
-    )
+    ends = [f"Next: {ahead[0]}, {ahead[1]}." if ahead else "All exercises pass."]
+    known = [g for g in guesses if "right" in g]
+    if known:
+        ends.append(f"Guesses: {sum(g['right'] for g in known)} of {len(known)} came out right.")
+    named = sum(len(kept["named"]) for kept in (hunt or {}).values())
+    if named:
+        points = sum(kept["points"] for kept in hunt.values())
+        ends.append(f"The hunt: {points} of {3 * named} points, {named} named.")
+    below = "".join(f"<div>{html.escape(end)}</div>" for end in ends)
+    return "\n".join([*lines, *ends]), BOX.format(f"<table>{''.join(rows)}</table>{below}")
 
 
 def whats_next(summary, latest):
@@ -89,8 +96,7 @@ def closing(lesson, passed, left, onward, course_done, total, guesses, hunt, sta
         lines.append(f"{len(passed)} of {len(passed) + len(left)} in this lesson. Still open: {names}.")
     else:
         lines.append(f"All {len(passed)} exercises of this lesson pass.")
-        solved = [n for n in passed if hunt.get(n, {}).get("solved")]
-        waiting = next((n for n in passed if n not in solved), None)
+        waiting = next((n for n in passed if not hunt.get(n, {}).get("named")), None)
         if waiting:
             lines.append(
                 f'The hunt: `mystery("{waiting}")` gives you a loss that somebody wrote, with one mistake in it. '

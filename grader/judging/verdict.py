@@ -177,7 +177,7 @@ def row(label: str, value: str) -> str:
     """A row of a panel's table: what it is, and a value as code, matrices row by row."""
     return (
         f'<tr><th scope="row" style="text-align:left;vertical-align:baseline;padding:0 12px 0 0;font-weight:400;white-space:nowrap">'
-        f'{label}</th><td style="text-align:left"><code style="white-space:pre-wrap">{html.escape(value)}</code></td></tr>'
+        f'{label}</th><td style="text-align:left;vertical-align:baseline"><code style="white-space:pre-wrap">{html.escape(value)}</code></td></tr>'
     )
 
 

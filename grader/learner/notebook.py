@@ -158,7 +158,7 @@ def solution(name):
 
 def progress():
     """Show which lessons and exercises are done, and what is next."""
-    show(*overview(book.summary(), book.latest(), title))
+    show(*overview(book.summary(), book.latest(), title, book.guesses().values(), book.hunted()))
 
 
 def finish(lesson):

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from grader import accuse, expose, mystery
+from grader import progress as show_progress
 from grader.course.lessons import exercises
 from grader.learner import hunt, progress
 from grader.learner.notebook import Unknown
@@ -57,6 +58,8 @@ def test_from_the_mystery_to_its_name(work, monkeypatch, capsys):
     assert "3 of 3 points (exposed, by the smallest input, named at try 1)" in capsys.readouterr().out
     state = progress.load(work / progress.FILE)["hunt"]["bce"]
     assert state["named"] == [place] and state["points"] == 3 and state["at"] is None
+    show_progress()
+    assert "The hunt: 3 of 3 points, 1 named." in capsys.readouterr().out
 
 
 def test_a_wrong_accusation_is_answered_by_the_input(work, monkeypatch, capsys):
