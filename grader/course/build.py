@@ -138,8 +138,11 @@ def _folded(cell, fold):
 
 
 def _draws(source):
-    """Does this code end a figure (`show("…")`, `interact(draw, …)`)?"""
-    return any(name in DRAW for name, _ in _calls(source))
+    """Does this code itself end a figure (`show("…")`, `interact(draw, …)`), not only a function that it defines?"""
+    outside = [
+        node for node in ast.parse(_without_magics(source)).body if not isinstance(node, ast.FunctionDef)
+    ]
+    return any(name in DRAW for node in outside for name, _ in _calls(ast.unparse(node)))
 
 
 def _calls(source):

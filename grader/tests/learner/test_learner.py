@@ -2,8 +2,11 @@
 
 import json
 
+import nbformat
 import pytest
 
+from grader.course import build
+from grader.course.build import loads, model_answer, released
 from grader.learner import progress
 from grader.learner.notebook import CheckFailed
 from grader.tests.learner.test_files import COMPILED
@@ -202,3 +205,28 @@ def test_a_borrowed_answer_is_told_as_that(capsys):
     with pytest.raises(CheckFailed):
         run(*lines, "check('bce')")
     assert "Right numbers, but borrowed" in capsys.readouterr().out
+
+
+def test_an_open_question_shows_the_courses_answer_once_something_is_written(tmp_path, monkeypatch, capsys):
+    """And nothing at all where no learner has the notebook open."""
+    ask = "solution('lower_loss_fewer_right')"
+    run(ask)
+    assert capsys.readouterr().out == ""
+    nb = loads(released("02_bce"))
+    path = tmp_path / "02_bce.ipynb"
+    nbformat.write(nb, path)
+    monkeypatch.setenv("JPY_SESSION_NAME", str(path))
+    run(ask)
+    assert "Write your answer into the cell above" in capsys.readouterr().out
+    next(c for c in nb.cells if c.id == "lower_loss_fewer_right").source = "One is sure, the other is right."
+    nbformat.write(nb, path)
+    run(ask)
+    assert model_answer("lower_loss_fewer_right") in capsys.readouterr().out
+
+
+def test_a_pass_shows_the_part_of_the_lesson_that_would_have_answered_it(monkeypatch, capsys):
+    monkeypatch.setattr(build, "passed_text", lambda name: f"Why {name} is so: $p - y$.")
+    run("bce_grad = lambda p, y: p", "try: check('bce_grad')", "except CheckFailed: pass")
+    assert "is so" not in capsys.readouterr().out
+    run("bce_grad = lambda p, y: (p - y) / (p - p * p)", "check('bce_grad')")
+    assert "Why bce_grad is so: $p - y$." in capsys.readouterr().out
