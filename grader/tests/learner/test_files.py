@@ -4,7 +4,12 @@ import json
 import subprocess
 import sys
 
+import nbformat
 import pytest
+
+from grader.learner.files import misspelt
+from grader.learner.watch import judged_in
+from grader.tests import school
 
 LESSON = "02_bce"
 RIGHT = """import torch
@@ -120,3 +125,21 @@ def test_a_pass_exits_0_and_an_unknown_lesson_2(tmp_path):
     assert good.returncode == 0 and good.stdout.startswith("right.py  bce: passed  3/3")
     bad = run("99_nothing", "right.py")
     assert bad.returncode == 2 and "There is no lesson '99_nothing'. There are: " in bad.stderr
+
+
+def test_a_notebook_is_judged_by_its_answers_and_not_run_as_a_file(tmp_path):
+    answers = {"bce_grad": "def bce_grad(p, y):\n    return (p - y) / (p - p * p)"}
+    path = tmp_path / "02_bce.ipynb"
+    nbformat.write(school.answered("02_bce", answers), path)
+    verdicts = {judged.verdict.exercise: judged.verdict for judged in judged_in(path, "02_bce")}
+    assert verdicts["bce_grad"].passed and verdicts["bce"].status == "not attempted"
+
+
+def test_a_name_that_is_spelt_differently_is_told(tmp_path):
+    path = tmp_path / "answers.py"
+    path.write_text("def BCE(p, y, reduction='mean'):\n    return p\n")
+    (judged,) = judged_in(path, "02_bce")
+    assert "It defines `BCE`: is that `bce`? The exercise is called `bce`." in judged.verdict.message
+    assert list(misspelt({"softmx"}, ["softmax", "bce"])) == [
+        "It defines `softmx`: is that `softmax`? The exercise is called `softmax`."
+    ]
