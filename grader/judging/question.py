@@ -23,6 +23,7 @@ from grader.judging.watch import Made, Met, Watch
 __tracebackhide__ = True  # `raised` looks for the learner's line, and the frames of this module are none
 from grader.judging.kernels import refused, without_libraries
 
+NESTED = 8  # levels of a backward pass that runs inside itself
 PRINTED_CAP = 10_000  # characters of what an answer prints that are kept
 LIBRARIES = (  # where code lies that no learner wrote: torch and its neighbours, the standard library
     os.path.dirname(os.path.dirname(os.path.abspath(torch.__file__))) + os.sep,
@@ -478,12 +479,21 @@ def _followed(function, watchers):
         )
     name = "backward" if function.vjp is torch.autograd.Function.vjp else "vjp"
     backward = getattr(function, name)
+    inside = 0
 
     def watched(context, *gradients):
-        with contextlib.ExitStack() as stack:
-            for watcher in watchers:
-                stack.enter_context(watcher)
-            return backward(context, *gradients)
+        nonlocal inside
+        if inside >= NESTED:
+            # autograd begins a new thread at every 60th level: Python's own limit never speaks
+            raise RecursionError("backward differentiates what it belongs to, and calls itself")
+        inside += 1
+        try:
+            with contextlib.ExitStack() as stack:
+                for watcher in watchers:
+                    stack.enter_context(watcher)
+                return backward(context, *gradients)
+        finally:
+            inside -= 1
 
     return type(function)(function.__name__, (function,), {name: staticmethod(watched)})
 

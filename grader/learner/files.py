@@ -64,7 +64,8 @@ def check_file(path, lesson, seed=0):
         bound = set(loaded.get("bound", ()))
         names = [n for n in exercises if n in bound | set(texts)]
         problem = loaded.get("problem", "")
-        slips = list(misspelt(bound | set(texts), [n for n in exercises if n not in names]))
+        others = (bound | set(texts)) - set(exercises)  # the name of one exercise is no slip for another's
+        slips = list(misspelt(others, [n for n in exercises if n not in names]))
         if not names:
             reason = problem or f"It defines none of the exercises of {lesson}: {', '.join(exercises)}."
             yield _whole(path, " ".join([reason, *slips]))

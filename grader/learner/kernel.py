@@ -5,6 +5,7 @@ Everything here is quiet where no IPython runs.
 
 import ast
 import contextlib
+import ctypes
 import json
 import os
 import re
@@ -192,11 +193,25 @@ class DeadlineExceeded(BaseException):
     """Raised in the middle of an answer that does not come back. No Exception: `except Exception` in an answer must not hold it up."""
 
 
+def _stop_foreign_threads():
+    """Raise DeadlineExceeded in every thread that runs Python and that Python has not started."""
+    ours = {
+        thread.ident for thread in threading.enumerate() if not isinstance(thread, threading._DummyThread)
+    }
+    for ident in sys._current_frames():
+        if ident not in ours:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(ident), ctypes.py_object(DeadlineExceeded)
+            )
+
+
 @contextlib.contextmanager
 def clock(seconds: float):
     """Raise DeadlineExceeded in the block when so many seconds have passed.
 
     Only where there is an alarm (not on Windows) and only in the main thread; elsewhere the learner can still stop the cell.
+    A backward pass that calls itself goes on in threads of autograd's own, while the main thread waits and hears no alarm: they
+    are stopped a second later.
     """
     if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
         yield
@@ -207,8 +222,12 @@ def clock(seconds: float):
 
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
+    second = threading.Timer(max(seconds, 0.0) + 1, _stop_foreign_threads)
+    second.daemon = True
+    second.start()
     try:
         yield
     finally:
+        second.cancel()
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

@@ -8,10 +8,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from grader.course.lessons import exercises
+from grader.jail import Jail, Limits, doctor
 from grader.judging import wire
 from grader.judging.exercise import Exercise
 from grader.judging.judge import judge
 from grader.judging.question import Once, call, run
+from grader.learner.files import check_file
 
 N, D, V, ROWS = 13, 3, 20, 4
 
@@ -348,3 +351,48 @@ def test_a_question_without_a_bound_is_not_watched():
         list("hWyr"),
     )
     assert result.made is None and result.met is None
+
+
+def test_a_backward_that_differentiates_its_own_result_ends_at_once():
+    itself = """
+    class answer(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, h, W, y, rows):
+            loss = h.mean() + W.mean()
+            ctx.save_for_backward(loss)
+            return loss
+
+        @staticmethod
+        def backward(ctx, slope):
+            (loss,) = ctx.saved_tensors
+            loss.backward()
+            return slope, slope, None, None
+    """
+    exercise = memory_exercise(written(FUNCTION), upstream=(1.0,))
+    exercise.without = ()
+    found = verdict(exercise, written(itself))
+    assert "calls itself" in found.finding and "line 11: `loss.backward()`" in found.finding, found.message
+
+
+@pytest.mark.parametrize("where", ["jail", "file"])
+def test_the_line_and_the_size_are_the_same_behind_the_walls_and_on_the_command_line(where, tmp_path):
+    name = "chunked_cross_entropy"
+    source = WHOLE.replace("answer", name).lstrip()
+    source = f"import torch\nfrom torch.nn import functional as F\n{source}"
+    if where == "file":
+        path = tmp_path / "answer.py"
+        path.write_text(source, encoding="utf-8")
+        (judged,) = check_file(path, "15_large_vocabulary")
+        found = judged.verdict
+    else:
+        exercise = exercises()[name]
+        with Jail(Limits(memory_mb=1024), trust=not doctor.walls().ok) as jail, jail.child() as child:
+            assert child.run_cell(source, 30).ok
+
+            def ask(question, gradient):
+                return child.ask(name, exercise.parameters, question, gradient)
+
+            found = judge(exercise, ask)
+    assert "in one matrix" in found.finding
+    assert found.example.yours.endswith("(line 4: `z = h @ W.T`)"), found.example
+    assert "entries" in found.example.yours and found.example.expected == "no tensor of more than 68 entries"
