@@ -81,6 +81,7 @@ def page(home, student):
 
 
 def visible(text):
+    text = re.sub(r"</?code[^>]*>", "", text)  # stands within a sentence
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
 
 
