@@ -4,18 +4,21 @@
 `python -m grader radar --here` runs them with what is installed, and prints what differs from the stored outputs.
 """
 
+import hashlib
+import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 
 from grader.course.build import instructors, loads
+from grader.course.files import write_whole
 from grader.course.lessons import RELEASES, ROOT, lessons
 from grader.course.pins import pins
 
@@ -110,9 +113,22 @@ def scan(versions: Iterable[str], told=print) -> dict[str, list[Change]]:
         folder = packages(version)
         found[version] = []
         for lesson in lessons():
-            in_lesson = changes(lesson, folder)
+            in_lesson = remembered(lesson, version, folder)
             told(f"torch {version}, {lesson}: {len(in_lesson)} cells differ")
             found[version] += in_lesson
+    return found
+
+
+def remembered(lesson: str, version: str, folder: Path) -> list[Change]:
+    """The changes of a lesson under a release, from the last time, where the notebook is the same."""
+    content = hashlib.sha256(instructors(lesson).read_bytes()).hexdigest()[:16]
+    kept = CACHE.parent / "radar" / version / f"{lesson}-{content}.json"
+    if kept.is_file():
+        rows = json.loads(kept.read_text(encoding="utf-8"))
+        return [Change(*row[:3], tuple(row[3]), tuple(row[4])) for row in rows]
+    found = changes(lesson, folder)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(kept, json.dumps([astuple(change) for change in found]))
     return found
 
 
