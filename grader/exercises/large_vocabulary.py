@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from grader.judging.exercise import exercise
 from grader.judging.question import Once, call
 
-PYTORCH = [F.linear_cross_entropy, nn.LinearCrossEntropyLoss]
+PYTORCH = ["linear_cross_entropy", "LinearCrossEntropyLoss"]  # by name: older releases of torch have neither
 AUTOGRAD = [torch.autograd.grad, torch.autograd.backward, torch.Tensor.backward]
 Y = [0, 2, 3, 1]
 Z = [

@@ -136,7 +136,7 @@ class Exercise:
     name: str
     reference: object
     points: float
-    without: tuple = ()  # torch functions and modules that do the same job: out of bounds
+    without: tuple = ()  # torch functions and modules, or their names, that do the same job: out of bounds
     hints: tuple = ()  # from a nudge to nearly there
     built: str = ""  # said after passing: what it is, and what PyTorch calls it
     any_dtype: bool = False  # compared by value alone (0/1 decisions may be bool, int or float)
