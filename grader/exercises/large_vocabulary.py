@@ -7,7 +7,6 @@ https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear_cross_
 import math
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from grader.judging.exercise import exercise
