@@ -116,7 +116,8 @@ class _Refusal:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that an implementation is overridden is what is meant
             for full, name in self._wanted.items():
-                with contextlib.suppress(RuntimeError):  # an operator that no library may implement
+                # an operator that no library may implement; a release of torch that overrides none (before 2.7)
+                with contextlib.suppress(RuntimeError, TypeError):
                     refuse = functools.partial(_refuse, self.called, name)
                     self._library.impl(full, refuse, "CPU", allow_override=True)
 
