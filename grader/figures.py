@@ -160,7 +160,7 @@ def _drawn(figure) -> str:
 
 def _extent(numbers) -> str:
     """How many numbers, the smallest, the largest and their mean: coarse enough to be the same on every machine."""
-    values = np.ma.filled(np.ma.asarray(numbers, dtype=float), np.nan)
+    values: np.ndarray = np.ma.filled(np.ma.asarray(numbers, dtype=float), np.nan)
     values = values[np.isfinite(values)]
     if values.size == 0:
         return "none"

@@ -125,7 +125,7 @@ def remembered(lesson: str, version: str, folder: Path) -> list[Change]:
     kept = CACHE.parent / "radar" / version / f"{lesson}-{content}.json"
     if kept.is_file():
         rows = json.loads(kept.read_text(encoding="utf-8"))
-        return [Change(*row[:3], tuple(row[3]), tuple(row[4])) for row in rows]
+        return [Change(lesson, row[1], row[2], tuple(row[3]), tuple(row[4])) for row in rows]
     found = changes(lesson, folder)
     kept.parent.mkdir(parents=True, exist_ok=True)
     write_whole(kept, json.dumps([astuple(change) for change in found]))

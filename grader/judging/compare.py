@@ -6,6 +6,7 @@ from enum import Enum
 
 import torch
 
+from grader.judging.exercise import Case
 from grader.judging.question import Array, Call, Result
 
 
@@ -28,7 +29,7 @@ class Difference(Enum):
 class Asked:
     """One question, what the reference says, what the answer says, and the first difference (None if there is none)."""
 
-    case: object
+    case: Case
     question: Call
     expected: Result
     got: Result

@@ -179,7 +179,7 @@ class Result:
     changed: tuple = ()  # names of the inputs that the answer modified
     called: frozenset = frozenset()  # names of the torch functions that it called
     printed: str = ""
-    ended: Ended = None  # RETURNED or RAISED where nothing else is said
+    ended: Ended | None = None  # RETURNED or RAISED where nothing else is said; never None once it is made
     at: str = ""  # where an answer was that did not come back, if that is known: "line 3: `while True:`"
     made: Made | None = None  # its largest tensor, where the question states a bound and that is over it
     met: Met | None = None  # two parts of an input that met, where the question keeps them apart

@@ -77,9 +77,9 @@ def same(evidence: Evidence, mistake: Mistake, a: Asked) -> bool:
     if compare(evidence.exercise, a.case, a.expected, made) is not a.difference:
         return False
     # Too large is not the same as too large: the whole matrix is one mistake, a column too many another.
-    return a.difference is not Difference.LARGE or (
-        a.got.made.entries == made.made.entries and a.got.made.left_torch == made.made.left_torch
-    )
+    if a.difference is not Difference.LARGE or a.got.made is None or made.made is None:
+        return True
+    return a.got.made.entries == made.made.entries and a.got.made.left_torch == made.made.left_torch
 
 
 def _same_value(evidence: Evidence, mistake: Mistake, a: Asked) -> bool:
