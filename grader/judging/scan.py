@@ -225,7 +225,7 @@ def written(source: str) -> dict[str, str | None]:
         names = re.findall(r"^(?:def|class)\s+(\w+)|^(\w+)\s*=", source, flags=re.M)
         return dict.fromkeys(a or b for a, b in names)
     lines = source.splitlines(keepends=True)
-    texts: dict[str, list[str]] = {}
+    texts: dict[str, str | None] = {}
     for node in tree.body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             targets = [node.name]
