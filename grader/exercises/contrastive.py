@@ -58,6 +58,7 @@ def numbers(a):
 @exercise(
     points=2,
     without=COSINE,
+    together=True,
     hints=[
         "A matrix product gives all dot products at once. What is left is the lengths.",
         "Each vector is divided by its own length, before or after: rows of a by theirs, rows of b by theirs.",
@@ -162,6 +163,30 @@ def _(a, b):
     return similarities(a, b).abs()
 
 
+@cosine_similarity.mistake(
+    "Both lengths divide columns: ‖a_i‖ belongs to row i of the result, ‖b_j‖ to column j.",
+    hint="`keepdim=True` makes a column of lengths, (N, 1), which divides rows.",
+)
+def _(a, b):
+    return a @ b.T / (a.norm(dim=1) * b.norm(dim=1))
+
+
+@cosine_similarity.mistake(
+    "Both lengths divide rows: ‖a_i‖ belongs to row i of the result, ‖b_j‖ to column j.",
+    hint="A column of lengths, (N, 1), divides rows; a row of lengths, (M,), divides columns.",
+)
+def _(a, b):
+    return a @ b.T / (a.norm(dim=1, keepdim=True) * b.norm(dim=1, keepdim=True))
+
+
+@cosine_similarity.mistake(
+    "You compare row i of a with row i of b, and with no other. Every row of a is compared with every row of b here.",
+    hint="A matrix product makes all pairs.",
+)
+def _(a, b):
+    return (a * b).sum(dim=1) / (a.norm(dim=1) * b.norm(dim=1))
+
+
 # ---------------------------------------------------------------- info_nce
 
 
@@ -171,6 +196,7 @@ def info(a, b, temperature=0.1):
 
 @exercise(
     points=3,
+    together=True,
     hints=[
         "Row i of the similarities is a row of logits. How many classes are there, and which is the right one for row i?",
         "Row i of a belongs to row i of b: the labels are 0, 1, …, N − 1.",
@@ -314,6 +340,26 @@ def _(a, b, temperature=0.1):
     return -(powers.diagonal() / powers.sum(dim=1)).log().mean()
 
 
+@info_nce.mistake(
+    "The vectors are normalised along dimension 0: each column gets length 1, where each row should."
+)
+def _(a, b, temperature=0.1):
+    z = F.normalize(a, dim=0) @ F.normalize(b, dim=0).T
+    return F.cross_entropy(z / temperature, numbers(a))
+
+
+@info_nce.mistake("You divide by the root of the temperature. It divides as it is.")
+def _(a, b, temperature=0.1):
+    return info(a, b, math.sqrt(temperature))
+
+
+@info_nce.mistake(
+    "The logits are minus Euclidean distances. InfoNCE here takes cosines, which do not see lengths."
+)
+def _(a, b, temperature=0.1):
+    return F.cross_entropy(-(a[:, None] - b[None]).norm(dim=2) / temperature, numbers(a))
+
+
 # ---------------------------------------------------------------- clip_loss
 
 
@@ -324,6 +370,7 @@ def clip(a, b, scale):
 
 @exercise(
     points=3,
+    together=True,
     hints=[
         "One matrix of similarities, two questions: which b belongs to this a (rows), which a to this b (columns).",
         "The second direction is the same cross-entropy of the transposed matrix. The loss is the mean of the two.",
@@ -453,6 +500,22 @@ def _(a, b, log_scale):
     return -(p.log().mean() + q.log().mean()) / 2
 
 
+@clip_loss.mistake(
+    "The scale multiplies the first direction alone. Both ask the same matrix of scaled similarities."
+)
+def _(a, b, log_scale):
+    z = similarities(a, b)
+    return (F.cross_entropy(z * log_scale.exp(), numbers(a)) + F.cross_entropy(z.T, numbers(a))) / 2
+
+
+@clip_loss.mistake(
+    "The second direction compares the rows of b with each other. It asks which a belongs to a b: the transposed matrix."
+)
+def _(a, b, log_scale):
+    z, own = similarities(a, b) * log_scale.exp(), similarities(b, b) * log_scale.exp()
+    return (F.cross_entropy(z, numbers(a)) + F.cross_entropy(own, numbers(a))) / 2
+
+
 # ---------------------------------------------------------------- siglip_loss
 
 
@@ -467,6 +530,7 @@ def siglip(a, b, scale, bias):
 
 @exercise(
     points=3,
+    together=True,
     hints=[
         "Every cell of the matrix is a yes-or-no question of its own: do these two belong together? The loss of such a question is in `03_bce_with_logits`.",
         "The logit is scale · cosine + bias. Partners should have a large one, all others a very negative one: flip the sign of the others.",
@@ -590,6 +654,36 @@ def _(a, b, scale, bias):
 )
 def _(a, b, scale, bias):
     return -torch.sigmoid(signs_of(a) * (similarities(a, b) * scale + bias)).log().sum() / len(a)
+
+
+@siglip_loss.mistake("You divide by the scale, as one divides by a temperature. The scale multiplies.")
+def _(a, b, scale, bias):
+    return siglip(a, b, 1 / scale, bias)
+
+
+@siglip_loss.mistake(
+    "Partners have the sign 0: σ(0) is one half, whatever their similarity, and nothing pulls them together. Their sign is +1."
+)
+def _(a, b, scale, bias):
+    eye = torch.eye(len(a), dtype=a.dtype)
+    return -F.logsigmoid((eye - 1) * (similarities(a, b) * scale + bias)).sum() / len(a)
+
+
+@siglip_loss.mistake(
+    "Only the cosines of partners are computed, and one row of them is used for all rows. Every pair has a cosine of its own."
+)
+def _(a, b, scale, bias):
+    z = similarities(a, b).diagonal() * scale + bias
+    return -F.logsigmoid(signs_of(a) * z).sum() / len(a)
+
+
+@siglip_loss.mistake(
+    "A sigmoid before `binary_cross_entropy`: where the model is sure and wrong its logarithm is clamped at −100, and the slope is gone.",
+    hint="`F.binary_cross_entropy_with_logits` takes the logits themselves.",
+)
+def _(a, b, scale, bias):
+    p = torch.sigmoid(similarities(a, b) * scale + bias)
+    return F.binary_cross_entropy(p, torch.eye(len(a), dtype=a.dtype), reduction="sum") / len(a)
 
 
 # ---------------------------------------------------------------- triplet_loss
@@ -758,3 +852,33 @@ def _(anchor, positive, negative, margin=1.0):
 )
 def _(anchor, positive, negative, margin=1.0):
     return F.softplus(distance(anchor, positive) - distance(anchor, negative) + margin).mean()
+
+
+@triplet_loss.mistake(
+    "You average over the triplets that break the margin. The mean is over all N: those that keep it count as 0.",
+)
+def _(anchor, positive, negative, margin=1.0):
+    losses = (distance(anchor, positive) - distance(anchor, negative) + margin).clamp(min=0)
+    return losses.sum() / (losses > 0).sum()
+
+
+@triplet_loss.mistake(
+    "The lengths are taken along dimension 0, over the samples. A distance runs over the D coordinates of one pair: `dim=1`."
+)
+def _(anchor, positive, negative, margin=1.0):
+    return ((anchor - positive).norm(dim=0) - (anchor - negative).norm(dim=0) + margin).clamp(min=0).mean()
+
+
+@triplet_loss.mistake(
+    "Every anchor is compared with every positive and every negative. Row i of the three belongs together."
+)
+def _(anchor, positive, negative, margin=1.0):
+    near, away = (torch.cdist(anchor, v) for v in (positive, negative))
+    return (near - away + margin).clamp(min=0).mean()
+
+
+@triplet_loss.mistake(
+    "The squares of distances and of the margin are compared, to avoid the root: that is another loss."
+)
+def _(anchor, positive, negative, margin=1.0):
+    return (distance(anchor, positive) ** 2 - distance(anchor, negative) ** 2 + margin**2).clamp(min=0).mean()

@@ -69,6 +69,15 @@ def climbing(rng):
     ]
 
 
+def rows_apart(rng):
+    """Rows at −1000, at 0 and at 1000 in the same blocks; and rows that are all far below 0."""
+    n = 6
+    levels = torch.tensor([-1000.0, 0.0, 1000.0, -500.0, 700.0, -90.0], dtype=rng.dtype)[:, None]
+    spread = Once(tuple(rng.logits(n, width) + levels for width in (3, 4, 2)))
+    low = Once(tuple(rng.logits(n, width) - 900 for width in (3, 2, 4)))
+    return [(spread,), (low,)]
+
+
 def with_holes(rng):
     """−inf in single entries, in a row of a block, in a whole block: in the middle, at the beginning and at the end."""
     n = rng.size(4, 6)
@@ -134,6 +143,7 @@ online("a single block, single columns", few_columns)
 online("float32", blocks, dtype=torch.float32)
 online("blocks around −1000, 0 and 1000", climbing, extreme=True)
 online("blocks around −1000, 0 and 1000 in float32", climbing, extreme=True, dtype=torch.float32)
+online("rows far apart", rows_apart, extreme=True)
 online("−inf in entries, rows and whole blocks", with_holes, extreme=True)
 online("a row of −inf in every block", nothing_at_all, gradient=(), extreme=True)
 
@@ -190,6 +200,33 @@ def _(blocks):
 )
 def _(blocks):
     return sum(block.exp().sum(dim=1) for block in blocks).log()
+
+
+@online_logsumexp.mistake(
+    "The maximum begins at 0. In a row whose logits are all far below 0 it stays there, every term underflows, and log 0 is −inf.",
+    hint="Begin at −inf, or with the first block.",
+)
+def _(blocks):
+    top, total = 0, 0
+    for block in blocks:
+        new = torch.maximum(torch.as_tensor(top, dtype=block.dtype), block.detach().amax(dim=1))
+        total = total * (top - new).exp() + (block - new[:, None]).exp().sum(dim=1)
+        top = new
+    return top + total.log()
+
+
+@online_logsumexp.mistake(
+    "One maximum is subtracted from all rows. Beside a row at 1000 a row at −1000 underflows, and log 0 is −inf.",
+    hint="`amax(dim=1)`: each row has a maximum of its own.",
+)
+def _(blocks):
+    top, total = None, 0
+    for block in blocks:
+        new = block.detach().max() if top is None else torch.maximum(top, block.detach().max())
+        shift = new.masked_fill(new == MINUS_INFINITY, 0)
+        total = (block - shift).exp().sum(dim=1) + (0 if top is None else total * (top - shift).exp())
+        top = new
+    return top.masked_fill(top == MINUS_INFINITY, 0) + total.log()
 
 
 @online_logsumexp.mistake(
@@ -477,6 +514,45 @@ linear_cross_entropy_grad.mistake(
 linear_cross_entropy_grad.mistake(
     "The gradients are divided by `rows`, the size of a chunk. The mean is over all N rows."
 )(changed(lambda h, W, y, rows, loss, gh, gW: (loss, gh * len(y) / rows, gW * len(y) / rows)))
+
+
+def _sloped(slope_of):
+    """Loss and gradients with another slope of the logits: slope_of(z, labels)."""
+
+    def answer(h, W, y, rows):
+        grad_h, grad_W = [], 0
+        for part, labels in chunks(h, y, rows):
+            slope = slope_of(part @ W.T, labels) / len(y)
+            grad_h.append(slope @ W)
+            grad_W = grad_W + slope.T @ part
+        return by_hand(h, W, y, rows)[0], torch.cat(grad_h), grad_W
+
+    return answer
+
+
+def _minus_labels(p, labels):
+    p = p.clone()
+    p[torch.arange(len(labels)), labels] -= 1
+    return p
+
+
+linear_cross_entropy_grad.mistake(
+    "The softmax of the gradients runs down the columns, over the rows of a chunk. The words are dimension 1."
+)(_sloped(lambda z, labels: _minus_labels(torch.softmax(z, dim=0), labels)))
+
+linear_cross_entropy_grad.mistake(
+    "The gradients are made of the logits themselves, z − y. The slope is p − y, with the probabilities."
+)(_sloped(_minus_labels))
+
+
+@linear_cross_entropy_grad.mistake(
+    "Each chunk's slope is divided by the number of rows in that chunk. The mean is over all N rows, so 1/N it is in every chunk."
+)
+def _(h, W, y, rows):
+    loss, grad_h, grad_W = by_hand(h, W, y, rows)
+    parts = [by_hand(part, W, labels, rows) for part, labels in chunks(h, y, rows)]
+    return loss, torch.cat([part[1] for part in parts]), sum(part[2] for part in parts)
+
 
 linear_cross_entropy_grad.mistake("The gradients have the wrong sign: it is p − y, not y − p.")(
     changed(lambda h, W, y, rows, loss, gh, gW: (loss, -gh, -gW))
@@ -860,6 +936,19 @@ def _(shards, y):
 
 
 @sharded_cross_entropy.mistake(
+    "The word after a shard's last is counted as its own, too: it belongs to the next shard, so `y < start + width` and not `<=`."
+)
+def _(shards, y):
+    found, start = 0, 0
+    for part in shards:
+        inside = (y >= start) & (y <= start + part.shape[1])
+        column = (y - start).clamp(0, part.shape[1] - 1)
+        found = found + torch.where(inside, part[torch.arange(len(y)), column], 0)
+        start += part.shape[1]
+    return (_normaliser(shards) - found).mean()
+
+
+@sharded_cross_entropy.mistake(
     "All shards are taken to be as wide as the first. They may differ: add up the widths to find where each begins."
 )
 def _(shards, y):
@@ -902,6 +991,13 @@ def low(n, words):
     return make
 
 
+def nearly_right(rng):
+    """A model that gives nearly everything to the right word: p − 1 is a small difference of two numbers near 1."""
+    z, y = rng.normal(6, 5), rng.classes(6, num_classes=5)
+    z[torch.arange(6), y] = rng.uniform(6, low=6.0, high=8.0)
+    return z, y
+
+
 def low_sure(rng):
     """One row at a time, so that the loss of one does not drown another's."""
     z = torch.tensor([[1000.0, 0.0, -1000.0, 3.0]], dtype=rng.dtype)
@@ -933,6 +1029,7 @@ precise("float16", low(7, 12), dtype=torch.float16)
 precise("bfloat16, many rows of many words", low(96, 300))
 precise("float16, many rows of many words", low(96, 300), dtype=torch.float16)
 precise("one row, two words", low(1, 2))
+precise("nearly right: the slope is a small difference", nearly_right)
 precise("logits of 1000", low_sure, extreme=True)
 precise("logits of 1000 in float16", low_sure, extreme=True, dtype=torch.float16)
 
@@ -987,6 +1084,14 @@ def _(z, y):
 )
 def _(z, y):
     return F.cross_entropy(z.double(), y)
+
+
+@cross_entropy_low_precision.mistake(
+    "The value is right, but the slope is not: the label's logit is taken from z in 16 bits, so that its slope p − 1 is added up there, of a rounded p and of −1.",
+    hint="Convert once, and take everything from the converted logits.",
+)
+def _(z, y):
+    return (torch.logsumexp(z.float(), dim=1) - z[torch.arange(len(y)), y]).mean()
 
 
 @cross_entropy_low_precision.mistake(

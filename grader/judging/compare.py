@@ -169,4 +169,6 @@ def _alike(x, y, rtol, atol):
     x, y = (v.tensor if isinstance(v, Array) else as_tensor(v) for v in (x, y))
     if isinstance(x, torch.Tensor) and isinstance(y, torch.Tensor):
         return close(x, y, rtol, atol)
+    if isinstance(x, tuple) and isinstance(y, tuple):  # a list of tensors among the values
+        return len(x) == len(y) and all(_alike(a, b, rtol, atol) for a, b in zip(x, y))
     return type(x) is type(y) and (x is None or x == y)

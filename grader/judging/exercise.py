@@ -140,6 +140,7 @@ class Exercise:
     hints: tuple = ()  # from a nudge to nearly there
     built: str = ""  # said after passing: what it is, and what PyTorch calls it
     any_dtype: bool = False  # compared by value alone (0/1 decisions may be bool, int or float)
+    together: bool = False  # a sample means something only among others: it is not asked alone
     number: bool = False  # a Python number is as good as a 0-d tensor
     lesson: str = ""
     cases: list = field(default_factory=list)
