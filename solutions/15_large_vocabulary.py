@@ -387,7 +387,7 @@ right.set(title="time of one step, on the machine that drew this", xlabel="words
 left.legend()
 print("MiB at 8192 words:", ", ".join(f"{name} {curve[-1][0]:.1f}" for name, curve in curves.items()))
 show("Two plots against the vocabulary, from 1024 to 8192 words. Left, the most memory at once: the whole matrix rises steeply, the chunks of plain autograd less than half as "
-     "steeply, the checkpointed chunks and your function stay far below both. Right, the time of one step on the machine that drew the picture: it grows with the vocabulary for all four.")
+     "steeply, the checkpointed chunks and your function stay far below both. Right, the time of one step on the machine that drew the picture.", measured=True)
 
 # %% [markdown]
 # Left, memory: the upper two lines are proportional to $N \cdot V$, the lower two to a chunk and to the weights. Right, time, which depends on the machine: chunks are many small products instead of one large

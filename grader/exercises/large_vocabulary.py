@@ -142,7 +142,7 @@ online("random blocks", blocks)
 online("a single block, single columns", few_columns)
 online("float32", blocks, dtype=torch.float32)
 online("blocks around −1000, 0 and 1000", climbing, extreme=True)
-online("blocks around −1000, 0 and 1000 in float32", climbing, extreme=True, dtype=torch.float32)
+online("blocks around −1000, 0 and 1000 in float32", climbing, extreme=True, dtype=torch.float32, atol=1e-4)
 online("rows far apart", rows_apart, extreme=True)
 online("−inf in entries, rows and whole blocks", with_holes, extreme=True)
 online("a row of −inf in every block", nothing_at_all, gradient=(), extreme=True)
@@ -357,7 +357,7 @@ chunked("random hidden states", linear())
 chunked("chunks of 1, of 4, of everything", chunk_sizes)
 chunked("float32", linear(), dtype=torch.float32)
 chunked("logits of 1000", sure, extreme=True)
-chunked("logits of 1000 in float32", sure, extreme=True, dtype=torch.float32, atol=1e-3)
+chunked("logits of 1000 in float32", sure, extreme=True, dtype=torch.float32, atol=1e-2)
 
 
 @chunked_cross_entropy.mistake(
@@ -495,7 +495,7 @@ hand_made("random hidden states", linear())
 hand_made("chunks of 1, of 4, of everything", chunk_sizes)
 hand_made("float32", linear(), dtype=torch.float32)
 hand_made("logits of 1000", sure, extreme=True)
-hand_made("logits of 1000 in float32", sure, extreme=True, dtype=torch.float32, atol=1e-3)
+hand_made("logits of 1000 in float32", sure, extreme=True, dtype=torch.float32, atol=1e-2)
 
 
 def changed(change):
@@ -674,7 +674,7 @@ applied("a part of a larger computation: any upstream factor", linear(), (-2.5, 
 applied("chunks of 1, of 4, of everything", chunk_sizes)
 applied("float32", linear(), (1.0, -3.0), dtype=torch.float32)
 applied("logits of 1000", sure, extreme=True)
-applied("logits of 1000 in float32", sure, extreme=True, dtype=torch.float32, atol=1e-3)
+applied("logits of 1000 in float32", sure, extreme=True, dtype=torch.float32, atol=1e-2)
 
 
 def function(gradients, loss=None):
@@ -860,7 +860,7 @@ sharded("three shards", shards)
 sharded("two shards, five shards, one sample", several_shards)
 sharded("float32", shards, dtype=torch.float32)
 sharded("logits of 1000", far_apart, extreme=True)
-sharded("logits of 1000 in float32", far_apart, extreme=True, dtype=torch.float32)
+sharded("logits of 1000 in float32", far_apart, extreme=True, dtype=torch.float32, atol=1e-4)
 
 
 @sharded_cross_entropy.mistake(

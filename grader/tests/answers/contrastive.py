@@ -32,9 +32,9 @@ def cosine_similarity(a, b):
     return torch.cosine_similarity(a.unsqueeze(1), b.unsqueeze(0), dim=-1)
 
 
-@wrong("row with row", says="Your result has shape")
+@wrong("centred first: a correlation", says="differs from the definition")
 def cosine_similarity(a, b):
-    return (a * b).sum(dim=1) / (a.norm(dim=1) * b.norm(dim=1))
+    return torch.corrcoef(torch.cat([a, b]))[: len(a), len(a) :]
 
 
 @wrong("lengths that are cut out of the graph", says="gradient")
