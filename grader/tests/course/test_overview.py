@@ -108,6 +108,7 @@ def given(cells, seed):
         "classes": lambda: torch.randint(0, c, target, generator=g),
         "distributions": lambda: torch.softmax(torch.randn(target, generator=g, dtype=torch.float64), dim=1),
         "classes, then −1": lambda: some_classes(target, g),
+        "orders, best first": lambda: torch.rand(target, generator=g).argsort(dim=1),
     }[words]()
     assert y.dtype == {"float": torch.float64, "int64": torch.int64}[dtype]
     d = SimpleNamespace(**{LETTER[kind]: x}, x=x, y=y, N=n, C=c, L=length)
@@ -117,6 +118,7 @@ def given(cells, seed):
     d.teacher = torch.randn(shape, generator=g, dtype=torch.float64)
     d.D = sizes["D"]
     d.W = torch.randn(c, d.D, generator=g, dtype=torch.float64)
+    d.r, d.beta = torch.randn(shape, generator=g, dtype=torch.float64), 0.3
     if binary and kind == "logits":
         d.p_t = torch.sigmoid((2 * y - 1) * x)
         d.a_t = 0.25 * y + 0.75 * (1 - y)
@@ -298,6 +300,44 @@ class _:
 
     def mistake(d):
         return not torch.isclose(nn.HingeEmbeddingLoss()(d.z, d.y), F.relu(1 - d.y * d.z).mean())
+
+
+@row(
+    "Preference",
+    formula=r"$`-\log\sigma(yz)`$, where $`z`$ is the difference of two scores",
+    slope=r"$`-y\,\sigma(-yz)`$",
+    mistake="The logarithm of a sigmoid: inf where a favourite by 1000 loses.",
+)
+class _:
+    def loss(d):
+        return torch.stack([-torch.sigmoid(a * b).log() for a, b in zip(d.y, d.z)]).mean()
+
+    def slope(d):
+        return -d.y * torch.sigmoid(-d.y * d.z) / d.N
+
+    def mistake(d):
+        lost = torch.tensor(-1000.0, dtype=torch.float64)
+        return torch.sigmoid(lost).log().isinf() and F.logsigmoid(lost) == -1000
+
+
+@row(
+    "Direct preference optimisation",
+    formula=r"$`-\log\sigma(\beta y(z - r))`$, where $`z`$ and $`r`$ are differences of the answers' log-probabilities, under model and reference",
+    slope=r"$`-\beta y\,\sigma(-\beta y(z - r))`$",
+    mistake=r"Averaged log-probabilities: for answers of $`L`$ tokens the same as a $`\beta`$ that is $`L`$ times smaller.",
+)
+class _:
+    def loss(d):
+        margins = d.beta * d.y * (d.z - d.r)
+        return torch.stack([(1 + torch.exp(-m)).log() for m in margins]).mean()
+
+    def slope(d):
+        return -d.beta * d.y * torch.sigmoid(-d.beta * d.y * (d.z - d.r)) / d.N
+
+    def mistake(d):
+        length = 7
+        averaged = -F.logsigmoid(d.beta * d.y * (d.z / length - d.r / length)).mean()
+        return torch.isclose(averaged, -F.logsigmoid(d.beta / length * d.y * (d.z - d.r)).mean())
 
 
 # ---------------------------------------------------------------- multiclass
@@ -546,6 +586,33 @@ class _:
         return F.multi_margin_loss(z, d.y) == 0 and F.multi_margin_loss(z.softmax(dim=1), d.y) > 0
 
 
+@row(
+    "Ranking",
+    formula=r"$`\sum_k \bigl(\log\sum_{j \ge k} e^{z_{y_j}} - z_{y_k}\bigr)`$",
+    slope=r"$`\sum_{k:\, c \text{ not placed before } k} p_c^{(k)} - 1`$, where $`p^{(k)}`$ is the softmax over those not placed before $`k`$",
+    mistake="Those who are placed stay in the denominators: a larger loss.",
+)
+class _:
+    def loss(d):
+        """Minus the logarithm of the order's probability, drawn place by place."""
+        total = 0
+        for row, order in zip(d.z, d.y):
+            for k in range(d.C):
+                total = total - row[order[k:]].softmax(dim=0)[0].log()
+        return total / d.N
+
+    def slope(d):
+        slopes = -torch.ones_like(d.z)
+        for n, order in enumerate(d.y):
+            for k in range(d.C):
+                slopes[n, order[k:]] += d.z[n, order[k:]].softmax(dim=0)
+        return slopes / d.N
+
+    def mistake(d):
+        staying = (torch.logsumexp(d.z, dim=1, keepdim=True) - d.z).sum(dim=1).mean()
+        return staying > ROWS["Ranking"].code.loss(d)
+
+
 # ---------------------------------------------------------------- several labels, distributions, calibration
 
 
@@ -716,7 +783,8 @@ def test_a_modular_call_is_modular_and_a_functional_one_functional(name):
     assert cells["PyTorch, modular"] == "none in `torch.nn`" or re.search(
         r"\bnn\.[A-Z]\w+\(", cells["PyTorch, modular"]
     )
-    assert "F." in cells["PyTorch, functional"] and "nn." not in cells["PyTorch, functional"]
+    functional = cells["PyTorch, functional"]
+    assert re.search(r"\b(F|torch)\.", functional) and "nn." not in functional
 
 
 @pytest.mark.parametrize("name", LOSSES)

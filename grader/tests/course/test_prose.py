@@ -33,6 +33,7 @@ HELD = [
     "03_bce_with_logits",
     "05_imbalance",
     "14_language_model",
+    "17_preferences",
 ]
 PAGES_HELD = [
     # "README.md", "grader/judging/diagnose.py",
