@@ -685,7 +685,7 @@ def expected_cost(p, y, threshold, cost_miss, cost_alarm):
 
 expected_cost.case("five decisions", example=True)(
     lambda rng: (
-        torch.tensor([0.1, 0.3, 0.15, 0.7, 0.05], dtype=rng.dtype),
+        torch.tensor([0.1, 0.3, 0.1, 0.7, 0.4], dtype=rng.dtype),
         torch.tensor([0.0, 1.0, 1.0, 0.0, 0.0], dtype=rng.dtype),
         0.2,
         4,
@@ -744,6 +744,14 @@ def _(p, y, threshold, cost_miss, cost_alarm):
     wrong = alarm != (y == 1)
     total = costs(p, y, ~alarm & (y == 1), alarm & (y == 0), cost_miss, cost_alarm).sum()
     return total / wrong.sum().clamp(min=1)
+
+
+@expected_cost.mistake(
+    "You divided by the number of samples with label 1. The mean is taken over all samples, those without any cost included."
+)
+def _(p, y, threshold, cost_miss, cost_alarm):
+    alarm = p > threshold
+    return costs(p, y, ~alarm & (y == 1), alarm & (y == 0), cost_miss, cost_alarm).sum() / y.sum()
 
 
 @expected_cost.mistake(

@@ -1210,6 +1210,15 @@ def _(z, y, end):
 
 
 @fix_9.mistake(
+    "A token counts here unless the one directly before it is an end. Once a sequence has ended, nothing counts any more, whatever follows."
+)
+def _(z, y, end):
+    kept = torch.ones_like(y, dtype=torch.bool)
+    kept[:, 1:] = y[:, :-1] != end
+    return F.cross_entropy(z, y, reduction="none")[kept].mean()
+
+
+@fix_9.mistake(
     "You looked for the end in the model's predictions. The labels say where a sequence ends, not the model."
 )
 def _(z, y, end):
@@ -1422,6 +1431,13 @@ def _(f, x):
 @dependency.mistake("It is reversed: True should mean that the output depends on the row.")
 def _(f, x):
     return ~derivatives(f, x).ne(0).any(dim=2)
+
+
+@dependency.mistake(
+    "Your answer is the identity whatever f is: every output depends on its own row and on no other. Ask f, by its derivatives."
+)
+def _(f, x):
+    return torch.eye(len(x), dtype=torch.bool)
 
 
 @dependency.mistake(

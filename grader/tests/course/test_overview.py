@@ -162,7 +162,7 @@ def raises(f, *args, **kwargs):
     "Binary cross-entropy",
     formula=r"$`-y\log p - (1-y)\log(1-p)`$",
     slope=r"$`\dfrac{p-y}{p(1-p)}`$",
-    mistake="Logits go in: refused, as soon as one lies outside 0 to 1.",
+    mistake="Passing logits, which is refused as soon as one lies outside 0 to 1.",
 )
 class _:
     def loss(d):
@@ -181,7 +181,7 @@ class _:
     "Binary cross-entropy with logits",
     formula=r"$`\log(1+e^z) - yz`$",
     slope=r"$`\sigma(z) - y`$",
-    mistake="A sigmoid before it: label 1 then costs at least 0.3133, label 0 at least 0.6931.",
+    mistake="Applying a sigmoid first: label 1 then costs at least 0.3133, and label 0 at least 0.6931.",
 )
 class _:
     def loss(d):
@@ -205,7 +205,7 @@ class _:
     "Weighted samples",
     formula=r"$`w\,(\log(1+e^z) - yz)`$",
     slope=r"$`w\,(\sigma(z) - y)`$",
-    mistake="The mean divides by $`N`$, not by the sum of the weights as `CrossEntropyLoss` does: doubled weights double it.",
+    mistake="Expecting a weighted mean: it divides by $`N`$, not by the sum of the weights as `CrossEntropyLoss` does, so doubled weights double it.",
 )
 class _:
     def loss(d):
@@ -225,7 +225,7 @@ class _:
     "Weighted positives",
     formula=r"$`-w\,y\log\sigma(z) - (1-y)\log\sigma(-z)`$",
     slope=r"$`(1-y)\,\sigma(z) - w\,y\,\sigma(-z)`$",
-    mistake="`pos_weight` as [negative, positive]: refused, or taken for two outputs. It is one number for each output.",
+    mistake="Passing `pos_weight` as [negative, positive], which is refused or taken for two outputs. It is one number for each output.",
 )
 class _:
     def loss(d):
@@ -250,7 +250,7 @@ class _:
     "Focal loss",
     formula=r"$`-\alpha_t (1-p_t)^\gamma \log p_t`$, where $`p_t`$ is the probability of the label",
     slope=r"$`(2y-1)\,\alpha_t (1-p_t)^\gamma (\gamma\, p_t \log p_t + p_t - 1)`$",
-    mistake=r"$`\gamma`$ as a factor instead of a power: at $`p_t = 0.9`$, $`\gamma = 2`$ a sample keeps 0.2 of its loss, not 0.01.",
+    mistake=r"$`\gamma`$ as a factor instead of an exponent: at $`p_t = 0.9`$, $`\gamma = 2`$ a sample keeps 0.2 of its loss, not 0.01.",
 )
 class _:
     def loss(d):
@@ -270,7 +270,7 @@ class _:
     "Soft margin",
     formula=r"$`\log(1+e^{-yz})`$",
     slope=r"$`-y\,\sigma(-yz)`$",
-    mistake="Labels 0 and 1: each 0 costs 0.6931 whatever the model says, and has no gradient.",
+    mistake="Passing labels 0 and 1: each 0 costs 0.6931 whatever the model says, and has no gradient.",
 )
 class _:
     def loss(d):
@@ -289,7 +289,7 @@ class _:
     "Hinge",
     formula=r"$`\max(0,\, 1-yz)`$",
     slope=r"$`-y\,[yz < 1]`$",
-    mistake="`nn.HingeEmbeddingLoss` in its place: a loss for distances, another number.",
+    mistake="Using `nn.HingeEmbeddingLoss` instead, which is a loss for distances and gives another number.",
 )
 class _:
     def loss(d):
@@ -352,7 +352,7 @@ def picked(d):
     "Cross-entropy",
     formula=r"$`-\ell_y = \log\sum_c e^{z_c} - z_y`$",
     slope=r"$`p_c - [c=y]`$",
-    mistake="A softmax before it: with ten classes the loss cannot fall below 1.4612.",
+    mistake="Applying a softmax first: with ten classes the loss cannot fall below 1.4612.",
 )
 class _:
     def loss(d):
@@ -371,7 +371,7 @@ class _:
     "Negative log-likelihood",
     formula=r"$`-\ell_y`$",
     slope=r"$`-[c=y]`$",
-    mistake="Probabilities go in: the loss is negative.",
+    mistake="Passing probabilities, which makes the loss negative.",
 )
 class _:
     def loss(d):
@@ -388,7 +388,7 @@ class _:
     "Weighted classes",
     formula=r"$`-\sum_n w_{y_n}\ell_{n y_n} \big/ \sum_n w_{y_n}`$",
     slope=r"$`w_{y_n}(p_{nc} - [c=y_n]) \big/ \sum_m w_{y_m}`$",
-    mistake="The same labels as one-hot rows: the mean then divides by $`N`$ and is another number.",
+    mistake="Passing the same labels as one-hot rows: the mean then divides by $`N`$ and is another number.",
 )
 class _:
     def loss(d):
@@ -406,7 +406,7 @@ class _:
     "Ignored labels",
     formula=r"$`-\sum_n [y_n \ne i]\,\ell_{n y_n} \big/ \sum_n [y_n \ne i]`$",
     slope=r"$`[y_n \ne i]\,(p_{nc} - [c=y_n]) \big/ \sum_m [y_m \ne i]`$",
-    mistake="A batch in which all labels are ignored: nan.",
+    mistake="Passing a batch in which all labels are ignored, whose mean is nan.",
 )
 class _:
     def loss(d):
@@ -423,7 +423,7 @@ class _:
     "Label smoothing",
     formula=r"$`-(1-s)\,\ell_y - \dfrac{s}{C}\sum_c \ell_c`$",
     slope=r"$`p_c - (1-s)[c=y] - \dfrac{s}{C}`$",
-    mistake="To expect 0: with $`s = 0.1`$ and ten classes no model gets below 0.5003.",
+    mistake="Expecting 0: with $`s = 0.1`$ and ten classes the lowest possible loss is 0.5003.",
 )
 class _:
     def loss(d):
@@ -448,7 +448,7 @@ class _:
     "Soft labels",
     formula=r"$`-\sum_c y_c\,\ell_c`$",
     slope=r"$`p_c - y_c`$",
-    mistake='Numbers that are no distribution, such as −1 for "unknown": accepted, and the loss may be negative.',
+    mistake='Passing numbers that are not a distribution, such as −1 for "unknown": they are accepted, and the loss may be negative.',
 )
 class _:
     def loss(d):
@@ -465,7 +465,7 @@ class _:
     "Sequences",
     formula=r"$`-\ell_{y}`$ at each of $`L`$ positions; the mean over $`N \cdot L`$",
     slope=r"$`p_c - [c=y]`$",
-    mistake="Logits as `(N, L, C)`: refused, but accepted without a word when $`L = C`$.",
+    mistake="Passing logits as `(N, L, C)`, which is refused, but accepted silently when $`L = C`$.",
 )
 class _:
     def loss(d):
@@ -562,7 +562,7 @@ class _:
     "Multi-margin",
     formula=r"$`\dfrac{1}{C}\sum_{c \ne y}\max(0,\, 1 - z_y + z_c)`$",
     slope=r"$`\dfrac{1}{C}[c \ne y]\,[z_y - z_c < 1]`$; for $`c = y`$ minus the sum of the others",
-    mistake="A softmax before it: no gap between probabilities reaches 1, so the loss never becomes 0.",
+    mistake="Applying a softmax first: the gap between two probabilities stays below 1, so the loss never becomes 0.",
 )
 class _:
     def loss(d):
@@ -620,7 +620,7 @@ class _:
     "Multilabel soft margin",
     formula=r"$`\dfrac{1}{C}\sum_c \bigl(\log(1+e^{z_c}) - y_c z_c\bigr)`$",
     slope=r"$`\dfrac{1}{C}(\sigma(z_c) - y_c)`$",
-    mistake="Labels −1 and +1, as in `SoftMarginLoss`: accepted, and the loss may be negative.",
+    mistake="Passing labels −1 and +1, as for `SoftMarginLoss`: they are accepted, and the loss may be negative.",
 )
 class _:
     def loss(d):
@@ -637,7 +637,7 @@ class _:
     "Multilabel margin",
     formula=r"$`\dfrac{1}{C}\sum_{j \in y}\sum_{k \notin y}\max(0,\, 1 - z_j + z_k)`$",
     slope=r"$`\dfrac{1}{C}`$ for $`k \notin y`$, $`-\dfrac{1}{C}`$ for $`j \in y`$, once for each pair with $`z_j - z_k < 1`$",
-    mistake="A row of 0 and 1 in the place of class numbers: accepted, and taken for classes 0 and 1.",
+    mistake="Passing a row of 0 and 1 instead of class numbers: it is accepted, and read as the classes 0 and 1.",
 )
 class _:
     def pairs(d):
@@ -676,7 +676,7 @@ class _:
     "Kullback-Leibler divergence",
     formula=r"$`\sum_c y_c(\log y_c - \ell_c)`$",
     slope=r"$`-y_c`$",
-    mistake='The default `reduction="mean"`: $`C`$ times too small.',
+    mistake='Keeping the default `reduction="mean"`, which makes it $`C`$ times too small.',
 )
 class _:
     def loss(d):
@@ -698,7 +698,7 @@ class _:
     formula=r"$`\alpha T^2 \sum_c t_c \log\dfrac{t_c}{q_c} - (1-\alpha)\,\ell_y`$, where $`t`$ and $`q`$ are the softmax of teacher and "
     r"student divided by $`T`$",
     slope=r"$`\alpha T (q_c - t_c) + (1-\alpha)(p_c - [c=y])`$",
-    mistake="$`T^2`$ left out: at $`T = 2`$ the teacher's part is 4 times too weak.",
+    mistake="Leaving $`T^2`$ out: at $`T = 2`$ the teacher's part is 4 times too small.",
 )
 class _:
     def loss(d):
@@ -724,7 +724,7 @@ class _:
     "Brier score",
     formula=r"$`\sum_c (p_c - [c=y])^2`$",
     slope=r"$`2\,(p_c - [c=y])`$",
-    mistake="`MSELoss` without the $`C`$: its mean divides by the classes too.",
+    mistake="Using `MSELoss` without the $`C`$: its mean divides by the number of classes too.",
 )
 class _:
     def loss(d):
