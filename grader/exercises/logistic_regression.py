@@ -62,7 +62,8 @@ def _(X, w, b):
 
 
 @linear.mistake(
-    "You multiplied and did not add up: a score is one number for each sample, the sum over its features."
+    "You multiplied and did not add up: a score is one number for each sample.",
+    hint="The sum runs over the features.",
 )
 def _(X, w, b):
     return X * w + b
@@ -80,13 +81,14 @@ def _(X, w, b):
     return (X * w).mean(dim=1) + b
 
 
-@linear.mistake("You applied the sigmoid. The score itself is asked for; the loss takes it from there.")
+@linear.mistake("You applied the sigmoid. Return the score itself; the loss takes it from there.")
 def _(X, w, b):
     return torch.sigmoid(X @ w + b)
 
 
 @linear.mistake(
-    "b was added to the features before the product, so it counts once for each weight. It is added to the score."
+    "b was added to the features before the product, so it counts once for each weight. It is "
+    "added to the score."
 )
 def _(X, w, b):
     return (X + b) @ w
@@ -99,7 +101,7 @@ def _(X, w, b):
     return torch.tensor([float(row @ w + b) for row in X])
 
 
-@linear.mistake("b is taken off where it is added.")
+@linear.mistake("You subtracted b. It is added.")
 def _(X, w, b):
     return X @ w - b
 
@@ -137,12 +139,16 @@ def _(X, w, b):
         torch.func.jvp,
     ],
     hints=[
-        "The slope by the score is known for each sample: (σ(z) − y), and 1/N of it for the mean.",
-        "Feature j of sample i is what w_j is multiplied by. So sample i gives w_j its slope times X[i, j], and b its slope times 1.",
-        "`error = (torch.sigmoid(z) - y) / len(y)`: the slope of b is its sum. For w the same sum, each row of X weighed by its error.",
+        "The slope with respect to the score is known for each sample: (σ(z) − y), and 1/N of it for "
+        "the mean.",
+        "Feature j of sample i is what w_j is multiplied by. So sample i gives w_j its slope times "
+        "X[i, j], and b its slope times 1.",
+        "`error = (torch.sigmoid(z) - y) / len(y)`: the slope of b is its sum. For w the same sum, "
+        "each row of X weighted by its error.",
         "That weighted sum of rows is `X.T @ error`.",
     ],
-    built="One backward pass by hand. PyTorch computes the same when you call `loss.backward()`: `w.grad` and `b.grad`.",
+    built="One backward pass by hand. PyTorch computes the same when you call `loss.backward()`, and "
+    "keeps it in `w.grad` and `b.grad`.",
 )
 def loss_and_grad(X, y, w, b):
     z = X @ w + b
@@ -172,7 +178,7 @@ def parts(X, y, w, b):
 
 
 @loss_and_grad.mistake(
-    "Your slopes are N times too large: the loss is a mean, so each sample's slope counts 1/N."
+    "Your slopes are N times too large: the loss is a mean.", hint="Each sample's slope counts 1/N."
 )
 def _(X, y, w, b):
     loss, error, _ = parts(X, y, w, b)
@@ -192,7 +198,7 @@ def _(X, y, w, b):
 
 
 @loss_and_grad.mistake(
-    "The slopes point the wrong way: σ(z) − y, not y − σ(z). A step against them would climb."
+    "Your slopes point the wrong way: a step against them would climb.", hint="σ(z) − y, not y − σ(z)."
 )
 def _(X, y, w, b):
     loss, error, _ = parts(X, y, w, b)
@@ -209,7 +215,9 @@ def _(X, y, w, b):
 
 
 @loss_and_grad.mistake(
-    "You took the mean of the features and the mean of the errors, and multiplied the two. Each row of X has its own error: multiply first, then average."
+    "You took the mean of the features and the mean of the errors, and multiplied the two. Each "
+    "row of X has its own error.",
+    hint="Multiply first, then average.",
 )
 def _(X, y, w, b):
     loss, error, _ = parts(X, y, w, b)
@@ -217,7 +225,8 @@ def _(X, y, w, b):
 
 
 @loss_and_grad.mistake(
-    "One factor p(1 − p) too many in the slopes: that is the slope of the squared error. Cross-entropy's is σ(z) − y."
+    "There is one factor p(1 − p) too many in the slopes: that is half the slope of the squared error.",
+    hint="Cross-entropy's is σ(z) − y.",
 )
 def _(X, y, w, b):
     loss, error, z = parts(X, y, w, b)
@@ -225,34 +234,35 @@ def _(X, y, w, b):
     return loss, X.T @ error, error.sum()
 
 
-@loss_and_grad.mistake("You used the score where the probability belongs: the error is σ(z) − y, not z − y.")
+@loss_and_grad.mistake(
+    "You used the score where the probability belongs.", hint="The error is σ(z) − y, not z − y."
+)
 def _(X, y, w, b):
     loss, _, z = parts(X, y, w, b)
     return loss, X.T @ (z - y) / len(y), (z - y).mean()
 
 
-@loss_and_grad.mistake("The loss is the sum over the samples; the mean is asked for.")
+@loss_and_grad.mistake("You return the sum of the losses. Return their mean.")
 def _(X, y, w, b):
     loss, error, _ = parts(X, y, w, b)
     return loss * len(y), X.T @ error / len(y), error.mean()
 
 
-@loss_and_grad.mistake(
-    "Loss and slopes are sums over the samples; the means are asked for: all three divided by N."
-)
+@loss_and_grad.mistake("Loss and slopes are sums over the samples. Return means: all three divided by N.")
 def _(X, y, w, b):
     loss, error, _ = parts(X, y, w, b)
     return loss * len(y), X.T @ error, error.sum()
 
 
-@loss_and_grad.mistake("The order is (loss, slope of w, slope of b); the last two have changed places.")
+@loss_and_grad.mistake("The last two are swapped: the order is (loss, slope of w, slope of b).")
 def _(X, y, w, b):
     loss, error, _ = parts(X, y, w, b)
     return loss, error.mean(), X.T @ error / len(y)
 
 
 @loss_and_grad.mistake(
-    "The slopes are right; the loss goes through the probability and breaks at large scores. Compute it from z: softplus(z) − y·z."
+    "The slopes are right; the loss goes through the probability and breaks at large scores.",
+    hint="Compute it from z: softplus(z) − y·z.",
 )
 def _(X, y, w, b):
     _, error, z = parts(X, y, w, b)
@@ -261,7 +271,8 @@ def _(X, y, w, b):
 
 
 @loss_and_grad.mistake(
-    "The slopes are right; the loss is `BCELoss` after a sigmoid, clamped at 100. Compute it from z: softplus(z) − y·z."
+    "The slopes are right; the loss is `BCELoss` after a sigmoid, clamped at 100.",
+    hint="Compute it from z: softplus(z) − y·z.",
 )
 def _(X, y, w, b):
     _, error, z = parts(X, y, w, b)
@@ -281,7 +292,8 @@ def _(X, y, w, b):
 
 
 @loss_and_grad.mistake(
-    "The slope of b has a value for each sample. b is one number and has one slope: their sum, with 1/N in it."
+    "The slope of b has a value for each sample. b is one number and has one slope.",
+    hint="Their sum, with 1/N in it.",
 )
 def _(X, y, w, b):
     loss, error, _ = parts(X, y, w, b)
@@ -295,20 +307,22 @@ def _(X, y, w, b):
 
 
 @loss_and_grad.mistake(
-    "The slope of w has a row for each sample. It is still to be summed over the samples: (D,), like w."
+    "The slope of w has a row for each sample. It has the shape of w, (D,).", hint="Sum over the samples."
 )
 def _(X, y, w, b):
     loss, error, _ = parts(X, y, w, b)
     return loss, X * error[:, None] / len(y), error.mean()
 
 
-@loss_and_grad.mistake("The loss has a value for each sample; their mean is asked for.")
+@loss_and_grad.mistake("The loss has a value for each sample. Return their mean.")
 def _(X, y, w, b):
     _, error, z = parts(X, y, w, b)
     return F.binary_cross_entropy_with_logits(z, y, reduction="none"), X.T @ error / len(y), error.mean()
 
 
-@loss_and_grad.mistake("You took the decision (0 or 1) where the probability belongs: the error is σ(z) − y.")
+@loss_and_grad.mistake(
+    "You used the decision, 0 or 1, where the probability belongs.", hint="The error is σ(z) − y."
+)
 def _(X, y, w, b):
     loss, _, z = parts(X, y, w, b)
     error = (z > 0).to(z.dtype) - y
@@ -334,9 +348,12 @@ def _(X, y, w, b):
     points=4,
     without=[torch.optim.SGD],
     hints=[
-        "Three things happen in each epoch, in this order: loss and slopes at the present w and b; the loss is kept; w and b take one step.",
-        "Downhill is against the slope: `w = w - lr * grad_w`, and the same for b. Both slopes come from before the step.",
-        "Start: `w = torch.zeros(X.shape[1], dtype=X.dtype)` and `b = torch.zeros((), dtype=X.dtype)`. At the end: `return w, b, losses`.",
+        "Three things happen in each epoch, in this order: compute loss and slopes at the present w "
+        "and b; record the loss; move w and b by one step.",
+        "Downhill is against the slope: `w = w - lr * grad_w`, and the same for b. Both slopes come "
+        "from before the step.",
+        "Start: `w = torch.zeros(X.shape[1], dtype=X.dtype)` and `b = torch.zeros((), dtype=X.dtype)`. "
+        "At the end: `return w, b, losses`.",
     ],
     built="Full-batch gradient descent. In PyTorch: `torch.optim.SGD`, with `optimizer.zero_grad()`, `loss.backward()`, `optimizer.step()` in each epoch.",
 )
@@ -386,7 +403,9 @@ train.case("float32", dtype=torch.float32, rtol=1e-3, atol=1e-5)(
 
 
 @train.mistake(
-    "You kept each loss after the step. The first one is wanted before any step: with w = 0 and b = 0 it is ln 2."
+    "You recorded each loss after the step. The first one belongs before any step: with w = 0 and "
+    "b = 0 it is ln 2.",
+    hint="Record the loss, then move.",
 )
 def _(X, y, lr=0.1, epochs=100):
     w, b, losses = descend(X, y, lr, epochs + 1)
@@ -401,15 +420,13 @@ def _(X, y, lr=0.1, epochs=100):
 
 
 @train.mistake(
-    "You went uphill: a step goes against the slope, `w - lr * grad_w`.", hint="Does your loss rise?"
+    "You went uphill: a step goes against the slope.", hint="Does your loss rise? `w - lr * grad_w`."
 )
 def _(X, y, lr=0.1, epochs=100):
     return descend(X, y, -lr, epochs)
 
 
-@train.mistake(
-    "You start at ones. The course starts at zeros, where nothing is preferred and the loss is ln 2."
-)
+@train.mistake("You start at ones. The course starts at zeros, where the loss is ln 2.")
 def _(X, y, lr=0.1, epochs=100):
     return descend(X, y, lr, epochs, start=1.0)
 
@@ -425,14 +442,16 @@ def _(X, y, lr=0.1, epochs=100):
 
 
 @train.mistake(
-    "Nothing moves, so every loss is ln 2. `w - lr * grad_w` computes a new value; give it the name: `w = w - lr * grad_w`."
+    "Nothing moves, so every loss is ln 2. `w - lr * grad_w` alone computes a new value and drops it.",
+    hint="Give it the name: `w = w - lr * grad_w`.",
 )
 def _(X, y, lr=0.1, epochs=100):
     return descend(X, y, lr, epochs, step=lambda w, b, gw, gb: (w, b))
 
 
 @train.mistake(
-    "Your slopes add up from epoch to epoch. `backward()` adds to `.grad`: clear it before each step."
+    "Your slopes add up from epoch to epoch: `backward()` adds to `.grad`.",
+    hint="Clear the slopes before each step.",
 )
 def _(X, y, lr=0.1, epochs=100):
     total = [0, 0]
@@ -445,7 +464,8 @@ def _(X, y, lr=0.1, epochs=100):
 
 
 @train.mistake(
-    "The slopes are computed once, before the loop. They change with every step: compute them anew in each epoch."
+    "The slopes are computed once, before the loop. They change with every step.",
+    hint="Compute them anew in each epoch.",
 )
 def _(X, y, lr=0.1, epochs=100):
     _, gw, gb = loss_and_grad.reference(X, y, X.new_zeros(X.shape[1]), X.new_zeros(()))
@@ -462,20 +482,23 @@ def _(X, y, lr=0.1, epochs=100):
     return descend(X, y, lr, 100)
 
 
-@train.mistake("There is one loss too many: `epochs` losses, each before its step, and none after the last.")
+@train.mistake(
+    "There is one loss too many: record `epochs` losses, each before its step, and none after the last."
+)
 def _(X, y, lr=0.1, epochs=100):
     return *descend(X, y, lr, epochs)[:2], descend(X, y, lr, epochs + 1)[2]
 
 
 @train.mistake(
-    "Your loop stops one step early: `range(1, epochs)` has one element less than `range(epochs)`."
+    "Your loop stops one step early: `range(1, epochs)` has one element fewer than `range(epochs)`."
 )
 def _(X, y, lr=0.1, epochs=100):
     return descend(X, y, lr, epochs - 1)
 
 
 @train.mistake(
-    "You moved w first and computed the slope of b afterwards, with the new w. Both slopes belong to the same point."
+    "You moved w first and computed the slope of b afterwards, with the new w.",
+    hint="Both slopes belong to the same point.",
 )
 def _(X, y, lr=0.1, epochs=100):
     def step(w, b, gw, gb):
@@ -509,14 +532,14 @@ def _(X, y, lr=0.1, epochs=100):
 
 
 @train.mistake(
-    "Your loop ends after its first step: `return` stands inside it.",
+    "Your loop ends after its first step: the `return` is inside it.",
     hint="Indent `return` as far as the `for`.",
 )
 def _(X, y, lr=0.1, epochs=100):
     return descend(X, y, lr, 1)
 
 
-@train.mistake("The order is (w, b, losses); w and b have changed places.")
+@train.mistake("w and b are swapped: the order is (w, b, losses).")
 def _(X, y, lr=0.1, epochs=100):
     w, b, losses = descend(X, y, lr, epochs)
     return b, w, losses
@@ -535,7 +558,8 @@ def _(X, y, lr=0.1, epochs=100):
 
 
 @train.mistake(
-    "The training is right; its loss is `BCELoss` after a sigmoid, clamped at 100. Compute it from z: softplus(z) − y·z."
+    "The training is right; its loss is `BCELoss` after a sigmoid, clamped at 100.",
+    hint="Compute it from z: softplus(z) − y·z.",
 )
 def _(X, y, lr=0.1, epochs=100):
     def grad(X, y, w, b):
@@ -544,14 +568,16 @@ def _(X, y, lr=0.1, epochs=100):
     return descend(X, y, lr, epochs, grad=grad)
 
 
-@train.mistake("You return the last loss alone. Keep them all, one a step.")
+@train.mistake("You return the last loss alone. Return all of them, one for each step.")
 def _(X, y, lr=0.1, epochs=100):
     w, b, losses = descend(X, y, lr, epochs)
     return w, b, losses[-1]
 
 
 @train.mistake(
-    "The training is right; its loss goes through the probability and becomes nan or inf when a step goes far. Compute it from z: softplus(z) − y·z."
+    "The training is right; its loss goes through the probability and becomes nan or inf when a "
+    "step goes far.",
+    hint="Compute it from z: softplus(z) − y·z.",
 )
 def _(X, y, lr=0.1, epochs=100):
     def grad(X, y, w, b):
@@ -562,8 +588,9 @@ def _(X, y, lr=0.1, epochs=100):
 
 
 @train.mistake(
-    "Your first step is off: at w = 0 every score is 0, and autograd takes 1 as the slope of max(z, 0) there. "
-    "Use σ(z) − y for the slope, or `F.softplus`."
+    "Your first step is off: at w = 0 every score is 0, and autograd takes 1 as the slope of "
+    "max(z, 0) there.",
+    hint="Use σ(z) − y for the slope, or `F.softplus`.",
 )
 def _(X, y, lr=0.1, epochs=100):
     def grad(X, y, w, b):
@@ -587,7 +614,8 @@ def _(X, y, lr=0.1, epochs=100):
         "`z > 0` is the decision, `y == 1` the truth. Where do they agree?",
         "The mean of True and False, as floats, is the share of True.",
     ],
-    built="The share of right decisions. It has no slope to follow, which is why training uses the cross-entropy.",
+    built="The share of right decisions. It changes in jumps and is flat between them, so there is no "
+    "slope to follow: training uses the cross-entropy.",
 )
 def accuracy(z, y):
     return ((z > 0) == (y == 1)).to(z.dtype).mean()
@@ -609,8 +637,7 @@ accuracy.case("float32", dtype=torch.float32)(decisions)
 
 
 @accuracy.mistake(
-    "Your cut lies above a score of 0. 0.5 is where a probability is cut; σ(0) = 0.5, so a score is cut at 0.",
-    hint="σ(0.3) is above one half.",
+    "Your cut lies above a score of 0. 0.5 is where a *probability* is cut.", hint="σ(0.3) is above one half."
 )
 def _(z, y):
     return ((z > 0.5) == (y == 1)).to(z.dtype).mean()
@@ -622,7 +649,8 @@ def _(z, y):
 
 
 @accuracy.mistake(
-    "You return the share of wrong decisions, or your decision is turned round: a positive score says class 1, and accuracy is the share of right ones."
+    "You return the share of wrong decisions, or your decision is the wrong way round.",
+    hint="A positive score says class 1, and accuracy is the share of right decisions.",
 )
 def _(z, y):
     return ((z > 0) != (y == 1)).to(z.dtype).mean()
@@ -633,49 +661,50 @@ def _(z, y):
     return 100 * ((z > 0) == (y == 1)).to(z.dtype).mean()
 
 
-@accuracy.mistake("You ask how often the model says 1. Compare its decision with the label, too.")
+@accuracy.mistake("You return how often the model says 1. Compare its decision with the label, too.")
 def _(z, y):
     return (z > 0).to(z.dtype).mean()
 
 
-@accuracy.mistake(
-    "Only the samples with y = 1 count: that is the recall. A 0 that is called 0 is right, too."
-)
+@accuracy.mistake("Only the samples with y = 1 count: that is the recall. Label 0 called 0 is right, too.")
 def _(z, y):
     return (z > 0)[y == 1].to(z.dtype).mean()
 
 
 @accuracy.mistake(
-    "Only the samples that are called 1 count in yours: that is the precision. A 0 that is called 0 is right, too."
+    "Only the samples that are called 1 count in yours: that is the precision. Label 0 called 0 is "
+    "right, too."
 )
 def _(z, y):
     return (y == 1)[z > 0].to(z.dtype).mean()
 
 
 @accuracy.mistake(
-    "No sample with y = 0 can ever be right in yours. Labels are 0 and 1, not −1 and +1, so neither `sign(z) == y` nor `z * y > 0` tells."
+    "No sample with y = 0 can ever be right in yours: labels are 0 and 1, not −1 and +1.",
+    hint="Neither `sign(z) == y` nor `z * y > 0` can tell; decide first.",
 )
 def _(z, y):
     return (z.sign() == y).to(z.dtype).mean()
 
 
 @accuracy.mistake(
-    "You call every sample class 1. No probability is below 0, and a sigmoid of a probability never below one half: cut the probability at 0.5, or the score at 0."
+    "You call every sample class 1. No probability is below 0, and a sigmoid of a probability "
+    "never below one half.",
+    hint="Cut the probability at 0.5, or the score at 0.",
 )
 def _(z, y):
     return (y == 1).to(z.dtype).mean()
 
 
-@accuracy.mistake(
-    "You rounded the score. A probability may be rounded, which cuts it at one half; a score is cut at 0."
-)
+@accuracy.mistake("You rounded the score. Rounding cuts a probability at one half; a score is cut at 0.")
 def _(z, y):
     return (z.round() == y).to(z.dtype).mean()
 
 
 @accuracy.mistake(
-    "Your share is always 0: a score or a probability, which is never exactly 0 or 1, is compared with the label, or all samples must be right at once. "
-    "Decide first, then take the mean."
+    "Your share is always 0: you compare a score or a probability, which is never exactly 0 or 1, "
+    "with the label, or you require all samples to be right at once.",
+    hint="Decide first, then take the mean.",
 )
 def _(z, y):
     return (torch.sigmoid(z.clamp(-5, 5)) == y).to(z.dtype).mean()

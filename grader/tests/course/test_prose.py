@@ -31,6 +31,7 @@ HELD = [
     "01_sigmoid",
     "02_bce",
     "03_bce_with_logits",
+    "04_logistic_regression",
     "05_imbalance",
     "14_language_model",
     "17_preferences",
