@@ -18,7 +18,7 @@ from sklearn.datasets import load_breast_cancer
 from torch import nn
 from torch.nn import functional as F
 
-from grader import check, compare, hint, progress, ready, solution
+from grader import check, compare, guess, guessed, hint, progress, ready, solution
 from grader.figures import CLASS, LINE, interact, show
 
 y_true = torch.tensor([0, 1, 1, 0], dtype=torch.float64)
@@ -79,10 +79,15 @@ z_plain = held_out(F.binary_cross_entropy_with_logits)
 # %% [markdown]
 # Two candidates: one says "benign" to everybody, the other is a logistic regression, trained on the plain binary cross-entropy. Predict before
 # you run: which of them has the higher accuracy?
+# Guess it first, as `"silent"`, `"trained"` or `"neither"`, and say how sure you are, from 0 to 1.
+
+# %%
+guess("which_accuracy_is_higher", ..., sure=...)
 
 # %%
 print(f"accuracy, always benign {(y == 0).double().mean():.4f}")
 print(f"accuracy, trained       {((z_plain > 0) == (y == 1)).double().mean():.4f}")
+guessed("which_accuracy_is_higher", "neither", choices=("silent", "trained", "neither"))
 
 # %% [markdown]
 # They agree to the last digit. By accuracy, training was of no use. Look at what the trained model does, and not at one number:
@@ -352,9 +357,13 @@ print(f"pos_weight              {fair:.2f}")
 print(f"the malignant together {z.grad[y == 1].sum():8.1f}")
 print(f"the benign together    {z.grad[y == 0].sum():8.1f}")
 
-
 # %% [markdown]
 # A draw: now nineteen pull as hard as 357. Train with this weight, again by cross-validation. Predict what happens to accuracy, and what to recall.
+# Guess the recall first (within 0.1 counts as right), then run.
+
+# %%
+guess("recall_with_pos_weight", ..., sure=...)
+
 
 # %%
 def weighted(w):
@@ -367,6 +376,7 @@ for name, z in [("plain", z_plain), ("pos_weight", z_weighted)]:
     precision, recall = measure(z, y)
     accuracy = ((z > 0) == (y == 1)).double().mean()
     print(f"{name:10}  accuracy {accuracy:.2f}  precision {precision:.2f}  recall {recall:.2f}  {(z[y == 1] > 0).sum():2} found, {(z > 0).sum():3} alarms")
+guessed("recall_with_pos_weight", recall, within=0.1)
 
 # %% [markdown]
 # Accuracy *falls* by 18 points, and the model has become useful: it finds 15 of the 19 instead of 2. The price is in the last column. Of its
@@ -720,7 +730,8 @@ print(f"pos_weight corrected, the same {cost(corrected > cheapest)}")
 
 # %% [markdown]
 # The plain model, with no weight and no new training, costs half as much as before. That is what its probabilities were good for. The
-# corrected ones of the weighted model do as well; one patient found more or less is a difference of 20.
+# corrected ones of the weighted model do as well; one patient found more or less is a difference of 20. (Lesson 12 asks how far a
+# model's probabilities can be trusted, and decides by costs again.)
 #
 # The weight can do the same, if it is chosen for the same reason. Train with `pos_weight=20`, the ratio of the two costs. Predict: which of
 # its outputs are worth an alarm?

@@ -17,7 +17,7 @@ from sklearn.datasets import load_iris
 from torch import nn
 from torch.nn import functional as F
 
-from grader import check, compare, hint, progress, ready, solution
+from grader import check, compare, guess, guessed, hint, progress, ready, solution
 from grader.figures import CLASS, GREY, interact, show
 
 num_classes = 5
@@ -78,10 +78,15 @@ y_true_one_hot
 #
 # `F.one_hot` can be called without `num_classes`. Here are the labels of two batches of the same data. How many columns will each matrix
 # have?
+# Guess the number for the first one, then run.
+
+# %%
+guess("columns_of_the_first_batch", ..., sure=...)
 
 # %%
 for batch in (torch.tensor([0, 2, 1]), torch.tensor([4, 0, 2])):
     print(batch.tolist(), "->", F.one_hot(batch).shape)
+guessed("columns_of_the_first_batch", F.one_hot(torch.tensor([0, 2, 1])).shape[1], within=0)
 
 
 # %% [markdown]
@@ -235,6 +240,10 @@ show("Two tables of softmax results for 4 samples and 5 classes, bright where la
 # one, 1.18, is so near to 1 that a glance might miss it.
 #
 # With a batch of a single sample the mistake is plain to see. Predict its five "probabilities" along `dim=0`.
+# Guess the first of them (within 0.01 counts as right), then run.
+
+# %%
+guess("a_single_sample_along_dim_0", ..., sure=...)
 
 # %%
 z = logits[:1].clone().requires_grad_(True)
@@ -243,6 +252,7 @@ for dim in (1, 0):                                   # and the slope of log p fo
     (slope,) = torch.autograd.grad(p[0, 0].log(), z)
     print(f"dim={dim} value", [f"{entry:.4f}" for entry in p[0]])
     print("      slope", [f"{entry + 0.0:.4f}" for entry in slope[0]])
+guessed("a_single_sample_along_dim_0", p[0, 0], within=0.01)
 
 # %% [markdown]
 # With no other sample to compete with, each class gets 1. And all slopes are 0: nothing would be learned. What a model says about a sample

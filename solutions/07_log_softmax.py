@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from grader import check, compare, hint, progress, ready, solution
+from grader import check, compare, guess, guessed, hint, progress, ready, solution
 from grader.figures import BLUE, GREY, LINE, show
 
 y_true = torch.tensor([0, 2, 3, 1])
@@ -36,6 +36,10 @@ logits
 #
 # A float32 has 32 bits, so there is a largest one; beyond it comes inf. The exponential gets there soon. Before you run the cell: for
 # which $z$ is $e^z$ too large, roughly? 50, 500, 5000?
+# Guess it for float32 (within 10 counts as right), then run.
+
+# %%
+guess("where_exp_overflows_in_float32", ..., sure=...)
 
 # %%
 for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
@@ -44,6 +48,7 @@ for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
 
 for z in (88.7, 88.8, -104.0):
     print(f"exp({z}) in float32: {torch.tensor(z).exp():.4g}")
+guessed("where_exp_overflows_in_float32", math.log(torch.finfo(torch.float32).max), within=10)
 
 
 # %% [markdown]
@@ -195,6 +200,10 @@ for k, what in enumerate(("value", "gradient")):
 #
 # PyTorch's own softmax does not overflow. So, is `torch.softmax(…).log()` safe? Two scores, 0 and 200: here $p_0$ is about $e^{z_0 - 200}$, so
 # its logarithm should be about $z_0 - 200$, with a slope of 1 with respect to $z_0$. Predict what PyTorch gives.
+# Guess the first logarithm when 1e-8 is added to the probability (within 3 counts as right), then run.
+
+# %%
+guess("log_of_softmax_plus_epsilon", ..., sure=...)
 
 # %%
 z = torch.tensor([0.0, 200.0], requires_grad=True)
@@ -202,6 +211,7 @@ for name, p in (("log(softmax)       ", torch.softmax(z, dim=0)), ("log(softmax 
     log_p = p.log()
     (slope,) = torch.autograd.grad(log_p[0], z)
     print(name, [round(v, 4) for v in log_p.tolist()], "slope", [round(v, 4) for v in slope.tolist()])
+guessed("log_of_softmax_plus_epsilon", log_p[0], within=3)
 
 # %% [markdown]
 # The softmax is right: $e^{-200}$ **is** 0 in float32. The logarithm cannot know what was lost, and gives −inf, with a slope of nan. The
@@ -353,8 +363,7 @@ for value in (nn.Softmax(dim=1)(rows), F.softmax(rows, dim=1), torch.softmax(row
 # All three rows are alike, as they should be. With the largest score of the **whole** tensor subtracted, the third row would be 0 / 0:
 
 # %%
-e = torch.exp(rows - rows.max())
-print(e / e.sum(1, keepdim=True))
+print(naive_softmax(rows - rows.max()))
 
 # %% [markdown]
 # The first row is lost, too: $e^{0 - 1002}$ is 0, and so are its neighbours.

@@ -16,7 +16,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional as F
 
-from grader import check, compare, hint, progress, ready, solution
+from grader import check, compare, guess, guessed, hint, progress, ready, solution
 from grader.figures import LINE, show
 
 num_classes = 5
@@ -61,7 +61,7 @@ for copies in (1, 5):
 #
 # $$ \ell_n = -\log p_{n,\,y_n} $$
 #
-# Claude Shannon's theory reads this number as a **surprise**: what was certain is no surprise at all, 0, and the less probable an event was, the
+# In Claude Shannon's theory of information this number measures **surprise**: what was certain is no surprise at all, 0, and the less probable an event was, the
 # greater the surprise when it happens. By hand, for rows 4 and 1:
 
 # %%
@@ -458,12 +458,17 @@ for reduction in ("mean", "sum"):
 #
 # One mistake with this loss is silent: a model that ends in a softmax, and then `CrossEntropyLoss`, which contains another. There is no error and no
 # warning. Suppose the model is *perfect*, with probability 1 for the right class. What does it pay, with 2 classes and with 10?
+# Guess what it pays with 10 (within 0.3 counts as right), then run.
+
+# %%
+guess("a_perfect_model_with_two_softmaxes", ..., sure=...)
 
 # %%
 for classes in (2, 10):
     perfect = F.one_hot(torch.tensor([0]), classes).double()
     loss = F.cross_entropy(perfect, torch.tensor([0]))
     print(f"{classes:2} classes: {loss:.3f}, by hand {math.log(1 + (classes - 1) / math.e):.3f}")
+guessed("a_perfect_model_with_two_softmaxes", loss, within=0.3)
 
 # %% [markdown]
 # Such a model cannot do better: its "logits" lie between 0 and 1, so the true class leads each other class by at most 1, and $\log(1 + (C - 1)\, e^{-1})$ is what that
@@ -484,6 +489,10 @@ for name, loss in [("logits", F.cross_entropy(z, y_true, reduction="none")),
 #
 # Handwritten digits, 8 × 8 pixels, ten classes; 1200 to learn from, the others to test. Train a linear model with your module, and another with a
 # softmax before it. First, predict the loss of a model that knows nothing: all its logits are 0.
+# Guess it (within 0.1 counts as right), then run.
+
+# %%
+guess("loss_of_ten_classes_at_the_start", ..., sure=...)
 
 # %%
 digits = load_digits()
@@ -493,6 +502,7 @@ X_train, y_train, X_test, y_test = X[:1200], labels[:1200], X[1200:], labels[120
 
 loss_fn = CrossEntropyReady()
 print(f"all logits 0: {loss_fn(torch.zeros(1200, 10, dtype=torch.float64), y_train):.4f}, and ln 10 = {math.log(10):.4f}")
+guessed("loss_of_ten_classes_at_the_start", math.log(10), within=0.1)
 
 
 # %% [markdown]

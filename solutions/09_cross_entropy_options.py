@@ -18,7 +18,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional as F
 
-from grader import check, compare, hint, progress, ready, solution
+from grader import check, compare, guess, guessed, hint, progress, ready, solution
 from grader.figures import LINE, show
 
 y_true = torch.tensor([0, 2, 3, 1])
@@ -74,12 +74,17 @@ print(f"yours, twice weight {weighted_ready(logits, y_true, 2 * weight):.4f}")
 
 # %% [markdown]
 # Here is the first surprise. Suppose you look at each sample's loss, and average afterwards. Predict: is that the same number?
+# Guess it first, as `"yes"` or `"no"`, then run.
+
+# %%
+guess("none_averaged_afterwards", ..., sure=...)
 
 # %%
 each = F.cross_entropy(logits, y_true, weight=weight, reduction="none")
 print(each)
 print(f"mean of those     {each.mean():.4f}")
 print(f"reduction='mean'  {F.cross_entropy(logits, y_true, weight=weight):.4f}")
+guessed("none_averaged_afterwards", "no", choices=("yes", "no"))
 
 # %% [markdown]
 # No: `"none"` gives weighted losses, and their ordinary mean divides by N. What if all weights in a batch are 0? Then the mean is 0 divided by 0, in value and
@@ -362,13 +367,17 @@ except (RuntimeError, IndexError, ValueError) as error:
 
 # %% [markdown]
 # The mistake was noticed because the shapes did not fit. They do fit when there are as many words as classes. Here are two sentences of five words, and a model
-# that is nearly certain and *right* about every word. Predict the loss:
+# that is nearly certain and *right* about every word. Predict the loss if its logits are passed as they are, (N, L, C). Guess it first (within 1 counts as right), then run.
+
+# %%
+guess("a_right_model_with_the_wrong_dimension", ..., sure=...)
 
 # %%
 right_classes = torch.tensor([[0, 0, 1, 0, 2], [3, 0, 0, 4, 4]])
 sure = 10.0 * F.one_hot(right_classes, 5).float()            # (N, L, C) with L = C = 5: logit 10 for the right class, 0 for the others
 print(f"(N, C, L), right {F.cross_entropy(sure.movedim(2, 1), right_classes):.4f}")
 print(f"(N, L, C), wrong {F.cross_entropy(sure, right_classes):.4f}")
+guessed("a_right_model_with_the_wrong_dimension", F.cross_entropy(sure, right_classes), within=1)
 print(f"knowing nothing  {math.log(5):.4f}")
 
 

@@ -19,7 +19,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional as F
 
-from grader import check, compare, hint, progress, ready, solution
+from grader import check, compare, guess, guessed, hint, progress, ready, solution
 from grader.figures import CLASS, LINE, show
 
 weather = ["sun", "clouds", "rain", "snow"]
@@ -66,12 +66,16 @@ print(f"mean length {mean_length:.2f} bits, entropy {1.2130 / math.log(2):.2f} b
 # ## A town where it never snows
 #
 # Further south it never snows, so $p = 0$ for snow. What entropy should that town have, compared with a list of its three other kinds of
-# weather alone? And what will the formula give? Predict both, then run.
+# weather alone? And what will the formula give for all four? Guess the latter (within 0.01 counts as right), then run.
+
+# %%
+guess("entropy_of_the_south", ..., sure=...)     # a number, and how sure you are, from 0 to 1
 
 # %%
 south = torch.tensor([0.6, 0.3, 0.1, 0.0], dtype=torch.float64)
 for p in (south, south[:3]):
     print("surprises", -torch.log(p), "  added up", f"{torch.dot(p, -torch.log(p)):.4f}")
+guessed("entropy_of_the_south", torch.dot(south, -torch.log(south)), within=0.01)
 
 # %% [markdown]
 # What never happens surprises nobody, so both lists should give the same number. But the surprise of snow is infinite, and $0 \cdot \infty$ is nan in floating
@@ -223,8 +227,11 @@ compare("kl_divergence", town, gloomy)
 # ## Which way round?
 #
 # The direction shows when the belief *cannot* be right. Below, the world has two peaks and the belief may have only one. We try many
-# centres and widths and keep the best, once by $\mathrm{KL}(p \,\|\, q)$, called **forward**, and once by $\mathrm{KL}(q \,\|\, p)$, called **reverse**. Predict: where will each put its
-# one peak?
+# centres and widths and keep the best, once by $\mathrm{KL}(p \,\|\, q)$, called **forward**, and once by $\mathrm{KL}(q \,\|\, p)$, called **reverse**. Where will each put its
+# one peak? Guess the centre of the forward belief (within 0.5 counts as right).
+
+# %%
+guess("centre_of_the_forward_belief", ..., sure=...)     # a number from -6 to 6, and how sure you are
 
 # %%
 x = torch.linspace(-6, 6, 121, dtype=torch.float64)
@@ -236,6 +243,7 @@ divergence = {"forward": kl_ready(world.expand_as(beliefs), beliefs), "reverse":
 best = {way: divmod(d.argmin().item(), len(widths)) for way, d in divergence.items()}
 for way, (i, j) in best.items():
     print(f"{way}: centre {centres[i]:.1f}, width {widths[j]:.1f}, divergence {divergence[way][i, j]:.4f}")
+guessed("centre_of_the_forward_belief", centres[best["forward"][0]], within=0.5)
 
 # %%
 # the world and the best beliefs; the divergence against the centre of a narrow belief
@@ -483,8 +491,11 @@ def distillation_loss(student, teacher, y, temperature=2.0, alpha=0.5):
 # %% [markdown]
 # ## A student who has never seen a 3
 #
-# Now take every 3 out of the training set and train two small students on the rest: one on the labels, the other on the teacher's softened distributions alone. Neither ever sees a 3. How many of the
-# 3s in the test set will each recognise?
+# Now take every 3 out of the training set and train two small students on the rest: one on the labels, the other on the teacher's softened distributions alone. Neither ever sees a 3. What share of the
+# 3s in the test set will the second recognise? Within 0.1 counts as right.
+
+# %%
+guess("threes_never_seen", ..., sure=...)     # a share from 0 to 1, and how sure you are
 
 # %%
 distillation_ready = ready("distillation_loss")
@@ -496,6 +507,7 @@ threes = test[digit[test] == 3]
 for name, student in [("taught by labels", by_labels), ("taught by the teacher", by_teacher)]:
     found = (student(X[threes]).argmax(dim=1) == 3).double().mean().item()
     print(f"{name}: {'most' if found > 0.5 else 'a few' if found else 'none'} of the 3s recognised ({found:.1f})")
+guessed("threes_never_seen", found, within=0.1)
 
 # %% [markdown]
 # The first student never met the class, so it never names it. The second has learned what a 3 looks like from other digits that look *a little* like one. All of it was in the

@@ -16,7 +16,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional as F
 
-from grader import check, compare, hint, progress, ready, solution
+from grader import check, compare, guess, guessed, hint, progress, ready, solution
 from grader.figures import LINE, show
 
 logits = torch.tensor([-0.1, 2.0, 3.0, 0.5], dtype=torch.float64)
@@ -52,7 +52,10 @@ for m in (0.1, 2.0, 3.0, -0.5):
 # They are the losses of `02_bce`, digit for digit. With $y = +1$, $\log(1 + e^{-z})$ is $-\log \sigma(z)$; with $y = -1$ it is $-\log(1 - \sigma(z))$. The soft margin loss *is* binary cross-entropy from logits, with
 # other labels.
 #
-# There is one difference, which its documentation does not mention. A patient with label −1 and a score of 200 should cost 200, at a slope of 1. Predict what the two losses say in float32:
+# There is one difference, which its documentation does not mention. A patient with label −1 and a score of 200 should cost 200, at a slope of 1. What does `SoftMarginLoss` say in float32? Guess first.
+
+# %%
+guess("soft_margin_at_200", ..., sure=...)     # a number, and how sure you are, from 0 to 1
 
 # %%
 for name, loss_fn, label in [("BCEWithLogitsLoss", nn.BCEWithLogitsLoss(), 0.0), ("SoftMarginLoss", nn.SoftMarginLoss(), -1.0)]:
@@ -60,6 +63,7 @@ for name, loss_fn, label in [("BCEWithLogitsLoss", nn.BCEWithLogitsLoss(), 0.0),
     loss = loss_fn(z, torch.tensor([label]))
     loss.backward()
     print(f"{name:18} loss {loss.item():5.1f}, gradient {z.grad.item():.1f}")
+guessed("soft_margin_at_200", loss, within=0.5)
 
 # %% [markdown]
 # PyTorch's kernel takes the exponential of $-m$, adds 1 and takes the logarithm, in this order ([an open issue](https://github.com/pytorch/pytorch/issues/77529) asks for `log1p`). The exponential overflows, the loss is infinite, and its gradient is nan. One training step turns the weights of the model into nan as well.
@@ -303,7 +307,10 @@ for lead in (-1.0, 0.5, 0.9, 1.1, 3.0, 10.0):
           f"cross-entropy {F.cross_entropy(row, zero):.4f}, slope {softmax_slope[0, 0]:7.4f}")
 
 # %% [markdown]
-# Beyond a lead of 1 the margin loss is 0 and so is its slope. Cross-entropy is never done: at a lead of 10 it still has a slope. Train both on the ten digits, with the same linear model, and count the samples that still have a gradient at the end:
+# Beyond a lead of 1 the margin loss is 0 and so is its slope. Cross-entropy is never done: at a lead of 10 it still has a slope. Train both on the ten digits, with the same linear model, and count the samples that still have a gradient at the end. How many of the 1200 are left with the margin loss? Within 50 counts as right.
+
+# %%
+guess("samples_within_the_margin", ..., sure=...)     # a number from 0 to 1200, and how sure you are
 
 # %%
 for name, loss_fn in [("cross-entropy", nn.CrossEntropyLoss()), ("multi-margin", nn.MultiMarginLoss())]:
@@ -313,6 +320,7 @@ for name, loss_fn in [("cross-entropy", nn.CrossEntropyLoss()), ("multi-margin",
     own = z.detach().gather(1, digits[:, None])[:, 0]
     lead = own - z.detach().scatter(1, digits[:, None], -math.inf).amax(dim=1)
     print(f"{name:13} accuracy on the rest {(lead[1200:] > 0).double().mean():.2f}, {pulling:4} of 1200 samples pull, median lead {lead[:1200].median():.1f}")
+guessed("samples_within_the_margin", int(pulling), within=50)
 
 # %% [markdown]
 # The accuracies are close. But after 1000 steps the margin loss rests on a handful of samples, those within the margin, which a support vector machine calls its support vectors. Cross-entropy still hears all 1200, and keeps pushing the leads up. Its scores mean probabilities; those of the margin loss mean only who is ahead.

@@ -577,7 +577,7 @@ def _(z, pos_weight):
 
 
 @corrected_probability.mistake(
-    "You added the logarithm of `pos_weight`, so the weight now counts twice. Training has raised the logits already."
+    "Your odds are multiplied by `pos_weight` once more, so the weight counts twice. Training has raised them already: take it back."
 )
 def _(z, pos_weight):
     return torch.sigmoid(z + pos_weight.log())
