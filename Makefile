@@ -12,7 +12,7 @@ $(shell rm -f $(VENV)/pins.txt $(VENV)/torch $(VENV)/learner $(VENV)/everybody)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab build check test newest site demo bench
+.PHONY: help setup lab build check test judge newest site demo bench
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -73,6 +73,9 @@ site: setup .cache/site/ready  ## the lessons as pages to read, in .cache/site/h
 	$(PYTHON) -m venv .cache/site
 	.cache/site/bin/pip install --quiet --requirement grader/site/requirements.txt
 	@touch $@
+
+judge: setup  ## every answer known at 400 seeds: right ones pass at each, wrong ones fail at each (half an hour or more)
+	$(BIN)/python -m grader.tests.luck
 
 demo: setup  ## a class of learners who do not exist: graded, with feedback and report, in demo/
 	$(BIN)/python -m grader.demo

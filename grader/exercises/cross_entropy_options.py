@@ -235,7 +235,7 @@ def _(rng):
 
 
 masked_cross_entropy.case("none ignored", gradient="z")(ordinary)
-masked_cross_entropy.case("all ignored")(lambda rng: (rng.logits(4, 3), torch.full((4,), -100)))
+masked_cross_entropy.case("all ignored", edge=True)(lambda rng: (rng.logits(4, 3), torch.full((4,), -100)))
 masked_cross_entropy.case("float32", dtype=torch.float32, gradient="z")(masked(ordinary))
 masked_cross_entropy.case("logits of 1000", extreme=True, gradient="z")(masked(extremes))
 
@@ -887,7 +887,7 @@ full_cross_entropy.case("all together", gradient="z")(
 )
 
 
-@full_cross_entropy.case("all ignored")
+@full_cross_entropy.case("all ignored", edge=True)
 def _(rng):
     z, y, w = rng.logits(4, 3), torch.full((4,), -100), weights(rng, 3)
     return [

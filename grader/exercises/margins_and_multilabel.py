@@ -195,7 +195,7 @@ def hinge(z, y):
 hinge.case("the lesson's example", example=True)(example)
 hinge.case("random logits", gradient="z")(ordinary)
 hinge.case("close to the boundary", gradient="z")(lambda rng: (rng.logits(9, limit=0.9), rng.signs(9)))
-hinge.case("all far on the right side", gradient="z")(
+hinge.case("all far on the right side", edge=True, gradient="z")(
     lambda rng: (lambda y: (y * rng.uniform(6, low=2, high=5), y))(rng.signs(6))
 )
 hinge.case("a matrix of logits")(lambda rng: (rng.logits(3, 4), rng.signs(3, 4)))

@@ -383,8 +383,8 @@ predict_class.case("the lesson's example", example=True)(lambda rng: (scores(rng
 predict_class.case("random scores")(lambda rng: (rng.logits(rng.size(), 4),))
 predict_class.case("more classes than samples")(lambda rng: (rng.logits(3, rng.size()),))
 predict_class.case("all scores negative")(lambda rng: (-rng.uniform(6, 3, low=0.1, high=9.0),))
-predict_class.case("a single sample")(lambda rng: (rng.logits(1, 6),))
-predict_class.case("one class only")(lambda rng: (rng.logits(rng.size(), 1),))
+predict_class.case("a single sample", edge=True)(lambda rng: (rng.logits(1, 6),))
+predict_class.case("one class only", edge=True)(lambda rng: (rng.logits(rng.size(), 1),))
 predict_class.case("scores up to 1000", extreme=True)(lambda rng: (huge(rng),))
 predict_class.case("float32", dtype=torch.float32)(lambda rng: (rng.logits(rng.size(), 3),))
 

@@ -89,6 +89,7 @@ class Case:
     gradient: tuple = ()
     dtype: torch.dtype = torch.float64
     points: float | None = None
+    edge: bool = False  # a constant may be right here: counts only where an ordinary case passes
     extreme: bool = False  # an ordinary answer may be right everywhere but here
     example: bool = False  # the lesson's own numbers: they are known, so they never suffice
     rtol: float | None = None

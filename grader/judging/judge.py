@@ -48,7 +48,7 @@ def judge(exercise, ask, *, seed=0, source=None, context=""):
     for i, (case, share) in enumerate(zip(exercise.cases, exercise.shares())):
         mine = [_ask(exercise, ask, case, q) for q in case.calls(seed * 1000 + i)]
         asked += mine
-        ordinary = not (case.example or case.extreme)
+        ordinary = not (case.example or case.extreme or case.edge)
         cases.append(CaseVerdict(case.name, not any(a.difference for a in mine), share, ordinary))
     verdict = partial(Verdict, exercise.name, max_points=exercise.points, cases=tuple(cases), seed=seed)
     if all(_unwritten(a.got) for a in asked):
