@@ -90,8 +90,8 @@ def only_classes(evidence):
         for a in evidence.wrong
     ):
         return ""
-    if any(not a.difference and classes(a.question) not in (1, c) for a in evidence.asked):
-        return ""  # right for other numbers of classes, too
+    if any(not a.difference and classes(a.question) > c for a in evidence.asked):
+        return ""  # right for more classes, too
     wider = [a for a in evidence.wrong if classes(a.question) > c]
     for a in wider:
         size = classes(a.question)
