@@ -2,7 +2,7 @@
 # # How much memory does the loss need?
 #
 # A language model reads 8192 tokens at once, and after each of them it scores every word that it knows. Llama 3 knows
-# [128,256](https://arxiv.org/abs/2407.21783). That is one matrix of logits, made for a single number, the loss. **How large is it?**
+# 128,256, of which [256](https://github.com/meta-llama/llama3/blob/main/llama/tokenizer.py) are signs of its own, such as the end of a text. That is one matrix of logits, made for a single number, the loss. **How large is it?**
 #
 # In this lesson you build cross-entropy without that matrix, block by block and with a backward pass of your own, and meet it in PyTorch as
 # `nn.LinearCrossEntropyLoss`. You spread it over several machines, and find out what happens to it in 16 bits. You need
@@ -125,7 +125,7 @@ value.backward()
 print("one block    ", value.item(), "and its slope", nothing.grad)
 
 # %% [markdown]
-# −inf − (−inf) is nan. And `torch.logsumexp` gives the right value, −inf, but a slope of nan, which would spoil every row that it is combined with.
+# −inf − (−inf) is nan. And `torch.logsumexp` gives the right value, −inf, but a slope of nan, which spoils whatever it flows back to.
 #
 # ## Exercise: `online_logsumexp`
 #
@@ -470,7 +470,7 @@ print(f"one matrix   {F.cross_entropy(logits, labels):.4f}")
 # %% [markdown]
 # ## Sixteen bits
 #
-# Half the memory is also had by half the bits. Models are trained in **bfloat16**: the range of float32, but only 8 binary digits. How far apart are two neighbours, near a loss of
+# Half the memory is also had by half the bits. Many models are trained in **bfloat16**: the range of float32, but only 8 binary digits. How far apart are two neighbours, near a loss of
 # 5 and near a loss of 10?
 
 # %%
@@ -561,7 +561,7 @@ print(f"{loss.item():.4f} in {loss.dtype}, gradient in {short.grad.dtype}")
 # - PyTorch calls it `F.linear_cross_entropy` and `nn.LinearCrossEntropyLoss`; `nn.LinearCrossEntropyOptions` makes it work in chunks.
 # - Three mistakes people make with it: they chunk under plain autograd and keep everything; they forget that the running sum belongs to the running maximum; they add losses up in 16 bits.
 #
-# **Before:** `14_language_model`, where the vocabulary comes from. **Next:** `16_contrastive`: what if the classes are the other samples of the batch?
+# **Before:** `14_language_model`, the loss that needs a vocabulary. **Next:** `16_contrastive`: what if the classes are the other samples of the batch?
 #
 # **Read on:** PyTorch's page of [`linear_cross_entropy`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear_cross_entropy.html);
 # Wijmans and others, [*Cut Your Losses in Large-Vocabulary Language Models*](https://arxiv.org/abs/2411.09009); Hsu and others,

@@ -546,7 +546,7 @@ linear_cross_entropy_grad.mistake(
 
 
 @linear_cross_entropy_grad.mistake(
-    "Each chunk's slope is divided by the number of rows in that chunk. The mean is over all N rows, so 1/N it is in every chunk."
+    "Each chunk's slope is divided by the number of rows in that chunk. The mean is over all N rows, so every chunk divides by N."
 )
 def _(h, W, y, rows):
     loss, grad_h, grad_W = by_hand(h, W, y, rows)

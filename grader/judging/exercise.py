@@ -4,13 +4,13 @@ Stated once, in `grader/exercises/`, and read by the learner's check, the class'
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
 
-from grader.judging.question import Call, Smooth, run, spelling
+from grader.judging.question import Call, Once, Smooth, call, run, spelling
 
 TOLERANCES = {torch.float64: (1e-6, 1e-8), torch.float32: (2e-4, 1e-6)}  # relative, absolute
 
@@ -181,6 +181,18 @@ class Exercise:
         return run(
             function, question, self.parameters, gradient, traced=not own
         )  # the trace would double a training's time
+
+    def question(self, *args, **kwargs) -> Call:
+        """The question that a learner asks with arguments of their own; for a module the keywords are the constructor's.
+
+        A generator is kept, so that the definition and the answer each get one.
+        """
+        kept = [Once(tuple(value)) if isinstance(value, Iterator) else value for value in args]
+        if not isinstance(self.reference, type):
+            return call(*kept, **kwargs)
+        if issubclass(self.reference, torch.autograd.Function):
+            return call(*kept, **kwargs).applied()
+        return call(*kept).built_with(**kwargs)
 
     def shares(self):
         """The points of each case: what a case says, and equal shares of the rest; they sum to `points`."""

@@ -530,7 +530,7 @@ def _gradients(value, leaves, question, watch):
         leaf.grad = None
     try:
         with watch:
-            torch.autograd.backward([weighted], inputs=list(leaves.values()))
+            weighted.backward()
     except RuntimeError as error:
         if question.method or raised(error).line:  # the answer's own backward pass
             raise

@@ -12,7 +12,6 @@ from grader.judging.compare import Asked, Difference, compare
 from grader.judging.diagnose import known
 from grader.judging.diagnose.evidence import Evidence
 from grader.judging.panel import note
-from grader.judging.question import call
 from grader.judging.smallest import smallest
 from grader.judging.verdict import show as as_text
 from grader.learner import progress as book
@@ -57,7 +56,7 @@ def expose(name, *args, **kwargs):
     """Does the mystery differ from the definition on these inputs, and by how much?"""
     exercise = of_name(name)
     name, state = exercise.name, _open(exercise)
-    question = _question(exercise, args, kwargs)
+    question = exercise.question(*args, **kwargs)
     expected = exercise.run(exercise.reference, question)
     if expected.raised:
         show(*note(not_its_inputs(exercise, expected.raised)))
@@ -137,9 +136,15 @@ class _Mystery:
     def __call__(self, *args, **kwargs):
         """The result for these inputs. For a class, keyword arguments go to its constructor."""
         function = self._exercise.mistakes[self._index].function
+        if isinstance(function, type) and issubclass(function, torch.autograd.Function):
+            return function.apply(*args)
         if isinstance(function, type):
             return function(**kwargs)(*args)
         return function(*args, **kwargs)
+
+    def apply(self, *args):
+        """The same, as one calls an autograd function."""
+        return self(*args)
 
     def __repr__(self):
         return f"a mystery of {self._exercise.name}"
@@ -157,12 +162,6 @@ def _open(exercise):
             Unknown(f'There is no open mystery of {exercise.name}: mystery("{exercise.name}") gives one.')
         )
     return state
-
-
-def _question(exercise, args, kwargs):
-    if isinstance(exercise.reference, type):
-        return call(*args).built_with(**kwargs)
-    return call(*args, **kwargs)
 
 
 def _waiting(exercise, named):

@@ -15,7 +15,7 @@ from grader.course.lessons import exercises, lessons, minutes, names, slug, titl
 from grader.judging.judge import judge
 from grader.judging.kernels import lifted
 from grader.judging.panel import closing, comparison, note, overview
-from grader.judging.question import Ended, Result, call, lent, raised, run
+from grader.judging.question import Ended, Result, lent, raised, run
 from grader.judging.scan import together, written
 from grader.judging.verdict import ERROR, FAILED, MISSING, Verdict, show_call
 from grader.learner import kernel
@@ -95,10 +95,7 @@ def compare(name, *args, **kwargs):
         raise one_line(
             Unknown(f"`{exercise.name}` is not defined yet: run the cell that defines it.".replace("`", ""))
         )
-    if isinstance(exercise.reference, type):
-        question = call(*args).built_with(**kwargs)
-    else:
-        question = call(*args, **kwargs)
+    question = exercise.question(*args, **kwargs)
     definition = exercise.run(exercise.reference, question)
     if definition.failed:
         show(*note(not_its_inputs(exercise, definition.raised)))

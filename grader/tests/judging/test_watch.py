@@ -396,3 +396,13 @@ def test_the_line_and_the_size_are_the_same_behind_the_walls_and_on_the_command_
     assert "in one matrix" in found.finding
     assert found.example.yours.endswith("(line 4: `z = h @ W.T`)"), found.example
     assert "entries" in found.example.yours and found.example.expected == "no tensor of more than 68 entries"
+
+
+def test_a_learner_asks_an_autograd_function_through_apply_and_a_generator_is_kept_for_both():
+    exercise = exercises()["ChunkedCrossEntropy"]
+    question = exercise.question(torch.ones(2, 3), torch.ones(4, 3), torch.tensor([0, 1]), 1)
+    assert exercise.run(exercise.reference, question).value.shape == ()
+    stream = exercises()["online_logsumexp"]
+    question = stream.question(block for block in torch.ones(2, 4).split(2, dim=1))
+    first, second = (stream.run(stream.reference, question) for _ in range(2))
+    assert torch.equal(first.value, second.value) and first.value.shape == (2,)
