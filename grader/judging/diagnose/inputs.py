@@ -90,7 +90,8 @@ def only_classes(evidence):
         for a in evidence.wrong
     ):
         return ""
-    if any(not a.difference and classes(a.question) > c for a in evidence.asked):
+    ordinary = [a for a in evidence.right if not a.case.extreme]
+    if any(classes(a.question) > c for a in ordinary):
         return ""  # right for more classes, too
     wider = [a for a in evidence.wrong if classes(a.question) > c]
     for a in wider:
