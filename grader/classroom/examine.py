@@ -125,6 +125,8 @@ def _judge(exercise, session, seed, source, context):
             try:
                 answer = session.ask(exercise, question, gradient)
                 if not isinstance(answer, Absent):
+                    # what an answer prints while it is judged is withheld: it may hold the inputs
+                    answer = replace(answer, printed="")
                     return answer if answer.raised is None else replace(answer, raised=_told(answer.raised))
                 lost = answer
             except ChildDied as death:
