@@ -730,8 +730,7 @@ print(f"pos_weight corrected, the same {cost(corrected > cheapest)}")
 
 # %% [markdown]
 # The plain model, with no weight and no new training, costs half as much as before. That is what its probabilities were good for. The
-# corrected ones of the weighted model do as well; one patient found more or less is a difference of 20. (Lesson 12 asks how far a
-# model's probabilities can be trusted, and decides by costs again.)
+# corrected ones of the weighted model do as well; one patient found more or less is a difference of 20.
 #
 # The weight can do the same, if it is chosen for the same reason. Train with `pos_weight=20`, the ratio of the two costs. Predict: which of
 # its outputs are worth an alarm?
@@ -744,6 +743,7 @@ print(f"cost                       {cost(z_cost > 0)}")
 
 # %% [markdown]
 # Those above 0.5, exactly. So a weight and a threshold are two ways to say one thing: what a miss costs. Whoever changes both says it twice.
+# Lesson 12 asks how far a model's probabilities can be trusted, and decides by costs again.
 
 # %% [markdown] fold="Why the two give the same alarms"
 # The corrected logit is $z - \ln 20$. The threshold from these costs is $1/21$; its odds are $1/20$, and its logit is $-\ln 20$. So an alarm
