@@ -19,7 +19,7 @@ from grader.course.build import loads, released, solution_cells
 from grader.course.lessons import exercises, lessons, slug
 from grader.jail import Absent, ChildDied
 from grader.judging.judge import judge
-from grader.judging.question import Ended, Result
+from grader.judging.question import Ended, Raised, Result
 from grader.judging.scan import together, written
 from grader.judging.verdict import ERROR, MISSING, Verdict
 
@@ -131,6 +131,9 @@ def _judge(exercise, session, seed, source, context):
                 lost = answer
             except ChildDied as death:
                 lost = Result(ended=ENDED.get(death.reason, Ended.DIED))
+                # compiling ends for want of a compiler, or of time, whichever comes first
+                if lost.ended is Ended.LATE and "torch.compile" in (source or ""):
+                    lost = Result(raised=Raised("RuntimeError", NO_COMPILER))
         if isinstance(lost, Absent):
             raise _NoAnswer(lost)
         return lost

@@ -102,8 +102,6 @@ ATTACKS = [
         "a backward pass that hangs",
         "class B(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, x): return -(y * torch.log(x) + (1 - y) * torch.log(1 - x)).mean()\n"
         "    @staticmethod\n    def backward(ctx, g):\n        while True: pass\nreturn B.apply(p)",
-        lost=(),
-        part=("bce",),
     ),
     answer("a result of 10**5000", "return 10**5000"),
     answer("a result whose type has a long name", "return type('A' * 10**6, (), {})()"),
@@ -155,7 +153,7 @@ ATTACKS = [
     cell(
         "a cell that makes a million files",
         "import os, itertools\ntry:\n    for i in itertools.count(): open(f'f{i}', 'w').close()\nexcept OSError: pass",
-        notes=("It did not come to an end",),
+        notes=("It made more files than it may",),
     ),
     cell(
         "a folder in a folder, a thousand times",

@@ -116,7 +116,7 @@ ATTACKS = [
     ),
     wrong(
         "results that say: no difference",
-        "import grader.judging.question as a\nkeep = a.run\ndef run(*args):\n    r = keep(*args)\n"
+        "import grader.judging.question as a\nkeep = a.run\ndef run(*args, **options):\n    r = keep(*args, **options)\n"
         "    return a.Result(r.value, r.gradients, None, (), frozenset(), 'passed')\na.run = run",
     ),
     wrong(
@@ -237,7 +237,6 @@ def bce(p, y, reduction="mean"): return Liar()""",
     wrong(
         "gradients from a patched autograd",
         cell="import torch\ntorch.autograd.grad = lambda *a, **k: [torch.zeros(1)]",
-        part=("bernoulli_likelihood", "bce_per_sample", "bce_clamped"),
     ),
     wrong(
         "JSON and safetensors are others",
