@@ -192,7 +192,7 @@ def _first_lines(printed):
 
 
 def block(label, value):
-    """A label and a value whose later lines stand below its first."""
+    """A label and a value whose later lines begin below its first."""
     return label + textwrap.indent(value, " " * len(label)).lstrip(" ")
 
 

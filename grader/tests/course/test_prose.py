@@ -37,7 +37,12 @@ HELD = [
     "17_preferences",
 ]
 PAGES_HELD = [
-    # "README.md", "grader/judging/diagnose.py",
+    "README.md",
+    "notebooks/README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "grader/judging/verdict.py",
+    "grader/judging/panel.py",
 ]
 
 # What a slope is taken with respect to, as a lesson writes it: z, $p$, w_1, its own p, the score.
