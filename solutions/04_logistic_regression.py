@@ -402,7 +402,7 @@ def run(X, y, lr, epochs, size, weight_decay=0.0):
     model, generator, history = nn.Linear(30, 1, dtype=torch.float64), torch.Generator().manual_seed(0), []
     nn.init.zeros_(model.weight), nn.init.zeros_(model.bias)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr, weight_decay=weight_decay)
-    for _ in range(epochs):
+    for _epoch in range(epochs):
         with torch.no_grad():
             z, z_test = model(X).squeeze(1), model(X_test).squeeze(1)
             history.append([loss_fn(z, y), loss_fn(z_test, y_test), model.weight.norm(), accuracy_ready(z_test, y_test)])
