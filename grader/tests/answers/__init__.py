@@ -19,7 +19,7 @@ class Answer:
     says: str = ""
 
 
-_answers = []
+_answers: list[Answer] = []
 
 
 def right(style):
