@@ -26,9 +26,7 @@ from grader.judging.verdict import (
     show_call,
 )
 
-LEFT_BELOW = (
-    "Your answer is there, but `raise NotImplementedError()` still stands below it: delete that line."
-)
+LEFT_BELOW = "Your answer is there, but `raise NotImplementedError()` still follows it: delete that line."
 BY_IS = (
     "You compare text with `is`, which asks whether two names stand for the same object; equal texts need not be one. "
     'Use `==`, as in `reduction == "mean"`.'

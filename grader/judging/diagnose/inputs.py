@@ -226,8 +226,8 @@ def _treatments(evidence):
             ("an exponential", torch.exp),
         ]:
             yield f"You applied {what} to `{name}` first: it goes in as it is.", _apply(i, f)
-        yield f"The sign of `{name}` is turned round.", _apply(i, torch.neg)
-        yield f"You used 1 − `{name}` in the place of `{name}`.", _apply(i, lambda t: 1 - t)
+        yield f"The sign of `{name}` is flipped.", _apply(i, torch.neg)
+        yield f"You used 1 − `{name}` instead of `{name}`.", _apply(i, lambda t: 1 - t)
         yield (
             f"The sign of `{name}` is lost: your result is that of its absolute value.",
             _apply(i, torch.abs),
@@ -237,7 +237,7 @@ def _treatments(evidence):
             _apply(i, torch.round),
         )
         yield (
-            f"What stands behind the point is cut off from `{name}`: 1.6 becomes 1.",
+            f"Everything after the decimal point of `{name}` is dropped: 1.6 becomes 1.",
             _apply(i, torch.trunc),
         )
         yield (

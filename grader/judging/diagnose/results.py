@@ -182,9 +182,9 @@ def shape(evidence: Evidence) -> str:
 
     several = any(g.numel() > 1 for g, _ in pairs)
     if several and fits(_mean_is_missing):
-        return "You return one loss per sample: the mean over the samples is still to be taken."
+        return "You return one loss per sample: the mean over the samples is missing."
     if several and fits(_sum_is_missing):
-        return "You return the parts of a sum: they are still to be added up."
+        return "You return the parts of a sum without adding them up."
     g, w = pairs[0]
     if fits(_same_numbers):
         return (
@@ -285,13 +285,13 @@ def _n_less_one(n, c):
 
 
 FACTORS = {  # a function of N and C, or a number
-    "The sign is turned round: yours is minus the right result.": _minus,
+    "The sign is flipped: yours is minus the right result.": _minus,
     "Your result is N times too large: it is a sum over the samples where a mean is expected.": _n,
     "Your result is N times too small: it is divided by the number of samples once too often.": _one_over_n,
     "Your result is C times too large: it is summed over the classes where a mean is expected, or multiplied by their number.": _c,
     "Your result is C times too small: it is divided by the number of classes too (a `.mean()` over the whole matrix does that).": _one_over_c,
     "Your result is divided by C, the number of classes, where N, the number of samples, belongs.": _n_over_c,
-    "Your result is N·C times too large: a sum stands where a mean over everything is expected.": _nc,
+    "Your result is N·C times too large: it is a sum where a mean over everything is expected.": _nc,
     "Your result is N·C times too small: it is divided by the number of all entries.": _one_over_nc,
     "Your result is too small by the factor ln 2: the logarithm is the natural one, `torch.log`.": LN2,
     "Your result is too large by the factor 1/ln 2: the logarithm is the natural one, `torch.log`, not `log2`.": 1
@@ -300,7 +300,7 @@ FACTORS = {  # a function of N and C, or a number
     / LN10,
     "Your result is twice as large as it should be.": 2,
     "Your result is half of what it should be.": 0.5,
-    "Your result is minus N times the right one: the sign is turned round, and a sum stands where a mean is expected.": _minus_n,
+    "Your result is minus N times the right one: the sign is flipped, and it is a sum where a mean is expected.": _minus_n,
     "Your result is divided by N − 1 where the mean divides by N.": _n_less_one,
 }
 

@@ -124,7 +124,7 @@ def error_hint(a):
         ),
         (
             "has no attribute",
-            "Is the name behind the point spelled right? What one method needs from another is kept in `self` first.",
+            "Is the name after the dot spelled right? What one method needs from another is kept in `self` first.",
         ),
         (
             "unexpected keyword",
@@ -239,5 +239,5 @@ def differs(a):
     if got.numel() > 1 and 0 < off.sum() < got.numel():
         return f"{int(off.sum())} of {got.numel()} entries differ."
     if torch.allclose(got.double(), -want.double(), rtol=1e-4) and (want != 0).any():
-        return "The sign is turned round."
+        return "The sign is flipped."
     return ""

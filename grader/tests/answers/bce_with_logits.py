@@ -115,7 +115,7 @@ def bce_with_logits(z, y, reduction="mean"):
     return F.binary_cross_entropy_with_logits(z, y, reduction=reduction)
 
 
-@wrong("autograd in the place of a derivation", says="You called")
+@wrong("autograd instead of a derivation", says="You called")
 def bce_with_logits_grad(z, y):
     z = z.clone().requires_grad_(True)
     return torch.autograd.grad((torch.logaddexp(z, torch.zeros_like(z)) - y * z).sum(), z)[0]
@@ -310,7 +310,7 @@ class BCEWithLogits(nn.Module):
         return ready("bce_with_logits")(z, y, reduction=self.reduction)
 
 
-@wrong("no nn.Module", says="is no module")
+@wrong("no nn.Module", says="is not a module")
 class BCEWithLogits:
     def __init__(self, reduction="mean"):
         self.reduction = reduction

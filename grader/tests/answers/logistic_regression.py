@@ -124,7 +124,7 @@ def linear(X, w, b):
     return F.linear(X, w) + b
 
 
-@wrong("autograd in the place of a derivation", says="You called")
+@wrong("autograd instead of a derivation", says="You called")
 def loss_and_grad(X, y, w, b):
     w, b = w.clone().requires_grad_(True), b.clone().requires_grad_(True)
     loss = F.binary_cross_entropy_with_logits(X @ w + b, y)

@@ -137,7 +137,7 @@ def softmax(z, dim):
     return z.exp() / z.exp().sum(dim=dim, keepdim=True).detach()
 
 
-@wrong("minus the scores", says="sign of `z` is turned round")
+@wrong("minus the scores", says="sign of `z` is flipped")
 def softmax(z, dim):
     e = torch.exp(-z)
     return e / e.sum(dim=dim, keepdim=True)

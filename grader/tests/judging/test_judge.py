@@ -64,7 +64,7 @@ def four(z, y, reduction="mean"):
 
 
 WRONG = {
-    "its sign": (changed(lambda r: -r), "The sign is turned round"),
+    "its sign": (changed(lambda r: -r), "The sign is flipped"),
     "logarithm to base 2": (changed(lambda r: r / torch.log(torch.tensor(2.0, dtype=r.dtype))), "1/ln 2"),
     "twice": (changed(lambda r: 2 * r), "twice as large"),
     "a third": (changed(lambda r: r / 3), "0.3333 times"),
@@ -101,7 +101,7 @@ WRONG = {
     "an exception": (lambda z, y, reduction="mean": right(z, y, reduction).nothing, "AttributeError"),
     "a sum per sample": (
         lambda z, y, reduction="mean": right(z, y, "none") if reduction == "mean" else right(z, y, reduction),
-        "still to be taken",
+        "over the samples is missing",
     ),
 }
 
