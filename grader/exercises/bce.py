@@ -249,6 +249,14 @@ def _(p, y):
     return torch.where(y == 1, -p.log(), -(1 - p).log())
 
 
+@bce_per_sample.mistake(
+    "Parentheses are missing: `1 - y * log(1 - p)` multiplies first and subtracts afterwards.",
+    hint="(1 − y)·log(1 − p)",
+)
+def _(p, y):
+    return -(y * p.log() + 1 - y * (1 - p).log())
+
+
 # ---------------------------------------------------------------- bce
 
 
@@ -461,6 +469,15 @@ def _(p, y):
 @bce_clamped.mistake("You added the losses up. The mean divides their sum by N.")
 def _(p, y):
     return F.binary_cross_entropy(p, y, reduction="sum")
+
+
+@bce_clamped.mistake(
+    "You clamped the right thing at another number: being sure and wrong costs 100.",
+    hint="A loss of 100 is a logarithm of −100.",
+)
+def _(p, y):
+    log_p, log_q = (v.log().clamp(min=-1000) for v in (p, 1 - p))
+    return -(y * log_p + (1 - y) * log_q).mean()
 
 
 # ---------------------------------------------------------------- bce_grad

@@ -829,3 +829,19 @@ def _(z, y):
 def _(z, y):
     p = torch.sigmoid(z)
     return (p - y) / slope_of_sigmoid(z)
+
+
+@squared_error_grad.mistake(
+    "You took the error on the score, z − y, and multiplied it by the sigmoid's slope. The error is that of the probability, σ(z) − y."
+)
+def _(z, y):
+    return 2 * (z - y) * slope_of_sigmoid(z)
+
+
+@squared_error_grad.mistake(
+    "Parentheses are missing: `* 1 - p` multiplies by 1 and subtracts p afterwards.",
+    hint="The factor is (1 − p).",
+)
+def _(z, y):
+    p = torch.sigmoid(z)
+    return 2 * (p - y) * p * 1 - p

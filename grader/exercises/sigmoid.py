@@ -282,6 +282,14 @@ def _(p):
     return torch.log10(p / (1 - p))
 
 
+@logit.mistake(
+    "You wrote 1 + p where 1 − p belongs: the odds compare p with the probability of the other label.",
+    hint="A probability of one half has even odds, 1 to 1.",
+)
+def _(p):
+    return torch.log(p / (1 + p))
+
+
 # ---------------------------------------------------------------- sigmoid_grad
 
 
