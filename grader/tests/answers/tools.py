@@ -295,7 +295,7 @@ def batch_mean(losses, sizes):
     return (losses[:, None] * sizes[None]).sum() / sizes.sum()
 
 
-@wrong("the losses made integers", says="cut off from `losses`")
+@wrong("the losses made integers", says="point of `losses` is dropped")
 def batch_mean(losses, sizes):
     return ((losses.long() * sizes).sum() / sizes.sum()).to(losses.dtype)
 
