@@ -215,10 +215,12 @@ def prices(model, tokens):
         costs.append(F.cross_entropy(scores, tokens[t]))
     return torch.stack(costs)
 
-
+# %%
 begin = text.index("the classes are separable")
 sentence = corpus[begin : begin + 77]
 costs = prices(model, sentence)
+for word in ("classes", "classification", "rda"):
+    print(f"{word!r} in the training text: {word in text[:cut]}")
 print(f"mean of these prices {costs.mean():.4f}")
 print(f"next_token_loss      {next_token_ready(model(sentence[None]), sentence[None]):.4f}")
 
@@ -379,7 +381,7 @@ for name, trained in answers.items():
         print("   ", answer(trained, question))
 
 # %% [markdown]
-# Both losses are near 0, and both models know the opposites. But one of them was never told that an answer ends: it writes on until something
+# Both losses are near 0, and both models know these opposites. But one of them was never told that an answer ends: it writes on until something
 # else stops it. This has happened to [many](https://github.com/huggingface/trl/pull/456#issuecomment-1804665261): pad with the end token, let a data loader mask "the padding".
 # Keep the lengths, or a mask made of them.
 #
@@ -610,8 +612,8 @@ def z_loss(z, y, coefficient=1e-4):
     ### END SOLUTION
 
 # %%
-z_loss_ready = ready("z_loss")
 # loss and z-loss against a constant added to all scores
+z_loss_ready = ready("z_loss")
 shifts = torch.linspace(-20, 20, 81)
 plain = [F.cross_entropy(z_test + shift, targets) for shift in shifts]
 held = [z_loss_ready(z_test + shift, targets, coefficient=0.01) for shift in shifts]
@@ -621,7 +623,7 @@ ax.plot(shifts, plain, **LINE["cross-entropy"], label="cross-entropy")
 ax.plot(shifts, held, **LINE["weighted"], label="with z-loss, coefficient 0.01")
 ax.axvline(lowest, **LINE["reference"], label=f"lowest: all scores moved by {lowest:.1f}")
 ax.set(title="a constant added to all scores", xlabel="the constant", ylabel="loss, nats", ylim=(0, None))
-ax.legend(loc="upper center")
+ax.legend(loc="upper left")
 print(f"mean log Z of the model {torch.logsumexp(z_test, dim=1).mean():.2f}, lowest at {lowest:.1f}")
 show("Loss against a constant added to all scores, from -20 to 20. Cross-entropy is a horizontal line at 2.2. With z-loss it is a parabola that comes close "
      "to it near -5, where the dotted line is, and rises to about 7 on the right.")

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Which of two is better?
 #
-# How good is this answer, from 1 to 10? Everybody has a scale of their own. Which of these two is better? That needs no scale at all. Chess players are rated by wins alone, and
+# How good is this answer, from 1 to 10? Everybody has a scale of their own. Which of these two is better? That needs no scale at all. Chess players are rated by their results alone, and
 # language models are trained on choices between two answers. **How do you get from wins to strengths, and from choices to a better model?**
 #
 # In this lesson you build binary cross-entropy on differences: a rating of players, and the loss that pulls a language model towards what people prefer,

@@ -217,6 +217,30 @@ def _(z, tokens):
     return -z[:, :-1].gather(2, tokens[:, 1:, None]).mean()
 
 
+@next_token_loss.mistake(
+    "There is no shift: you dropped the last position of the scores and the last token too, so each position is still compared with the token that it has read.",
+    hint="The tokens lose one at their beginning.",
+)
+def _(z, tokens):
+    return F.cross_entropy(z[:, :-1].flatten(0, 1), tokens[:, :-1].flatten())
+
+
+@next_token_loss.mistake(
+    "There is no shift: you dropped the first position of the scores and the first token too, so each position is still compared with the token that it has read.",
+    hint="The scores lose one at their end.",
+)
+def _(z, tokens):
+    return F.cross_entropy(z[:, 1:].flatten(0, 1), tokens[:, 1:].flatten())
+
+
+@next_token_loss.mistake(
+    "You shifted along dimension 0: the scores of each text are compared with the tokens of the next text.",
+    hint="Positions are dimension 1.",
+)
+def _(z, tokens):
+    return F.cross_entropy(z[:-1].flatten(0, 1), tokens[1:].flatten())
+
+
 # ---------------------------------------------------------------- answer_loss
 
 
@@ -459,6 +483,14 @@ def _(z, tokens, prompt, lengths):
     return -log_p[_answers(tokens, prompt, lengths)].mean()
 
 
+@answer_loss.mistake(
+    "You divided by the number of all real tokens, although those of the questions are not in your sum.",
+    hint="Divide by the number of tokens that count.",
+)
+def _(z, tokens, prompt, lengths):
+    return (shared_losses(z, tokens) * _answers(tokens, prompt, lengths)).sum() / lengths.sum()
+
+
 # ---------------------------------------------------------------- micro_batch_loss
 
 
@@ -642,6 +674,15 @@ def _(z, tokens, lengths, total):
 def _(z, tokens, lengths, total):
     log_p = z[:, :-1].log_softmax(dim=2).gather(2, tokens[:, 1:, None]).squeeze(2)
     return -log_p[places(tokens) < lengths[:, None]].sum() / total
+
+
+@micro_batch_loss.mistake(
+    "You made a sum of this micro-batch's mean by way of `lengths`, but a text of that many tokens holds one prediction less: nothing predicts its first token.",
+    hint='Sum up from the beginning (`reduction="sum"`), and divide by `total`.',
+)
+def _(z, tokens, lengths, total):
+    losses, counts = _real(z, tokens, lengths)
+    return losses.sum() / counts.sum() * lengths.sum() / total
 
 
 # ---------------------------------------------------------------- perplexity

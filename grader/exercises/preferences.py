@@ -159,6 +159,13 @@ def _(chosen, rejected):
     return F.softplus(rejected.detach() - chosen).mean()
 
 
+@bradley_terry_loss.mistake(
+    "You subtracted the logarithms of two sigmoids, one for each score. There is one sigmoid here, of the difference.",
+)
+def _(chosen, rejected):
+    return (F.logsigmoid(rejected) - F.logsigmoid(chosen)).mean()
+
+
 # ---------------------------------------------------------------- sequence_log_probability
 
 
@@ -508,6 +515,21 @@ def _(chosen, rejected, chosen_ref, rejected_ref, beta=0.1):
     return -F.logsigmoid(beta * _margin(chosen.detach(), rejected.detach(), chosen_ref, rejected_ref)).mean()
 
 
+@dpo_loss.mistake(
+    "beta multiplies the model's difference alone. It belongs to the whole margin, the reference's difference included.",
+)
+def _(chosen, rejected, chosen_ref, rejected_ref, beta=0.1):
+    return -F.logsigmoid(beta * (chosen - rejected) - (chosen_ref - rejected_ref).detach()).mean()
+
+
+@dpo_loss.mistake(
+    "The logarithm is missing: you return minus the probability of the preferences, and a hopeless pair then has no slope.",
+    hint="−log σ, not −σ.",
+)
+def _(chosen, rejected, chosen_ref, rejected_ref, beta=0.1):
+    return -torch.sigmoid(beta * _margin(chosen, rejected, chosen_ref, rejected_ref)).mean()
+
+
 # ---------------------------------------------------------------- kl_estimates
 
 
@@ -636,6 +658,15 @@ kl_estimates.mistake(
 kl_estimates.mistake("k2 and k3 are swapped: the order is k1, k2, k3.")(
     lambda log_p, log_q: tuple(wrong_estimates()(log_p, log_q)[i] for i in (0, 2, 1))
 )
+
+
+kl_estimates.mistake(
+    "k2 is half the variance of r in yours. It is half the mean of its square: the mean of r is not subtracted."
+)(wrong_estimates(k2=lambda p, q: (q - p).var() / 2))
+
+kl_estimates.mistake(
+    "k3 is computed from the mean of r. Each sample has an e^r of its own; the mean comes last."
+)(wrong_estimates(k3=lambda p, q: torch.expm1((q - p).mean()) - (q - p).mean()))
 
 
 # ---------------------------------------------------------------- plackett_luce_loss
@@ -799,3 +830,13 @@ def _(scores, ranking):
 def _(scores, ranking):
     ordered = scores[:, ranking]
     return (ordered.flip(2).logcumsumexp(2).flip(2) - ordered).sum(dim=2).mean()
+
+
+@plackett_luce_loss.mistake(
+    "Your denominators leave out the item that is being placed: what you return is no logarithm of a probability, and may be negative.",
+    hint="At place k the softmax runs over itself and those behind it.",
+)
+def _(scores, ranking):
+    ordered = scores.gather(1, ranking)
+    behind = ordered.flip(1).logcumsumexp(1).flip(1)[:, 1:]
+    return (behind - ordered[:, :-1]).sum(dim=1).mean()
