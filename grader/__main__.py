@@ -97,17 +97,15 @@ def grade(
     """Grade all submissions of some lessons. What is unchanged is not graded again; a killed run goes on where it stopped."""
     from json import dumps
 
-    from grader.classroom.examiner import Examiner
-    from grader.classroom.worker import PREPARE
+    from grader.classroom.worker import shared_examiner
     from grader.jail.launch import walls
 
     names = _lessons(lesson or [])
     if not trust_submissions and not scheduler and not (found := walls()).ok:
         stop("\n".join([found.why, *found.advice]))
-    # the first examiner imports torch, twice, while this process imports nbgrader
-    first = Examiner(PREPARE, trust=trust_submissions)
+    # the examiner imports torch, twice, while this process imports nbgrader
     if not scheduler:
-        first.begin()
+        shared_examiner(trust_submissions).begin()
     from grader.classroom import grade as classroom
     from grader.classroom.gradebook import GradebookError
 
@@ -150,13 +148,10 @@ def grade(
                 seconds=seconds,
                 trust=trust_submissions,
                 again=again,
-                first=None if scheduler else first,
                 seen=seen,
             )
     except (classroom.GradingError, GradebookError, OSError) as error:
         stop(str(error))
-    finally:
-        first.end()
     if not counts.total():
         stop("There are no submissions of " + ", ".join(names) + " under submitted/: collect some first.")
     unchanged, failed = counts.pop("unchanged", 0), counts.pop("failed", 0)

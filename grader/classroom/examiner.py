@@ -119,12 +119,13 @@ class Examiner:
             raise value
 
     def close(self) -> None:
-        """End it: at once when it is busy, and gently when it is not."""
+        """End it: at once when it is busy or still starting, and gently when it is not."""
         if self._process is None or os.getpid() != self._owner:
             return
         self._connection.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(3)
+        if self._is_warm:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(3)
         self._kill()
 
     def end(self) -> None:

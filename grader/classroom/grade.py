@@ -25,7 +25,7 @@ from grader.classroom.examiner import SECONDS as BUDGET
 from grader.classroom.examiner import Examiner
 from grader.classroom.gradebook import Book, GradebookError
 from grader.classroom.task import Graded, GradingError, Task
-from grader.classroom.worker import PREPARE, get_ready, grade_one
+from grader.classroom.worker import PREPARE, get_ready, grade_one, shared_examiner
 from grader.course.build import ROOT, LessonError, loads, programs_on_path, release, released
 from grader.course.files import write_whole
 from grader.course.lessons import exercises
@@ -178,12 +178,11 @@ def grade_class(
     trust=False,
     again=False,
     seconds=BUDGET,
-    first=None,
     seen=lambda graded, total: None,
 ):
     """Grade all submissions of some lessons. `seen(graded, total)` is called for each that is written, or failed.
 
-    jobs: examiners at the most; by default as many as there is work for, one a core at the most. first: one that is begun already.
+    jobs: examiners at the most; by default as many as there is work for, one a core at the most.
 
     Returns a Counter: of the reasons why submissions were graded (see Due), and of "unchanged" and "failed".
     """
@@ -209,7 +208,7 @@ def grade_class(
                         counts[graded.why] += 1
                         seen(graded, len(due))
 
-        with _client(jobs or _enough(len(due)), scheduler, len(due), trust, open_scheduler, first) as client:
+        with _client(jobs or _enough(len(due)), scheduler, len(due), trust, open_scheduler) as client:
             prepare(client, lessons, trust, scheduler)
             try:
                 for graded in _results(client, due, trust, seconds):
@@ -293,10 +292,10 @@ def _copy_beside(source, target, lesson):
 class Here:
     """This machine's examiners, one a job. It has those methods of a Dask client that a run needs."""
 
-    def __init__(self, jobs: int, trust: bool, first: Examiner | None = None):
-        """first: an examiner that is begun already."""
-        begun = [first] if first else []
-        self._everybody = begun + [Examiner(PREPARE, trust=trust) for _ in range(jobs - len(begun))]
+    def __init__(self, jobs: int, trust: bool):
+        # the first one is this process's own: whoever has begun it already is not kept waiting for another
+        self._further = [Examiner(PREPARE, trust=trust) for _ in range(jobs - 1)]
+        self._everybody = [shared_examiner(trust), *self._further]
         self._idle: queue.SimpleQueue = queue.SimpleQueue()
         for examiner in self._everybody:
             self._idle.put(examiner)
@@ -305,12 +304,12 @@ class Here:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, stopped, *_):
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for examiner in self._everybody:
+        for examiner in self._everybody if stopped else self._further:
             examiner.end()
         self._threads.shutdown()
-        for examiner in self._everybody:
+        for examiner in self._further:
             examiner.close()
 
     def nthreads(self) -> dict:
@@ -340,9 +339,9 @@ def _enough(count: int) -> int:
 
 
 @contextlib.contextmanager
-def _client(jobs, scheduler, count, trust, open_scheduler=False, first=None):
+def _client(jobs, scheduler, count, trust, open_scheduler=False):
     if not scheduler:
-        with Here(max(1, min(jobs, count)), trust, first) as examiners:
+        with Here(max(1, min(jobs, count)), trust) as examiners:
             yield examiners
         return
     from dask import config

@@ -18,18 +18,25 @@ def _no_skip(report):
     return report
 
 
-# what takes minutes, longest first: with `--no-loadscope-reorder` it is begun first, and no worker is left alone with it at the end
+# what takes long is begun first, so that no worker is left alone with it at the end
 LONG = [
-    "test_grade",
     "test_attacks",
+    "test_grade",
     "test_browser",
-    "test_exercises",
     "test_classroom",
-    "test_formgrader",
     "test_accessibility",
-    "test_lessons",
-    "test_feedback",
+    "test_formgrader",
+    "test_jail",
 ]
+
+APART = {
+    "test_grade",
+    "test_exercises",
+    "test_luck",
+    "test_cross_entropy_parity",
+    "test_lessons",
+    "test_environment",
+}
 
 
 def pytest_addoption(parser):
@@ -54,6 +61,10 @@ def pytest_collection_modifyitems(config, items):
         config.hook.pytest_deselected(items=dropped)
     rank = {name: place for place, name in enumerate(LONG)}
     items.sort(key=lambda item: rank.get(item.path.stem, len(LONG)))
+    # the tests of a module run on one worker, since they share what is made once; those of a few share nothing that is dear
+    for item in items:
+        if item.path.stem not in APART:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.hookimpl(wrapper=True)

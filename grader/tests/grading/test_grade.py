@@ -1,5 +1,6 @@
 """Grading a class with the real commands: right, resumable, only what changed, on a cluster, and one clear sentence where it cannot."""
 
+import contextlib
 import json
 import os
 import re
@@ -10,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -49,12 +49,12 @@ def grader(folder, *words, code=0, **options):
     return done.stdout, done.stderr
 
 
-def grade(folder, *words, **options):
-    """Grade as a machine reads it: (student -> its line, the summary). One warm interpreter starts sooner than two."""
-    lines = [
-        json.loads(line)
-        for line in grader(folder, "grade", LESSON, "--json", "--jobs", 1, *words, **options)[0].splitlines()
-    ]
+def grade(folder, *words):
+    """Grade as a machine reads it: (student -> its line, the summary). The command itself, in this process: its examiner is warm."""
+    with contextlib.chdir(folder):
+        done = CliRunner().invoke(app, ["grade", LESSON, "--json", "--jobs", "1", *words])
+    assert done.exit_code == 0, f"{done.stdout}\n{done.stderr}"
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
     return {line["student"]: line for line in lines[:-1]}, lines[-1]
 
 
@@ -143,10 +143,10 @@ def test_late_penalties_follow_the_due_date_without_grading_again(tmp_path):
         school.submit(folder, student, LESSON, school.answered(LESSON)).with_name("timestamp.txt").write_text(
             f"2026-03-{day} 12:00:00 UTC"
         )
-    school.nbgrader(folder, "generate_assignment", LESSON, "--create", "--force")
 
     def penalties(due):
-        school.nbgrader(folder, "db", "assignment", "add", LESSON, f"--duedate={due}")
+        with Gradebook(f"sqlite:///{folder}/gradebook.db") as book:
+            book.update_or_create_assignment(LESSON, duedate=due)
         counts = grade(folder)[1]
         with Gradebook(f"sqlite:///{folder}/gradebook.db") as book:
             return counts["graded"], {
@@ -334,7 +334,7 @@ def members(session):
 # ---------------------------------------------------------------- a cluster
 
 
-@contextmanager
+@contextlib.contextmanager
 def cluster(folder, *workers):
     """An ordinary `dask scheduler`, and ordinary `dask worker`s in another folder: yields the address and the processes."""
     with socket.socket() as free:
