@@ -6,7 +6,9 @@ import sys
 
 import nbformat
 import pytest
+from typer.testing import CliRunner
 
+from grader.__main__ import app
 from grader.learner.files import misspelt
 from grader.learner.watch import judged_in
 from grader.tests import school
@@ -77,6 +79,8 @@ FILES = {  # name: (source, {exercise: (passed, words of the message)})
     ),
     "hangs.py": (RIGHT + "while True: pass\n", {"bce": (False, "did not finish")}),
 }
+# the same command, which waits three seconds instead of ten for what never comes
+IMPATIENT = "from grader.__main__ import app; from grader.learner import files; files.SECONDS = 3; app()"
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +89,7 @@ def outcome(tmp_path_factory):
     for name, (source, _) in FILES.items():
         (folder / name).write_bytes(source if isinstance(source, bytes) else source.encode())
     done = subprocess.run(
-        [sys.executable, "-m", "grader", "check", LESSON, *FILES, "missing.py", "--json"],
+        [sys.executable, "-c", IMPATIENT, "check", LESSON, *FILES, "missing.py", "--json"],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -116,15 +120,15 @@ def test_a_missing_file_is_a_line(outcome):
 def test_a_pass_exits_0_and_an_unknown_lesson_2(tmp_path):
     (tmp_path / "right.py").write_text(RIGHT)
 
-    def run(*words):
-        return subprocess.run(
-            [sys.executable, "-m", "grader", "check", *words], cwd=tmp_path, capture_output=True, text=True
-        )
-
-    good = run("bce", "right.py")
+    good = subprocess.run(
+        [sys.executable, "-m", "grader", "check", "bce", "right.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
     assert good.returncode == 0 and good.stdout.startswith("right.py  bce: passed  3/3")
-    bad = run("99_nothing", "right.py")
-    assert bad.returncode == 2 and "There is no lesson '99_nothing'. There are: " in bad.stderr
+    bad = CliRunner().invoke(app, ["check", "99_nothing", "right.py"])
+    assert bad.exit_code == 2 and "There is no lesson '99_nothing'. There are: " in bad.stderr
 
 
 def test_a_notebook_is_judged_by_its_answers_and_not_run_as_a_file(tmp_path):

@@ -9,6 +9,24 @@ RIGHT = (
     "def bce(p, y, reduction='mean'):\n    losses = -(y * p.log() + (1 - y) * (1 - p).log())\n"
     "    return losses if reduction == 'none' else getattr(losses, reduction)()"
 )
+ENDLESS_BACKWARD = """
+class CallsItself(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        result = x.clone()
+        ctx.save_for_backward(result)
+        return result
+
+    @staticmethod
+    def backward(ctx, slope):
+        (result,) = ctx.saved_tensors
+        result.backward(slope)
+        return slope
+
+def bce(p, y, reduction='mean'):
+    losses = CallsItself.apply(-(y * p.log() + (1 - y) * (1 - p).log()))
+    return losses if reduction == 'none' else getattr(losses, reduction)()
+"""
 CELLS = {
     "begin": "import torch\nfrom torch.nn import functional as F\nfrom grader import *\nfrom grader.learner import kernel\nkernel.SECONDS = 1",
     "wrong": WRONG,
@@ -21,6 +39,8 @@ CELLS = {
     "judged endless": "check('bce')",
     "compared endless": "compare('bce', torch.tensor([0.5]), torch.tensor([1.0]))",
     "went on": "ready('bce')(torch.tensor([0.5]), torch.tensor([1.0]))",
+    "backward that calls itself": ENDLESS_BACKWARD,
+    "judged backward": "check('bce')",
     "borrowed": "def bce(p, y, reduction='mean'):\n    return F.binary_cross_entropy(p, y, reduction=reduction)",
     "judged borrowed": "check('bce')",
     "right": RIGHT,
@@ -53,7 +73,7 @@ def test_a_verdict_says_which_cell_was_judged_and_shows_what_it_printed(said):
     text, html, lines = said["judged wrong"]
     assert "judged: cell [2], run at " in text and "printed:  shape (2,)" in text
     assert "<code>hint(&quot;bce&quot;)</code> (2 left)" in html, "what helps"
-    assert lines == ["bce: not yet (0 of 6 cases pass)"]
+    assert lines == ["bce: not yet (0 of 7 cases pass)"]
 
 
 def test_what_hands_over_the_repair_is_folded_and_what_names_the_mistake_is_not(said):
@@ -76,17 +96,21 @@ def test_a_later_try_that_failed_is_said_first(said, cell, why):
 
 def test_an_endless_loop_ends_with_a_panel_and_the_learners_line(said):
     text, html, lines = said["judged endless"]
-    assert (
-        "is there a loop that never ends? It was at line " in text
-        and "<code>p = p + 0</code>" in html
-        or ("<code>while True:</code>" in html)
-    )
+    assert "is there a loop that never ends? It was at line " in text
+    assert "<code>p = p + 0</code>" in html or "<code>while True:</code>" in html
     assert len(lines) == 1 and "nothing came back in time" in said["compared endless"][0]
     assert "Going on with the course's bce." in said["went on"][0]
 
 
+def test_a_backward_pass_that_calls_itself_ends_too_and_the_kernel_goes_on(said):
+    """Its levels run in threads that autograd begins; the cells below it are judged in the same process."""
+    text, _, lines = said["judged backward"]
+    assert lines[0].startswith("bce: stopped with an error") and "did not come back in time" in text, text
+
+
 def test_a_borrowed_function_is_called_that(said):
-    assert said["judged borrowed"][2] == ["bce: right numbers, but borrowed"]
+    assert said["judged borrowed"][2] == ["bce: borrowed"]
+    assert "You called `binary_cross_entropy`" in said["judged borrowed"][0]
 
 
 def test_a_pass_says_where_one_is_and_what_to_run_again(said):
