@@ -29,6 +29,7 @@ ENDED = {"deadline": Ended.LATE, "memory": Ended.MEMORY}  # what ended a child, 
 NO_MATH = "tex2jax_ignore mathjax_ignore"  # a panel quotes the learner's own words: MathJax makes links of `$\\href…$`
 NO_COMPILER = "`torch.compile` does not run where submissions are graded: there is no compiler. Leave it out."
 NO_TIME = "The time for the whole notebook was used up: what comes last in it was not judged. A person has to look at it."
+NO_LIVES = "The interpreter ended too often: what came after that was not judged. A person has to look at it."
 UNSHOWN = "… more was shown here than fits into the notebook.\n"
 
 
@@ -46,10 +47,29 @@ def new_seed():
     return secrets.randbelow(2**31)
 
 
-def examine(notebook, jail, seed, notes=(), seconds=None):
+def judged_in(cell):
+    """The exercise that a graded cell judges, or None."""
+    data = cell.metadata.get("nbgrader", {})
+    if cell.cell_type != "code" or not data.get("grade") or data.get("solution"):
+        return None
+    return exercises().get(data.get("grade_id", "").removeprefix("test_"))
+
+
+def unjudged(exercise, seed):
+    """The verdict where none was formed: no points, and nothing held against anybody."""
+    finding = "This answer was not judged. It counts as none until a person has looked at it."
+    return Verdict(exercise.name, ERROR, exercise.points, finding, seed=seed, details={"unjudged": True})
+
+
+def _nobody(verdict):
+    """Hears each verdict where nobody else does."""
+
+
+def examine(notebook, jail, seed, notes=(), seconds=None, seen=_nobody):
     """Run and judge a rebuilt notebook. The seed and the notes are kept in its metadata, so that a verdict can be repeated exactly.
 
-    seconds: after that nothing more is begun, and what is still open counts as nothing; as long as the jail's limits say by default.
+    seconds: after that nothing more is begun, and what is still open is not judged; as long as the jail's limits say by default.
+    seen: is told each verdict as soon as it is there.
     """
     session, known, verdicts, answers = _Session(jail, seconds), exercises(), {}, {}
     texts = []  # of the cells so far: the scan follows an answer into what it calls
@@ -57,17 +77,17 @@ def examine(notebook, jail, seed, notes=(), seconds=None):
         for name in _borrowed(notebook, known):  # before anything of the learner's runs
             session.lend(known[name])
         for cell in notebook.cells:
-            data = cell.metadata.get("nbgrader", {})
-            name = data.get("grade_id", "").removeprefix("test_")
+            data, exercise = cell.metadata.get("nbgrader", {}), judged_in(cell)
             if cell.cell_type != "code":
                 continue
-            if data.get("grade") and not data.get("solution") and name in known:
-                context = together(texts)
+            if exercise is not None:
+                name, context = exercise.name, together(texts)
                 source = written(context).get(name) or answers.get(name)
-                verdicts[name] = _judge(known[name], session, seed, source, context)
+                verdicts[name] = _judge(exercise, session, seed, source, context)
                 write_outputs(cell, verdicts[name])
+                seen(verdicts[name])
                 if not verdicts[name].passed:
-                    session.lend(known[name])
+                    session.lend(exercise)
             else:
                 if data.get("solution"):
                     answers[data["grade_id"]] = cell.source
@@ -129,6 +149,8 @@ def _judge(exercise, session, seed, source, context):
                     answer = replace(answer, printed="")
                     return answer if answer.raised is None else replace(answer, raised=_told(answer.raised))
                 lost = answer
+            except _NoMore:
+                raise
             except ChildDied as death:
                 lost = Result(ended=ENDED.get(death.reason, Ended.DIED))
                 # compiling ends for want of a compiler, or of time, whichever comes first
@@ -150,6 +172,8 @@ def _judge(exercise, session, seed, source, context):
         return Verdict(exercise.name, MISSING if kind is None else ERROR, exercise.points, finding, seed=seed)
     except OverBudget:
         raise
+    except _NoMore:
+        return unjudged(exercise, seed)
     except (
         Exception
     ) as error:  # the judge met what nobody thought of: a person has to look, and the class goes on
@@ -157,13 +181,7 @@ def _judge(exercise, session, seed, source, context):
         session.notes.append(
             f"`{exercise.name}` could not be judged ({type(error).__name__}). A person has to look at it."
         )
-        return Verdict(
-            exercise.name,
-            ERROR,
-            exercise.points,
-            "This answer could not be judged. It counts as none until a person has looked at it.",
-            seed=seed,
-        )
+        return unjudged(exercise, seed)
 
 
 def _told(raised):
@@ -180,6 +198,10 @@ def _told(raised):
 def _course_answers(module):
     """The course's answers in a lesson, by name, read once a process."""
     return solution_cells(next(n for n in lessons() if slug(n) == module))
+
+
+class _NoMore(ChildDied):
+    """Nothing more is begun in this notebook: its time is used up, or its interpreter has died too often."""
 
 
 class _NoAnswer(Exception):
@@ -241,6 +263,8 @@ class _Session:
             return
         try:
             outcome = self._run(self._alive(), cell.source)
+        except _NoMore:  # nothing of it ran
+            return
         except ChildDied as death:
             self._died(death)
             cell.outputs = [
@@ -270,6 +294,8 @@ class _Session:
             return self._alive().ask(
                 exercise.name, exercise.parameters, question, gradient, forbidden=exercise.forbidden
             )
+        except _NoMore:
+            raise
         except ChildDied as death:
             self._died(death)
             raise
@@ -282,6 +308,8 @@ class _Session:
         try:
             self._run(self._alive(), source)
             self.done.append(source)
+        except _NoMore:
+            return
         except ChildDied as death:
             self._died(death)
 
@@ -306,9 +334,10 @@ class _Session:
     def _alive(self):
         if time.monotonic() > self.deadline:
             self.notes.append(NO_TIME)
-            raise ChildDied("deadline", "the time for the whole notebook is used up")
+            raise _NoMore("deadline", "the time for the whole notebook is used up")
         if self.deaths > self.jail.limits.deaths:
-            raise ChildDied("died", "it died too often")
+            self.notes.append(NO_LIVES)
+            raise _NoMore("died", "it died too often")
         if self.child is None:
             self.child = self.jail.child()
             for source in (

@@ -16,7 +16,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -30,6 +31,7 @@ MEMORY_MB = 3072  # address space above what the warm examiner has
 START_SECONDS = 180  # until an examiner is warm: two interpreters import torch, one after the other
 GRACE_SECONDS = 10  # after its time an examiner ends itself, should nobody end it
 PR_SET_PDEATHSIG = 1
+AHEAD, DONE, RAISED = "ahead", "done", "raised"  # what a message from over there is
 PARENT = str(Path(__file__).resolve().parents[2])
 SAYS = {  # how a submission used up its budget -> what is said about it
     "time": "It was not read, run and judged within {seconds:g} seconds.",
@@ -41,12 +43,15 @@ SAYS = {  # how a submission used up its budget -> what is said about it
 
 
 class OverBudget(Exception):
-    """A submission used up its budget, or took its examiner along. `reason`: a key of SAYS; `says`: a sentence for the teacher."""
+    """A submission used up its budget, or took its examiner along. `reason`: a key of SAYS; `says`: a sentence for the teacher.
 
-    def __init__(self, reason: str, seconds: float = SECONDS):
-        self.reason = reason
+    told: what the call had told `ahead` by then, which holds all the same.
+    """
+
+    def __init__(self, reason: str, seconds: float = SECONDS, told: Sequence = ()):
+        self.reason, self.told = reason, list(told)
         self.says = SAYS[reason].format(seconds=seconds)
-        super().__init__(reason, seconds)
+        super().__init__(reason, seconds, self.told)
 
     def __str__(self):
         return self.says
@@ -97,25 +102,34 @@ class Examiner:
         """What `function(*args)` gives over there. `{jail}` among the arguments stands for the examiner's own jail.
 
         A function that takes long to import is named, `package.module.function`. Function, arguments and result travel pickled: both ends are the course's own code. An exception is raised here again.
+        What it tells `ahead` is kept for whoever hears that it was not done.
         Raises OverBudget when it is not done in time, or needs more memory than it may; JailError when there is no jail.
         """
         with self._lock:
             connection = self._started()
-            before = killed_for_memory()
+            before, told = killed_for_memory(), []
+            end = time.monotonic() + seconds
             try:
                 connection.send((function, args, seconds))
-                if not connection.poll(seconds):
-                    self._kill()
-                    raise OverBudget("time", seconds)
-                done, value = connection.recv()
+                kind, value = AHEAD, None
+                while kind == AHEAD:
+                    if not connection.poll(max(0.0, end - time.monotonic())):
+                        self._kill()
+                        raise OverBudget("time", seconds, told)
+                    kind, value = connection.recv()
+                    if kind == AHEAD:
+                        told.append(value)
             except (EOFError, OSError):
                 self._kill()
-                raise OverBudget("machine" if killed_for_memory() > before else "ended", seconds) from None
-            if done:
+                reason = "machine" if killed_for_memory() > before else "ended"
+                raise OverBudget(reason, seconds, told) from None
+            if kind == DONE:
                 return value
             if isinstance(value, MemoryError):
                 self._kill()  # nobody knows what it left half done
-                raise OverBudget("memory", seconds)
+                raise OverBudget("memory", seconds, told)
+            if isinstance(value, OverBudget):
+                raise OverBudget(value.reason, seconds, told)
             raise value
 
     def close(self) -> None:
@@ -207,6 +221,7 @@ def serve(connection: Connection) -> None:
         connection.send(str(error))
         return
     bound_memory(settings["memory_mb"])
+    _waiting.append(connection)
     connection.send("")
     with contextlib.suppress(EOFError, OSError), jail:
         while True:
@@ -216,13 +231,22 @@ def serve(connection: Connection) -> None:
             _alarm(0)
 
 
+_waiting: list[Connection] = []  # over there: the way to whoever waits for the call
+
+
+def ahead(value) -> None:
+    """Tell whoever waits for this call something that holds even where the call is ended before it is done; else nobody hears it."""
+    for connection in _waiting:
+        connection.send((AHEAD, value))
+
+
 def _done(function, args):
     try:
         if isinstance(function, str):
             function = pkgutil.resolve_name(function)
-        return True, function(*args)
+        return DONE, function(*args)
     except Exception as error:
-        return False, MemoryError() if out_of_memory(error) else error
+        return RAISED, MemoryError() if out_of_memory(error) else error
 
 
 def out_of_memory(error: BaseException) -> bool:

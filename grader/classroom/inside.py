@@ -1,28 +1,52 @@
 """What an examiner does with a submission, in its own process: rebuild, run, judge, score."""
 
 import functools
+from dataclasses import dataclass
 
 import nbformat
 from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution
 
 from grader.classroom import record, submission
-from grader.classroom.examine import Examined, examine, new_seed, noted, write_outputs
+from grader.classroom.examine import (
+    Examined,
+    examine,
+    judged_in,
+    new_seed,
+    noted,
+    unjudged,
+    write_outputs,
+)
+from grader.classroom.examiner import ahead
 from grader.classroom.rebuild import rebuild
 from grader.classroom.task import OTHER_COURSE, Graded, GradingError, Task
 from grader.course.build import loads, released
 from grader.course.lessons import exercises, lessons
-from grader.judging.verdict import ERROR, Verdict
+from grader.judging.verdict import Verdict
 
 SOFT = 0.75  # of its time: what runs after that is not begun, so that the rest of it is judged and written in time
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A submission that is rebuilt, and is judged from here on."""
+
+    notebook: nbformat.NotebookNode
+    notes: list[str]
+    seed: int
+
+
 def grade_here(task: Task, jail) -> Graded:
-    """Rebuild, examine and score one submission in this very process, whatever it takes."""
+    """Rebuild, examine and score one submission in this very process, whatever it takes. What is certain is told ahead."""
     if task.definitions not in (None, record.definitions(task.lesson)):
         raise GradingError(OTHER_COURSE)
     notebook, notes = _rebuilt(task.lesson, task.data, task.notes)
-    seed = new_seed() if task.seed is None else task.seed
-    return _graded(task, examine(notebook, jail, seed, notes, task.seconds * SOFT))
+    begun = Begun(notebook, notes, _seed(task.seed))
+    ahead(begun)
+    return _graded(task, examine(notebook, jail, begun.seed, notes, task.seconds * SOFT, ahead))
+
+
+def _seed(seed):
+    return new_seed() if seed is None else seed
 
 
 def _rebuilt(lesson, data, notes):
@@ -46,24 +70,27 @@ def _graded(task, examined):
     )
 
 
-def unjudged(lesson: str, notes: list[str], seed: int | None = None) -> Examined:
-    """A submission that nobody could judge: the release, no points, and in each panel why."""
-    notebook, _ = rebuild(_release(lesson), None)
-    seed = new_seed() if seed is None else seed
-    verdicts = {}
-    for cell in notebook.cells:
-        data = cell.metadata.get("nbgrader", {})
-        name = data.get("grade_id", "").removeprefix("test_")
-        if data.get("grade") and not data.get("solution") and name in exercises():
-            says = "This submission could not be judged. It counts as none until a person has looked at it."
-            verdicts[name] = Verdict(name, ERROR, exercises()[name].points, says, seed=seed)
-            write_outputs(cell, verdicts[name])
-    return noted(notebook, verdicts, seed, notes)
+def judged_so_far(begun: Begun, told: list, notes: list[str]) -> Examined:
+    """A submission whose examiner was ended. What was judged by then counts; in all other panels stands that a person has to look.
+
+    told: what the examiner told ahead; notes: why it was ended.
+    """
+    verdicts = {v.exercise: v for v in told if isinstance(v, Verdict)}
+    for cell in begun.notebook.cells:
+        exercise = judged_in(cell)
+        if exercise is not None:
+            verdict = verdicts.setdefault(exercise.name, unjudged(exercise, begun.seed))
+            write_outputs(cell, verdict)
+    return noted(begun.notebook, verdicts, begun.seed, [*begun.notes, *notes])
 
 
-def grade_as_unjudged(task: Task, notes: list[str]) -> Graded:
-    """The record of a submission that used up its budget."""
-    return _graded(task, unjudged(task.lesson, notes, task.seed))
+def grade_as_ended(task: Task, told: list, notes: list[str]) -> Graded:
+    """The record of a submission that used up its budget; where that was before it was rebuilt, of the release in its place."""
+    begun = next((each for each in told if isinstance(each, Begun)), None)
+    if begun is None:
+        notebook, _ = rebuild(_release(task.lesson), None)
+        begun = Begun(notebook, list(task.notes), _seed(task.seed))
+    return _graded(task, judged_so_far(begun, told, notes))
 
 
 def rebuild_here(lesson, data, notes):
@@ -72,7 +99,12 @@ def rebuild_here(lesson, data, notes):
 
 
 def examine_here(text, jail, seed, notes, seconds):
-    return examine(nbformat.reads(text, as_version=4), jail, seed, notes, seconds * SOFT)
+    return examine(nbformat.reads(text, as_version=4), jail, seed, notes, seconds * SOFT, ahead)
+
+
+def examine_as_ended(text: str, seed: int, told: list, notes: list[str], why: list[str]) -> Examined:
+    """A rebuilt notebook whose examiner was ended."""
+    return judged_so_far(Begun(nbformat.reads(text, as_version=4), notes, seed), told, why)
 
 
 @functools.cache

@@ -96,7 +96,7 @@ class Examine(NbGraderPreprocessor):
         lesson, folder = resources["nbgrader"]["assignment"], _folder(coursedir, resources)
         text = nbformat.writes(nb, version=nbformat.NO_CONVERT)
         notes, trust = about.get("notes", ()), self.trust_submissions
-        examined = examine_within(lesson, text, new_seed(), notes, self.seconds, trust)
+        examined = examine_within(text, new_seed(), notes, self.seconds, trust)
         stamp = submission.timestamp(folder)
         record.save(
             folder,

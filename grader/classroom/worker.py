@@ -27,7 +27,7 @@ PERSON = "A person has to look at it: it lies in submitted/ as it came."
 def grade_one(task: Task, trust: bool = False, examiner: Examiner | None = None) -> Graded:
     """Rebuild, examine and score one submission, within its time; never raises on what the submission holds.
 
-    What uses up its budget gets a record as well: no points, and the word that a person has to look.
+    What uses up its budget gets a record as well: what was judged by then counts, and a person has to look at the rest.
     """
     examiner = examiner or shared_examiner(trust)
     seconds = min(FIRST_SECONDS, task.seconds) if task.first else task.seconds
@@ -38,7 +38,7 @@ def grade_one(task: Task, trust: bool = False, examiner: Examiner | None = None)
             return Graded(task.lesson, task.student, later=True)
         from grader.classroom import inside
 
-        return inside.grade_as_unjudged(task, [*task.notes, over.says, PERSON])
+        return inside.grade_as_ended(task, over.told, [over.says, PERSON])
 
 
 # ---------------------------------------------------------------- the two halves, for nbgrader's own converters
@@ -54,9 +54,7 @@ def rebuild_within(lesson: str, data: bytes | None, notes, trust: bool = False) 
         return inside.rebuild_here(lesson, None, (*notes, over.says, PERSON))
 
 
-def examine_within(
-    lesson: str, text: str, seed: int, notes, seconds: float, trust: bool = False
-) -> "Examined":
+def examine_within(text: str, seed: int, notes, seconds: float, trust: bool = False) -> "Examined":
     """A rebuilt notebook, run and judged within its time."""
     try:
         return shared_examiner(trust).call(
@@ -65,7 +63,7 @@ def examine_within(
     except OverBudget as over:
         from grader.classroom import inside
 
-        return inside.unjudged(lesson, [*notes, over.says, PERSON], seed)
+        return inside.examine_as_ended(text, seed, over.told, list(notes), [over.says, PERSON])
 
 
 # ---------------------------------------------------------------- the examiner of this process

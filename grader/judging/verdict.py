@@ -84,6 +84,8 @@ class Verdict:
             return f"{self.exercise}: borrowed"
         if self.status == FAILED:
             return f"{self.exercise}: not yet ({count})"
+        if self.details.get("unjudged"):
+            return f"{self.exercise}: not judged yet"
         if self.status == ERROR:
             return f"{self.exercise}: stopped with an error" + (f" ({count})" if right else "")
         return f"{self.exercise}: not attempted"

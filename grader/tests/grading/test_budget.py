@@ -8,11 +8,14 @@ import nbformat
 import pytest
 
 from grader.classroom import submission
-from grader.classroom.examiner import Examiner, OverBudget
+from grader.classroom.examine import NO_TIME
+from grader.classroom.examiner import Examiner, OverBudget, ahead
+from grader.classroom.inside import grade_as_ended
 from grader.classroom.rebuild import harmless, rebuild
 from grader.classroom.task import Task
-from grader.classroom.worker import PREPARE, grade_one
+from grader.classroom.worker import INSIDE, PREPARE, grade_one
 from grader.course.build import loads, released
+from grader.course.lessons import exercises_of
 from grader.jail import doctor, jail
 from grader.judging.scan import scan, together, written
 from grader.tests import school
@@ -91,6 +94,11 @@ def _large_tensor():
     return torch.zeros(1 << 31, dtype=torch.float64)
 
 
+def _told_and(does):
+    ahead("said before")
+    return does()
+
+
 @needs_walls
 @pytest.mark.parametrize(
     ("does", "reason"), [(_endless, "time"), (_gone, "ended"), (_large, "memory"), (_large_tensor, "memory")]
@@ -99,27 +107,73 @@ def test_an_examiner_is_ended_and_the_next_call_meets_a_new_one(examiner, does, 
     examiner.start()
     pid = examiner.pid
     with pytest.raises(OverBudget) as over:
-        examiner.call(does, seconds=3 if reason == "time" else 60)
-    assert over.value.reason == reason
+        examiner.call(_told_and, does, seconds=1 if reason == "time" else 60)
+    assert (over.value.reason, over.value.told) == (reason, ["said before"])
     assert examiner.call(math.factorial, 5) == 120 and examiner.pid != pid
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
 
+def submitted(**answers):
+    """A class's submission with the course's answers, but for those given here."""
+    return school.answered(LESSON, school.solution_cells(LESSON) | answers)
+
+
+def sleeps(name, seconds):
+    return f"def {name}(*args, **kwargs):\n    import time\n    time.sleep({seconds})"
+
+
+def points(**instead):
+    """The points of every exercise, but for those given here."""
+    return {name: exercise.points for name, exercise in exercises_of(LESSON).items()} | instead
+
+
 @needs_walls
-def test_what_uses_up_its_time_steps_back_and_then_has_a_record(examiner):
-    data = nbformat.writes(school.answered(LESSON)).encode()
-    assert grade_one(Task(LESSON, "eve", data, (), seconds=0.001, first=True), examiner=examiner).later
-    found = grade_one(Task(LESSON, "eve", data, ("a note",), seconds=0.001), examiner=examiner)
-    assert any("A person has to look at it" in note for note in found.record["notes"])
-    assert "a note" in found.record["notes"] and "not read, run and judged within 0.001" in " ".join(
-        found.record["notes"]
-    )
-    assert set(found.scores.values()) == {0} and all(
-        v["status"] == "error" for v in found.record["verdicts"].values()
-    )
+def test_what_uses_up_its_time_has_a_record_of_what_was_judged(examiner):
+    """The last exercise hangs, and its examiner is ended: all before it keep their points, and the next submission has all of them."""
+    data = nbformat.writes(submitted(bce_clamped=sleeps("bce_clamped", 60))).encode()
+    found = grade_one(Task(LESSON, "eve", data, ("a note",), seconds=4.0), examiner=examiner)
+    notes = " ".join(found.record["notes"])
+    assert "a note" in notes and "not read, run and judged within 4 seconds" in notes
+    assert "A person has to look at it" in notes
+    got = {name: verdict["points"] for name, verdict in found.record["verdicts"].items()}
+    assert got == points(bce_clamped=0) and found.scores["test_bce"] == 3
+    assert "was not judged" in found.record["verdicts"]["bce_clamped"]["finding"]
+    assert "bce_clamped: not judged yet" in found.text and found.record["answers"]["bce_clamped"]
     nbformat.validate(nbformat.reads(found.text, as_version=4))
-    assert sum(grade_one(Task(LESSON, "eve", data, ()), examiner=examiner).scores.values()) > 10
+    right = Task(LESSON, "eve", nbformat.writes(submitted()).encode(), ())
+    assert sum(grade_one(right, examiner=examiner).scores.values()) == sum(points().values())
+
+
+@needs_walls
+def test_what_is_not_begun_in_time_is_held_against_nobody(examiner):
+    """An exercise takes all the time that a submission has: it and those behind it are not judged, those before it are."""
+    text, _ = examiner.call(
+        f"{INSIDE}.rebuild_here", LESSON, nbformat.writes(submitted(bce=sleeps("bce", 2))).encode(), ()
+    )
+    examined = examiner.call(f"{INSIDE}.examine_here", text, "{jail}", 0, (), 2.0)
+    got = {name: verdict.points for name, verdict in examined.verdicts.items()}
+    assert got == points(bce=0, bce_grad=0, bce_clamped=0)
+    assert "not judged yet" in examined.verdicts["bce_grad"].title
+    assert NO_TIME in examined.notebook.metadata["grader"]["notes"]
+
+
+class Exhausted:
+    """An examiner whose every call uses up its time."""
+
+    def call(self, *args, seconds):
+        raise OverBudget("time", seconds)
+
+
+def test_what_takes_long_at_its_first_try_steps_back():
+    found = grade_one(Task(LESSON, "eve", b"", (), first=True), examiner=Exhausted())
+    assert found.later and not found.record
+
+
+def test_what_is_ended_before_it_is_rebuilt_has_a_record_too():
+    found = grade_as_ended(Task(LESSON, "eve", b"", ("a note",)), [], ["why"])
+    assert found.record["notes"] == ["a note", "why"] and set(found.scores.values()) == {0}
+    assert all(verdict["status"] == "error" for verdict in found.record["verdicts"].values())
 
 
 @needs_walls
