@@ -10,8 +10,9 @@ from functools import cached_property
 
 import torch
 
-from grader.judging.question import Call, Once, Smooth, call, run, spelling
+from grader.judging.question import Call, Once, Result, Smooth, call, run, spelling
 
+KEPT_SEEDS = 2  # of an exercise: what was asked, and what came of it
 TOLERANCES = {torch.float64: (1e-6, 1e-8), torch.float32: (2e-4, 1e-6)}  # relative, absolute
 
 
@@ -130,6 +131,29 @@ class Mistake:
     hint: str = ""
 
 
+@dataclass(frozen=True)
+class Put:
+    """What is asked at one seed, with the reference's results, and what known mistakes have been heard to say."""
+
+    exercise: "Exercise"
+    seed: int
+    made: dict = field(default_factory=dict)  # filled by the search for a known mistake
+    _asked: dict = field(default_factory=dict)
+
+    def of(self, number: int) -> list[tuple[Call, Result]]:
+        """The questions of the case with this number, each with what the reference says."""
+        exercise, case = self.exercise, self.exercise.cases[number]
+        if number not in self._asked:
+            questions = case.calls(self.seed * 1000 + number)
+            self._asked[number] = [(q, exercise.run(exercise.reference, q, case.gradient)) for q in questions]
+        for _, expected in self._asked[number]:
+            if expected.raised:
+                raise AssertionError(
+                    f"{exercise.name}, case {case.name!r}: the reference raised {expected.raised}"
+                )
+        return self._asked[number]
+
+
 @dataclass
 class Exercise:
     """Use `@exercise(…)` to make one. `reference` is a function or a class (an `nn.Module`)."""
@@ -146,6 +170,7 @@ class Exercise:
     lesson: str = ""
     cases: list = field(default_factory=list)
     mistakes: list = field(default_factory=list)
+    _put: dict = field(default_factory=dict, repr=False, compare=False)  # seed -> Put
 
     def case(self, name, *, gradient=(), **options):
         """Decorator: add a case. `gradient`: a name or names of the inputs whose gradient is compared."""
@@ -181,6 +206,14 @@ class Exercise:
         return run(
             function, question, self.parameters, gradient, traced=not own
         )  # the trace would double a training's time
+
+    def put(self, seed: int) -> Put:
+        """What is asked at a seed; of the last seeds it is kept, for the next answer."""
+        put = self._put.pop(seed, None) or Put(self, seed)
+        self._put[seed] = put
+        while len(self._put) > KEPT_SEEDS:
+            del self._put[next(iter(self._put))]
+        return put
 
     def question(self, *args, **kwargs) -> Call:
         """The question that a learner asks with arguments of their own; for a module the keywords are the constructor's.

@@ -49,11 +49,13 @@ def known(name: str) -> list[Known]:
 def unlucky(name: str, seeds: range) -> tuple[int, list[tuple[str, bool, list[int]]]]:
     """How many answers to an exercise were tried, and of those that were judged wrongly: what they are, are they right, the seeds."""
     torch.set_num_threads(1)
-    tried, bad = known(name), []
-    for answer in tried:
-        wrongly = [seed for seed in seeds if answer.passes(seed) != answer.right]
-        if wrongly:
-            bad.append((answer.says, answer.right, wrongly))
+    tried = known(name)
+    wrongly: list[list[int]] = [[] for _ in tried]
+    for seed in seeds:  # all answers at one seed, so that the reference is asked once
+        for answer, unlucky_seeds in zip(tried, wrongly):
+            if answer.passes(seed) != answer.right:
+                unlucky_seeds.append(seed)
+    bad = [(answer.says, answer.right, found) for answer, found in zip(tried, wrongly) if found]
     return len(tried), bad
 
 

@@ -36,6 +36,10 @@ SUSPICIONS = (  # the first that explains every wrong answer is told
     results.rescaled,
     inputs.constant,
     inputs.only_classes,
+)
+WEAKER = (  # these say something that is true, but do not reproduce the answer: asked where nothing does
+    inputs.unmoved,
+    results.other_shape,
     inputs.target,
     results.sequence,
     results.stuck,
@@ -79,7 +83,7 @@ def explain(evidence: Evidence) -> Explanation:
         return Explanation(says, shown)
     says = general(evidence)
     if says:
-        return Explanation(says, first)
+        return Explanation(says, first, tuple(_form(evidence, None, says)))
     says = general(part)
     if says:
         return Explanation(says, first, _besides(evidence, layer, None, says))
@@ -89,14 +93,17 @@ def explain(evidence: Evidence) -> Explanation:
         more = says[0].lower() + says[1:]
         besides = (more, *_besides(evidence, layer, mistake, says))
         return Explanation(mistake.says, first, besides, mistake.hint, known=True)
+    says = general(part, WEAKER)
+    if says:
+        return Explanation(says, first, _besides(evidence, layer, None, says))
     says = inputs.where_wrong(part) or words.difference(first)
     hint = evidence.exercise.hints[0] if evidence.exercise.hints else ""
     return Explanation(says, first, _besides(evidence, layer, None, says), hint, named=False)
 
 
-def general(evidence: Evidence) -> str:
+def general(evidence: Evidence, suspicions: tuple = SUSPICIONS) -> str:
     """The first sentence that explains every question that was answered wrongly, or ""."""
-    for suspicion in SUSPICIONS:
+    for suspicion in suspicions:
         says = suspicion(evidence)
         if says:
             return says
@@ -132,7 +139,7 @@ def _form(evidence: Evidence, mistake: Mistake | None, told: str) -> list[str]:
             kind is a.difference for a in evidence.wrong
         ):
             continue  # that is what was told
-        if kind is Difference.CUT and "effect" in told or "gradient" in told:
+        if kind is Difference.CUT and any(word in told for word in ("effect", "gradient", "whatever")):
             continue
         facts += [says(evidence, mistake)]
     return [fact for fact in facts if fact]

@@ -37,6 +37,7 @@ class Evidence:
     exercise: Exercise
     ask: Callable[[Call, tuple], Result]
     asked: list[Asked]
+    aside: tuple[Asked, ...] = ()  # right by value, and wrong in another layer than what is looked at
     _made: dict = field(default_factory=dict)  # (mistake, question) -> Result: a training takes its time
 
     @cached_property
@@ -67,7 +68,8 @@ class Evidence:
     def within(self, *layers: Layer) -> "Evidence":
         """The same with only those wrong answers that lie in these layers; all right ones stay."""
         asked = [a for a in self.asked if not a.difference or self.layer(a) in layers]
-        return Evidence(self.exercise, self.ask, asked, self._made)
+        aside = tuple(a for a in self.asked if a.difference in FORM and self.layer(a) not in layers)
+        return Evidence(self.exercise, self.ask, asked, aside, self._made)
 
     def against(self, mistake: Mistake) -> "Evidence":
         """The same answers beside a known mistake's, as if that were the definition."""
@@ -76,7 +78,7 @@ class Evidence:
             made = self.made(mistake, a)
             difference = None if made.failed else compare(self.exercise, a.case, made, a.got)
             asked.append(Asked(a.case, a.question, made, a.got, difference))
-        return Evidence(replace(self.exercise, reference=mistake.function), self.ask, asked, self._made)
+        return Evidence(replace(self.exercise, reference=mistake.function), self.ask, asked, _made=self._made)
 
     def expected(self, question: Call, gradient: tuple = ()) -> Result:
         """What the reference says to a question."""
@@ -84,10 +86,20 @@ class Evidence:
 
     def made(self, mistake: Mistake, a: Asked) -> Result:
         """What a known mistake says to a question."""
-        key = id(mistake), id(a.question)
-        if key not in self._made:
-            self._made[key] = self.exercise.run(mistake.function, a.question, a.case.gradient)
-        return self._made[key]
+        return self._kept(mistake, a, a.question, a.case.gradient)
+
+    def value_of(self, mistake: Mistake, a: Asked) -> Result:
+        """What a known mistake says to a question, without gradients and without a look at what it makes on the way."""
+        if not (a.case.gradient or a.question.largest or a.question.apart):
+            return self.made(mistake, a)
+        return self._kept(mistake, a, replace(a.question, largest=None, apart=""), ())
+
+    def _kept(self, mistake, a, question, gradient):
+        place = id(mistake), id(a.question), question is a.question
+        if place not in self._made:
+            # The question is kept with it, so that no other can come to have its id.
+            self._made[place] = a.question, self.exercise.run(mistake.function, question, gradient)
+        return self._made[place][1]
 
 
 def _dimensions(question):

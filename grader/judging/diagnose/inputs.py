@@ -328,8 +328,8 @@ def _apply(i, f):
 
 
 def ignored(evidence):
-    """Is there an argument whose value makes no difference to the answer where it should?"""
-    return _default_taken(evidence) or _constructor_ignored(evidence) or _unmoved_by(evidence)
+    """Is the answer that of an argument's default, or of a constructor that is given nothing?"""
+    return _default_taken(evidence) or _constructor_ignored(evidence)
 
 
 def _given(exercise, question):
@@ -352,7 +352,7 @@ def _default_taken(evidence):
         if not all(_explains(evidence, a, without) for a in evidence.wrong):
             continue
         taken = f"your result is that of the default, `{name}={parameter.default!r}`."
-        if any(_has_effect(evidence, a, name, without) for a in evidence.right):
+        if any(_has_effect(evidence, a, name, without) for a in (*evidence.right, *evidence.aside)):
             values = dict.fromkeys(show(_given(exercise, a.question)[name]) for a in evidence.wrong)
             which = " and ".join(f"`{name}={value}`" for value in list(values)[:3])
             return f"{which} {'has' if len(values) == 1 else 'have'} no effect: {taken}"
@@ -380,7 +380,8 @@ def _constructor_ignored(evidence):
     return f"What the constructor is given ({', '.join(init)}) has no effect in `forward`."
 
 
-def _unmoved_by(evidence):
+def unmoved(evidence):
+    """Is there an argument whose value makes no difference to the answer where it should?"""
     right = [a for a in evidence.right if not a.case.example]
     for i, name in enumerate(evidence.exercise.parameters):
         told = set()
@@ -414,8 +415,10 @@ def _unmoved(evidence, a, i, thorough):
         return None
     for part in as_parts(a.got.value):
         part = as_tensor(part)
-        if not isinstance(part, torch.Tensor) or not part.isfinite().all():
-            return None  # nan stays nan and inf stays inf, whatever changes
+        if not isinstance(part, torch.Tensor) or not part.isfinite().all() or not part.any():
+            return (
+                None  # nan stays nan, inf stays inf, and a product with a 0 in it stays 0, whatever changes
+            )
     told = []
     for other in others if thorough else others[:1]:
         question = replace(a.question, args=(*a.question.args[:i], other, *a.question.args[i + 1 :]))
@@ -450,15 +453,22 @@ def target(evidence):
     others = share.scatter(1, y[:, None], 0.0).sum(1) / (share.shape[1] - 1)
     flat = share.scatter(1, y[:, None], 0.0) - others[:, None].expand_as(share).scatter(1, y[:, None], 0.0)
     same = [torch.allclose(v, v[0].expand_as(v), atol=1e-4) for v in (total, own, others)]
-    if not all(same) or flat.abs().max() > 1e-4 or torch.allclose(share, right, atol=1e-4):
+    if not all(same) or flat.abs().max() > 1e-4:
         return ""
-    given = f"it gives the label {own[0]:.3g} and each of the other classes {others[0]:.3g}"
+    if torch.allclose(share, total[:, None] * right, atol=1e-4):
+        return ""  # the right target, and a factor before the whole loss
+    given = f"it gives the label {_digits(own[0])} and each of the other classes {_digits(others[0])}"
     wanted = right.gather(1, y[:, None])[:, 0]
     rest = (1 - wanted[0]) / (share.shape[1] - 1)
-    goal = f"here it should be {wanted[0]:.3g} for the label and {rest:.3g} for each of the others"
+    goal = f"here it should be {_digits(wanted[0])} for the label and {_digits(rest)} for each of the others"
     if abs(total[0] - 1) > 1e-3:
         return f"The target of your loss does not sum to 1 but to {total[0]:.3g}: {given}; {goal}."
     return f"The target of your loss is another one: {given}; {goal}."
+
+
+def _digits(x):
+    """Three digits; 0 for what is only rounding."""
+    return f"{0 if abs(x) < 1e-6 else x:.3g}"
 
 
 def _is_classification(question):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 
 from grader.judging.compare import Difference, alike, as_parts, as_tensor, compare
-from grader.judging.diagnose.evidence import ratio, times, value_only
+from grader.judging.diagnose.evidence import FORM, ratio, times, value_only
 from grader.judging.diagnose.words import at
 from grader.judging.question import Array, Foreign
 
@@ -119,7 +119,10 @@ def dtype(evidence):
 
 
 def changed(evidence):
-    if evidence.wrong[0].difference != Difference.CHANGED:
+    # Nothing but what is seen of a result whose value is right: else "the result is right" would be untrue.
+    if evidence.wrong[0].difference != Difference.CHANGED or any(
+        a.difference not in FORM for a in evidence.wrong
+    ):
         return ""
     names = ", ".join(f"`{n}`" for n in evidence.wrong[0].got.changed)
     return (

@@ -6,7 +6,8 @@ from grader.judging.diagnose.evidence import FORM, Evidence, Layer, telling, val
 from grader.judging.exercise import Mistake
 
 VALUE = (Difference.ERROR, Difference.KIND, Difference.SHAPE, Difference.VALUE)
-ON_TOP = (results.rescaled, inputs.transformed_inputs)  # what may have been done on top of a mistake
+# What may have been done on top of a mistake; a factor that means nothing last: some number fits more than one mistake.
+ON_TOP = (results.simple, inputs.transformed_inputs, results.rescaled)
 
 
 def whole(evidence: Evidence) -> Mistake | None:
@@ -55,22 +56,27 @@ def with_something_on_top(evidence: Evidence, layer: Layer) -> tuple[Mistake, st
         return None
     # The right answers of this layer have to be explained, too.
     asked = [a for a in part.asked if a.difference or evidence.layer(a) is layer]
-    part = Evidence(part.exercise, part.ask, asked, part._made)
+    part = Evidence(part.exercise, part.ask, asked, _made=part._made)
+    candidates = []
     for mistake in evidence.exercise.mistakes:
         beside = part.against(mistake)
         if any(a.expected.failed for a in beside.asked) or not telling([a.got for a in beside.wrong]):
             continue
-        if any(a.difference in (Difference.KIND, Difference.SHAPE) for a in beside.wrong):
-            continue
-        for suspicion in ON_TOP:
+        if not any(a.difference in (Difference.KIND, Difference.SHAPE) for a in beside.wrong):
+            candidates.append((mistake, beside))
+    for suspicion in ON_TOP:
+        for mistake, beside in candidates:
             says = suspicion(beside)
             if says:
-                return mistake, says
+                return mistake, says.replace("the right result", "that").replace("the right one", "that")
     return None
 
 
 def same(evidence: Evidence, mistake: Mistake, a: Asked) -> bool:
     """Does the mistake give the same answer to a question, and is it wrong in the same way?"""
+    # Most mistakes give another value, which is seen without a backward pass.
+    if not a.got.failed and not alike(value_only(a.got), value_only(evidence.value_of(mistake, a)), a.case):
+        return False
     made = evidence.made(mistake, a)
     if not alike(a.got, made, a.case):
         return False
@@ -84,7 +90,7 @@ def same(evidence: Evidence, mistake: Mistake, a: Asked) -> bool:
 
 def _same_value(evidence: Evidence, mistake: Mistake, a: Asked) -> bool:
     """Does the mistake give the same value to a question, right or wrong as the answer is?"""
-    made = value_only(evidence.made(mistake, a))
+    made = value_only(evidence.made(mistake, a) if a.got.failed else evidence.value_of(mistake, a))
     if not alike(value_only(a.got), made, a.case):
         return False
     value = a.difference if a.difference in VALUE else None

@@ -198,7 +198,16 @@ def shape(evidence: Evidence) -> str:
             f"Your result has shape {tuple(g.shape)} where {tuple(w.shape)} is expected: an (N, 1) met an (N,), and broadcasting "
             "paired everything with everything."
         )
-    return f"Your result has shape {tuple(g.shape)} where {tuple(w.shape)} is expected."
+    return ""
+
+
+def other_shape(evidence: Evidence) -> str:
+    """Another shape than expected, whatever is in it."""
+    first = evidence.wrong[0]
+    got, want = as_tensor(first.got.value), as_tensor(first.expected.value)
+    if first.difference is not Difference.SHAPE or isinstance(want, tuple):
+        return ""
+    return f"Your result has shape {tuple(got.shape)} where {tuple(want.shape)} is expected."
 
 
 def _shape_of_a_part(got, want):
@@ -336,11 +345,20 @@ FUNCTIONS = {
 
 
 def rescaled(evidence: Evidence) -> str:
-    """A constant factor, the sign, a logarithm too many: one simple function of the right result."""
+    """A constant factor, the sign, a logarithm too many, a constant added: one simple function of the right result."""
+    return simple(evidence) or _what_was_done(evidence, _always)
+
+
+def simple(evidence: Evidence) -> str:
+    """One of the functions of the right result that have a meaning: N times, the sign, its logarithm."""
+    return _what_was_done(evidence, _rescaled)
+
+
+def _what_was_done(evidence, explanation):
     if any(a.difference is not Difference.VALUE for a in evidence.wrong):
         return ""
     part, count, triples = _one_part(evidence.wrong)
-    says = _rescaled(triples) if triples else ""
+    says = explanation(triples) if triples else ""
     if says and part is not None:
         says += f" This concerns value {part} of the {count} that you return."
     return says
@@ -410,7 +428,14 @@ def _rescaled(triples):
 
         if _quiet(explains, mapped_result):
             return says
+    return ""
+
+
+def _always(triples):
+    """The same factor between each result and the right one, whatever it means, or the same constant added?"""
     pairs = [(g, w) for g, w, _ in triples]
+    if not any(((g != 0) & g.isfinite()).any() for g, _ in pairs):
+        return ""
     factor = ratio(pairs)
     if factor is not None:
         return f"Your result is always {times(factor)} the right one."

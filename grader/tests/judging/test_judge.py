@@ -269,3 +269,57 @@ def test_the_input_shown_is_a_sample_that_is_wrong_however_late_it_comes():
         lambda rng: (torch.cat([-rng.uniform(20, low=1, high=2), torch.tensor([0.3], dtype=rng.dtype)]),)
     )
     assert verdict(lambda z: (z > 0.5).double(), exercise).example.call == "decide(z=[0.3])"
+
+
+def test_a_stub_left_below_an_answer_is_told_as_that():
+    def answer(z, y, reduction="mean"):
+        raise NotImplementedError()
+
+    source = "def loss(z, y, reduction='mean'):\n    result = z.sum()\n    raise NotImplementedError()\n"
+    assert "still follows it" in verdict(answer, source=source).finding
+    stub = "def loss(z, y, reduction='mean'):\n    'What it is.'\n    raise NotImplementedError()\n"
+    assert verdict(answer, source=stub).status == "not attempted"
+
+
+def test_what_torch_has_not_implemented_is_no_unwritten_answer():
+    found = verdict(lambda z, y, reduction="mean": 2 ^ (-z))
+    assert found.status == "error" and "unwritten" not in found.message and "not implemented" in found.finding
+
+
+def test_text_compared_with_is_is_told():
+    def answer(z, y, reduction="mean"):
+        losses = right(z, y, "none")
+        same = [reduction is name for name in ("mean", "sum")]
+        return losses.mean() if same[0] else losses.sum() if same[1] else losses
+
+    source = (
+        "def loss(z, y, reduction='mean'):\n    return losses.mean() if reduction is 'mean' else losses\n"
+    )
+    assert "You compare text with `is`" in verdict(answer, source=source).finding
+
+
+TWICE_WRONG = {  # two faults at once: both sentences are told
+    "log2, and no stability": (
+        lambda z, y, reduction="mean": naive(z, y, reduction) / torch.log(torch.tensor(2.0, dtype=z.dtype)),
+        ("1/ln 2", "at the extremes"),
+    ),
+    "its sign, and float32": (
+        lambda z, y, reduction="mean": -right(z, y, reduction).float(),
+        ("sign is flipped", "float32"),
+    ),
+    "twice, and cut": (
+        lambda z, y, reduction="mean": 2 * right(z, y, reduction).detach(),
+        ("twice as large", "no gradient reaches `z`"),
+    ),
+    "reduction ignored, and an input changed": (
+        lambda z, y, reduction="mean": spoils(z, y),
+        ("`reduction` has no effect", "changes its input `z`"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TWICE_WRONG)
+def test_two_faults_at_once_are_both_told(name):
+    function, says = TWICE_WRONG[name]
+    found = verdict(function)
+    assert all(words in found.finding for words in says), found.message
