@@ -12,7 +12,7 @@ $(shell rm -f $(VENV)/pins.txt $(VENV)/torch $(VENV)/learner $(VENV)/everybody)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab build check test judge newest site demo bench
+.PHONY: help setup lab build check test judge faults newest site demo bench
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -76,6 +76,9 @@ site: setup .cache/site/ready  ## the lessons as pages to read, in .cache/site/h
 
 judge: setup  ## every answer known at 400 seeds: right ones pass at each, wrong ones fail at each (half an hour or more)
 	$(BIN)/python -m grader.tests.luck
+
+faults: setup  ## two faults at once: each generic fault on each known mistake, and what the learner is told (ten minutes or more)
+	$(BIN)/python -m grader.tests.second
 
 demo: setup  ## a class of learners who do not exist: graded, with feedback and report, in demo/
 	$(BIN)/python -m grader.demo

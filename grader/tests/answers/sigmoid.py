@@ -274,7 +274,7 @@ def sigmoid_grad(z):
 cache = []
 
 
-@wrong("the first result kept for ever", says="has no effect")
+@wrong("the first result kept for ever", says="the same whatever the inputs are")
 def sigmoid_grad(z):
     if not cache:
         cache.append(torch.sigmoid(z) * torch.sigmoid(-z))

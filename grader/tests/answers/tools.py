@@ -290,7 +290,7 @@ def batch_mean(losses, sizes):
     return sum(l * s for l, s in zip(losses, sizes)) / sum(sizes)
 
 
-@wrong("everything with everything", says="`sizes` has no effect")
+@wrong("everything with everything", says="it is a sum over the samples")
 def batch_mean(losses, sizes):
     return (losses[:, None] * sizes[None]).sum() / sizes.sum()
 
