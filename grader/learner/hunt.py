@@ -14,6 +14,7 @@ from grader.judging.diagnose.evidence import Evidence
 from grader.judging.panel import note
 from grader.judging.smallest import smallest
 from grader.judging.verdict import show as as_text
+from grader.judging.verdict import show_call
 from grader.learner import progress as book
 from grader.learner.kernel import show
 from grader.learner.notebook import Unknown, not_its_inputs, of_name, one_line
@@ -21,11 +22,14 @@ from grader.learner.notebook import Unknown, not_its_inputs, of_name, one_line
 CHOICES = 4
 SEEN = (Difference.VALUE, Difference.SHAPE)  # the differences that a plain call shows
 POINTS = 3
+NOT_SEEN = {"size": None, "tries": 0, "missed": 0}  # of a mystery that has just been given out
+TOLD_AFTER = 3  # inputs that showed nothing: then it is said in which case the judge finds a difference
+SHOWN_AFTER = 6  # and then the judge's input is shown
 
 _latest: dict = {}  # exercise -> the question by which its mystery was exposed last
 
 
-def mystery(name):
+def mystery(name=""):
     """A function with one unnamed mistake in it, to be called like the exercise's; for an exercise that passes.
 
     The same until it is named; then another one.
@@ -40,7 +44,7 @@ def mystery(name):
         if waiting is None:
             show(*note(f"You have named every mistake of `{name}` that an input can show."))
             return None
-        state |= {"at": waiting, "size": None, "tries": 0}
+        state |= NOT_SEEN | {"at": waiting}
         book.keep_hunt(name, state)
     show(
         *note(
@@ -52,7 +56,7 @@ def mystery(name):
     return _Mystery(exercise, state["at"])
 
 
-def expose(name, *args, **kwargs):
+def expose(name="", *args, **kwargs):
     """Does the mystery differ from the definition on these inputs, and by how much?"""
     exercise = of_name(name)
     name, state = exercise.name, _open(exercise)
@@ -63,7 +67,9 @@ def expose(name, *args, **kwargs):
         return
     got = exercise.run(exercise.mistakes[state["at"]].function, question)
     if not compare(exercise, exercise.cases[0], expected, got):
-        show(*note(f"No difference: both give {_told(got)}."))
+        state = state | {"missed": state["missed"] + 1}
+        book.keep_hunt(name, state)
+        show(*note(f"No difference: both give {_told(got)}.{_nudge(exercise, state)}"))
         return
     _latest[name] = question
     size = entries(question)
@@ -82,7 +88,7 @@ def expose(name, *args, **kwargs):
     )
 
 
-def accuse(name, choice=None):
+def accuse(name="", choice=None):
     """Without a choice: four mistakes, one of which it is. With one, 1 to 4: is it that?"""
     exercise = of_name(name)
     name, state = exercise.name, _open(exercise)
@@ -91,7 +97,11 @@ def accuse(name, choice=None):
     offered = _offered(exercise, state["at"])
     if choice not in range(1, len(offered) + 1):
         listed = "\n".join(f"{i}. {exercise.mistakes[m].says}" for i, m in enumerate(offered, 1))
-        show(*note(f'Which of these is it? `accuse("{name}", 1)` accuses the first.\n{listed}'))
+        show(
+            *note(
+                f'Which of these would the judge say of the mystery? `accuse("{name}", 1)` is for the first.\n{listed}'
+            )
+        )
         return
     state = state | {"tries": state["tries"] + 1}
     accused = offered[choice - 1]
@@ -99,7 +109,7 @@ def accuse(name, choice=None):
         book.keep_hunt(name, state)
         show(*note(_alibi(exercise, state["at"], accused)))
         return
-    small = state["size"] <= judges_size(exercise, state["at"])
+    small = state["size"] <= judges_size(exercise, state["at"]) and state["missed"] < SHOWN_AFTER
     points = 1 + small + (state["tries"] == 1)
     named = [*state["named"], accused]
     book.keep_hunt(name, state | {"at": None, "named": named, "points": state["points"] + points})
@@ -109,6 +119,17 @@ def accuse(name, choice=None):
         f'{left} more mistakes wait: `mystery("{name}")`.' if left else f"That was the last one of `{name}`."
     )
     show(*note(f"Yes: {exercise.mistakes[accused].says}\n{points} of {POINTS} points ({why}). {more}"))
+
+
+def _nudge(exercise, state):
+    """What helps after some inputs that showed nothing: first where to look, in the end the judge's own input."""
+    shown = _shown(exercise, state["at"])
+    if state["missed"] < TOLD_AFTER or shown is None:
+        return ""
+    if state["missed"] < SHOWN_AFTER:
+        return f"\nThat makes {state['missed']} inputs without one. The judge finds a difference in the case “{shown.case.name}”."
+    call = show_call(exercise, shown.question)
+    return f"\nThe judge's own input, which costs the point for the smallest:\n{call}"
 
 
 def entries(question) -> int:
@@ -151,7 +172,7 @@ class _Mystery:
 
 
 def _state(name):
-    return {"at": None, "size": None, "tries": 0, "named": [], "points": 0} | book.hunted().get(name, {})
+    return {"at": None, "named": [], "points": 0} | NOT_SEEN | book.hunted().get(name, {})
 
 
 def _open(exercise):

@@ -32,6 +32,7 @@ class Ran:
 
 
 _runs: list[Ran] = []
+_said: set[str] | None = set()  # what the running cell has said already; None between cells
 
 
 def shell():
@@ -76,9 +77,27 @@ def listen():
     found = shell()
     if found is not None and _after not in found.events.callbacks["post_run_cell"]:
         found.events.register("post_run_cell", _after)
+        found.events.register("pre_run_cell", _before)
+
+
+def first_time(what: str) -> bool:
+    """Is the running cell to say this, or has it said it already? A slider draws its figure again and again, and repeats nothing."""
+    if shell() is None:
+        return True
+    if _said is None or what in _said:
+        return False
+    _said.add(what)
+    return True
+
+
+def _before(info):
+    global _said
+    _said = set()
 
 
 def _after(result):
+    global _said
+    _said = None
     error = result.error_before_exec or result.error_in_exec
     told = ""
     if error is not None:
@@ -211,7 +230,7 @@ def clock(seconds: float):
 
     Only where there is an alarm (not on Windows) and only in the main thread; elsewhere the learner can still stop the cell.
     A backward pass that calls itself goes on in threads of autograd's own, while the main thread waits and hears no alarm: they
-    are stopped a second later.
+    are stopped a second later, and those that they have begun meanwhile, until the block has ended.
     """
     if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
         yield
@@ -220,14 +239,20 @@ def clock(seconds: float):
     def ring(*_):
         raise DeadlineExceeded
 
+    ended = threading.Event()
+
+    def stop_what_goes_on():
+        wait = max(seconds, 0.0) + 1
+        while not ended.wait(wait):
+            _stop_foreign_threads()
+            wait = 0.1
+
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
-    second = threading.Timer(max(seconds, 0.0) + 1, _stop_foreign_threads)
-    second.daemon = True
-    second.start()
+    threading.Thread(target=stop_what_goes_on, daemon=True).start()
     try:
         yield
     finally:
-        second.cancel()
+        ended.set()
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from grader.course.lessons import exercises, lessons, minutes, names, slug, title
+from grader.course.lessons import exercises, find, lessons, minutes, names, slug, title
 from grader.judging.judge import judge
 from grader.judging.kernels import lifted
 from grader.judging.panel import closing, comparison, note, overview
@@ -37,7 +37,7 @@ class Stopped(KeyboardInterrupt):
     """The learner stopped a cell while an answer ran."""
 
 
-def check(name):
+def check(name=""):
     """Judge the exercise `name` as it stands in the notebook that calls this, and show the verdict.
 
     Raises NotImplementedError where nothing was attempted and CheckFailed where the answer is not right yet: a pass raises nothing.
@@ -59,7 +59,7 @@ def check(name):
     raise one_line((NotImplementedError if verdict.status == MISSING else CheckFailed)(verdict.one_line))
 
 
-def ready(name):
+def ready(name=""):
     """The function (or class) `name` to go on with: the learner's own if it passes, else the course's, saying so."""
     namespace = kernel.caller()
     name = of_name(name).name
@@ -71,7 +71,12 @@ def ready(name):
         return namespace[name]
     if not _judging:
         _lent.add(name)
-        show(*note(f"Going on with the course's `{name}`. Yours takes over as soon as it passes its check."))
+        if kernel.first_time(name):
+            show(
+                *note(
+                    f"Going on with the course's `{name}`. Yours takes over as soon as it passes its check."
+                )
+            )
     from grader.course.build import course_answer
 
     if any(not _is_earlier(name, asking) for asking in _judging):
@@ -87,7 +92,7 @@ def _is_earlier(name, other):
     return order.index(name) < order.index(other)
 
 
-def compare(name, *args, **kwargs):
+def compare(name="", *args, **kwargs):
     """Show what the learner's `name` and the definition give for inputs of the learner's own, side by side."""
     namespace = kernel.caller()
     exercise = of_name(name)
@@ -109,7 +114,7 @@ def compare(name, *args, **kwargs):
     show(*comparison(exercise, question, yours, definition))
 
 
-def hint(name):
+def hint(name=""):
     """Show the next hint for an exercise: the first is a nudge, the last is nearly there."""
     exercise = of_name(name)
     name = exercise.name
@@ -126,7 +131,7 @@ def hint(name):
     show(*note(f"Hint {shown} of {len(hints)} for `{name}`. {hints[shown - 1]}\n{more}"))
 
 
-def solution(name):
+def solution(name=""):
     """Show the course's answer: to an exercise after passing, or when asked a second time; to an open question once something is written."""
     from grader.course.build import model_answer, solution_of
 
@@ -158,9 +163,9 @@ def progress():
     show(*overview(book.summary(), book.latest(), title, book.guesses().values(), book.hunted()))
 
 
-def finish(lesson):
+def finish(lesson=""):
     """Show what passes of a lesson and what is open, and the way on. Every lesson ends with it."""
-    summary = book.summary()
+    lesson, summary = _lesson_called(lesson), book.summary()
     passed, left = next((p, o) for name, p, o in summary if name == lesson)
     following = [name for name in lessons() if name > lesson]
     show(
@@ -178,7 +183,7 @@ def finish(lesson):
     )
 
 
-def reset(name):
+def reset(name=""):
     """Set an exercise of this notebook (or a whole lesson) back to its beginning; what was there is kept in a copy."""
     from grader.learner import workspace
 
@@ -196,18 +201,24 @@ def reset(name):
     show(*note(workspace.after_reset(kept)))
 
 
-def fresh(lesson):
+def fresh(lesson=""):
     """Put the course's present copy of a lesson beside the learner's."""
-    from grader.course.lessons import find
     from grader.learner import workspace
 
-    try:
-        path = workspace.fresh(find(str(lesson)))
-    except ValueError as error:
-        raise one_line(Unknown(str(error))) from None
+    path = workspace.fresh(_lesson_called(lesson))
     show(
         *note(f"The course's present copy is `{path.name}`, beside yours in the folder `{path.parent.name}`.")
     )
+
+
+def _lesson_called(name):
+    """The lesson that was meant: "02_bce", "bce", "2" or 2. Raises Unknown."""
+    if name == "":
+        raise one_line(Unknown('Say which lesson, as in fresh("02_bce"). progress() lists them.'))
+    try:
+        return find(str(name))
+    except ValueError as error:
+        raise one_line(Unknown(str(error))) from None
 
 
 def _name_of(thing):
@@ -220,6 +231,8 @@ def of_name(name):
     known, name = exercises(), _name_of(name)
     if name in known:
         return known[name]
+    if not name:
+        raise one_line(Unknown('Say which exercise, as in check("bce"). progress() lists the lessons.'))
     close = difflib.get_close_matches(name, known, n=3)
     close = close or [n for n in known if n.lower() == name.lower()]
     hint_at = (

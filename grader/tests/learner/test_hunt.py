@@ -62,6 +62,21 @@ def test_from_the_mystery_to_its_name(work, monkeypatch, capsys):
     assert "The hunt: 3 of 3 points, 1 named." in capsys.readouterr().out
 
 
+def test_a_mystery_that_shows_nothing_is_no_dead_end(work, monkeypatch, capsys):
+    give(monkeypatch, "bce", place_of("bce", "You decided by the label"))
+    p, y = torch.tensor([0.3]), torch.tensor([1.0])
+    said = []
+    for _ in range(hunt.SHOWN_AFTER):
+        expose("bce", p, y)
+        said.append(capsys.readouterr().out)
+    assert "case" not in said[0] and "in the case “soft labels”" in said[hunt.TOLD_AFTER - 1]
+    assert "bce(p=[" in said[-1] and "costs the point" in said[-1]
+    expose("bce", p, torch.tensor([0.3]))
+    offered = hunt._offered(exercises()["bce"], place_of("bce", "You decided by the label"))
+    accuse("bce", offered.index(place_of("bce", "You decided by the label")) + 1)
+    assert "2 of 3 points (exposed, named at try 1)" in capsys.readouterr().out
+
+
 def test_a_wrong_accusation_is_answered_by_the_input(work, monkeypatch, capsys):
     place = place_of("bce", "You added the losses up")
     give(monkeypatch, "bce", place)

@@ -38,6 +38,7 @@ CELLS = {
     "endless": "def bce(p, y, reduction='mean'):\n    while True:\n        p = p + 0",
     "judged endless": "check('bce')",
     "compared endless": "compare('bce', torch.tensor([0.5]), torch.tensor([1.0]))",
+    "went on thrice": "for _ in range(3): ready('bce')",
     "went on": "ready('bce')(torch.tensor([0.5]), torch.tensor([1.0]))",
     "backward that calls itself": ENDLESS_BACKWARD,
     "judged backward": "check('bce')",
@@ -47,6 +48,8 @@ CELLS = {
     "judged right": "check('bce')",
     "the function itself": "hint(bce)",
     "a slip": "hint('bbce')",
+    "no name": "hint()",
+    "no lesson": "finish('nothing')",
     "numbers": "compare('bce', 0.3, 1)",
     "unknown question": "solution('no_such_thing')",
     "the end": "finish('02_bce')",
@@ -100,6 +103,7 @@ def test_an_endless_loop_ends_with_a_panel_and_the_learners_line(said):
     assert "<code>p = p + 0</code>" in html or "<code>while True:</code>" in html
     assert len(lines) == 1 and "nothing came back in time" in said["compared endless"][0]
     assert "Going on with the course's bce." in said["went on"][0]
+    assert said["went on thrice"][0].count("Going on with") == 1
 
 
 def test_a_backward_pass_that_calls_itself_ends_too_and_the_kernel_goes_on(said):
@@ -122,6 +126,8 @@ def test_a_pass_says_where_one_is_and_what_to_run_again(said):
 def test_a_slip_gets_a_line(said):
     assert "Hint 1 of 2 for bce" in said["the function itself"][0]
     assert said["a slip"][2] == ["There is no exercise 'bbce'. Did you mean 'bce'?"]
+    assert said["no name"][2] == ['Say which exercise, as in check("bce"). progress() lists the lessons.']
+    assert said["no lesson"][2][0].startswith("There is no lesson 'nothing'.")
     assert "They are tensors, as in this example:\nbce(p=[" in said["numbers"][0] and not said["numbers"][2]
     (line,) = said["unknown question"][2]
     assert line.startswith("There is no exercise 'no_such_thing'.") and len(line) <= 80
