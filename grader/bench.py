@@ -27,6 +27,7 @@ from rich.table import Table
 from grader import demo
 from grader.classroom.rebuild import rebuild
 from grader.course.build import loads, released
+from grader.course.cells import is_grade
 
 LESSON = "02_bce"
 CLASS = int(os.environ.get("BENCH", 200))
@@ -98,9 +99,7 @@ def code_cells(data):
 
     notebook, _ = rebuild(loads(released(LESSON)), submission.parse(data)[0])
     return [
-        c.source
-        for c in notebook.cells
-        if c.cell_type == "code" and not c.metadata.get("nbgrader", {}).get("grade") and c.source.strip()
+        c.source for c in notebook.cells if c.cell_type == "code" and not is_grade(c) and c.source.strip()
     ]
 
 

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 import nbformat
 
 from grader.course.build import ROOT, loads, released, solution_cells
+from grader.course.cells import grade_id, is_grade, is_solution
 from grader.course.lessons import exercises_of
 from grader.tests.answers import answers
 
@@ -122,9 +123,8 @@ def filled(
     """A submission as bytes: the release with these answers in it."""
     nb = nbformat.from_dict(release)
     for cell in nb.cells:
-        data = cell.metadata.get("nbgrader", {})
-        if data.get("solution"):
-            cell.source = open_answer if data.get("grade") else sources.get(data["grade_id"], cell.source)
+        if is_solution(cell):
+            cell.source = open_answer if is_grade(cell) else sources.get(grade_id(cell), cell.source)
     return nbformat.writes(nb).encode()
 
 

@@ -16,6 +16,7 @@ import nbformat
 from grader.classroom.examiner import OverBudget
 from grader.classroom.rebuild import harmless, without_paths
 from grader.course.build import loads, released, solution_cells
+from grader.course.cells import exercise_name, grade_id, is_check, is_solution, marks
 from grader.course.lessons import exercises, lessons, slug
 from grader.jail import Absent, ChildDied
 from grader.judging.judge import judge
@@ -49,10 +50,9 @@ def new_seed():
 
 def judged_in(cell):
     """The exercise that a graded cell judges, or None."""
-    data = cell.metadata.get("nbgrader", {})
-    if cell.cell_type != "code" or not data.get("grade") or data.get("solution"):
+    if cell.cell_type != "code" or not is_check(cell):
         return None
-    return exercises().get(data.get("grade_id", "").removeprefix("test_"))
+    return exercises().get(exercise_name(cell))
 
 
 def unjudged(exercise, seed):
@@ -77,7 +77,7 @@ def examine(notebook, jail, seed, notes=(), seconds=None, seen=_nobody):
         for name in _borrowed(notebook, known):  # before anything of the learner's runs
             session.lend(known[name])
         for cell in notebook.cells:
-            data, exercise = cell.metadata.get("nbgrader", {}), judged_in(cell)
+            exercise = judged_in(cell)
             if cell.cell_type != "code":
                 continue
             if exercise is not None:
@@ -89,8 +89,8 @@ def examine(notebook, jail, seed, notes=(), seconds=None, seen=_nobody):
                 if not verdicts[name].passed:
                     session.lend(exercise)
             else:
-                if data.get("solution"):
-                    answers[data["grade_id"]] = cell.source
+                if is_solution(cell):
+                    answers[grade_id(cell)] = cell.source
                 texts.append(cell.source)
                 session.run(cell)
     finally:
@@ -109,7 +109,7 @@ def noted(notebook, verdicts, seed, notes):
 
 def _borrowed(notebook, known):
     """The exercises of earlier lessons whose answers the lesson's own cells take through `ready`. What a learner names is not lent."""
-    ids = (c.metadata.get("nbgrader", {}).get("grade_id", "") for c in notebook.cells)
+    ids = map(grade_id, notebook.cells)
     lesson = next((known[n].lesson for n in ids if n in known), None)
     return () if lesson is None else _lends(lesson)
 
@@ -210,7 +210,7 @@ class _NoAnswer(Exception):
 
 def write_outputs(cell, verdict):
     """The outputs of a graded cell, as nbgrader reads them."""
-    points = min(max(verdict.points, 0.0), float(cell.metadata["nbgrader"]["points"]))
+    points = min(max(verdict.points, 0.0), float(marks(cell)["points"]))
     cell.execution_count = None
     text = verdict.message + (f"\n({_who_spoke(verdict)})" if verdict.called else "")
     cell.outputs = [

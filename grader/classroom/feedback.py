@@ -16,6 +16,7 @@ from traitlets.config import Config
 
 from grader.classroom.marks import read
 from grader.classroom.rebuild import without_paths
+from grader.course.cells import marks as cell_marks
 
 TEMPLATES = Path(__file__).parent / "templates"
 MARKER = "grader-feedback"  # in the page's head: says of what it was made
@@ -80,7 +81,7 @@ def content(nb, marks):
     """What the page says of a graded notebook, as plain data. Pure."""
     parts, code, before = [], {}, ""
     for cell in nb.cells:
-        data = cell.metadata.get("nbgrader", {})
+        data = cell_marks(cell)
         name = data.get("grade_id", "")
         if data.get("solution") and not data.get("grade"):
             code[name] = cell.source

@@ -27,6 +27,7 @@ from grader.classroom.gradebook import Book, GradebookError
 from grader.classroom.task import Graded, GradingError, Task
 from grader.classroom.worker import PREPARE, get_ready, grade_one, shared_examiner
 from grader.course.build import ROOT, LessonError, loads, programs_on_path, release, released
+from grader.course.cells import exercise_name, is_grade, marks
 from grader.course.files import write_whole
 from grader.course.lessons import exercises
 
@@ -140,11 +141,7 @@ def ensure_lesson(of, lesson, book):
         raise GradingError(
             f"{lesson} has no release ({released(lesson).relative_to(ROOT)}): run `python -m grader build {lesson}`."
         )
-    stated = {
-        c.metadata.nbgrader.grade_id.removeprefix("test_"): c.metadata.nbgrader.points
-        for c in loads(released(lesson)).cells
-        if c.metadata.get("nbgrader", {}).get("grade")
-    }
+    stated = {exercise_name(c): marks(c)["points"] for c in loads(released(lesson)).cells if is_grade(c)}
     for name, found in exercises().items():
         if name in stated and stated[name] != found.points:
             raise GradingError(

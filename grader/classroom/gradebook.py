@@ -19,6 +19,7 @@ from sqlalchemy.orm import selectinload
 from traitlets import TraitError
 
 from grader.course.build import loads, released
+from grader.course.cells import grade_id, is_grade, marks
 
 SAME_ANSWERS = ("exercises changed", "asked for")  # why something is graded again that a person may have read
 
@@ -58,9 +59,9 @@ class Book:
             row = self._gradebook.find_notebook(lesson, lesson)
         except MissingEntry:
             return False
-        graded = [c for c in loads(released(lesson)).cells if c.metadata.get("nbgrader", {}).get("grade")]
+        graded = [c for c in loads(released(lesson)).cells if is_grade(c)]
         return {c.name: c.max_score for c in row.grade_cells} == {
-            c.metadata.nbgrader.grade_id: float(c.metadata.nbgrader.points) for c in graded
+            grade_id(c): float(marks(c)["points"]) for c in graded
         }
 
     def submitted(self, lesson):

@@ -4,7 +4,7 @@ import functools
 from dataclasses import dataclass
 
 import nbformat
-from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution
+from nbgrader.utils import compute_checksum, determine_grade
 
 from grader.classroom import record, submission
 from grader.classroom.examine import (
@@ -20,6 +20,7 @@ from grader.classroom.examiner import ahead
 from grader.classroom.rebuild import rebuild
 from grader.classroom.task import OTHER_COURSE, Graded, GradingError, Task
 from grader.course.build import loads, released
+from grader.course.cells import grade_id, is_grade, is_solution, marks
 from grader.course.lessons import exercises, lessons
 from grader.judging.verdict import Verdict
 
@@ -56,17 +57,15 @@ def _rebuilt(lesson, data, notes):
 
 
 def _graded(task, examined):
-    cells = [c for c in examined.notebook.cells if "nbgrader" in c.metadata]
-    unanswered = [
-        c for c in cells if is_solution(c) and c.metadata.nbgrader.get("checksum") == compute_checksum(c)
-    ]
+    cells = [c for c in examined.notebook.cells if marks(c)]
+    unanswered = [c for c in cells if is_solution(c) and marks(c).get("checksum") == compute_checksum(c)]
     return Graded(
         task.lesson,
         task.student,
         nbformat.writes(examined.notebook, version=nbformat.NO_CONVERT) + "\n",
         record.make(task.lesson, record.content(task.data), examined),
-        {c.metadata.nbgrader.grade_id: determine_grade(c)[0] for c in cells if is_grade(c)},
-        frozenset(c.metadata.nbgrader.grade_id for c in unanswered),
+        {grade_id(c): determine_grade(c)[0] for c in cells if is_grade(c)},
+        frozenset(map(grade_id, unanswered)),
     )
 
 

@@ -9,6 +9,7 @@ import re
 
 import nbformat
 
+from grader.course.cells import grade_id, is_solution, marks
 from grader.judging.wire import is_picture
 
 SOURCE = 200_000  # characters of a cell that are taken
@@ -26,30 +27,28 @@ def rebuild(course, submitted):
     """(notebook, notes): `course` is the release, `submitted` what `submission.parse` gave, None for nothing."""
     notes = []
     cells = list(submitted.cells) if submitted is not None else []
-    known = {_grade_id(c) for c in course.cells}
+    known = {grade_id(c) for c in course.cells}
     for cell in cells:
-        if _grade_id(cell) not in known:  # a mark of no cell of this lesson, copied or mistyped, is none
+        if grade_id(cell) not in known:  # a mark of no cell of this lesson, copied or mistyped, is none
             cell.metadata.pop("nbgrader", None)
     match = _match(course, cells, notes)
     taken = {id(c) for c in match.values()}
-    graded = {c.metadata.nbgrader.grade_id: c for c in course.cells if _is_locked(c)}
+    graded = {grade_id(c): c for c in course.cells if _is_locked(c)}
     extra, after = {}, None  # the learner's own cells, by the course's cell that they follow
     positions = {id(c): key for key, c in match.items()}
     for cell in cells:
         if id(cell) in taken:
             after = positions[id(cell)]
         elif (
-            (grade_id := _grade_id(cell)) in graded
+            (name := grade_id(cell)) in graded
             or cell.id in {g.id for g in graded.values()}
             and cell.cell_type == "code"
         ):
-            key = grade_id if grade_id in graded else cell.id
-            course_cell = next(
-                c for c in graded.values() if c.metadata.nbgrader.grade_id == key or c.id == key
-            )
+            key = name if name in graded else cell.id
+            course_cell = next(c for c in graded.values() if key in (grade_id(c), c.id))
             if cell.source.strip() != course_cell.source.strip() or cell.cell_type != course_cell.cell_type:
                 notes.append(
-                    f"The graded cell `{course_cell.metadata.nbgrader.grade_id}` was changed; the course's own was used."
+                    f"The graded cell `{grade_id(course_cell)}` was changed; the course's own was used."
                 )
             after = course_cell.id
         elif cell.source.strip() and not _is_stub(cell, course):
@@ -86,26 +85,15 @@ def _bounded(course, cells, notes):
 
 
 def _is_locked(cell):
-    data = cell.metadata.get("nbgrader", {})
-    return bool(data) and not data.get("solution")
-
-
-def _is_solution(cell):
-    return bool(cell.metadata.get("nbgrader", {}).get("solution"))
+    return bool(marks(cell)) and not is_solution(cell)
 
 
 def _is_stub(cell, course):
     """Is this one more copy of an exercise's cell as it was released? Behind the answer it would undo it."""
     return any(
-        _is_solution(c)
-        and c.metadata.nbgrader.grade_id == _grade_id(cell)
-        and c.source.strip() == cell.source.strip()
+        is_solution(c) and grade_id(c) == grade_id(cell) and c.source.strip() == cell.source.strip()
         for c in course.cells
     )
-
-
-def _grade_id(cell):
-    return cell.metadata.get("nbgrader", {}).get("grade_id")
 
 
 def _match(course, cells, notes):
@@ -117,9 +105,9 @@ def _match(course, cells, notes):
         match[course_cell.id] = cell
         free = [c for c in free if c is not cell]
 
-    for own in filter(_is_solution, course.cells):
-        name = own.metadata.nbgrader.grade_id
-        found = [c for c in free if _grade_id(c) == name]
+    for own in filter(is_solution, course.cells):
+        name = grade_id(own)
+        found = [c for c in free if grade_id(c) == name]
         if len(found) > 1:
             notes.append(f"There are {len(found)} cells of `{name}`; the last one that was changed counts.")
         changed = [c for c in found if c.source.strip() != own.source.strip()]
@@ -127,7 +115,7 @@ def _match(course, cells, notes):
             changed = [
                 c
                 for c in free
-                if _grade_id(c) is None
+                if not grade_id(c)
                 and (
                     c.id == own.id
                     or own.cell_type == "code"
@@ -159,8 +147,8 @@ def _match(course, cells, notes):
         elif cells:
             notes.append(f"The cell of `{name}` is missing; the empty one was used.")
     ordinary, free = (
-        [c for c in course.cells if "nbgrader" not in c.metadata],
-        [c for c in free if _grade_id(c) is None],
+        [c for c in course.cells if not marks(c)],
+        [c for c in free if not grade_id(c)],
     )
     for same in (lambda own, c: c.id == own.id, lambda own, c: c.source.strip() == own.source.strip()):
         for own in ordinary:

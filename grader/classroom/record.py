@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from grader.course.build import loads, released, solution_cells, text_of
+from grader.course.cells import grade_id, is_solution, marks
 from grader.course.files import write_whole
 from grader.course.imports import closure, modules
 from grader.course.lessons import lessons, slug
@@ -64,8 +65,7 @@ def _code(lesson: str) -> list[bytes]:
     parts = []
     if released(lesson).exists():
         for cell in loads(released(lesson)).cells:
-            marks = json.dumps(cell.metadata.get("nbgrader", {}), sort_keys=True)
-            parts.append(marks.encode())
+            parts.append(json.dumps(marks(cell), sort_keys=True).encode())
             if cell.cell_type == "code":
                 parts.append(cell.source.encode())
     if text_of(lesson).exists():
@@ -96,9 +96,7 @@ def load(folder):
 def make(lesson, digest, examined):
     """The record of an examined notebook."""
     answers = {
-        c.metadata.nbgrader.grade_id: c.source
-        for c in examined.notebook.cells
-        if c.cell_type == "code" and c.metadata.get("nbgrader", {}).get("solution")
+        grade_id(c): c.source for c in examined.notebook.cells if c.cell_type == "code" and is_solution(c)
     }
     return {
         "lesson": lesson,

@@ -15,6 +15,7 @@ from statistics import median
 from grader.classroom import similar
 from grader.classroom.export import number, table
 from grader.classroom.marks import Marks, marks
+from grader.course.cells import is_solution
 from grader.course.files import write_whole
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -389,9 +390,5 @@ def course_answers(lesson):
     """(the course's answers by name, the sources of the empty exercises) of a lesson."""
     from grader.course.build import loads, released, solution_cells
 
-    stubs = [
-        c.source
-        for c in loads(released(lesson)).cells
-        if c.cell_type == "code" and c.metadata.get("nbgrader", {}).get("solution")
-    ]
+    stubs = [c.source for c in loads(released(lesson)).cells if c.cell_type == "code" and is_solution(c)]
     return solution_cells(lesson), stubs

@@ -25,6 +25,7 @@ import jupytext
 import nbformat
 from nbclient import NotebookClient
 
+from grader.course.cells import grade_id
 from grader.course.files import write_whole
 from grader.course.imports import closure, modules
 from grader.course.lessons import RELEASES, ROOT, SOLUTIONS, exercises, exercises_of, lessons, slug
@@ -109,7 +110,7 @@ def notebook(text, lesson):
             cell.source = linked(cell.source, lesson)
     for i, cell in enumerate(cells):
         if not cell.id.startswith("answer_"):
-            cell.id = cell.metadata.get("nbgrader", {}).get("grade_id") or f"cell-{i:03d}"
+            cell.id = grade_id(cell) or f"cell-{i:03d}"
     cells.append(nbformat.v4.new_code_cell(CLOSING.format(lesson), id="finish"))
     kernel = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}}
     return nbformat.v4.new_notebook(cells=cells, metadata=kernel)

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # names and titles need no torch
-    from grader.judging.exercise import Exercise
+    from grader.course.cells import grade_id, is_solution
+from grader.judging.exercise import Exercise
 
 PACKAGE = Path(__file__).resolve().parents[1]
 IS_CHECKOUT = (PACKAGE.parent / "notebooks").is_dir()
@@ -80,8 +81,7 @@ def _told(lesson: str) -> tuple[str, str, tuple[str, ...]]:
     else:
         cells = json.loads((RELEASES / lesson / f"{lesson}.ipynb").read_text(encoding="utf-8"))["cells"]
         lines = "".join(cells[0]["source"]).splitlines()
-        marks = [cell["metadata"].get("nbgrader", {}) for cell in cells if cell["cell_type"] == "code"]
-        found = [mark["grade_id"] for mark in marks if mark.get("solution")]
+        found = [grade_id(cell) for cell in cells if cell["cell_type"] == "code" and is_solution(cell)]
     heading = next((line.removeprefix("# ") for line in lines if line.startswith("# ")), lesson)
     return heading, " ".join(line for line in lines if not line.startswith("# ")), tuple(found)
 

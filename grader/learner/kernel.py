@@ -15,6 +15,9 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+
+from grader.course.cells import grade_id
 
 __tracebackhide__ = True  # these frames are no learner's: see `question.raised`
 SECONDS = 10  # for all the questions that one check puts to an answer, as on the command line
@@ -187,15 +190,14 @@ def notebook_file() -> Path | None:
     return Path(path) if path.endswith(".ipynb") and Path(path).is_file() else None
 
 
-def saved_cell(grade_id: str, since: float = 0) -> str | None:
-    """The text of the cell with this id in the saved notebook, or None; None, too, where it was not saved after `since`."""
+def saved_cell(name: str, since: float = 0) -> str | None:
+    """The text of the cell with this `grade_id` in the saved notebook, or None; None, too, where it was not saved after `since`."""
     path = notebook_file()
     if path is None or path.stat().st_mtime < since:
         return None
     try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        for cell in cells:
-            if cell.get("metadata", {}).get("nbgrader", {}).get("grade_id") == grade_id:
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            if grade_id(cell) == name:
                 return "".join(cell["source"])
     except (
         OSError,
@@ -212,13 +214,22 @@ class DeadlineExceeded(BaseException):
     """Raised in the middle of an answer that does not come back. No Exception: `except Exception` in an answer must not hold it up."""
 
 
+def _in_a_backward_pass(frame: FrameType | None) -> bool:
+    """Does a thread run what autograd called?"""
+    while frame is not None:
+        if "/torch/autograd/" in frame.f_code.co_filename.replace(os.sep, "/"):
+            return True
+        frame = frame.f_back
+    return False
+
+
 def _stop_foreign_threads():
-    """Raise DeadlineExceeded in every thread that runs Python and that Python has not started."""
+    """Raise DeadlineExceeded in every thread that autograd, not Python, has started for a backward pass. Other libraries' go on."""
     ours = {
         thread.ident for thread in threading.enumerate() if not isinstance(thread, threading._DummyThread)
     }
-    for ident in sys._current_frames():
-        if ident not in ours:
+    for ident, frame in sys._current_frames().items():
+        if ident not in ours and _in_a_backward_pass(frame):
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
                 ctypes.c_ulong(ident), ctypes.py_object(DeadlineExceeded)
             )

@@ -16,6 +16,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from grader.course.build import loads
+from grader.course.cells import grade_id
 from grader.course.lessons import exercises, exercises_of, find
 from grader.judging.verdict import COLOURS, ERROR, MARKS, MISSING, Verdict
 from grader.learner import progress
@@ -98,7 +99,7 @@ def answers(notebook, known):
         )
     broken, parts = {}, []  # (source, names bound, names used, is it an exercise?)
     for cell in cells:
-        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        name = grade_id(cell)
         try:
             statements = (
                 [cell.source]

@@ -18,6 +18,7 @@ from pathlib import Path
 import nbformat
 
 from grader.course.build import loads, released
+from grader.course.cells import grade_id, marks
 from grader.course.lessons import IS_CHECKOUT, RELEASES, ROOT, lessons, names
 from grader.learner import progress
 
@@ -103,7 +104,7 @@ def carried_over(yours, base, course):
     by_text = {cell.source: key for key, cell in were.items()}
     cells = []
     for cell in result.cells:
-        mark = cell.metadata.get("nbgrader", {})
+        mark = marks(cell)
         key = _key(cell) if mark.get("grade_id") else by_text.get(cell.source)
         own = mine.get(key)
         if own is not None and own.cell_type == cell.cell_type and (mark.get("solution") or not mark):
@@ -121,7 +122,7 @@ def carried_over(yours, base, course):
 
 def _key(cell):
     """What a cell is recognised by: nbgrader's id where it has one, else its own."""
-    return cell.metadata.get("nbgrader", {}).get("grade_id") or cell.get("id")
+    return grade_id(cell) or cell.get("id")
 
 
 def _base(work, lesson):
@@ -255,7 +256,7 @@ def reset(lesson, name=None, work=WORK):
     course = loads(released(lesson))
     if name:
         new = loads(path)
-        hits = [c for c in new.cells if c.metadata.get("nbgrader", {}).get("grade_id") == name]
+        hits = [c for c in new.cells if grade_id(c) == name]
         if not hits:
             raise ValueError(f"{path} has no cell of the exercise {name!r} any more: reset the whole lesson.")
         for cell in hits:

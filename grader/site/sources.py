@@ -8,6 +8,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from grader.course.build import instructors, loads, passed_text, solution_of
+from grader.course.cells import exercise_name, grade_id, is_check, is_solution
 from grader.course.lessons import PACKAGE, RELEASES, ROOT, exercises_of, lessons
 from grader.course.pages import question
 
@@ -49,13 +50,12 @@ def lesson_page(lesson: str) -> NotebookNode:
     shown = {cell_with(row[2], row[3]) for row in pitfall_rows() if row[2] == lesson}
     cells = []
     for cell in notebook.cells:
-        marks = cell.metadata.get("nbgrader", {})
-        name = marks.get("grade_id", "")
+        name = grade_id(cell)
         if name in names:
             cells += exercise_cells(lesson, name, cell)
-        elif marks.get("grade") and name.removeprefix("test_") in names:
+        elif is_check(cell) and exercise_name(cell) in names:
             continue  # the check and its panel: they belong to who runs it
-        elif marks.get("solution"):
+        elif is_solution(cell):
             cells.append(markdown(folded("One answer to this question", linked(cell.source, "lessons"))))
         elif cell.cell_type == "code" and re.match(r"\s*(finish|progress)\(", cell.source):
             continue
