@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from grader.jail.launch import JailError, launch
 from grader.jail.limits import Limits
@@ -107,11 +108,13 @@ class Examiner:
         """
         with self._lock:
             connection = self._started()
-            before, told = killed_for_memory(), []
+            before = killed_for_memory()
+            told: list = []
             end = time.monotonic() + seconds
             try:
                 connection.send((function, args, seconds))
-                kind, value = AHEAD, None
+                kind: str = AHEAD
+                value: Any = None
                 while kind == AHEAD:
                     if not connection.poll(max(0.0, end - time.monotonic())):
                         self._kill()
