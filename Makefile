@@ -12,7 +12,7 @@ $(shell rm -f $(VENV)/pins.txt $(VENV)/torch $(VENV)/learner $(VENV)/everybody)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab build check test judge faults newest site demo bench
+.PHONY: help setup lab build check test judge faults mutants newest site demo bench
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -79,6 +79,9 @@ judge: setup  ## every answer known at 400 seeds: right ones pass at each, wrong
 
 faults: setup  ## two faults at once: each generic fault on each known mistake, and what the learner is told (ten minutes or more)
 	$(BIN)/python -m grader.tests.second
+
+mutants: setup  ## each course answer changed by machine, and what the judge says: writes grader/exercises/mutants.md (L=bce: one lesson)
+	$(BIN)/python -m grader.tests.mutants $(L)
 
 demo: setup  ## a class of learners who do not exist: graded, with feedback and report, in demo/
 	$(BIN)/python -m grader.demo

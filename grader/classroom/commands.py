@@ -67,6 +67,46 @@ def report(
 
 
 @app.command()
+def name(
+    lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2."),
+    group: str = typer.Argument(help="The group, as the report names it."),
+    sentence: str = typer.Argument(help="What they did, and what is right instead."),
+    hint: str = typer.Option("", help="How to repair it."),
+    yes: bool = typer.Option(False, "--yes", help="Do not ask before the function is written."),
+    trust_submissions: bool = typer.Option(False, help="Grade without walls, as `grade` does."),
+):
+    """Teach the judge a mistake that a group of learners made: it becomes a known mistake, and the lesson is graded again."""
+    import subprocess
+    import sys
+
+    from grader.classroom import report as pages
+    from grader.classroom import unnamed
+
+    (found,) = find_lessons([lesson])
+    with _course() as of:
+        records = pages.read(of, found).records
+        try:
+            exercise, members = unnamed.find(records, group, found)
+            _, text = unnamed.tried(exercise, members, sentence, hint)
+            say(
+                f"The mistake of {len(members.learners)} learners in {exercise.name}, as the course would keep it:\n\n{text}\n"
+            )
+            if not yes and not typer.confirm(
+                "The course will run this function in its own process. Write it?"
+            ):
+                stop("Nothing was written.")
+            path = unnamed.write(exercise, text)
+        except unnamed.NamingError as error:
+            stop(str(error))
+    say(f"{path.name}: written. The lesson is graded again.")
+    trust = ["--trust-submissions"] if trust_submissions else []
+    done = subprocess.run([sys.executable, "-m", "grader", "grade", found, *trust], check=False)
+    if done.returncode:
+        stop(f"The grading went wrong: run `python -m grader grade {found}` again.")
+    say(f"Now `python -m grader feedback {found}` tells them.")
+
+
+@app.command()
 def export(
     format: str = typer.Argument(help="canvas, moodle or csv."),
     to: str = typer.Option(None, help="The file to write; canvas.csv, moodle.csv or grades.csv by default."),

@@ -161,7 +161,7 @@ def _judge(exercise, session, seed, source, context):
         return lost
 
     try:
-        return judge(exercise, ask, seed=seed, source=source, context=context)
+        return judge(exercise, ask, seed=seed, source=source, context=context, remember=True)
     except _NoAnswer as absent:
         kind = absent.args[0].type
         finding = (

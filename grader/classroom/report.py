@@ -15,6 +15,7 @@ from statistics import median
 from grader.classroom import similar
 from grader.classroom.export import number, table
 from grader.classroom.marks import Marks, marks
+from grader.classroom.unnamed import groups
 from grader.course.cells import is_solution
 from grader.course.files import write_whole
 
@@ -99,6 +100,9 @@ def summarise(graded, own=None, stubs=()):
         _exercise(name, {s: r["verdicts"][name] for s, r in records.items() if name in r["verdicts"]})
         for name in names
     ]
+    for unnamed in groups(records):
+        exercise = next(e for e in exercises if e["name"] == unnamed.exercise)
+        exercise["groups"].append(unnamed)
     questions = sorted({q for r in rows.values() for q in r["questions"]})
     equal = []
     for name in names:
@@ -178,6 +182,7 @@ def _exercise(name, verdicts):
         "passed": len(by["passed"]),
         "tried": len(verdicts) - len(by["not attempted"]),
         "absent": by["not attempted"],
+        "groups": [],
         "mistakes": sorted(mistakes.values(), key=lambda m: (-len(m["learners"]), m["says"])),
         "points": number(sum(v["points"] for v in verdicts.values()) / max(1, len(verdicts))),
         "most": max((v["max_points"] for v in verdicts.values()), default=0),

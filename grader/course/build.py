@@ -396,10 +396,14 @@ def course_answer(exercise_name):
 
     Where the course is used without its texts it is the exercise's reference.
     """
+    namespace = course_namespace(exercise_name)
+    return namespace.get(exercise_name, exercises()[exercise_name].reference)
+
+
+def course_namespace(exercise_name):
+    """The names that stand when a lesson's exercise cells have run up to this exercise's, that one included."""
     found = exercises()[exercise_name]
     cells = solution_cells(next(n for n in lessons() if slug(n) == found.lesson))
-    if not cells:
-        return found.reference
     import torch  # here, for nothing else of this module takes its time
 
     namespace = {
@@ -410,10 +414,12 @@ def course_answer(exercise_name):
         "ready": course_answer,
         "__tracebackhide__": True,  # its frames are no learner's: see `question.raised`
     }
+    if not cells:
+        return namespace
     for name, source in cells.items():
         exec(source, namespace)
         if name == exercise_name:
-            return namespace[name]
+            return namespace
     raise LessonError(f"{found.lesson} has no cell for {exercise_name!r}")
 
 

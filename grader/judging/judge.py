@@ -7,6 +7,7 @@ looks for the mistake: the exercise's own known mistakes first, then what can go
 from dataclasses import replace
 from functools import partial
 
+from grader.judging.behaviour import behaviour
 from grader.judging.compare import Asked, compare
 from grader.judging.diagnose import explain
 from grader.judging.diagnose.evidence import Evidence
@@ -36,11 +37,12 @@ BY_IS = (
 BORROWED = borrowed("").removesuffix('")')
 
 
-def judge(exercise, ask, *, seed=0, source=None, context=""):
+def judge(exercise, ask, *, seed=0, source=None, context="", remember=False):
     """The Verdict on an answer.
 
     ask: a function of (question, gradient names) that gives a Result; seed: of the inputs; source: the answer's text
     (its cell or file), scanned for calls that are out of bounds; context: all that the learner wrote around it.
+    remember: keep what an answer does whose mistake has no name, so that a class's can be grouped by it.
     """
     asked, cases = [], []
     put = exercise.put(seed)
@@ -96,6 +98,7 @@ def judge(exercise, ask, *, seed=0, source=None, context=""):
         hint=found.hint,
         example=separating(exercise, ask, first),
         picture=curve(exercise, ask, first),
+        details={"behaviour": behaviour(exercise, ask)} if remember and not found.named else {},
     )
 
 

@@ -157,7 +157,12 @@ class Verdict:
 
     def summary(self):
         """What a grade's record keeps, as a plain dict: enough for the report, and to repeat the verdict."""
-        return {
+        unnamed = {}
+        if self.details.get("behaviour"):
+            example = self.example
+            shown = {"call": example.call, "yours": example.yours, "expected": example.expected}
+            unnamed = {"behaviour": self.details["behaviour"], "example": shown}
+        return unnamed | {
             "exercise": self.exercise,
             "status": self.status,
             "points": self.points,
