@@ -6,7 +6,6 @@ The cell's outputs are written here, too: the panel, and one result that holds t
 import base64
 import functools
 import logging
-import re
 import secrets
 import time
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ import nbformat
 
 from grader.classroom.examiner import OverBudget
 from grader.classroom.rebuild import harmless, without_paths
-from grader.course.build import loads, released, solution_cells
+from grader.course.build import lends, solution_cells
 from grader.course.cells import exercise_name, grade_id, is_check, is_solution, marks
 from grader.course.lessons import exercises, lessons, slug
 from grader.jail import Absent, ChildDied
@@ -111,18 +110,7 @@ def _borrowed(notebook, known):
     """The exercises of earlier lessons whose answers the lesson's own cells take through `ready`. What a learner names is not lent."""
     ids = map(grade_id, notebook.cells)
     lesson = next((known[n].lesson for n in ids if n in known), None)
-    return () if lesson is None else _lends(lesson)
-
-
-@functools.cache
-def _lends(module):
-    """The exercises that a lesson's release takes from lessons before it, read once a process."""
-    order = [slug(name) for name in lessons()]
-    cells = loads(released(lessons()[order.index(module)])).cells
-    text = "\n".join(c.source for c in cells if c.cell_type == "code")
-    names = dict.fromkeys(re.findall(r"""\bready\(\s*["'](\w+)["']""", text))
-    known = exercises()
-    return tuple(n for n in names if n in known and order.index(known[n].lesson) < order.index(module))
+    return () if lesson is None else lends(lesson)
 
 
 def _note_cell(notes):

@@ -357,6 +357,17 @@ def release(lesson, target=RELEASES, database=None, course_id=""):
 
 
 @functools.cache
+def lends(module: str) -> tuple[str, ...]:
+    """The exercises of earlier lessons that the release of a lesson, as "bce", takes through `ready`. Read once a process."""
+    order = [slug(name) for name in lessons()]
+    cells = loads(released(lessons()[order.index(module)])).cells
+    text = "\n".join(c.source for c in cells if c.cell_type == "code")
+    names = dict.fromkeys(re.findall(r"""\bready\(\s*["'](\w+)["']""", text))
+    known = exercises()
+    return tuple(n for n in names if n in known and order.index(known[n].lesson) < order.index(module))
+
+
+@functools.cache
 def solution_cells(lesson):
     """The lesson's exercise cells, by name: their source as the author wrote it. None where the text is not handed out."""
     if not text_of(lesson).is_file():

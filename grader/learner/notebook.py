@@ -79,17 +79,23 @@ def ready(name=""):
             )
     from grader.course.build import course_answer
 
-    if any(not _is_earlier(name, asking) for asking in _judging):
-        raise one_line(
-            NameError(f"{name} comes later in the course than {_judging[-1]}, so it is not lent to it")
-        )
+    for asking in _judging:
+        if why := _withheld(name, asking):
+            raise one_line(NameError(f"{name} {why}, so it is not lent to it"))
     return lent(name, course_answer(name))
 
 
-def _is_earlier(name, other):
-    """Does the course come to the exercise `name` before it comes to `other`?"""
-    order = list(exercises())
-    return order.index(name) < order.index(other)
+def _withheld(name, asking):
+    """Why the answer to `asking` may not build on the course's `name`, as where a class is graded; "" where it may."""
+    from grader.course.build import lends
+
+    known, order = exercises(), list(exercises())
+    if order.index(name) >= order.index(asking):
+        return f"comes later in the course than {asking}"
+    lesson = known[asking].lesson
+    if known[name].lesson != lesson and name not in lends(lesson):
+        return f"belongs to another lesson, which the lesson of {asking} does not use"
+    return ""
 
 
 def compare(name="", *args, **kwargs):

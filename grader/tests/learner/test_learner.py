@@ -200,6 +200,16 @@ def test_what_comes_later_in_the_course_is_not_lent_to_an_answer(capsys):
     assert "bce_with_logits comes later in the course than bce" in capsys.readouterr().out.replace("`", "")
 
 
+def test_what_another_lesson_asked_for_is_not_lent_as_in_class(capsys):
+    with pytest.raises(CheckFailed):
+        run(
+            bce("return getattr(softplus(ready('stable_sigmoid')(p)), reduction)()"),
+            "softplus = ready('sigmoid')",
+            "check('bce')",
+        )
+    assert "belongs to another lesson" in capsys.readouterr().out
+
+
 def test_a_borrowed_answer_is_told_as_that(capsys):
     lines = "take = ready('bce')", bce("return take(p, y, reduction)")
     with pytest.raises(CheckFailed):
