@@ -1,6 +1,11 @@
 """What nbgrader's metadata says of a cell. `nbgrader.utils` says it too, but imports a database for it: too slow for a learner's `check`."""
 
-from nbformat import NotebookNode
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # names and titles of lessons need no nbformat
+    from nbformat import NotebookNode
 
 
 def marks(cell: NotebookNode | dict) -> dict:

@@ -14,9 +14,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grader.course.cells import grade_id, is_solution
+
 if TYPE_CHECKING:  # names and titles need no torch
-    from grader.course.cells import grade_id, is_solution
-from grader.judging.exercise import Exercise
+    from grader.judging.exercise import Exercise
 
 PACKAGE = Path(__file__).resolve().parents[1]
 IS_CHECKOUT = (PACKAGE.parent / "notebooks").is_dir()

@@ -4,6 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from grader.__main__ import app
+from grader.course import lessons as course
 
 NO_LESSON = "There is no lesson '99'. There are: 00_tools, "
 
@@ -55,3 +56,25 @@ def test_wrong_words_exit_2_and_what_failed_exits_1(tmp_path, monkeypatch, words
         and "Traceback" not in done.output
     ), done.output
     assert not list(tmp_path.iterdir())
+
+
+def test_an_unfinished_lesson_is_named_and_stops_nobody(tmp_path, monkeypatch):
+    monkeypatch.setattr(course, "SOLUTIONS", tmp_path)
+    (tmp_path / "18_regression.py").write_text("# %% [markdown]\n# # How far off?\n")
+    done = CliRunner().invoke(app, ["build", "18_regression"])
+    missing = "18_regression is left out: its exercises, grader/exercises/regression.py, are missing."
+    assert done.exit_code == 2 and missing in done.output
+    assert "18_regression" not in course.lessons() and "02_bce" in course.lessons()
+
+
+def test_without_the_texts_the_releases_say_what_each_lesson_is(tmp_path, monkeypatch):
+    """A course may be handed out without its solutions."""
+    known = {lesson: (course.title(lesson), course.minutes(lesson)) for lesson in course.lessons()}
+    monkeypatch.setattr(course, "SOLUTIONS", tmp_path)
+    course._told.cache_clear()
+    try:
+        assert {
+            lesson: (course.title(lesson), course.minutes(lesson)) for lesson in course.lessons()
+        } == known
+    finally:
+        course._told.cache_clear()
