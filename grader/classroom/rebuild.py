@@ -10,7 +10,7 @@ import re
 import nbformat
 
 from grader.course.cells import grade_id, is_solution, marks
-from grader.judging.wire import is_picture
+from grader.judging.wire import STACKED, is_picture, unstacked
 
 SOURCE = 200_000  # characters of a cell that are taken
 MARKDOWN, ALL_MARKDOWN = 20_000, 200_000  # of text that is shown: of a cell, and of all of a learner's
@@ -205,6 +205,9 @@ def _source(cell, notes):
     if DIRECTION.search(cell.source):
         notes.append("Signs that turn the direction of text are shown as what they are, as ⟨U+202E⟩.")
         cell.source = with_directions_shown(cell.source)
+    if STACKED.search(cell.source):
+        notes.append("Marks that are piled up on one letter are cut to three.")
+        cell.source = unstacked(cell.source)
     if len(cell.source) <= SOURCE:
         return cell.source
     notes.append(f"A cell has {len(cell.source)} characters; the first {SOURCE} were taken.")
@@ -255,7 +258,7 @@ BACKWARDS = re.compile(r"\\(?=!)")  # `\!` moves to the left, as often as it is 
 LEAP = re.compile(r"\\\\(?=\s{0,20}\[\s{0,20}[-+.\d])")  # `\\[-90em]`: a new line that is somewhere else
 ENTITY = re.compile(r"&(?=[#\w])")  # `&#36;` would become a sign that no rule here has seen
 DIRECTION = re.compile(
-    "[\u202a-\u202e\u2066-\u2069]"
+    "[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )  # turns the letters after it round: code reads other than it is
 
 

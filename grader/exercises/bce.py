@@ -17,7 +17,11 @@ PYTORCH = [
     nn.BCEWithLogitsLoss,
     F.cross_entropy,
     F.nll_loss,
-]
+    F.soft_margin_loss,
+    nn.SoftMarginLoss,
+    F.multilabel_soft_margin_loss,
+    nn.MultiLabelSoftMarginLoss,
+]  # the last four: the same loss of a score, which `torch.logit(p)` is
 Y = [0.0, 1.0, 1.0, 0.0]
 P = [0.4750, 0.8808, 0.9526, 0.6225]
 

@@ -23,6 +23,8 @@ PYTORCH = [
     nn.CrossEntropyLoss,
     F.multilabel_soft_margin_loss,
     nn.MultiLabelSoftMarginLoss,
+    F.soft_margin_loss,
+    nn.SoftMarginLoss,
 ]  # the same losses of other shapes
 Y = [0.0, 1.0, 1.0, 0.0]
 Z = [-0.1, 2.0, 3.0, 0.5]

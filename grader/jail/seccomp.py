@@ -1,8 +1,9 @@
-"""A filter of system calls for the jail, made by libseccomp: what no lesson needs, and what would outlive a child or widen the walls."""
+"""Filters of system calls for the jail and its children, made by libseccomp: what no lesson needs, and what would outlive a child or widen the walls."""
 
 import ctypes
 import errno
 import tempfile
+from typing import IO
 
 ALLOW, ERRNO = 0x7FFF0000, 0x00050000
 NOT_EQUAL, MASKED_EQUAL = 1, 7
@@ -32,8 +33,31 @@ class _Compare(ctypes.Structure):
     ]
 
 
-def program():
-    """An open file with the filter as the kernel takes it, or None where there is no libseccomp."""
+# A child has no use for another program, and Python begun afresh would not know which functions are refused while a question runs.
+PROGRAMS = ("execve", "execveat")
+
+
+def program() -> IO[bytes] | None:
+    """An open file with the jail's filter as the kernel takes it, or None where there is no libseccomp."""
+    return _written(_deny_all)
+
+
+def no_programs() -> bytes:
+    """A second filter, for a child alone, as the kernel takes it: it starts no program. Where there is no libseccomp: b""."""
+    file = _written(_deny_programs)
+    if file is None:
+        return b""
+    with file:
+        return file.read()
+
+
+def _deny_programs(deny):
+    for name in PROGRAMS:
+        deny(name)
+
+
+def _written(rules):
+    """An open file with the filter that `rules` makes of a function (name, conditions) which denies a call."""
     try:
         lib = ctypes.CDLL("libseccomp.so.2")
     except OSError:
@@ -62,6 +86,15 @@ def program():
                 context, ERRNO | code, number, len(compare), (_Compare * len(compare))(*compare)
             )
 
+    rules(deny)
+    file = tempfile.TemporaryFile()
+    failed = lib.seccomp_export_bpf(context, file.fileno())
+    lib.seccomp_release(context)
+    file.seek(0)
+    return None if failed else file
+
+
+def _deny_all(deny):
     for name in DENIED:
         deny(name)
     deny("clone", _Compare(0, MASKED_EQUAL, CLONE_NEWUSER, CLONE_NEWUSER))
@@ -87,8 +120,3 @@ def program():
         deny(name, _Compare(flags, MASKED_EQUAL, MSG_OOB, MSG_OOB))
     for request in (TIOCSTI, TIOCLINUX):
         deny("ioctl", _Compare(1, MASKED_EQUAL, ALL_BITS, request))
-    file = tempfile.TemporaryFile()
-    failed = lib.seccomp_export_bpf(context, file.fileno())
-    lib.seccomp_release(context)
-    file.seek(0)
-    return None if failed else file

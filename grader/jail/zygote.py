@@ -1,6 +1,6 @@
 """Inside: the first process of a jail. It imports what lessons use, warms it up, and forks one child after the other.
 
-    zygote.py '{"control": fd, "box": folder, "walls": bool, "uids": [first, count] or null, "limits": {…}}'
+    zygote.py '{"control": fd, "box": folder, "walls": bool, "uids": [first, count] or null, "limits": {…}, "filter": hex}'
 
 Over `control` come b"S" with a socket (fork a child that serves it) and b"K" (end the child); back go lines of JSON: one when
 warm, then one for each child when nothing is left of it. An end of file means: leave, and take everything along.
@@ -30,7 +30,8 @@ import time
 
 COURSE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LINUX = sys.platform == "linux"
-PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
+PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER, FILTER = 4, 22, 36, 2
+INSTRUCTION = 8  # bytes of one instruction of a filter
 WATCH_SECONDS = 0.1
 WARM_CELL = """
 import math, numpy, torch, sklearn.datasets
@@ -103,10 +104,25 @@ def fork_child(number, sock, shell, s):
     os.chdir(f"{box}/work")
     os.environ.update(HOME=f"{box}/work", TMPDIR=f"{box}/tmp", MPLCONFIGDIR=f"{box}/tmp")
     reseed()
+    if s["filter"]:
+        deny(bytes.fromhex(s["filter"]))
     from grader.judging import wire
 
     wire.send(sock, {"reply": "ready", "number": 0, "tree": {}})
-    child.serve(sock, shell, limits)
+    child.serve(sock, shell, limits, s["walls"])
+
+
+class _Filter(ctypes.Structure):
+    """A filter of system calls as `prctl` takes it."""
+
+    _fields_ = [("instructions", ctypes.c_ushort), ("code", ctypes.c_char_p)]
+
+
+def deny(code):
+    """Put a filter of system calls over this process and all that it will fork, for good."""
+    held = _Filter(len(code) // INSTRUCTION, code)
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_SECCOMP, FILTER, ctypes.byref(held), 0, 0):
+        raise OSError(ctypes.get_errno(), "no filter of system calls")
 
 
 def reseed():

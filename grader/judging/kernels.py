@@ -36,7 +36,8 @@ SIBLINGS = {
 OPEN = {
     "kl_div": "an exercise may compare two distributions by it; where it is the answer it is forbidden by its own name",
     "poisson_nll_loss": "exp(z) − y·z is another loss, and gives a class's loss only after more algebra than the exercise asks for",
-    "multilabel_soft_margin_loss": "it is made of `logsigmoid`, which several exercises build on; it is refused by name where it is the answer",
+    "multilabel_soft_margin_loss": "it is made of `logsigmoid`, which several exercises build on; it is refused by name where it is the answer, "
+    "and where binary cross-entropy is",
     "distributions.Categorical": "it is written in Python, of `logsumexp` and differences, which exercises build on; the scan names it",
     "logsumexp": "several exercises build on it; where it is the answer it is forbidden by its own name",
     "forward-mode differentiation": "it computes slopes of what the learner wrote, which is no answer to borrow",

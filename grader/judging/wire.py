@@ -14,6 +14,7 @@ import math
 import re
 import struct
 import time
+import unicodedata
 
 import safetensors
 import safetensors.torch
@@ -55,8 +56,12 @@ DTYPES = frozenset(
 COMPLEX = frozenset({torch.complex128, torch.complex64})  # travel as pairs of real numbers
 NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 NOT_TEXT = re.compile(
-    "\x1b\\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+    "\x1b\\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+
+# Marks that are set over or under the letter before them; so many on one letter paint over the lines around it.
+MARKS = "".join(c for c in map(chr, range(0x20000)) if unicodedata.category(c) in ("Mn", "Me"))
+STACKED = re.compile(f"([{MARKS}]{{3}})[{MARKS}]+")
 
 
 class WireError(ValueError):
@@ -226,7 +231,16 @@ def _counts(value, what):
 
 def clean(text):
     """`text` without control characters (but for newline and tab), escape sequences and other things that are no text."""
-    return NOT_TEXT.sub("", text)
+    return unstacked(NOT_TEXT.sub("", text))
+
+
+def unstacked(text: str) -> str:
+    """Text with three marks on a letter at the most: no language needs more, and a hundred cover what stands above.
+
+    >>> len(unstacked("e" + 100 * chr(0x301)))
+    4
+    """
+    return STACKED.sub(r"\1", text)
 
 
 # ---------------------------------------------------------------- values
@@ -521,11 +535,10 @@ def _read_made(tree):
 
 def _read_met(tree):
     parts, entries, limit, place = fields(tree, ("parts", "entries", "limit", "place"), "met")
+    parts, entries = _counts(parts, "parts"), _counts(entries, "entries")
     if len(parts) != 2 or len(entries) != 2:
         raise WireError("met: two parts expected")
-    return Met(
-        _counts(parts, "parts"), _counts(entries, "entries"), _count(limit, "limit"), _read_place(place)
-    )
+    return Met(parts, entries, _count(limit, "limit"), _read_place(place))
 
 
 def _read_place(tree):

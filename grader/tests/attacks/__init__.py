@@ -20,7 +20,7 @@ class Attack:
     answers: exercise -> source of its cell; cell: one of the learner's own, which runs first; change: done to the notebook as it lies in its
     file (a dict); submit: puts something into the submission's folder instead, or beside it; lost: exercises without a point; part: exercises
     with some of their points; all others have all of theirs. notes, says: words of the record and of the verdicts. shows: words of the graded
-    notebook; hides: what must be in none of it. No submission's record or notebook may hold `OVER`, what succeeds prints.
+    notebook; hides: what must be in none of it. waits: it only ends by a deadline, and gets short ones. No submission's record or notebook may hold `OVER`, what succeeds prints.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Attack:
     says: tuple = ()
     shows: tuple = ()
     hides: tuple = ()
+    waits: bool = False
     lesson: str = LESSON
 
 

@@ -23,17 +23,19 @@ def cell(name, code, **expected):
 DEAF = "import signal\nfor n in range(1, 65):\n    try: signal.signal(n, signal.SIG_IGN)\n    except (OSError, ValueError): pass\n"
 
 ATTACKS = [
-    answer("a loop without end", "while True: pass", says=("nothing came back",)),
+    answer("a loop without end", "while True: pass", says=("nothing came back",), waits=True),
     answer(
         "a loop that catches everything",
         "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
+        waits=True,
     ),
-    answer("a loop deaf to signals", DEAF + "while True: pass"),
-    answer("a sleep", "import time; time.sleep(10**6)"),
-    answer("a loop in compiled code", "import re; re.match(r'(a+)+$', 'a' * 60 + 'b')"),
+    answer("a loop deaf to signals", DEAF + "while True: pass", waits=True),
+    answer("a sleep", "import time; time.sleep(10**6)", waits=True),
+    answer("a loop in compiled code", "import re; re.match(r'(a+)+$', 'a' * 60 + 'b')", waits=True),
     answer(
         "a lock that nobody opens",
         "import threading; lock = threading.Lock(); lock.acquire(); lock.acquire()",
+        waits=True,
     ),
     answer("an end by os._exit", "import os; os._exit(0)"),
     answer("an end by sys.exit", "import sys; sys.exit(0)"),
@@ -81,6 +83,7 @@ ATTACKS = [
     answer(
         "the wire drips",
         "from grader.judging import wire\nimport time\ndef drip(s, *a):\n    s.settimeout(None)\n    while True: s.send(b'G'); time.sleep(0.05)\nwire.send = drip",
+        waits=True,
     ),
     answer(
         "a header of a terabyte",
@@ -97,17 +100,20 @@ ATTACKS = [
         "if reduction == 'none':\n    while True: pass\n" + textwrap.dedent(RIGHT.partition("\n")[2]),
         lost=(),
         part=("bce",),
+        waits=True,
     ),
     answer(
         "a backward pass that hangs",
         "class B(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, x): return -(y * torch.log(x) + (1 - y) * torch.log(1 - x)).mean()\n"
         "    @staticmethod\n    def backward(ctx, g):\n        while True: pass\nreturn B.apply(p)",
+        waits=True,
     ),
     answer("a result of 10**5000", "return 10**5000"),
     answer("a result whose type has a long name", "return type('A' * 10**6, (), {})()"),
     answer(
         "a list that never ends",
         "class L(list):\n    def __len__(self): return 1\n    def __iter__(self):\n        while True: yield 1.0\nreturn L()",
+        waits=True,
     ),
     answer(
         "results of other kinds",
@@ -118,13 +124,18 @@ ATTACKS = [
     answer("a result of ragged rows", "return torch.nested.nested_tensor([p, p[:1]])"),
     answer("a question to nobody in an answer", "return float(input('the loss? '))", says=("EOFError",)),
     answer("a clock that stands still", "import time; time.monotonic = time.time = lambda: 0"),
-    Attack("every answer hangs", {n: f"def {n}(*a, **k):\n    while True: pass" for n in ALL}, lost=ALL),
+    Attack(
+        "every answer hangs",
+        {n: f"def {n}(*a, **k):\n    while True: pass" for n in ALL},
+        lost=ALL,
+        waits=True,
+    ),
     Attack(
         "every answer ends the interpreter",
         {n: f"import os\ndef {n}(*a, **k): os._exit(1)" for n in ALL},
         lost=ALL,
     ),
-    cell("a cell that loops", "while True: pass", notes=("It did not come to an end",)),
+    cell("a cell that loops", "while True: pass", notes=("It did not come to an end",), waits=True),
     cell("a cell that ends the interpreter", "import os; os._exit(0)", notes=("The interpreter ended",)),
     cell("a cell that exits", "import sys; sys.exit(1)"),
     cell("a cell that does not parse", "def f(:\n  '''"),
@@ -176,6 +187,7 @@ ATTACKS = [
         "a wait for ever",
         "import asyncio\nasyncio.get_event_loop().create_task(asyncio.sleep(1000))\nawait asyncio.Event().wait()",
         notes=("It did not come to an end",),
+        waits=True,
     ),
     cell(
         "a thread for ever",
@@ -185,6 +197,7 @@ ATTACKS = [
         "a value whose text hangs",
         "class A:\n    def __repr__(self):\n        while True: pass\nA()",
         notes=("It did not come to an end",),
+        waits=True,
     ),
     cell(
         "a value whose text ends the interpreter",
@@ -242,6 +255,7 @@ ATTACKS = [
             },
             lost=("BCEWithLogits",),
             lesson="03_bce_with_logits",
+            waits=True,
         )
         for what, init, forward in (
             ("that ends the interpreter when it is made", "os._exit(0)", "return z.sum()"),
@@ -271,6 +285,7 @@ ATTACKS = [
             {"numerical_gradient": f"def numerical_gradient(f, x, eps=1e-6):\n    {body}"},
             lost=("numerical_gradient",),
             lesson="00_tools",
+            waits=True,
         )
         for what, body in (
             ("calls it for ever", "while True: f(x)"),

@@ -117,7 +117,7 @@ def _unmarked(nb, cells):
 
 def _big(nb, cells):
     nb["cells"][4]["outputs"] = [
-        {"output_type": "stream", "name": "stdout", "text": ["x" * 99 + "\n"] * (1 << 20)}
+        {"output_type": "stream", "name": "stdout", "text": ["x" * 99 + "\n"] * (1 << 18)}
     ]
 
 
@@ -314,7 +314,7 @@ ATTACKS = [
             c.update(outputs=7, execution_count="x") for c in nb["cells"] if c["cell_type"] == "code"
         ],
     ),
-    changed("100 MB of output", _big),
+    changed("25 MB of output", _big),
     changed("metadata nested 300 deep", _nested),
     changed("attachments nested 300 deep, and none", _deep_pictures),
     changed("cells that are none among the others", _odd_cells, notes=("7 cells are damaged",)),

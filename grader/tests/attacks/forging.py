@@ -39,6 +39,43 @@ def _output(text, kind="execute_result"):
     }
 
 
+# Another process knows nothing of what is refused while a question runs. What it gives comes back with its gradient.
+ORACLE = """import io, os, socket
+loss = getattr(F, 'binary_cross' + '_entropy')
+here, there = socket.socketpair()
+if os.fork() == 0:
+    try:
+        while True:
+            p, y, reduction = torch.load(io.BytesIO(there.recv(1 << 16)))
+            value = loss(p.requires_grad_(), y, reduction=reduction)
+            answer = io.BytesIO()
+            torch.save((value.detach(), torch.autograd.grad(value.sum(), p)[0]), answer)
+            there.send(answer.getvalue())
+    finally:
+        os._exit(0)
+class Asked(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, p, y, reduction):
+        question = io.BytesIO()
+        torch.save((p.detach(), y.detach(), reduction), question)
+        here.settimeout(0.3)
+        here.send(question.getvalue())
+        value, gradient = torch.load(io.BytesIO(here.recv(1 << 16)))
+        ctx.save_for_backward(gradient)
+        return value
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * ctx.saved_tensors[0], None, None
+def bce(p, y, reduction='mean'):
+    return Asked.apply(p, y, reduction)"""
+AFRESH = """import io, subprocess, sys
+code = "import io, sys, torch; p, y = torch.load(io.BytesIO(sys.stdin.buffer.read())); print(torch.nn.functional.binary_cross" + "_entropy(p, y).item())"
+def bce(p, y, reduction='mean'):
+    question = io.BytesIO()
+    torch.save((p.detach(), y.detach()), question)
+    said = subprocess.run([sys.executable, '-c', code], input=question.getvalue(), capture_output=True)
+    return torch.tensor(float(said.stdout), dtype=p.dtype)"""
+
 ATTACKS = [
     # the notebook
     tampered("a tag that skips the check", _tags),
@@ -343,5 +380,27 @@ def bce(p, y, reduction="mean"): return Liar()""",
             "    t.start(); t.join()\n    return out[0]"
         },
         lost=("bce",),
+    ),
+    Attack(
+        "PyTorch's own loss, from a process that was forked before",
+        {"bce": ORACLE},
+        lost=("bce",),
+    ),
+    Attack(
+        "PyTorch's own loss, from Python begun afresh",
+        {"bce": AFRESH},
+        lost=("bce",),
+        says=("PermissionError",),
+    ),
+    Attack(
+        "the same loss under another name",
+        {
+            "bce": "def bce(p, y, reduction='mean'):\n    loss = getattr(F, 'soft_margin' + '_loss')\n"
+            "    return loss(torch.logit(p), 2 * y - 1, reduction=reduction)",
+            "bce_per_sample": "def bce_per_sample(p, y):\n    loss = getattr(F, 'multilabel_soft' + '_margin_loss')\n"
+            "    return loss(torch.logit(p)[:, None], y[:, None], reduction='none')",
+        },
+        lost=("bce", "bce_per_sample"),
+        says=("You called `soft_margin_loss`", "You called `multilabel_soft_margin_loss`"),
     ),
 ]

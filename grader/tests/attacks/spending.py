@@ -56,12 +56,12 @@ ATTACKS = [
     result("33 MB of bytes from each exercise", "torch.zeros(33 << 20, dtype=torch.uint8)", says=("too large to be compared",)),
     result("a million numbers from each exercise", "torch.zeros(10**6)", says=("too large to be compared",)),
     result("50,000 numbers one by one", "[0.0] * 50_000"),
-    file("a file of 40 MB of short strings", lambda: _notebook(b'"a",' * 10_000_000 + b'"a"'), "millions of lists"),
+    file("a file of 16 MB of short strings", lambda: _notebook(b'"a",' * 4_000_000 + b'"a"'), "millions of lists"),
     file("60,000 brackets in a file", lambda: b"[" * 60_000, "nested too deep"),
     Attack(
-        "150 MB of cells",
+        "30 MB of cells",
         change=lambda nb: nb["cells"].extend(
-            {"cell_type": "raw", "source": "x" * 1_000_000, "metadata": {}, "id": f"r{i}"} for i in range(150)
+            {"cell_type": "raw", "source": "x" * 1_000_000, "metadata": {}, "id": f"r{i}"} for i in range(30)
         ),
         notes=("more than 4000000 characters",),
     ),

@@ -13,8 +13,10 @@ import tempfile
 import time
 from pathlib import Path
 
+import dask
 import psutil
 import pytest
+from distributed import Client, Security
 from nbgrader.api import Gradebook
 from typer.testing import CliRunner
 
@@ -334,24 +336,39 @@ def members(session):
 # ---------------------------------------------------------------- a cluster
 
 
+def certificates(folder):
+    """Certificates of one authority that nobody else has, as files; the environment that tells Dask of them."""
+    made = Security.temporary().get_tls_config_for_role("client")
+    files = {part: folder / f"{part}.pem" for part in ("ca_file", "cert", "key")}
+    for part, file in files.items():
+        file.write_text(made[part])
+    settings = {"DASK_DISTRIBUTED__COMM__TLS__CA_FILE": str(files["ca_file"])}
+    for role in ("CLIENT", "SCHEDULER", "WORKER"):
+        for part in ("cert", "key"):
+            settings[f"DASK_DISTRIBUTED__COMM__TLS__{role}__{part.upper()}"] = str(files[part])
+    return settings
+
+
 @contextlib.contextmanager
-def cluster(folder, *workers):
+def cluster(folder, *workers, protocol="tcp"):
     """An ordinary `dask scheduler`, and ordinary `dask worker`s in another folder: yields the address and the processes."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-    dask, started = Path(sys.executable).with_name("dask"), []
+        address = f"{protocol}://127.0.0.1:{free.getsockname()[1]}"
+    program, started = Path(sys.executable).with_name("dask"), []
     quiet = {
         "stdout": subprocess.DEVNULL,
         "stderr": subprocess.DEVNULL,
         "cwd": folder,
         "start_new_session": True,
-        "env": os.environ | {"PYTHONPATH": str(folder)},
+        "env": os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])},
     }  # where there is a course in that folder, it is the one that they have
     try:
-        started.append(subprocess.Popen([dask, "scheduler", "--host", address, "--no-dashboard"], **quiet))
+        started.append(subprocess.Popen([program, "scheduler", "--host", address, "--no-dashboard"], **quiet))
         for options in workers:
-            started.append(subprocess.Popen([dask, "worker", address, "--no-dashboard", *options], **quiet))
+            started.append(
+                subprocess.Popen([program, "worker", address, "--no-dashboard", *options], **quiet)
+            )
         yield address, started
     finally:
         for process in started:
@@ -361,23 +378,24 @@ def cluster(folder, *workers):
 
 
 def joined(address, count):
-    from distributed import Client
-
     with Client(address, timeout=120) as client:
         client.wait_for_workers(count, timeout=120)
 
 
-def test_submissions_travel_to_dask_workers_and_one_that_is_killed_loses_nothing(tmp_path):
+def test_submissions_travel_by_tls_to_dask_workers_and_one_that_is_killed_loses_nothing(
+    tmp_path, monkeypatch
+):
     folder, everybody = make(tmp_path / "course", 8)
     (tmp_path / "elsewhere").mkdir()
-    with cluster(tmp_path / "elsewhere", ["--nthreads", "1", "--no-nanny"], ["--nthreads", "2"]) as (
-        address,
-        (_, first, _),
-    ):
+    for name, value in certificates(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    dask.config.refresh()
+    two = ["--nthreads", "1", "--no-nanny"], ["--nthreads", "2"]
+    with cluster(tmp_path / "elsewhere", *two, protocol="tls") as (address, (_, first, _)):
         joined(address, 2)
-        line, settings = command(
-            folder, "grade", LESSON, "--json", "--scheduler", address, "--open-scheduler"
-        )
+        with pytest.raises(OSError):  # whoever has certificates of another authority
+            Client(address, security=Security.temporary(), timeout=2)
+        line, settings = command(folder, "grade", LESSON, "--json", "--scheduler", address)
         with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **settings) as run:
             wait_for(lambda: any((folder / "autograded").glob("*/*/*")), run)
             first.kill()

@@ -276,6 +276,19 @@ def test_code_shows_the_signs_that_turn_text_round():
     assert any("direction of text" in note for note in notes)
 
 
+def test_marks_that_are_piled_up_do_not_leave_their_line():
+    """A hundred of them on one letter would paint over the panel above; a language's own stay."""
+    course = loads(released("02_bce"))
+    piled, honest = "✔" + chr(0x301) * 100, "Việt แน่ שָּׁל"
+    cells = [
+        nbformat.from_dict({"cell_type": kind, "id": kind, "metadata": {}, "source": f"{honest} {piled}"})
+        for kind in ("code", "markdown")
+    ]
+    made, notes = rebuild(course, nbformat.from_dict({"cells": cells}))
+    assert [c.source for c in made.cells].count(f"{honest} ✔" + chr(0x301) * 3) == 2
+    assert "Marks that are piled up" in notes[-1]
+
+
 def test_a_derivation_keeps_its_tex():
     text = r"$$\begin{aligned} -\log \sigma(z) &= \log\left(1 + e^{-z}\right) \\ \frac{\partial L}{\partial z} &= \sigma(z) - y, \quad \text{so } \hat y \in [0, 1] \end{aligned}$$"
     assert harmless(text) == text

@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import socket
+from dataclasses import replace
 
 import nbformat
 import pytest
@@ -18,7 +19,7 @@ from grader.classroom.inside import grade_here
 from grader.classroom.task import Task
 from grader.classroom.worker import PREPARE, grade_one
 from grader.course.lessons import SOLUTIONS, exercises_of
-from grader.jail import Jail, Limits, doctor
+from grader.jail import Limits, doctor
 from grader.judging.judge import judge
 from grader.judging.question import Array, Foreign, Raised, Result
 from grader.tests import school
@@ -29,12 +30,15 @@ needs_walls = pytest.mark.skipif(not WALLS.ok, reason=f"no walls on this machine
 LIMITS = Limits(
     memory_mb=512,
     cpu_seconds=60,
-    cell_seconds=4,
-    question_seconds=1.5,
-    exercise_seconds=6,
+    cell_seconds=15,
+    question_seconds=3,
+    exercise_seconds=10,
     notebook_seconds=60,
     disk_mb=32,
 )
+BRIEF = replace(
+    LIMITS, cell_seconds=2.5, question_seconds=1.2, exercise_seconds=2.5
+)  # for what ends in no other way
 CASES = [(kind, attack) for kind, several in attacks().items() for attack in several]
 MOST = 2 << 20  # bytes of a record and a notebook's text that a submission may grow to, without its pictures
 
@@ -86,6 +90,18 @@ def examiner(facts):
 ROWS = []
 
 
+def give(jail, limits):
+    """Over there: these limits from now on."""
+    jail.limits = limits
+
+
+def leave_out_what_is_only_shown(nb):
+    """Empty the lesson's own cells but for its imports: where an answer alone is the attack they add nothing but seconds."""
+    shown = [c for c in nb["cells"] if c["cell_type"] == "code" and "nbgrader" not in c["metadata"]]
+    for cell in shown[1:]:
+        cell["source"] = ""
+
+
 def submitted(folder, attack, facts):
     """The folder of a submission, as a teacher finds it under submitted/."""
     nb = json.loads(
@@ -106,6 +122,8 @@ def submitted(folder, attack, facts):
                 "id": "own",
             },
         )
+    if not attack.cell and not attack.change and not attack.submit:
+        leave_out_what_is_only_shown(nb)
     (folder / f"{attack.lesson}.ipynb").write_text(json.dumps(nb), encoding="utf-8")
     if attack.submit:
         attack.submit(folder)
@@ -121,8 +139,9 @@ def content(folder):
     }
 
 
-def graded(folder, examiner, lesson=LESSON):
+def graded(folder, examiner, lesson=LESSON, limits=LIMITS):
     """What `python -m grader grade` does with one submission."""
+    examiner.call(give, "{jail}", limits)
     return grade_one(task(folder, lesson), examiner=examiner)
 
 
@@ -139,7 +158,7 @@ def test_contained(kind, attack, tmp_path, examiner, facts):
     folder.mkdir(parents=True)
     submitted(folder, attack, facts)
     before = content(tmp_path)
-    found = graded(folder, examiner, attack.lesson)
+    found = graded(folder, examiner, attack.lesson, BRIEF if attack.waits else LIMITS)
     verdicts, record = found.record["verdicts"], json.dumps(found.record, ensure_ascii=False)
     got = {n: v["points"] for n, v in verdicts.items()}
     ROWS.append(
@@ -279,17 +298,24 @@ def test_whatever_comes_over_the_wire_is_judged(lesson):
             assert not found.points and found.message and "<b>size" not in found.html()
 
 
-@needs_walls
-def test_a_fault_of_the_judges_is_said_and_costs_nobody_else(facts, tmp_path, monkeypatch):
+def with_a_fault(task, jail):
+    """Over there: grade a submission by a judge that fails at one exercise."""
+
     def falls(exercise, *args, **kwargs):
         if exercise.name == "bce":
             raise ZeroDivisionError
         return judge(exercise, *args, **kwargs)
 
-    monkeypatch.setattr(examine, "judge", falls)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(examine, "judge", falls)
+        return grade_here(task, jail)
+
+
+@needs_walls
+def test_a_fault_of_the_judges_is_said_and_costs_nobody_else(facts, tmp_path, examiner):
     submitted(tmp_path, Attack("a right one"), facts)
-    with Jail(LIMITS) as jail:
-        found = grade_here(task(tmp_path), jail)
+    examiner.call(give, "{jail}", LIMITS)
+    found = examiner.call(with_a_fault, task(tmp_path), "{jail}")
     assert (
         "`bce` could not be judged (ZeroDivisionError). A person has to look at it." in found.record["notes"]
     )

@@ -420,6 +420,34 @@ def test_nothing_that_a_child_leaves_survives_it(jail):
         assert text(seen) == "([], [], 2)" and not jail.notes
 
 
+FORKS_FOR_EVER = """
+import os, time
+if os.fork() == 0:
+    while True:
+        if os.fork():
+            os._exit(0)
+def lives(pid):
+    try: return open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0] != "Z"
+    except OSError: return False
+def alone():
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        if not [p for p in os.listdir("/proc") if p.isdigit() and int(p) not in (1, os.getpid()) and lives(p)]:
+            return 1
+    return 0
+"""
+
+
+@needs_walls
+def test_a_child_starts_no_program_and_answers_questions_alone(jail):
+    """What an earlier cell forked is ended before the answer is asked, also where it forks itself again and again."""
+    with jail.child() as child:
+        outcome = child.run_cell("import subprocess, sys\nsubprocess.run([sys.executable, '-c', ''])")
+        assert outcome.error.type == "PermissionError"
+        child.run_cell(FORKS_FOR_EVER)
+        assert child.ask("alone", [], call()).value == 1
+
+
 def test_walls_that_cannot_be_built_are_said_with_what_to_do(monkeypatch):
     monkeypatch.setattr(outside.shutil, "which", lambda name: None)
     found = doctor.walls()

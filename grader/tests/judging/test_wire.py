@@ -208,6 +208,8 @@ def result_tree(**changes):
         "changed": [],
         "called": [],
         "printed": "",
+        "made": None,
+        "met": None,
     } | changes
 
 
@@ -218,6 +220,9 @@ def payload(**tensors):
 ONE = payload(t0=torch.ones(2))
 TWO_HEADERS = b'{"t0":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"t0":{"dtype":"U8","shape":[8],"data_offsets":[8,16]}}'
 TWICE = len(TWO_HEADERS).to_bytes(8, "little") + TWO_HEADERS + bytes(16)
+PLACE = {"operation": "mul", "line": 3, "source": "p * q", "backward": False}
+MADE = {"shape": [9, 9], "entries": 81, "limit": 9, "place": PLACE}
+MET = {"parts": [0, 1], "entries": [9, 9], "limit": 3, "place": PLACE}
 BAD_RESULTS = {
     "not an object": ([], b""),
     "a key missing": ({"value": None}, b""),
@@ -263,8 +268,18 @@ BAD_RESULTS = {
         payload(t0=torch.ones(8, dtype=torch.bool)).replace(b"\x01" * 8, b"\x07" * 8),
     ),
     "a tensor twice in the payload": (result_tree(value={"tensor": "t0"}), TWICE),
+    "parts that met, and are a number": (result_tree(met=MET | {"parts": 2}), b""),
+    "three parts that met": (result_tree(met=MET | {"parts": [0, 1, 2]}), b""),
+    "entries that are true": (result_tree(met=MET | {"entries": [True, 9]}), b""),
+    "a shape of many sizes": (result_tree(made=MADE | {"shape": [1] * 99}), b""),
+    "a place that is a text": (result_tree(made=MADE | {"place": "line 3"}), b""),
     "a complex number of three parts": (result_tree(value={"complex": "t0"}), payload(t0=torch.ones(3))),
 }
+
+
+def test_what_the_bad_ones_are_made_of_is_good():
+    found = wire.decode_result(result_tree(value={"tensor": "t0"}, made=MADE, met=MET), ONE)
+    assert found.value.tolist() == [1, 1] and found.made.entries == 81 and found.met.parts == (0, 1)
 
 
 @pytest.mark.parametrize("tree, data", BAD_RESULTS.values(), ids=BAD_RESULTS)
@@ -297,6 +312,40 @@ def test_junk_is_refused_or_understood(tree, data):
             decode(tree, data)
         except wire.WireError:
             pass
+
+
+def places(tree, before=()):
+    """The ways to every value in a tree."""
+    yield before
+    inner = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    for key, value in inner:
+        yield from places(value, (*before, key))
+
+
+@settings(FAST, max_examples=150)
+@given(st.data(), junk)
+def test_junk_anywhere_in_a_good_reply_is_refused_or_understood(data, value):
+    """A tree that is junk as a whole is refused at its first key: here all else is as it should be."""
+    error = {"type": "ValueError", "text": "no", "line": 3, "source": "raise"}
+    good = result_tree(
+        value=[{"tensor": "t0"}, {"float": "nan"}, {"foreign": "x"}],
+        gradients={"p": None},
+        raised=error,
+        changed=["p"],
+        called=["mean"],
+        made=MADE,
+        met=MET,
+    )
+    tree = json.loads(json.dumps(good))
+    *way, last = data.draw(st.sampled_from([place for place in places(tree) if place]))
+    at = tree
+    for key in way:
+        at = at[key]
+    at[last] = value
+    try:
+        wire.decode_result(tree, ONE)
+    except wire.WireError:
+        pass
 
 
 @FAST
