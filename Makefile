@@ -54,7 +54,7 @@ check: setup  ## build one lesson and run what concerns it: make check L=08
 	$(BIN)/pytest -n 2 -q --lesson $(L) grader/tests/course grader/tests/judging
 	$(BIN)/pytest -n 2 --nbval $(shell ls -d solutions/$(L)_*/ notebooks/$(L)_*/ 2> /dev/null)
 
-test: setup  ## run every test, and every cell of every notebook
+test: setup site  ## run every test, and every cell of every notebook
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -67,7 +67,7 @@ newest:  ## the gate with the newest release of everything, then each cell that 
 
 site: setup .cache/site/ready  ## the lessons as pages to read, in .cache/site/html
 	$(BIN)/python -m grader.site .cache/site/source
-	.cache/site/bin/sphinx-build --quiet --fail-on-warning --keep-going -c grader/site .cache/site/source .cache/site/html
+	@.cache/site/bin/sphinx-build --quiet --fail-on-warning --keep-going -c grader/site .cache/site/source .cache/site/html
 
 .cache/site/ready: grader/site/requirements.txt
 	$(PYTHON) -m venv .cache/site

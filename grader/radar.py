@@ -10,11 +10,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import nbformat
+from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 
 from grader.course.build import instructors, loads
@@ -73,28 +75,56 @@ def lines(outputs: Iterable) -> tuple[str, ...]:
     return tuple(line.rstrip() for line in text.splitlines() if line.strip())
 
 
-def executed(lesson: str, first_on_path: Path | None = None) -> nbformat.NotebookNode:
-    """A lesson's notebook, run anew to its end whatever its cells raise. first_on_path: where torch is imported from."""
-    notebook = loads(instructors(lesson))
+@contextmanager
+def kernel(first_on_path: Path | None = None) -> Iterator[KernelManager]:
+    """A kernel that may run one lesson after another. first_on_path: where torch is imported from."""
     paths = [str(path) for path in (first_on_path, ROOT) if path]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    manager = KernelManager(kernel_name="python3")
+    manager.start_kernel(env=environment, cwd=str(ROOT), extra_arguments=["--log-level=ERROR"])
+    try:
+        yield manager
+    finally:
+        manager.shutdown_kernel(now=True)
+
+
+def executed(lesson: str, manager: KernelManager) -> nbformat.NotebookNode:
+    """A lesson's notebook, run anew to its end whatever its cells raise."""
+    notebook = loads(instructors(lesson))
+    # what the lesson before it left behind
+    notebook.cells.insert(0, nbformat.v4.new_code_cell("%reset -f"))
     client = NotebookClient(
         notebook,
-        kernel_name="python3",
-        extra_arguments=["--log-level=ERROR"],
+        km=manager,
         allow_errors=True,
         timeout=300,
         coalesce_streams=True,
         resources={"metadata": {"path": str(ROOT)}},
     )
-    return client.execute(env=environment)
+    done = client.execute()
+    del done.cells[0]
+    return done
 
 
-def changes(lesson: str, first_on_path: Path | None = None) -> list[Change]:
-    """What a lesson shows differently from its stored outputs, cell by cell."""
+def changes(
+    lesson: str, first_on_path: Path | None = None, warm: KernelManager | None = None
+) -> list[Change]:
+    """What a lesson shows differently from its stored outputs, cell by cell.
+
+    warm: a kernel that has run other lessons, which saves the imports. What differs in it is run again in a fresh one, for a
+    warning that PyTorch gives only once may have been given already.
+    """
+    if warm is None:
+        with kernel(first_on_path) as fresh:
+            return differing(lesson, fresh)
+    return differing(lesson, warm) and changes(lesson, first_on_path)
+
+
+def differing(lesson: str, manager: KernelManager) -> list[Change]:
+    """What a lesson, run in this kernel, shows differently from its stored outputs."""
     stored = loads(instructors(lesson))
-    seen = executed(lesson, first_on_path)
-    differing = []
+    seen = executed(lesson, manager)
+    rows = []
     for before, after in zip(stored.cells, seen.cells, strict=True):
         if before.cell_type != "code":
             continue
@@ -102,8 +132,8 @@ def changes(lesson: str, first_on_path: Path | None = None) -> list[Change]:
         if old != new:
             gone = tuple(line for line in old if line not in new)
             come = tuple(line for line in new if line not in old)
-            differing.append(Change(lesson, before.id, before.source, gone, come))
-    return differing
+            rows.append(Change(lesson, before.id, before.source, gone, come))
+    return rows
 
 
 def scan(versions: Iterable[str], told=print) -> dict[str, list[Change]]:
@@ -112,24 +142,33 @@ def scan(versions: Iterable[str], told=print) -> dict[str, list[Change]]:
     for version in versions:
         folder = packages(version)
         found[version] = []
+        missing = [lesson for lesson in lessons() if not kept(lesson, version).is_file()]
+        if missing:
+            with kernel(folder) as warm:
+                for lesson in missing:
+                    rows = changes(lesson, folder, warm)
+                    remember(lesson, version, rows)
+                    told(f"torch {version}, {lesson}: {len(rows)} cells differ")
         for lesson in lessons():
-            in_lesson = remembered(lesson, version, folder)
-            told(f"torch {version}, {lesson}: {len(in_lesson)} cells differ")
-            found[version] += in_lesson
+            found[version] += remembered(lesson, version)
     return found
 
 
-def remembered(lesson: str, version: str, folder: Path) -> list[Change]:
-    """The changes of a lesson under a release, from the last time, where the notebook is the same."""
+def kept(lesson: str, version: str) -> Path:
+    """Where the changes of a lesson under a release are kept; another notebook, another file."""
     content = hashlib.sha256(instructors(lesson).read_bytes()).hexdigest()[:16]
-    kept = CACHE.parent / "radar" / version / f"{lesson}-{content}.json"
-    if kept.is_file():
-        rows = json.loads(kept.read_text(encoding="utf-8"))
-        return [Change(lesson, row[1], row[2], tuple(row[3]), tuple(row[4])) for row in rows]
-    found = changes(lesson, folder)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(kept, json.dumps([astuple(change) for change in found]))
-    return found
+    return CACHE.parent / "radar" / version / f"{lesson}-{content}.json"
+
+
+def remember(lesson: str, version: str, rows: list[Change]) -> None:
+    path = kept(lesson, version)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, json.dumps([astuple(change) for change in rows]))
+
+
+def remembered(lesson: str, version: str) -> list[Change]:
+    rows = json.loads(kept(lesson, version).read_text(encoding="utf-8"))
+    return [Change(lesson, row[1], row[2], tuple(row[3]), tuple(row[4])) for row in rows]
 
 
 def age(version: str) -> tuple[int, ...]:

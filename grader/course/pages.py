@@ -1,6 +1,6 @@
-"""The parts of README.md and notebooks/README.md that are made from the lessons: counts, and tables of lessons and exercises.
+"""The parts of README.md and notebooks/README.md that are made from the lessons: counts, and the table of lessons.
 
-A part stands between two comments, `<!-- made: lessons -->` and `<!-- end -->`. Everything else on these pages is written by hand.
+A part stands between two comments, `<!-- made: exercises -->` and `<!-- end -->`. Everything else on these pages is written by hand.
 """
 
 import importlib
@@ -35,26 +35,23 @@ def counts() -> str:
     )
 
 
-def reading_table() -> str:
-    """Lesson, question, topic, and the executed notebook to read without running anything."""
-    lines = ["| lesson | question | you rebuild | |", "|---|---|---|---|"]
-    for lesson in lessons():
-        release = f"notebooks/{lesson}/{lesson}.ipynb"
-        executed = f"solutions/{lesson}/{lesson}.ipynb"
-        lines.append(f"| [{lesson}]({release}) | {question(lesson)} | {topic(lesson)} | [read]({executed}) |")
-    return "\n".join(lines) + "\n"
-
-
 def exercise_table() -> str:
-    """Lesson, topic, and the names that the learner writes."""
-    lines = ["| lesson | what it is about | you write |", "|---|---|---|"]
+    """Lesson, question, topic, the names that the learner writes, and the executed notebook to read without running anything."""
+    lines = ["| lesson | question | what it is about | you write | to read |", "|---|---|---|---|---|"]
     for lesson in lessons():
         names = ", ".join(f"`{name}`" for name in exercises_of(lesson))
-        lines.append(f"| [{lesson}]({lesson}/{lesson}.ipynb) | {topic(lesson)} | {names} |")
+        cells = [
+            f"[{lesson}]({lesson}/{lesson}.ipynb)",
+            question(lesson),
+            topic(lesson),
+            names,
+            f"[read](../solutions/{lesson}/{lesson}.ipynb)",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
-PARTS = {"counts": counts, "lessons": reading_table, "exercises": exercise_table}
+PARTS = {"counts": counts, "exercises": exercise_table}
 
 
 def filled(text: str) -> str:

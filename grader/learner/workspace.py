@@ -147,9 +147,9 @@ def _write_losses(work, copied):
     """The map, the paths and the page of losses as a notebook to read; one that the learner has written in stays as it is."""
     text = (RELEASES / "README.md").read_text(encoding="utf-8")
     text = text.replace("$`", "$").replace("`$", "$")  # formulas as a notebook writes them
-    text = re.sub(
-        r"\[([^\]]+)\]\(\.\./[^)]*\)", r"\1", text
-    )  # what lies outside the lessons is not in the work folder
+    # what lies outside the lessons is not in the work folder
+    text = text.replace("[read](../solutions/", "[](../")
+    text = re.sub(r"\[([^\]]*)\]\(\.\./[^)]*\)", r"\1", text)
     parts = ["## " + part if i else part for i, part in enumerate(text.split("\n## "))]
     cells = [nbformat.v4.new_markdown_cell(part.strip(), id=f"part-{i}") for i, part in enumerate(parts)]
     nb, path = nbformat.v4.new_notebook(cells=cells), work / LOSSES

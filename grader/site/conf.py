@@ -33,6 +33,7 @@ html_sourcelink_suffix = ""
 html_show_sourcelink = False
 mathjax_path = "mathjax/MathJax.js?config=TeX-AMS-MML_HTMLorMML-full"
 mathjax2_config = {
+    "messageStyle": "none",
     "tex2jax": {"processEscapes": True, "ignoreClass": "document", "processClass": "math|output_area"},
     # the one font that lies beside it
     "HTML-CSS": {"availableFonts": [], "imageFont": None, "preferredFont": None, "webFont": "STIX-Web"},

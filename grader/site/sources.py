@@ -1,7 +1,7 @@
 """The site's sources, made from the executed notebooks and from the pages of the repository: notebooks and Markdown for Sphinx."""
 
+import posixpath
 import re
-import shutil
 from pathlib import Path
 
 import nbformat
@@ -9,30 +9,63 @@ from nbformat import NotebookNode
 
 from grader.course.build import instructors, loads, passed_text, solution_of
 from grader.course.cells import exercise_name, grade_id, is_check, is_solution
-from grader.course.lessons import PACKAGE, RELEASES, ROOT, exercises_of, lessons
+from grader.course.lessons import PACKAGE, ROOT, exercises_of, lessons
 from grader.course.pages import question
 
-TEXTS = Path(__file__).parent / "texts"
+TEXTS = "grader/site/texts"
+PICTURES = ROOT / ".github" / "pictures"
 PITFALLS = PACKAGE / "exercises" / "pitfalls.md"
+# the repository's pages that the site has, too: they are read on the forge as they are, and here with links between pages
+PAGES = {
+    **{f"{TEXTS}/{name}.md": f"{name}.md" for name in ("learner", "teacher", "hub", "glossary", "api")},
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changes.md",
+    ".github/SECURITY.md": "security.md",
+    "notebooks/radar.md": "radar.md",
+}
+# what else a link may lead to
+ELSEWHERE = {
+    "README.md": "index.md",
+    f"{TEXTS}/index.md": "index.md",
+    "notebooks/README.md": "losses.md",
+    "grader/exercises/pitfalls.md": "pitfalls.md",
+}
 
 
 def write(target: Path) -> None:
-    """Make all sources in the folder `target`, which is emptied first."""
-    shutil.rmtree(target, ignore_errors=True)
-    (target / "lessons").mkdir(parents=True)
-    for text in sorted(TEXTS.glob("*.md")):
-        page = linked(text.read_text(encoding="utf-8"), "").replace("<!-- lessons -->", lesson_list())
-        (target / text.name).write_text(page, encoding="utf-8")
-    shutil.copytree(ROOT / ".github" / "pictures", target / "pictures")
+    """Make all sources in the folder `target`. What is as it was keeps its file, so that Sphinx reads only what is new."""
+    wanted = sources()
+    for path in sorted(target.rglob("*")):
+        if path.is_file() and path.relative_to(target).as_posix() not in wanted:
+            path.unlink()
+    for name, content in wanted.items():
+        path = target / name
+        if not path.is_file() or path.read_bytes() != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+
+def sources() -> dict[str, bytes]:
+    """Every file of the site's sources, by its path: pages, lessons, pictures."""
+    pages = {page: linked(text_at(file), file) for file, page in PAGES.items() if (ROOT / file).is_file()}
+    pages["index.md"] = start_page()
+    pages["losses.md"] = losses_page()
+    pages["pitfalls.md"] = pitfalls_page()
     for lesson in lessons():
-        nbformat.write(lesson_page(lesson), target / "lessons" / f"{lesson}.ipynb")
-    (target / "losses.md").write_text(losses_page(), encoding="utf-8")
-    (target / "pitfalls.md").write_text(pitfalls_page(), encoding="utf-8")
-    (target / "contributing.md").write_text(repository_page("CONTRIBUTING.md"), encoding="utf-8")
-    (target / "changes.md").write_text(repository_page("CHANGELOG.md"), encoding="utf-8")
-    radar = RELEASES / "radar.md"
-    if radar.is_file():
-        (target / "radar.md").write_text(linked(radar.read_text(encoding="utf-8"), ""), encoding="utf-8")
+        pages[f"lessons/{lesson}.ipynb"] = nbformat.writes(lesson_page(lesson))
+    pictures = {f"pictures/{path.name}": path.read_bytes() for path in PICTURES.glob("*.png")}
+    return {name: text.encode("utf-8") for name, text in pages.items()} | pictures
+
+
+def text_at(file: str) -> str:
+    return (ROOT / file).read_text(encoding="utf-8")
+
+
+def start_page() -> str:
+    """The README up to its commands, then the ways on."""
+    promise = linked(text_at("README.md").partition("## Two commands")[0], "README.md")
+    ways = linked(text_at(f"{TEXTS}/index.md"), f"{TEXTS}/index.md")
+    return promise + ways.replace("<!-- lessons -->", lesson_list())
 
 
 def lesson_list() -> str:
@@ -46,6 +79,7 @@ def lesson_list() -> str:
 def lesson_page(lesson: str) -> NotebookNode:
     """A lesson to be read: exercises with their contract, hints folded, the course's answer behind one more click."""
     notebook = loads(instructors(lesson))
+    at = instructors_path(lesson)
     names = exercises_of(lesson)
     shown = {cell_with(row[2], row[3]) for row in pitfall_rows() if row[2] == lesson}
     cells = []
@@ -56,11 +90,11 @@ def lesson_page(lesson: str) -> NotebookNode:
         elif is_check(cell) and exercise_name(cell) in names:
             continue  # the check and its panel: they belong to who runs it
         elif is_solution(cell):
-            cells.append(markdown(folded("One answer to this question", linked(cell.source, "lessons"))))
+            cells.append(markdown(folded("One answer to this question", linked(cell.source, at))))
         elif cell.cell_type == "code" and re.match(r"\s*(finish|progress)\(", cell.source):
             continue
         elif cell.cell_type == "markdown":
-            cells.append(markdown(linked(cell.source, "lessons")))
+            cells.append(markdown(linked(cell.source, at)))
         else:
             cells += [markdown(f"({lesson}-{cell.id})="), cell] if cell.id in shown else [cell]
     notebook.cells = cells
@@ -72,7 +106,7 @@ def exercise_cells(lesson: str, name: str, cell: NotebookNode) -> list[NotebookN
     exercise = exercises_of(lesson)[name]
     contract = re.sub(r"### BEGIN SOLUTION.*?### END SOLUTION", "...  # your code", cell.source, flags=re.S)
     hints = "\n".join(f"{number}. {hint}" for number, hint in enumerate(exercise.hints, 1))
-    answer = f"```python\n{solution_of(exercise)}\n```\n\n{exercise.built}\n\n{linked(passed_text(name), 'lessons')}"
+    answer = f"```python\n{solution_of(exercise)}\n```\n\n{exercise.built}\n\n{linked(passed_text(name), instructors_path(lesson))}"
     sure = folded("Show the course's answer", answer)
     return [
         markdown(f"```python\n{contract}\n```"),
@@ -96,26 +130,53 @@ def markdown(source: str) -> NotebookNode:
 # ---------------------------------------------------------------- pages of the repository
 
 
-def linked(text: str, folder: str) -> str:
-    """Links between notebooks as links between pages; formulas in GitHub's spelling as Sphinx reads them."""
-    here = "" if folder == "lessons" else "lessons/"
-    text = re.sub(
-        r"\]\((?:\.\./)?(?:solutions/|notebooks/)?(\d\d_\w+)/\1\.ipynb\)", rf"]({here}\1.ipynb)", text
-    )
-    text = re.sub(r"\]\((?:\.\./)+(?:README\.md|notebooks/README\.md)(#[\w-]+)?\)", "](../losses.md)", text)
-    text = re.sub(r"\$`([^`]*)`\$", r"$\1$", text)
-    # a file of the repository is named, not linked: the site does not know where the repository lies
-    files = r"\[([^\]]+)\]\((?:\.\./)*((?:grader|solutions|notebooks|tests|LICENSE|environment|\.)[^)]*)\)"
-    return re.sub(files, r"\1 (`\2`)", text)
+def instructors_path(lesson: str) -> str:
+    return f"solutions/{lesson}/{lesson}.ipynb"
 
 
-def repository_page(name: str) -> str:
-    return linked((ROOT / name).read_text(encoding="utf-8"), "")
+def linked(text: str, file: str) -> str:
+    """The text of a file of the repository as the site's: links lead to pages, formulas are in Sphinx's spelling.
+
+    A file that the site lacks is named, not linked: the site does not know where the repository is.
+
+    >>> linked("[bce](../solutions/02_bce/02_bce.ipynb), [law](../LICENSE)", "notebooks/README.md")
+    '[bce](lessons/02_bce.ipynb), law (`LICENSE`)'
+    """
+    page = page_of(file)
+
+    def link(match: re.Match) -> str:
+        words, target, anchor = match[1], match[2], match[3] or ""
+        if re.match(r"\w+:", target) or not target:
+            return match[0]
+        inside = posixpath.normpath(posixpath.join(posixpath.dirname(file), target))
+        there = site_path(inside)
+        if there is None:
+            return f"{words} (`{inside}`)" if words and (ROOT / inside).exists() else match[0]
+        relative = posixpath.relpath(there, posixpath.dirname(page) or ".")
+        return f"[{words}]({relative}{anchor})"
+
+    text = re.sub(r"\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)#\s]*)(#[^)\s]*)?\)", link, text)
+    return re.sub(r"\$`([^`]*)`\$", r"$\1$", text)
+
+
+def page_of(file: str) -> str:
+    """The page that a file of the repository becomes; for one that becomes none, a page beside the start page."""
+    return site_path(file) or "index.md"
+
+
+def site_path(file: str) -> str | None:
+    """Where the site has what a file of the repository says, or None where it lacks it."""
+    lesson = re.fullmatch(r"(?:solutions|notebooks)/(\w+)/\1\.ipynb", file)
+    if lesson:
+        return f"lessons/{lesson[1]}.ipynb"
+    if file.startswith(".github/pictures/"):
+        return file.removeprefix(".github/")
+    return PAGES.get(file) or ELSEWHERE.get(file)
 
 
 def losses_page() -> str:
     """The overview's tables, with a field that filters their rows."""
-    text = linked((RELEASES / "README.md").read_text(encoding="utf-8"), "")
+    text = linked(text_at("notebooks/README.md"), "notebooks/README.md")
     tables = text[text.index("## All the losses on one page") :].replace(
         "## All the losses", "# All the losses", 1
     )

@@ -1,42 +1,53 @@
-"""A lesson read outside JupyterLab, as a page with its stored outputs, has no barriers that axe finds.
+"""What is read outside JupyterLab, the site's pages, has no barriers that axe finds: its lessons with their stored outputs, and its guides.
 
-The live notebook is tried in test_browser.py, the pages of a grading in test_feedback.py.
+The live notebook, with its panels, is tested in test_browser.py, the pages of a grading in test_feedback.py. `make site` builds the pages.
 """
 
-import re
-
 import pytest
-from nbconvert import HTMLExporter
 
-from grader.course.build import instructors, loads
-from grader.course.lessons import lessons
+from grader.course.lessons import ROOT, lessons
+from grader.site.sources import PAGES
 from grader.tests.pages import barriers
 
-OURS = [".jp-RenderedMarkdown", ".jp-OutputArea-output"]
-THEIRS = ["link-in-text-block"]  # how a link looks is nbconvert's
+HTML = ROOT / ".cache" / "site" / "html"
+GUIDES = [page.removesuffix(".md") for file, page in PAGES.items() if (ROOT / file).is_file()]
+TEXT = ["article.bd-article"]
 
 
-def show(page, lesson, folder):
-    # code is nbconvert's to colour, and judged by nobody here: without it a page is made and judged in half the time
-    body, _ = HTMLExporter(exclude_input=True).from_notebook_node(loads(instructors(lesson)))
-    path = folder / f"{lesson}.html"
-    path.write_text(
-        re.sub(r"<script\b.*?</script>", "", body, flags=re.S), encoding="utf-8"
-    )  # nbconvert fetches MathJax and others
-    page.goto(path.as_uri())
+def show(page, name, code=False):
+    """Open a page of the site with its formulas as they are written: MathJax sets them in seconds, and nothing here is about them."""
+    if not (HTML / "index.html").is_file():
+        pytest.skip("the site is not built: make site")
+    page.route("**/mathjax/**", lambda route: route.abort())
+    page.goto((HTML / f"{name}.html").as_uri())
+    if not code:  # its colours are the theme's, the same on each page; without it a page is judged in half the time
+        page.evaluate("document.querySelectorAll('div.highlight').forEach(block => block.remove())")
 
 
-@pytest.mark.parametrize("lesson", lessons())
-def test_a_lesson(page, lesson, tmp_path):
-    show(page, lesson, tmp_path)
-    assert barriers(page, within=OURS, rules=THEIRS) == []
+@pytest.mark.parametrize("name", ["index", *GUIDES, *(f"lessons/{lesson}" for lesson in lessons())])
+def test_a_page(page, name):
+    show(page, name, code=name in ("learner", "lessons/00_tools"))
+    assert barriers(page, within=TEXT) == []
 
 
-def test_what_is_wrong_is_found(page, tmp_path):
-    show(page, "02_bce", tmp_path)
-    page.locator(".jp-OutputArea-output img").first.evaluate("picture => picture.removeAttribute('alt')")
-    page.locator(".jp-RenderedMarkdown p").first.evaluate("text => text.style.color = '#aaa'")
-    assert {found.split(":")[0] for found in barriers(page, within=OURS, rules=THEIRS)} == {
-        "color-contrast",
-        "image-alt",
-    }
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_frame_around_a_page(page, scheme):
+    """The whole of the start page, in a window so high that nothing in it is scrolled away."""
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": 1200, "height": 2400})
+    show(page, "index")
+    assert barriers(page, within=["body"]) == []
+
+
+@pytest.mark.parametrize("name", ["index", "losses", "pitfalls", "lessons/02_bce"])
+def test_a_page_is_as_wide_as_a_phone(page, name):
+    page.set_viewport_size({"width": 390, "height": 800})
+    show(page, name)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_what_is_wrong_is_found(page):
+    show(page, "lessons/02_bce")
+    page.locator("article img").first.evaluate("picture => picture.removeAttribute('alt')")
+    page.locator("article p").first.evaluate("text => text.style.color = '#aaa'")
+    assert {found.split(":")[0] for found in barriers(page, within=TEXT)} == {"color-contrast", "image-alt"}
