@@ -20,7 +20,8 @@ def show(page, name, code=False):
         pytest.skip("the site is not built: make site")
     page.route("**/mathjax/**", lambda route: route.abort())
     page.goto((HTML / f"{name}.html").as_uri())
-    if not code:  # its colours are the theme's, the same on each page; without it a page is judged in half the time
+    # the colours of code are the theme's, the same on each page; without it a page is judged in half the time
+    if not code:
         page.evaluate("document.querySelectorAll('div.highlight').forEach(block => block.remove())")
 
 
