@@ -58,9 +58,9 @@ def prepare(work: Path = WORK) -> list[str]:
         if path.exists() and copied.get(lesson) != now:
             news += _upgrade(work, lesson, copied.get(lesson))
         elif not path.exists():
-            _write(path, loads(released(lesson)))
+            write_notebook(path, loads(released(lesson)))
         if copied.get(lesson) != now or not _base(work, lesson).exists():
-            _write(_base(work, lesson), loads(released(lesson)))
+            write_notebook(_base(work, lesson), loads(released(lesson)))
         copied[lesson] = now
     _write_losses(work, copied)
     _write_launcher(work)
@@ -81,11 +81,11 @@ def _upgrade(work, lesson, copied):
     if _digest(yours) == _digest(course):
         return []
     if _digest(yours) == copied:  # nothing of theirs in it
-        _write(path, course)
+        write_notebook(path, course)
         return []
     kept = _free(path.parent, f"{lesson}-before-upgrade")
     kept.write_bytes(path.read_bytes())
-    _write(path, carried_over(yours, base, course))
+    write_notebook(path, carried_over(yours, base, course))
     what = "Your answers are" if base is None else "Your answers and your own cells are"
     return [
         f"The course has changed {lesson}. {what} in the new text; the notebook as it was is {kept.name}."
@@ -134,7 +134,7 @@ def _digest(nb):
     return hashlib.sha256("\n".join(cell.source for cell in nb.cells).encode()).hexdigest()[:16]
 
 
-def _write(path, nb):
+def write_notebook(path, nb):
     """Write a notebook as JupyterLab would, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     nb.metadata.update(KERNEL | {"language_info": LANGUAGE})
@@ -154,7 +154,7 @@ def _write_losses(work, copied):
     cells = [nbformat.v4.new_markdown_cell(part.strip(), id=f"part-{i}") for i, part in enumerate(parts)]
     nb, path = nbformat.v4.new_notebook(cells=cells), work / LOSSES
     if not path.exists() or _digest(loads(path)) == copied.get(LOSSES):
-        _write(path, nb)
+        write_notebook(path, nb)
         copied[LOSSES] = _digest(nb)
 
 
@@ -242,7 +242,7 @@ def notebook_of(lesson: str, work: Path = WORK) -> Path:
 def fresh(lesson, work=WORK):
     """Put the course's present copy of a lesson beside the learner's; returns its path."""
     path = _free(work / lesson, f"{lesson}-fresh")
-    _write(path, loads(released(lesson)))
+    write_notebook(path, loads(released(lesson)))
     return path
 
 
@@ -263,7 +263,7 @@ def reset(lesson, name=None, work=WORK):
             cell.source = next(c.source for c in course.cells if c.id == name)
     kept = _free(path.parent, f"{lesson}-before-reset")
     kept.write_bytes(path.read_bytes())
-    _write(path, new if name else course)
+    write_notebook(path, new if name else course)
     book = work / progress.FILE
     state, gone = progress.load(book), [name] if name else list(names(lesson))
     progress.save(book, state | {"passed": [n for n in state["passed"] if n not in gone]})
