@@ -9,7 +9,9 @@ import copy
 import hashlib
 import inspect
 import json
+import shutil
 import signal
+import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
@@ -392,6 +394,8 @@ def write(exercise: Exercise, text: str) -> Path:
     made = "\n".join(lines) + "\n"
     ast.parse(made)
     write_whole(path, made)
+    if formatter := shutil.which("ruff"):  # where the course is developed, its modules have one form
+        subprocess.run([formatter, "format", "--quiet", str(path)], check=False)
     return path
 
 

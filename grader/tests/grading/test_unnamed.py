@@ -62,7 +62,7 @@ def test_a_sentence_makes_a_known_mistake_of_a_group(records, tmp_path, monkeypa
     copy = shutil.copy(inspect.getfile(BCE.reference), tmp_path / "bce.py")
     monkeypatch.setattr(unnamed.inspect, "getfile", lambda _: copy)
     written = unnamed.write(BCE, text).read_text(encoding="utf-8")
-    before, _, after = written.partition(text.splitlines()[1])
+    before, _, after = written.partition(SENTENCE)
     assert (
         "bce_clamped" not in before and "@bce_clamped.mistake" in after
     )  # behind its own exercise's mistakes
