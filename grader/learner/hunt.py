@@ -115,9 +115,7 @@ def accuse(name="", choice=None):
     book.keep_hunt(name, state | {"at": None, "named": named, "points": state["points"] + points})
     left = _waiting(exercise, named) is not None
     why = "exposed, " + ("by the smallest input, " if small else "") + f"named at try {state['tries']}"
-    more = (
-        f'{left} more mistakes wait: `mystery("{name}")`.' if left else f"That was the last one of `{name}`."
-    )
+    more = f'Other mistakes wait: `mystery("{name}")`.' if left else f"That was the last one of `{name}`."
     show(*note(f"Yes: {exercise.mistakes[accused].says}\n{points} of {POINTS} points ({why}). {more}"))
 
 

@@ -55,7 +55,9 @@ def test_from_the_mystery_to_its_name(work, monkeypatch, capsys):
         exercises()["bce"].mistakes[i].says.replace("`", "") in listed for i in offered
     )
     accuse("bce", offered.index(place) + 1)
-    assert "3 of 3 points (exposed, by the smallest input, named at try 1)" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "3 of 3 points (exposed, by the smallest input, named at try 1)" in told
+    assert "That was the last one of bce." in told, "chance, as the test has it, holds no other"
     state = progress.load(work / progress.FILE)["hunt"]["bce"]
     assert state["named"] == [place] and state["points"] == 3 and state["at"] is None
     show_progress()
@@ -86,8 +88,10 @@ def test_a_wrong_accusation_is_answered_by_the_input(work, monkeypatch, capsys):
     accuse("bce", wrong)
     said = capsys.readouterr().out
     assert "No." in said and "On your input" in said
+    monkeypatch.setattr(hunt, "_waiting", lambda exercise, named: 0)
     accuse("bce", offered.index(place) + 1)
-    assert "2 of 3 points" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "2 of 3 points" in told and 'Other mistakes wait: mystery("bce").' in told
 
 
 def test_what_the_definition_does_not_take_is_told_with_an_example(work, monkeypatch, capsys):
