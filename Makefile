@@ -1,5 +1,7 @@
 # Two commands do all: `make lab` opens the course in JupyterLab, `make test` tests it. Both set up `.venv` first.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# The Python of the stored outputs where it is there, else the newest that the course runs on.
+PYTHONS := 3.11 3.14 3.13 3.12
+PYTHON ?= $(shell for p in $(PYTHONS); do python$$p -c "import ensurepip" 2> /dev/null && echo python$$p && exit; done; echo python3)
 # TORCH=2.14.1 make test: another release of torch, in an environment of its own; TORCH=newest: the newest of everything
 export TORCH
 VENV := $(if $(TORCH),.cache/venv-$(TORCH),.venv)

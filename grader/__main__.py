@@ -215,14 +215,7 @@ def radar(
     if here:
         differing = [change for lesson in lessons() for change in losses.changes(lesson)]
         for change in differing:
-            out.print(f"{change.lesson}, {change.cell}", markup=False, highlight=False)
-            for label, shown in (
-                ("code", change.code.splitlines()),
-                ("stored", change.stored),
-                ("now", change.seen),
-            ):
-                for line in shown:
-                    out.print(f"  {label:6} {line}", markup=False, highlight=False, soft_wrap=True)
+            out.print(losses.difference(change), markup=False, highlight=False, soft_wrap=True)
         out.print(f"{len(differing)} cells differ.", highlight=False)
         raise typer.Exit(int(bool(differing)))
     if not versions:

@@ -27,6 +27,7 @@ from grader.course.pins import pins
 CACHE = ROOT / ".cache" / "torch"
 PAGE = RELEASES / "radar.md"
 NOTES = RELEASES / "radar_notes.md"
+PITFALLS = ROOT / "grader" / "exercises" / "pitfalls.md"
 # what no release of torch decides: addresses of objects, paths, and line numbers of torch's own sources
 NOISE = re.compile(r"0x[0-9a-f]+|(?:/[\w.@+-]+)+\.(?:py|cpp|h):\d+|\(Triggered internally at [^)]*\)")
 
@@ -155,8 +156,10 @@ def scan(versions: Iterable[str], told=print) -> dict[str, list[Change]]:
 
 
 def kept(lesson: str, version: str) -> Path:
-    """Where the changes of a lesson under a release are kept; another notebook, another file."""
-    content = hashlib.sha256(instructors(lesson).read_bytes()).hexdigest()[:16]
+    """Where the changes of a lesson under a release are kept; other code or other outputs, another file."""
+    code = [cell for cell in loads(instructors(lesson)).cells if cell.cell_type == "code"]
+    compared = json.dumps([[cell.id, cell.source, lines(cell.outputs)] for cell in code])
+    content = hashlib.sha256(compared.encode()).hexdigest()[:16]
     return CACHE.parent / "radar" / version / f"{lesson}-{content}.json"
 
 
@@ -189,7 +192,7 @@ def page(found: dict[str, list[Change]]) -> str:
         "",
         "Which number, message or gradient of PyTorch's losses changed in which release: every cell of the course, run under",
         f"torch {tried} and compared with what the lessons show, which is what {pinned} gives. A cell that is not named here came out",
-        "the same under all of them. Made by `python -m grader radar`.",
+        f"the same under all of them. Compared: {compared()}. Made by `python -m grader radar`.",
         "",
         f"| lesson and cell | torch {pinned} | instead | under |",
         "|---|---|---|---|",
@@ -197,7 +200,7 @@ def page(found: dict[str, list[Change]]) -> str:
     notes = known_notes()
     for change, versions in sorted(rows.items(), key=lambda row: (row[0].lesson, row[0].cell)):
         where = f"`{change.lesson}`<br>`{first_line(change.code)}`"
-        note = notes.get(change.cell, "")
+        note = notes.get(f"{change.lesson} {change.cell}", "")
         instead = " <br>".join(filter(None, [quoted(change.seen), note]))
         text.append(f"| {where} | {quoted(change.stored)} | {instead} | {', '.join(versions)} |")
     if not rows:
@@ -205,11 +208,39 @@ def page(found: dict[str, list[Change]]) -> str:
     return "\n".join(text) + "\n"
 
 
+def difference(change: Change) -> str:
+    """A changed cell as Markdown, which a forge renders: its code, then old and new output as a difference."""
+    shown = [f"-{line}" for line in change.stored] + [f"+{line}" for line in change.seen]
+    parts = [
+        f"### {change.lesson}, {change.cell}",
+        "",
+        "```python",
+        change.code,
+        "```",
+        "",
+        "```diff",
+        *shown,
+        "```",
+        "",
+    ]
+    return "\n".join(parts)
+
+
+def compared() -> str:
+    """How much each release was asked, in words: the cells that show something, and the pitfalls among them."""
+    shown = 0
+    for lesson in lessons():
+        cells = loads(instructors(lesson)).cells
+        shown += sum(1 for cell in cells if cell.cell_type == "code" and lines(cell.outputs))
+    pitfalls = re.findall(r"^\| \d+ \|", PITFALLS.read_text(encoding="utf-8"), re.M)
+    return f"{shown} cells that show something, among them those of all {len(pitfalls)} [pitfalls](../grader/exercises/pitfalls.md)"
+
+
 def known_notes() -> dict[str, str]:
-    """What is known of a change, by the id of its cell: lines `- cell-012: sentence` of `radar_notes.md`, kept by hand."""
+    """What is known of a change, by its lesson and cell: lines `- 03_bce cell-012: sentence` of `radar_notes.md`, kept by hand."""
     if not NOTES.is_file():
         return {}
-    return dict(re.findall(r"^- `([\w-]+)`: (.*)$", NOTES.read_text(encoding="utf-8"), re.M))
+    return dict(re.findall(r"^- `([\w -]+)`: (.*)$", NOTES.read_text(encoding="utf-8"), re.M))
 
 
 def first_line(code: str) -> str:

@@ -52,3 +52,8 @@ def test_a_table_stays_a_table_whatever_a_cell_prints():
     change = Change("03_bce", "cell-012", "a | b", ("x | `y`",), ())
     (row,) = [line for line in radar.page({"2.9.1": [change]}).splitlines() if line.startswith("| `")]
     assert row.replace("\\|", "").count("|") == 5
+
+
+def test_a_changed_cell_is_a_difference_that_a_forge_renders():
+    told = radar.difference(Change("03_bce", "cell-012", "print(slope)", ("slope 0.0",), ("slope 1.0",)))
+    assert "```diff\n-slope 0.0\n+slope 1.0\n```" in told and told.startswith("### 03_bce, cell-012")
