@@ -227,7 +227,7 @@ def row_normalize(x):
     ### END SOLUTION
 
 # %% [markdown] passed="row_normalize"
-# Every reduction takes `keepdim=True`: the dimension stays, with size 1. Then (3, 4) meets (3, 1), and each row meets its own sum. The column that was a curse a moment ago is now
+# `sum` takes `keepdim=True`, as `mean` and `amax` do: the dimension stays, with size 1. Then (3, 4) meets (3, 1), and each row meets its own sum. The column that was a curse a moment ago is now
 # what you want.
 
 # %%

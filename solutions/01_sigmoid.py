@@ -375,7 +375,7 @@ print(f"logit 0.5 is the probability {sigmoid_ready(torch.tensor(0.5)).item():.4
 # %% [markdown]
 # ## 569 patients
 #
-# Now real patients. A crude model looks at one number, the mean radius of the cells: the larger, the less likely benign. (Its two constants were fitted to these patients;
+# Now real patients. A crude model looks at one number, the mean radius of the cell nuclei: the larger, the less likely benign. (Its two constants were fitted to these patients;
 # `04_logistic_regression` shows how.) How many patients get another decision when 0.5 is read on the wrong scale?
 
 # %%

@@ -65,7 +65,7 @@ compare("bernoulli_likelihood", y_pred, y_true)
 # %% [markdown]
 # ## A product of many patients
 #
-# Now 569 real patients, and two models that look at the mean radius of the cells: the one of `01_sigmoid`, and a cruder one that reacts less to the radius.
+# Now 569 real patients, and two models that look at the mean radius of the cell nuclei: the one of `01_sigmoid`, and a cruder one that reacts less to the radius.
 # Each factor lies between 0 and 1, and there are 569 of them. Predict: what will the two products be in float32?
 
 # %%

@@ -61,7 +61,7 @@ guessed("slope_of_the_clamped_loss", slope, within=0.1)
 
 # %% [markdown]
 # The definition gives inf, with a slope of nan that would poison every weight. The clamped version gives 100, which looks alarming and
-# usable, and a slope of **0**: this patient teaches the model nothing. That is the worse failure, because nothing stops.
+# usable, and a slope of **0**: this patient teaches the model nothing. That is the worse failure, because nothing gives it away: nan shows up in the next loss that you print, a slope of 0 in none.
 #
 # ## Where the information is lost
 #
@@ -416,6 +416,8 @@ for score in (10.0, 16.0, 20.0, 200.0, 1000.0):
 cancer = load_breast_cancer()
 X = torch.tensor(cancer.data, dtype=torch.float32)
 benign = torch.tensor(cancer.target, dtype=torch.float32)           # 1 is benign, 0 is malignant
+farthest = ((X - X.mean(dim=0)) / X.std(dim=0)).abs().max()
+print(f"the measurement farthest from its mean: {farthest:.1f} standard deviations")
 
 
 def train_on(loss_of, steps=600, lr=0.001):

@@ -153,7 +153,7 @@ print("autograd  ", by_autograd[0], f"{by_autograd[1]:.4f}")
 # ## The landscape
 #
 # One feature, one weight, one bias: then the loss is a surface over a plane, and can be drawn. The feature is the mean radius of a patient's
-# cells, shifted and scaled to mean 0 and standard deviation 1.
+# cell nuclei, shifted and scaled to mean 0 and standard deviation 1.
 
 # %%
 radius = (patients[:, :1] - patients[:, 0].mean()) / patients[:, 0].std()      # (569, 1)
@@ -461,8 +461,8 @@ show("Two plots against the epoch, logarithmic. Left: without weight decay the t
      "length of the weights keeps growing, with it it stays below 2.")
 
 # %% [markdown]
-# **Weight decay** makes long weights expensive: in each step `SGD` adds `weight_decay` times the weights to their slopes. Now there is a lowest point, and the test loss stays down. Fewer epochs would have helped, too: look where the test loss was
-# lowest.
+# **Weight decay** makes long weights expensive: in each step `SGD` adds `weight_decay` times the weights to their slopes. Now there is a lowest point, and the test loss stays down. Fewer epochs would have helped, too: the test loss was lower at epoch 100. (Where to stop, and how much to
+# decay, has to be chosen on a third group of patients: those who chose are no test any more.)
 #
 # ## In your own words
 #

@@ -30,7 +30,7 @@ logits = torch.tensor(
 logits
 
 # %% [markdown]
-# The scores of the running example stay within ±10. No layer of a model keeps its scores there by itself.
+# The scores of the running example stay within ±10. Nothing in a linear layer keeps its scores there.
 #
 # ## The largest exponential
 #

@@ -482,8 +482,8 @@ for name, loss in [("logits", F.cross_entropy(z, y_true, reduction="none")),
     print(f"{name:13} loss of row 1 {loss[0]:7.4f}, its largest slope {slope[0].abs().max():.6f}")
 
 # %% [markdown]
-# The disaster costs 1.90 instead of 15, and its pull has all but vanished: the slope passes through the Jacobian of the first softmax, whose entries contain
-# the tiny probability of the true class as a factor, as in lesson 07.
+# The disaster costs 1.90 instead of 15, and its pull has all but vanished: the slope passes through the Jacobian of the first softmax, and every entry of that is nearly 0 where
+# the model is sure, as in lesson 07. Those of the true class even have its tiny probability as a factor.
 #
 # ## On real digits
 #

@@ -61,7 +61,7 @@ print(f"mean length {mean_length:.2f} bits, entropy {1.2130 / math.log(2):.2f} b
 
 # %% [markdown]
 # Each string is as long as its outcome is surprising, and the mean length is the entropy. Shannon's source coding theorem says that no code
-# without commas has a shorter mean, in this town or in any other. The entropy is what the weather itself keeps hidden.
+# without commas has a mean below the entropy, in this town or in any other. The entropy is what the weather itself keeps hidden.
 #
 # ## A town where it never snows
 #

@@ -473,7 +473,7 @@ for name, loss_of in losses.items():
 # |---|---|---|---|---|
 # | two classes | how probable? | `BCEWithLogitsLoss` | floats 0, 1 | no sigmoid before it |
 # | two classes | how probable? | `SoftMarginLoss` | floats −1, +1 | accepts 0, which teaches nothing; overflows |
-# | two classes | yes or no, from few samples | hinge, by hand | floats −1, +1 | scores are not probabilities |
+# | two classes | yes or no? | hinge, by hand | floats −1, +1 | scores are not probabilities |
 # | one of C classes | how probable? | `CrossEntropyLoss` | int64 indices | no softmax before it |
 # | one of C classes | which one? | `MultiMarginLoss` | int64 indices | divides by C, not C − 1 |
 # | any number of C | how probable, each? | `BCEWithLogitsLoss`, `MultiLabelSoftMarginLoss` | floats 0, 1 | no softmax |

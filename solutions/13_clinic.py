@@ -40,7 +40,7 @@ X_train.shape, X_test.shape
 # 10. Is what the script reports what its user wants?
 # 11. Do the decisions agree with the probabilities, and with what a mistake costs?
 #
-# Questions 3, 5 and 6 come from Andrej Karpathy's recipe for training neural networks (linked at the end).
+# Questions 1, 3, 5 and 6 are also in Andrej Karpathy's recipe for training neural networks (linked at the end).
 #
 # For each script, read it, choose a question and try it yourself. The examination comes after that.
 
@@ -611,7 +611,7 @@ picture(8, script_8(decision_8)[0], script_8(ready("fix_8"))[0], "right decision
         "the repaired script's is near 0.95 from the start, the broken one's is 0.63 at first and 0.88 at last.")
 
 # %% [markdown]
-# Both losses are one curve, because it is the same model. The first step already orders the scores; the steps after it only stretch them, which moves more and more of them past the wrong threshold.
+# Both losses are one curve, because it is the same model. After the first step the scores are already well ordered; the steps after it mostly stretch them, which moves more and more of them past the wrong threshold.
 #
 # ### If a miss is worse
 #
@@ -652,7 +652,8 @@ def digits_read(model):
 stopless = new_model(64, 11)
 losses, _ = script_6(ready("fix_6"), stopless, targets_9, END)
 report(losses)
-print(f"accuracy on the digits {digits_read(stopless):.3f}, whole house numbers right {whole(stopless):.3f}")
+print(f"accuracy on the digits {digits_read(stopless):.3f}, of script 6 before its repair {digits_read(reader):.3f}")
+print(f"whole house numbers right {whole(stopless):.3f}")
 
 # %% [markdown]
 # The accuracy that the author reports is better than that of script 6 before its repair. Yet not one house number is right.
@@ -865,7 +866,7 @@ report_digits(city, H_test, h_test.clamp(max=FILL))
 # %% [markdown]
 # ## What PyTorch calls it
 #
-# Scripts 1, 2, 4, 5 and 7 cannot happen to somebody who hands logits to PyTorch's loss and leaves the options to it. Modular and functional:
+# Scripts 1, 2, 4, 5 and 7 cannot happen to somebody who hands logits to PyTorch's loss and leaves the options to it. (The wrong `dim` of script 2 still can where there are as many positions as classes: `09_cross_entropy_options`.) Modular and functional:
 
 # %%
 z, labels, w = torch.tensor([[2.0, 0.0, -1.0], [0.5, 1.0, 3.0]]), torch.tensor([0, 1]), torch.tensor([1.0, 2.0, 4.0])

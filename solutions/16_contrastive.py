@@ -1,12 +1,12 @@
 # %% [markdown]
 # # Which half belongs to which?
 #
-# Cut a few hundred handwritten digits down the middle, and shuffle the right halves. Now put them together again, with a model that has never been
+# Cut handwritten digits down the middle, and shuffle the right halves. Now put them together again, with a model that has never been
 # told what a digit is: no labels, no classes. **What is the loss?**
 #
 # In this lesson you build cross-entropy whose classes are the other samples of the batch: InfoNCE, the losses of CLIP and SigLIP, and an older relative,
-# `nn.TripletMarginLoss`. You train with it, look at what it has learnt, and at what a batch is in it: not a matter of speed. You need
-# `03_bce_with_logits` and `08_cross_entropy`. About 40 minutes.
+# `nn.TripletMarginLoss`. You train with it, look at what it has learnt, and see that the size of a batch, elsewhere a matter of speed and noise, is here part of the question.
+# You need `03_bce_with_logits` and `08_cross_entropy`. About 40 minutes.
 
 # %%
 import math
@@ -68,7 +68,7 @@ print("different right halves chosen:", len(chosen.unique()), "of 64")
 print("the right one chosen:", (chosen == torch.arange(64)).sum().item(), "of 64")
 
 # %% [markdown]
-# More choices, and hardly a right one: a left half does not look like its right half. Somebody has to learn what goes with what.
+# There are more choices now, but hardly a right one: a left half does not look like its right half. What goes with what has to be learnt.
 #
 # ## The others are the classes
 #
@@ -78,7 +78,7 @@ print("the right one chosen:", (chosen == torch.arange(64)).sum().item(), "of 64
 # $$ \ell_i = -\log \frac{e^{s_{ii} / \tau}}{\sum_j e^{s_{ij} / \tau}} $$
 #
 # Aäron van den Oord and others named this loss [InfoNCE](https://arxiv.org/abs/1807.03748) in 2018. The **temperature** $\tau$ is needed because cosines
-# end at 1. What is the least that a pair could cost in a batch of 64 without it?
+# cannot exceed 1. What is the least that a pair could cost in a batch of 64 without it?
 
 # %%
 best = torch.full((1, 64), -1.0)
@@ -88,7 +88,8 @@ for temperature in (1.0, 0.5, 0.1):
 print(f"multiplied by 0.1: {F.cross_entropy(best * 0.1, torch.tensor([0])):.4f}, and ln 64 = {math.log(64):.4f}")
 
 # %% [markdown]
-# Without a temperature perfection costs 2.25. And whoever multiplies by it can hardly be better than somebody who knows nothing, and pays $\ln 64$.
+# Without a temperature even this pair pays 2.25, and not every pair of a batch can have it so good: two right halves that both point away from a third left half
+# point the same way themselves. Whoever multiplies by the temperature can do hardly better than a model that knows nothing and pays $\ln 64$.
 #
 # ## Exercise: `info_nce`
 #
@@ -127,7 +128,7 @@ for temperature in (10, 1, 0.5, 0.1):
 guessed("loss_of_random_pairs", losses.mean().item(), within=0.5)
 
 # %% [markdown]
-# At high temperatures $\ln N$ is right. At 0.1 it is far off, because the logits of strangers are not equal but scattered, and the log-sum-exp is ruled by the largest of them. So a first loss above $\ln N$ is no
+# At high temperatures $\ln N$ is right. At 0.1 it is far off, because the logits of strangers are not equal but scattered, and the largest of them dominate the log-sum-exp. So a first loss above $\ln N$ is no
 # reason to look for a bug here.
 #
 # ## Learn it
@@ -139,9 +140,9 @@ def encoder():
     return nn.Sequential(nn.Linear(32, 128), nn.ReLU(), nn.Linear(128, 32)).double()
 
 
-def train(loss_of, parts=1, steps=200):
+def train(loss_of, parts=1, steps=200, seed=0):
     """Two encoders, trained on 128 pairs a step, in so many parts whose gradients are added up."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     f, g = encoder(), encoder()
     optimizer = torch.optim.Adam([*f.parameters(), *g.parameters()], lr=3e-3)
     for _ in range(steps):
@@ -190,11 +191,21 @@ for row, pair, name in zip(axes, (before, after), ("before", "after")):
         ax.set(xticks=[], yticks=[], title="right" if choice[i] == i else "wrong")
         ax.grid(False)
     row[0].set_ylabel(name)
-show("Two rows of ten digits, each put together of its left half and of the right half that it chose. Before training all are wrong. After training half of them are "
+show("Two rows of ten digits, each joined from its left half and the right half that it chose. Before training all are wrong. After training half of them are "
      "right, and the wrong ones still look like digits.")
 
 # %% [markdown]
-# The diagonal lights up: partners have become similar, most strangers have not. And look at the mistakes in the last row: they are plausible, because the right half of one 7 fits the left half of another.
+# The diagonal lights up: partners have become similar, most strangers have not. The mistakes in the last row look plausible: the right half of one 7 fits the left half of another. Are most mistakes of that kind?
+# The data set knows which digit each picture shows; the model has never been told.
+
+# %%
+digits = torch.tensor(load_digits().target)[unseen]
+choice = found(*after)[0].argmax(dim=1)
+wrong = choice != torch.arange(64)
+print(f"{wrong.sum()} wrong choices, {(digits[choice] == digits)[wrong].sum()} of them from a picture of the same digit")
+
+# %% [markdown]
+# Nearly all of them. To put halves together, the model had to find out something about digits.
 #
 # ## Only pulling
 #
@@ -212,7 +223,7 @@ print(f"cosine of strangers {cosines[~torch.eye(64, dtype=torch.bool)].mean():.3
 print(f"found at once {first}, within five choices {five}")
 
 # %% [markdown]
-# Perfect by its own measure, and far behind InfoNCE: everything points in one direction. The representation has **collapsed**. The denominator of InfoNCE makes that expensive.
+# Perfect by its own measure, and far behind InfoNCE: everything points in nearly the same direction. The representation has **collapsed**. The denominator of InfoNCE makes that expensive: where all cosines are equal, each pair pays $\ln N$.
 #
 # And without normalising? Scale the trained vectors, which changes nothing about what they know:
 
@@ -232,8 +243,8 @@ for scale in (0.3, 1.0, 3.0):
 #
 # ## Both ways, and a temperature that learns
 #
-# The loss asks each left half for its partner. A right half is never asked, and may be everybody's darling. [CLIP](https://arxiv.org/abs/2103.00020) (2021), which matches pictures
-# with captions, asks both: the same matrix, once by rows, once by columns. The difference, for three pairs:
+# InfoNCE asks each left half for its partner, and compares numbers within a row only. No right half is ever asked, so a left half that is similar to everything, whose whole row is high, goes unnoticed.
+# [CLIP](https://arxiv.org/abs/2103.00020) (2021), which matches pictures with captions, asks both: the same matrix, once by rows, once by columns. In these three pairs the second row is such a row:
 
 # %%
 a = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
@@ -242,6 +253,8 @@ print(cosine_ready(a, b))
 print(f"each a asks {info_ready(a, b):.4f}, each b asks {info_ready(b, a):.4f}")
 
 # %% [markdown]
+# Each $a$ gives its own partner the largest number of its row; but the third $b$ finds the second $a$ more similar than its partner, and only the second question notices.
+#
 # CLIP also learns its temperature: similarities are multiplied by a **scale**, $1/\tau$, and the parameter is the scale's logarithm. So the scale can never become negative, and equal steps are equal factors. The
 # paper starts at $\tau = 0.07$ and does not let training raise the scale above 100; in the loss itself nothing is clamped.
 #
@@ -271,11 +284,11 @@ for scale in (1.0, 10.0, 100.0):
     print(f"scale {scale:5}: slope with respect to its logarithm {slope:7.4f}")
 
 # %% [markdown]
-# A scale of 1 is raised, one of 100 is lowered, and 10 is left nearly as it is: the model finds the temperature that suits what it knows.
+# A step of gradient descent raises a scale of 1, lowers one of 100, and leaves 10 nearly as it is: the temperature is learnt that suits what the vectors know so far.
 #
 # ## The batch is part of the loss
 #
-# In `08_cross_entropy` the loss of a picture did not depend on which others were in its batch. Here the others are the question: among how many do I choose? The loss against the number of pairs, for random vectors and for the
+# In `08_cross_entropy` the loss of a picture did not depend on which others were in its batch. Here the others are the wrong answers, and their number matters. The loss against the number of pairs, for random vectors and for the
 # trained encoders on unseen halves:
 
 # %%
@@ -316,19 +329,18 @@ print(f"cosine of the two gradients {F.cosine_similarity(slope_one, slope_eight,
 print(f"strangers for each half: {128 - 1} and {16 - 1}")
 
 # %% [markdown]
-# Another loss and another direction: in the small batches most of the strangers are missing, whatever is added up afterwards. What does that do in training, when 597 unseen halves are to choose from?
+# Another loss, and another direction: in the small batches most of the strangers are missing, whatever is added up afterwards. What does that do to training? Three seeds each, and 597 unseen halves to choose from:
 
 # %%
-accumulated = train(info_ready, parts=8)
-for name, pair in [("one batch of 128", after), ("eight batches of 16", accumulated)]:
-    _, first, five = found(*pair, pictures=slice(1200, 1797))
-    print(f"{name:19} of 597: {first} at once, {five} within five choices")
+for name, parts in [("one batch of 128", 1), ("eight batches of 16", 8)]:
+    runs = [found(*train(info_ready, parts, seed=seed), pictures=slice(1200, 1797)) for seed in (0, 1, 2)]
+    print(f"{name:19} of 597: at once {[run[1] for run in runs]}, within five choices {[run[2] for run in runs]}")
 
 # %% [markdown]
-# One run each, so a few more or less mean nothing. (Those who need a large batch on small cards keep the *vectors* of all parts, which are small, and make the matrix of similarities whole:
-# [GradCache](https://arxiv.org/abs/2101.06983).)
+# With each of the three seeds the whole batch finds more. (If you need a large batch on small cards, keep the *vectors* of all parts, which are small, and build the matrix of similarities
+# from all of them: [GradCache](https://arxiv.org/abs/2101.06983).)
 #
-# There is a price of large batches, too. Four different pictures, each of them in the batch twice, and a perfect encoder: equal pictures have equal vectors, different ones are orthogonal. What does it pay?
+# Large batches have a price, too. Take four different pictures, each of them in the batch twice, and an encoder that gives different pictures orthogonal vectors. What does it pay at temperature 0.05?
 
 # %%
 guess("loss_with_twins", ..., sure=...)                    # within 0.02
@@ -343,8 +355,9 @@ print(f"twins taken out of the choices  {F.cross_entropy(logits, torch.arange(8)
 guessed("loss_with_twins", info_ready(twins, twins, 0.05).item(), within=0.02)
 
 # %% [markdown]
-# Two pictures of the same thing are each other's wrong answers, and the loss asks to push them apart. Whoever knows which pairs are the same can take them out of the sum, as the last line does. In our digits nobody
-# does, and a batch of 128 cannot do without several 3s.
+# Twins are each other's wrong answers. Copies of one picture have the same vector in every model, so their $\ln 2$ is a floor. For two *different* pictures of the same thing it is no floor: the loss falls further if the encoder tells them apart, and so it teaches
+# a difference that nobody wants. If you know which pairs are the same, take them out of the sum, as the last line does. With our digits nobody
+# does, and a batch of 128 holds about a dozen 3s.
 #
 # ## Every pair by itself
 #
@@ -357,8 +370,8 @@ guessed("loss_with_twins", info_ready(twins, twins, 0.05).item(), within=0.02)
 #
 # ## Exercise: `siglip_loss`
 #
-# Write it. `scale` and `bias` are 0-d tensors, and both are trained. (The paper also learns the logarithm of its scale; here the scale itself comes in.) Decide how the
-# signs get into the matrix, and how it survives a scale of 1000.
+# Write it. `scale` and `bias` are 0-d tensors, and both are trained. (Like CLIP, the paper learns the logarithm of its scale; here the scale itself is the argument.) Decide how the
+# signs get into the matrix, and how the loss survives a scale of 1000.
 
 # %% exercise="siglip_loss"
 def siglip_loss(a, b, scale, bias):
@@ -376,18 +389,20 @@ def siglip_loss(a, b, scale, bias):
 # %%
 siglip_ready = ready("siglip_loss")
 a, b = draws[0]
-for bias in (0.0, -10.0):
-    loss = siglip_ready(a, b, torch.tensor(10.0, dtype=torch.float64), torch.tensor(bias, dtype=torch.float64))
-    print(f"64 random pairs, scale 10, bias {bias:5}: {loss:6.2f}")
+scale = torch.tensor(10.0, dtype=torch.float64)
+for bias in torch.tensor([0.0, -10.0], dtype=torch.float64):
+    loss = siglip_ready(a, b, scale, bias)
+    partners = F.softplus(-scale * cosine_ready(a, b).diagonal() - bias).mean()
+    print(f"64 random pairs, scale 10, bias {bias:5}: {loss:6.2f}, of which the partners {partners:5.2f}, the strangers {loss - partners:5.2f}")
 print(f"questions answered by yes: 64 of {64 * 64}")
 
 # %% [markdown]
-# One question in 64 has the answer yes. Without a bias the loss is at first almost entirely that of thousands of strangers; with −10 the model begins by saying no to everybody, and the partners are left.
-# It is the imbalance of `05_imbalance`, and the paper starts at −10 for this reason.
+# One question in 64 has the answer yes. Without a bias almost all of the first loss comes from thousands of strangers; with −10 the model begins by saying no to everybody, and almost all of it comes from the partners.
+# It is the imbalance of `05_imbalance`, and the reason that the paper gives for starting at −10.
 #
 # ## An older relative
 #
-# An older loss looks at three vectors at a time: an anchor, its partner (the **positive**) and a stranger (the **negative**). [FaceNet](https://arxiv.org/abs/1503.03832) (2015) learnt faces so.
+# An older loss looks at three vectors at a time: an anchor, its partner (the **positive**) and a stranger (the **negative**).
 # The partner should be nearer than the stranger, by a margin $m$ at least:
 #
 # $$ \ell = \max\bigl(0,\; \lVert a - p \rVert - \lVert a - n \rVert + m \bigr) $$
@@ -418,7 +433,7 @@ def triplet_loss(anchor, positive, negative, margin=1.0):
 # %% [markdown]
 # ## What PyTorch calls it
 #
-# For cosines there is a module and a function; both compare row with row, so all pairs need a dimension for each side. For triplets, too. InfoNCE, CLIP and SigLIP have no module: they are
+# For cosines there is a module and a function; both compare row with row, so that all pairs need a dimension for each side. For triplets there are a module and a function, too. InfoNCE, CLIP and SigLIP have none: they are
 # `F.cross_entropy` and `F.binary_cross_entropy_with_logits` of a matrix of similarities.
 
 # %%
@@ -447,8 +462,8 @@ for name, value in triplets.items():
 print("anchors without a slope:", (slopes_of[0] == 0).all(dim=1).sum().item(), "of 64")
 
 # %% [markdown]
-# Equal to the digits shown: PyTorch adds 0.000001 to each difference. The last line is the weakness of triplets: one that keeps its margin teaches nothing, and FaceNet's authors had to search for hard ones. In InfoNCE
-# every stranger has a slope, as large as the probability that the softmax gives it.
+# Equal to the digits shown: PyTorch adds 0.000001 to each difference. The last line is the weakness of triplets: one that keeps its margin teaches nothing, and the authors of [FaceNet](https://arxiv.org/abs/1503.03832) (2015), who learnt faces with
+# this loss and *squared* distances, had to search for hard ones. In InfoNCE every stranger has a slope: with respect to its logit it is the probability that the softmax gives it.
 #
 # ## In your own words
 #
@@ -458,8 +473,8 @@ print("anchors without a slope:", (slopes_of[0] == 0).all(dim=1).sum().item(), "
 # %% [markdown] question="loss_without_batch_size" points=2
 # The loss depends on the number of choices: with N pairs a model that cannot tell them apart pays about ln N or more, so A may have trained with small batches (or accumulated small ones) and B with large ones; B's question is harder.
 # Both should report retrieval on a fixed test set (the share of partners found at once, within five choices, among a stated number), or the loss at one agreed batch size.
-# To ask about A: how many pairs are in one matrix of similarities (not in one optimiser step)? Are the vectors gathered from all machines before the matrix is made? Are there duplicates or near duplicates in a batch, which put a floor under the loss?
-# And whether the vectors are normalised: without that, lengths alone lower the loss.
+# To ask about A: how many pairs are in one matrix of similarities (not in one optimiser step)? Are the vectors gathered from all machines before the matrix is made? Are there duplicates in a batch, which put a floor under the loss?
+# And are the vectors normalised? If they are not, lengths alone can lower the loss.
 
 # %% [markdown]
 # ## Recap

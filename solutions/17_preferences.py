@@ -495,7 +495,7 @@ show("E's an answer against the divergence from the reference. The reference lie
 # Each step from the reference buys e's, and the last ones are dear. In the table, k3 for $\beta = 0.1$ is one nat below k1: in these 500 samples $e^r$ is nearly 0 throughout, though its mean under the model is 1. The samples that would
 # make up for it are so rare that none was drawn.
 #
-# The last columns hold a surprise: with $\beta = 0.1$ even the *chosen* answers have become less probable, the rejected ones more so. The loss sees their difference alone
+# The last columns hold a surprise: with $\beta = 1$, and far more with 0.1, even the *chosen* answers have become less probable; the rejected ones more so. The loss sees their difference alone
 # ([often](https://github.com/huggingface/trl/issues/800) [reported](https://github.com/eric-mitchell/direct-preference-optimization/issues/36)).
 #
 # ## The reference moves, too

@@ -299,7 +299,9 @@ def _execute_and_write(lesson, figures_read):
     nb = execute(notebook(text_of(lesson).read_text(encoding="utf-8"), lesson), lesson)
     path = instructors(lesson)
     if path.is_file() and not figures_read:
-        for words in outdated(figures(loads(path)), figures(nb)):
+        stored = loads(path)
+        keep_measured(stored, nb)
+        for words in outdated(figures(stored), figures(nb)):
             raise LessonError(
                 f"{lesson}: a figure has changed, and its text alternative has not: {words[:80]!r}. Look at the figure, read the "
                 "sentence in its `show(…)`, and change it; where it is still true, build with --figures-read."
@@ -308,10 +310,32 @@ def _execute_and_write(lesson, figures_read):
     path.write_text(dumps(nb), encoding="utf-8")
 
 
+def keep_measured(stored, nb) -> None:
+    """Let each figure that shows a time (`show(…, measured=True)`) keep the picture that is stored.
+
+    It comes out different at every build, and would change the repository although nothing has been changed.
+    A cell whose code or words are new gets its new picture; so does every cell after --figures-read.
+    """
+    kept = {}
+    for cell, output, mark in _pictures(stored):
+        kept[cell.source, mark["alt"]] = output["data"]
+    for cell, output, mark in _pictures(nb):
+        if "drawn" not in mark and (cell.source, mark["alt"]) in kept:
+            output["data"] = kept[cell.source, mark["alt"]]
+
+
+def _pictures(nb):
+    """Each figure of an executed notebook: its cell, its output, what `show` noted beside it."""
+    for cell in nb.cells:
+        for output in cell.get("outputs", ()):
+            mark = output.get("metadata", {}).get("image/png", {})
+            if "alt" in mark:
+                yield cell, output, mark
+
+
 def figures(nb) -> dict[str, str]:
     """The figures of an executed notebook: text alternative -> digest of what is drawn."""
-    marks = [o.get("metadata", {}).get("image/png", {}) for c in nb.cells for o in c.get("outputs", ())]
-    return {mark["alt"]: mark["drawn"] for mark in marks if "drawn" in mark}
+    return {mark["alt"]: mark["drawn"] for _, _, mark in _pictures(nb) if "drawn" in mark}
 
 
 def outdated(before: dict[str, str], after: dict[str, str]) -> list[str]:

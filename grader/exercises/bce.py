@@ -117,7 +117,9 @@ def _(p, y):
     return (p**y * (1 - p) ** (1 - y)).mean()
 
 
-@bernoulli_likelihood.mistake("You return the logarithm of the likelihood. Return the product itself.")
+@bernoulli_likelihood.mistake(
+    "You return the logarithm of the likelihood.", hint="Return the product itself."
+)
 def _(p, y):
     return (p**y * (1 - p) ** (1 - y)).log().sum()
 
@@ -198,7 +200,7 @@ def _(p, y):
     return -y * p.log()
 
 
-@bce_per_sample.mistake("You return the mean. Return one loss for each sample.")
+@bce_per_sample.mistake("You return the mean.", hint="Return one loss for each sample.")
 def _(p, y):
     return F.binary_cross_entropy(p, y)
 
@@ -518,7 +520,9 @@ def _(p, y):
     return p - y
 
 
-@bce_grad.mistake("You divided by N. Return each sample's own derivative; the mean divides by N later.")
+@bce_grad.mistake(
+    "You divided by N.", hint="Return each sample's own derivative; the mean divides by N later."
+)
 def _(p, y):
     return (p - y) / (p * (1 - p)) / len(p)
 

@@ -451,7 +451,7 @@ def _(z, y):
 
 
 @bce_with_logits_grad.mistake(
-    "You divided by N. Return each sample's own derivative; the mean divides by N later."
+    "You divided by N.", hint="Return each sample's own derivative; the mean divides by N later."
 )
 def _(z, y):
     return (torch.sigmoid(z) - y) / z.numel()
@@ -771,7 +771,9 @@ def _(z, y):
     return 2 * (z - y)
 
 
-@squared_error_grad.mistake("You divided by N. Return each sample's own slope; the mean divides by N later.")
+@squared_error_grad.mistake(
+    "You divided by N.", hint="Return each sample's own slope; the mean divides by N later."
+)
 def _(z, y):
     return 2 * (torch.sigmoid(z) - y) * slope_of_sigmoid(z) / z.numel()
 

@@ -125,7 +125,7 @@ def _(p, y, bins=10):
 
 
 @reliability.mistake(
-    "You return the middle of each bin. Return the mean of the confidences that fell into it."
+    "You return the middle of each bin.", hint="Return the mean of the confidences that fell into it."
 )
 def _(p, y, bins=10):
     _, accuracy, count = binned(p, y, bins, floor)
@@ -133,7 +133,7 @@ def _(p, y, bins=10):
 
 
 @reliability.mistake(
-    "Confidence and accuracy are sums here. Divide them by the number of samples in the bin."
+    "Confidence and accuracy are sums here.", hint="Divide them by the number of samples in the bin."
 )
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
@@ -141,14 +141,15 @@ def _(p, y, bins=10):
 
 
 @reliability.mistake(
-    "You rounded to the nearest bin. Bin k holds the confidences from k/bins to (k + 1)/bins: round down."
+    "You rounded to the nearest bin. Bin k holds the confidences from k/bins to (k + 1)/bins.",
+    hint="Round down.",
 )
 def _(p, y, bins=10):
     return binned(p, y, bins, lambda c, b: (c * b).round().long().clamp(max=b - 1))
 
 
 @reliability.mistake(
-    "The third result is a share of the samples here. Return the number of samples in each bin."
+    "The third result is a share of the samples here.", hint="Return the number of samples in each bin."
 )
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
@@ -259,7 +260,8 @@ def _(p, y, bins=10):
 
 
 @expected_calibration_error.mistake(
-    "You averaged over the bins as if each held equally many samples. Weight each bin by its share of the samples."
+    "You averaged over the bins as if each held equally many samples.",
+    hint="Weight each bin by its share of the samples.",
 )
 def _(p, y, bins=10):
     confidence, accuracy, _ = binned(p, y, bins, floor)
@@ -267,7 +269,8 @@ def _(p, y, bins=10):
 
 
 @expected_calibration_error.mistake(
-    "You averaged over the bins that are not empty as if each held equally many samples. Weight each bin by its share of the samples."
+    "You averaged over the bins that are not empty as if each held equally many samples.",
+    hint="Weight each bin by its share of the samples.",
 )
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
@@ -275,7 +278,8 @@ def _(p, y, bins=10):
 
 
 @expected_calibration_error.mistake(
-    "The gaps keep their sign, so a bin that is too bold and one that is too modest cancel. Take the absolute value of each gap."
+    "The gaps keep their sign, so a bin that is too bold and one that is too modest cancel.",
+    hint="Take the absolute value of each gap.",
 )
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
@@ -290,14 +294,15 @@ def _(p, y, bins=10):
     return (count / len(y) * (accuracy - confidence)).sum().abs()
 
 
-@expected_calibration_error.mistake("You squared the gaps. Use their absolute values.")
+@expected_calibration_error.mistake("You squared the gaps.", hint="Use their absolute values.")
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
     return (count / len(y) * (accuracy - confidence) ** 2).sum()
 
 
 @expected_calibration_error.mistake(
-    "You return the largest gap, which is the maximum calibration error. Average the gaps, each weighted by its share of the samples."
+    "You return the largest gap, which is the maximum calibration error.",
+    hint="Average the gaps, each weighted by its share of the samples.",
 )
 def _(p, y, bins=10):
     confidence, accuracy, _ = binned(p, y, bins, floor)
@@ -305,7 +310,8 @@ def _(p, y, bins=10):
 
 
 @expected_calibration_error.mistake(
-    "You compared each sample's confidence with 0 or 1. A single sample has no accuracy: compare the means of each bin."
+    "You compared each sample's confidence with 0 or 1. A single sample has no accuracy.",
+    hint="Compare the means of each bin.",
 )
 def _(p, y, bins=10):
     confidence, predicted = p.max(dim=1)
@@ -327,7 +333,8 @@ def _(p, y, bins=10):
 
 
 @expected_calibration_error.mistake(
-    "You added up the gaps without weights, as if each bin held all samples. Weight each bin by its share of the samples."
+    "You added up the gaps without weights, as if each bin held all samples.",
+    hint="Weight each bin by its share of the samples.",
 )
 def _(p, y, bins=10):
     confidence, accuracy, _ = binned(p, y, bins, floor)
@@ -351,7 +358,8 @@ def _(p, y, bins=10):
 
 
 @expected_calibration_error.mistake(
-    "You compared the accuracy with the middle of each bin. Compare it with the mean of the confidences that fell into it."
+    "You compared the accuracy with the middle of each bin.",
+    hint="Compare it with the mean of the confidences that fell into it.",
 )
 def _(p, y, bins=10):
     _, accuracy, count = binned(p, y, bins, floor)
@@ -359,7 +367,7 @@ def _(p, y, bins=10):
 
 
 @expected_calibration_error.mistake(
-    "You squared the gaps and took a root at the end. Use their absolute values."
+    "You squared the gaps and took a root at the end.", hint="Use their absolute values."
 )
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
@@ -367,7 +375,8 @@ def _(p, y, bins=10):
 
 
 @expected_calibration_error.mistake(
-    "The share count/N multiplies only the accuracy here. It should multiply the gap: put the difference in brackets."
+    "The share count/N multiplies only the accuracy here. It should multiply the gap.",
+    hint="Put the difference in brackets.",
 )
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
@@ -375,7 +384,8 @@ def _(p, y, bins=10):
 
 
 @expected_calibration_error.mistake(
-    "Only the bins that are too bold count here. A bin that is too modest is wrong by its gap, too: take the absolute value."
+    "Only the bins that are too bold count here. A bin that is too modest is wrong by its gap, too.",
+    hint="Take the absolute value.",
 )
 def _(p, y, bins=10):
     confidence, accuracy, count = binned(p, y, bins, floor)
@@ -452,7 +462,7 @@ def _(p, y):
     return ((p - F.one_hot(y, p.shape[1]).to(p.dtype)) ** 2).sum(dim=1).sqrt().mean()
 
 
-@brier_score.mistake("You added the samples up. Return their mean.")
+@brier_score.mistake("You added the samples up.", hint="Return their mean.")
 def _(p, y):
     return ((p - F.one_hot(y, p.shape[1]).to(p.dtype)) ** 2).sum()
 
@@ -570,7 +580,8 @@ fit_temperature.case("float32", dtype=torch.float32, rtol=0.005)(stretched(1.5, 
 
 
 @fit_temperature.mistake(
-    "You return 1/T, the factor that the logits are multiplied by. Return T, which they are divided by."
+    "You return 1/T, the factor that the logits are multiplied by.",
+    hint="Return T, which they are divided by.",
 )
 def _(z, y):
     return 1 / best(z, y)
@@ -617,12 +628,14 @@ def _(z, y):
     return best(z, y).log()
 
 
-@fit_temperature.mistake("You return the smallest loss. Return the temperature at which it is reached.")
+@fit_temperature.mistake(
+    "You return the smallest loss.", hint="Return the temperature at which it is reached."
+)
 def _(z, y):
     return F.cross_entropy(z / best(z, y).to(z.dtype), y)
 
 
-@fit_temperature.mistake("You return the logits divided by T. Return the temperature itself.")
+@fit_temperature.mistake("You return the logits divided by T.", hint="Return the temperature itself.")
 def _(z, y):
     return z / best(z, y).to(z.dtype)
 
@@ -730,7 +743,7 @@ def _(p, y, threshold, cost_miss, cost_alarm):
     return costs(p, y, ~alarm & (y == 1), alarm & (y == 0), cost_miss, cost_alarm).mean()
 
 
-@expected_cost.mistake("You added the costs up. Return their mean over the samples.")
+@expected_cost.mistake("You added the costs up.", hint="Return their mean over the samples.")
 def _(p, y, threshold, cost_miss, cost_alarm):
     alarm = p > threshold
     return costs(p, y, ~alarm & (y == 1), alarm & (y == 0), cost_miss, cost_alarm).sum()
@@ -799,7 +812,8 @@ def _(p, y, threshold, cost_miss, cost_alarm):
 
 
 @expected_cost.mistake(
-    "The costs have no effect: this is the share of wrong decisions. Weight each kind of mistake by its cost."
+    "The costs have no effect: this is the share of wrong decisions.",
+    hint="Weight each kind of mistake by its cost.",
 )
 def _(p, y, threshold, cost_miss, cost_alarm):
     return ((p > threshold) != (y == 1)).to(p.dtype).mean()
@@ -841,7 +855,7 @@ def _(p, y, threshold, cost_miss, cost_alarm):
     return costs(p, y, ~alarm & (y == 0), alarm & (y == 1), cost_miss, cost_alarm).mean()
 
 
-@expected_cost.mistake("You return one cost for each sample. Return their mean.")
+@expected_cost.mistake("You return one cost for each sample.", hint="Return their mean.")
 def _(p, y, threshold, cost_miss, cost_alarm):
     alarm = p > threshold
     return costs(p, y, ~alarm & (y == 1), alarm & (y == 0), cost_miss, cost_alarm)

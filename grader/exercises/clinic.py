@@ -77,8 +77,8 @@ def _(z, y):
 
 
 @fix_1.mistake(
-    "There is a new symptom: the loss has no lower bound. `nll_loss` takes no logarithm and no softmax: give it `log_softmax` of z, or use "
-    "`cross_entropy`."
+    "There is a new symptom: the loss has no lower bound. `nll_loss` takes no logarithm and no softmax.",
+    hint="Give it `log_softmax` of z, or use `cross_entropy`.",
 )
 def _(z, y):
     return F.nll_loss(z, y)
@@ -116,7 +116,8 @@ def _(z, y):
 
 
 @fix_1.mistake(
-    "This is the squared error of the probabilities, whose slope fades where the model is most wrong. Return the cross-entropy."
+    "This is the squared error of the probabilities, whose slope fades where the model is most wrong.",
+    hint="Return the cross-entropy.",
 )
 def _(z, y):
     return ((z.softmax(dim=1) - F.one_hot(y, z.shape[1])) ** 2).sum(dim=1).mean()
@@ -184,7 +185,8 @@ def _(z):
 
 
 @fix_2.mistake(
-    "You return logarithms: the numbers are negative. The script takes the logarithm later; return probabilities."
+    "You return logarithms: the numbers are negative. The script takes the logarithm later.",
+    hint="Return probabilities.",
 )
 def _(z):
     return z.log_softmax(dim=2)
@@ -226,7 +228,8 @@ def _(z):
 
 
 @fix_2.mistake(
-    "The probabilities are right, but positions and classes are swapped: return the shape of z, (N, L, C)."
+    "The probabilities are right, but positions and classes are swapped.",
+    hint="Return the shape of z, (N, L, C).",
 )
 def _(z):
     return z.softmax(dim=2).transpose(1, 2)
@@ -247,7 +250,7 @@ def _(z):
 
 
 @fix_2.mistake(
-    "You made a decision, 1 for the largest logit. Return probabilities: each class has its share."
+    "You made a decision, 1 for the largest logit.", hint="Return probabilities: each class has its share."
 )
 def _(z):
     return F.one_hot(z.argmax(dim=2), z.shape[2]).to(z.dtype)
@@ -322,7 +325,8 @@ def _(losses, sizes):
 
 
 @fix_3.mistake(
-    "You added up the losses of all samples and did not divide: the number grows with the data. Divide by the number of samples."
+    "You added up the losses of all samples and did not divide: the number grows with the data.",
+    hint="Divide by the number of samples.",
 )
 def _(losses, sizes):
     return (losses * sizes).sum()
@@ -362,7 +366,8 @@ def _(losses, sizes):
 
 
 @fix_3.mistake(
-    "You divided by the number of batches times the largest size, which is right only where all sizes are equal. Divide by the number of all samples."
+    "You divided by the number of batches times the largest size, which is right only where all sizes are equal.",
+    hint="Divide by the number of all samples.",
 )
 def _(losses, sizes):
     return (losses * sizes).sum() / (sizes.max() * len(sizes))
@@ -374,14 +379,16 @@ def _(losses, sizes):
 
 
 @fix_3.mistake(
-    "The weights are inverted, so a large batch counts less than a small one. Multiply each mean by its size, and divide by the sum of the sizes."
+    "The weights are inverted, so a large batch counts less than a small one.",
+    hint="Multiply each mean by its size, and divide by the sum of the sizes.",
 )
 def _(losses, sizes):
     return (losses / sizes).sum() / (1 / sizes).sum()
 
 
 @fix_3.mistake(
-    "The sizes are squared: a large batch counts more than its samples. Multiply each mean by its size once, and divide by the sum of the sizes."
+    "The sizes are squared: a large batch counts more than its samples.",
+    hint="Multiply each mean by its size once, and divide by the sum of the sizes.",
 )
 def _(losses, sizes):
     return (losses * sizes**2).sum() / (sizes**2).sum()
@@ -578,8 +585,8 @@ def _(z, y, weight):
 
 
 @fix_5.mistake(
-    "You made the weights' mean over the classes 1, then divided by N. That is right only when every class is equally frequent: divide by the "
-    "sum of `weight[y]`."
+    "You made the weights' mean over the classes 1, then divided by N. That is right only when every class is equally frequent.",
+    hint="Divide by the sum of `weight[y]`.",
 )
 def _(z, y, weight):
     return ((weight / weight.mean())[y] * F.cross_entropy(z, y, reduction="none")).mean()
@@ -593,7 +600,8 @@ def _(z, y, weight):
 
 
 @fix_5.mistake(
-    "You made the weights add up to 1 over the classes, then divided by N: another factor, and the same symptom. Divide by the sum of `weight[y]`."
+    "You made the weights add up to 1 over the classes, then divided by N: another factor, and the same symptom.",
+    hint="Divide by the sum of `weight[y]`.",
 )
 def _(z, y, weight):
     return ((weight / weight.sum())[y] * F.cross_entropy(z, y, reduction="none")).mean()
@@ -625,14 +633,16 @@ def _(z, y, weight):
 
 
 @fix_5.mistake(
-    "You divided the weights by the largest, then the sum by N: another factor, and the same symptom. Divide by the sum of `weight[y]`."
+    "You divided the weights by the largest, then the sum by N: another factor, and the same symptom.",
+    hint="Divide by the sum of `weight[y]`.",
 )
 def _(z, y, weight):
     return (weight[y] / weight.max() * F.cross_entropy(z, y, reduction="none")).mean()
 
 
 @fix_5.mistake(
-    "You averaged within each class first, then the classes: a sample of a rare class then counts more than its weight says. Take one weighted mean over all samples."
+    "You averaged within each class first, then the classes: a sample of a rare class then counts more than its weight says.",
+    hint="Take one weighted mean over all samples.",
 )
 def _(z, y, weight):
     losses, there = F.cross_entropy(z, y, reduction="none"), y.unique()
@@ -700,14 +710,16 @@ def _(z, y, pad):
 
 
 @fix_6.mistake(
-    "Half of the symptom remains: padding adds nothing to the sum now, but you still divide by all positions. Divide by the real ones."
+    "Half of the symptom remains: padding adds nothing to the sum now, but you still divide by all positions.",
+    hint="Divide by the real ones.",
 )
 def _(z, y, pad):
     return (F.cross_entropy(z, y, reduction="none") * (y != pad)).mean()
 
 
 @fix_6.mistake(
-    "You averaged each sequence, then the sequences: a position in a short sequence counts more. Take one mean over all real positions."
+    "You averaged each sequence, then the sequences: a position in a short sequence counts more.",
+    hint="Take one mean over all real positions.",
 )
 def _(z, y, pad):
     real = (y != pad).to(z.dtype)
@@ -757,14 +769,16 @@ def _(z, y, pad):
 
 
 @fix_6.mistake(
-    "`reshape` of z from (N, C, L) to rows of C mixes classes with positions: move the classes last first, `z.transpose(1, 2)`."
+    "`reshape` of z from (N, C, L) to rows of C mixes classes with positions.",
+    hint="Move the classes last first, `z.transpose(1, 2)`.",
 )
 def _(z, y, pad):
     return F.cross_entropy(z.reshape(-1, z.shape[1]), y.flatten(), ignore_index=pad)
 
 
 @fix_6.mistake(
-    "You cut all sequences to the length of the shortest: real positions of the longer ones are lost. Leave out only where `y == pad`."
+    "You cut all sequences to the length of the shortest: real positions of the longer ones are lost.",
+    hint="Leave out only where `y == pad`.",
 )
 def _(z, y, pad):
     n = (y != pad).all(dim=0).sum()
@@ -772,7 +786,8 @@ def _(z, y, pad):
 
 
 @fix_6.mistake(
-    'You took the padding\'s class out of the softmax: the model is no longer charged for saying "padding" at a real position. Leave out positions, not a class.'
+    'You took the padding\'s class out of the softmax: the model is no longer charged for saying "padding" at a real position.',
+    hint="Leave out positions, not a class.",
 )
 def _(z, y, pad):
     away = F.one_hot(torch.tensor(pad), z.shape[1]).bool()[:, None]
@@ -897,8 +912,8 @@ def _(z, y, weight, smoothing):
 
 
 @fix_7.mistake(
-    "You divided the smoothed part by the sum of the classes' weights for each sample, then by N. Divide it by what the other part is divided by: "
-    "C times the sum of `weight[y]`."
+    "You divided the smoothed part by the sum of the classes' weights for each sample, then by N.",
+    hint="Divide it by what the other part is divided by: C times the sum of `weight[y]`.",
 )
 def _(z, y, weight, smoothing):
     return by_hand(
@@ -998,7 +1013,8 @@ def _(z):
 
 
 @fix_8.mistake(
-    "Everything is 1 now: a sigmoid is above 0 for every logit (and a sigmoid of a sigmoid above 0.5). Compare logits with 0, or probabilities with 0.5."
+    "Everything is 1 now: a sigmoid is above 0 for every logit (and a sigmoid of a sigmoid above 0.5).",
+    hint="Compare logits with 0, or probabilities with 0.5.",
 )
 def _(z):
     return (torch.sigmoid(z) > 0).to(z.dtype)
@@ -1034,7 +1050,8 @@ def _(z):
 
 
 @fix_8.mistake(
-    "You rounded the logits: that still cuts at 0.5, and gives −3 or 5 as well. Round the probabilities."
+    "You rounded the logits: that still cuts at 0.5, and gives −3 or 5 as well.",
+    hint="Round the probabilities.",
 )
 def _(z):
     return z.round()
@@ -1185,7 +1202,8 @@ def _(z, y, end):
 
 
 @fix_9.mistake(
-    "You averaged each sequence, then the sequences, so a token of a short sequence counts more. Take one mean over all counted tokens."
+    "You averaged each sequence, then the sequences, so a token of a short sequence counts more.",
+    hint="Take one mean over all counted tokens.",
 )
 def _(z, y, end):
     real = counted(y, end).to(z.dtype)
@@ -1193,7 +1211,8 @@ def _(z, y, end):
 
 
 @fix_9.mistake(
-    "The padding adds nothing to the sum now, but you still divide by all positions. Divide by the number of counted tokens."
+    "The padding adds nothing to the sum now, but you still divide by all positions.",
+    hint="Divide by the number of counted tokens.",
 )
 def _(z, y, end):
     return (F.cross_entropy(z, y, reduction="none") * counted(y, end)).mean()
@@ -1343,7 +1362,8 @@ dependency.case("float32", dtype=torch.float32)(lambda rng: mixing(rng, some_pat
 
 
 @dependency.mistake(
-    "You added the derivatives of a row up: those of different sign cancel, and the row seems to have no effect. Ask whether any of them differs from 0."
+    "You added the derivatives of a row up: those of different sign cancel, and the row seems to have no effect.",
+    hint="Ask whether any of them differs from 0.",
 )
 def _(f, x):
     return derivatives(f, x).sum(dim=2).ne(0)
@@ -1365,7 +1385,8 @@ def _(f, x):
 
 
 @dependency.mistake(
-    "Your gradients accumulate: what an earlier output left in `x.grad` is still there when the next one is asked. Use `torch.autograd.grad`, or clear it."
+    "Your gradients accumulate: what an earlier output left in `x.grad` is still there when the next one is asked.",
+    hint="Use `torch.autograd.grad`, or clear it.",
 )
 def _(f, x):
     return derivatives(f, x).cumsum(dim=0).ne(0).any(dim=2)
@@ -1377,7 +1398,8 @@ def _(f, x):
 
 
 @dependency.mistake(
-    "Your function leaves something on x: after the call it requires a gradient, or carries one. Work on `x.detach().clone()`."
+    "Your function leaves something on x: after the call it requires a gradient, or carries one.",
+    hint="Work on `x.detach().clone()`.",
 )
 def _(f, x):
     return _derivatives(f, x.requires_grad_(True)).ne(0).any(dim=2)
@@ -1411,13 +1433,16 @@ def _(f, x):
     return derivatives(f, x)[:, :, -1].ne(0)
 
 
-@dependency.mistake("You return how strong each dependence is. Return whether there is one, True or False.")
+@dependency.mistake(
+    "You return how strong each dependence is.", hint="Return whether there is one, True or False."
+)
 def _(f, x):
     return derivatives(f, x).abs().sum(dim=2)
 
 
 @dependency.mistake(
-    "You return the derivatives themselves, (N, N, D). Return one truth value for each pair of an output and a row."
+    "You return the derivatives themselves, (N, N, D).",
+    hint="Return one truth value for each pair of an output and a row.",
 )
 def _(f, x):
     return derivatives(f, x)
@@ -1434,7 +1459,8 @@ def _(f, x):
 
 
 @dependency.mistake(
-    "Your answer is the identity whatever f is: every output depends on its own row and on no other. Ask f, by its derivatives."
+    "Your answer is the identity whatever f is: every output depends on its own row and on no other.",
+    hint="Ask f, by its derivatives.",
 )
 def _(f, x):
     return torch.eye(len(x), dtype=torch.bool)
@@ -1455,7 +1481,9 @@ def _(f, x):
     return found | found.T
 
 
-@dependency.mistake("The entries are right, but they are numbers. Return truth values (dtype `torch.bool`).")
+@dependency.mistake(
+    "The entries are right, but they are numbers.", hint="Return truth values (dtype `torch.bool`)."
+)
 def _(f, x):
     return derivatives(f, x).ne(0).any(dim=2).to(x.dtype)
 
@@ -1468,7 +1496,7 @@ def _(f, x):
 
 
 @dependency.mistake(
-    "This is a single answer for the whole batch. Return one for each pair of an output and a row."
+    "This is a single answer for the whole batch.", hint="Return one for each pair of an output and a row."
 )
 def _(f, x):
     found = derivatives(f, x).ne(0).any(dim=2)

@@ -418,14 +418,14 @@ clipped(
 
 
 @clip_loss.mistake(
-    "One direction only, once or twice over: each a chooses among the bs. CLIP also lets each b choose among the as."
+    "One direction only, once or twice over: each row of a chooses among the rows of b. CLIP also lets each row of b choose among the rows of a."
 )
 def _(a, b, log_scale):
     return F.cross_entropy(similarities(a, b) * log_scale.exp(), numbers(a))
 
 
 @clip_loss.mistake(
-    "One direction only: each b chooses among the as. CLIP also lets each a choose among the bs."
+    "One direction only: each row of b chooses among the rows of a. CLIP also lets each row of a choose among the rows of b."
 )
 def _(a, b, log_scale):
     return F.cross_entropy(similarities(b, a) * log_scale.exp(), numbers(a))
@@ -705,7 +705,7 @@ def triplet(anchor, positive, negative, margin=1.0):
         "Distance is the length of a difference: `(anchor - positive).norm(dim=1)`. What does a triplet cost that keeps the margin?",
         "max(0, d_positive − d_negative + margin) for each triplet, then the mean.",
     ],
-    built="The triplet loss of FaceNet (2015), `nn.TripletMarginLoss(margin=1.0)` and `F.triplet_margin_loss`. PyTorch adds 1e-6 to every difference, against slopes of distances that are 0.",
+    built="The triplet loss, `nn.TripletMarginLoss(margin=1.0)` and `F.triplet_margin_loss`. PyTorch adds 1e-6 to every difference, so that no distance is 0. FaceNet (2015) squares both distances.",
 )
 def triplet_loss(anchor, positive, negative, margin=1.0):
     return triplet(anchor, positive, negative, margin)
@@ -761,7 +761,7 @@ triple("distances of 1000", far, extreme=True)
 
 
 @triplet_loss.mistake(
-    "You use squared distances. The margin is then compared with squares, and far points shout."
+    "You use squared distances, as FaceNet does. Here the distances themselves are compared, and the margin is one of distances."
 )
 def _(anchor, positive, negative, margin=1.0):
     return (distance(anchor, positive) ** 2 - distance(anchor, negative) ** 2 + margin).clamp(min=0).mean()

@@ -122,7 +122,8 @@ def _(p, y_one_hot):
 
 
 @cross_entropy_one_hot.mistake(
-    "You took the mean over the whole matrix, N·C numbers. Sum over the classes, and average over the N samples."
+    "You took the mean over the whole matrix, N·C numbers.",
+    hint="Sum over the classes, and average over the N samples.",
 )
 def _(p, y_one_hot):
     return -(y_one_hot * p.log()).mean()
@@ -169,7 +170,7 @@ def _(p, y_one_hot):
 
 
 @cross_entropy_one_hot.mistake(
-    "You divided by the number of classes, C. The mean is over the samples: divide by N."
+    "You divided by the number of classes, C. The mean is over the samples.", hint="Divide by N."
 )
 def _(p, y_one_hot):
     return -(y_one_hot * p.log()).sum() / p.shape[1]
@@ -199,7 +200,8 @@ def _(p, y_one_hot):
 
 
 @cross_entropy_one_hot.mistake(
-    "You averaged the probabilities and took one logarithm. Take the logarithm of each sample's probability, and the mean last."
+    "You averaged the probabilities and took one logarithm.",
+    hint="Take the logarithm of each sample's probability, and the mean last.",
 )
 def _(p, y_one_hot):
     return -(y_one_hot * p).sum(dim=1).mean().log()
@@ -252,7 +254,8 @@ def _(p, y):
 
 
 @cross_entropy_indices.mistake(
-    "You averaged the probabilities and took one logarithm. Take the logarithm of each sample's probability, and the mean last."
+    "You averaged the probabilities and took one logarithm.",
+    hint="Take the logarithm of each sample's probability, and the mean last.",
 )
 def _(p, y):
     return -p[torch.arange(len(y)), y].mean().log()
@@ -285,7 +288,8 @@ def _(p, y):
 
 
 @cross_entropy_indices.mistake(
-    "The one-hot rows are inside your logarithm, so each class that is not the label gives log 0 = −inf. Pick first, then take the logarithm."
+    "The one-hot rows are inside your logarithm, so each class that is not the label gives log 0 = −inf.",
+    hint="Pick first, then take the logarithm.",
 )
 def _(p, y):
     return -(F.one_hot(y, p.shape[1]) * p).log().sum(dim=1).mean()
@@ -304,7 +308,7 @@ def _(p, y):
 
 
 @cross_entropy_indices.mistake(
-    "You divided by the number of classes, C. The mean is over the samples: divide by N."
+    "You divided by the number of classes, C. The mean is over the samples.", hint="Divide by N."
 )
 def _(p, y):
     return F.nll_loss(p.log(), y, reduction="sum") / p.shape[1]
@@ -370,7 +374,8 @@ def _(log_p, y, reduction="mean"):
 
 
 @nll_loss.mistake(
-    'With `reduction="none"` you still reduce the losses. Return them as they are, one for each sample.'
+    'With `reduction="none"` you still reduce the losses.',
+    hint="Return them as they are, one for each sample.",
 )
 def _(log_p, y, reduction="mean"):
     return F.nll_loss(log_p, y, reduction="sum" if reduction == "sum" else "mean")
@@ -413,14 +418,17 @@ def _(log_p, y, reduction="mean"):
 
 
 @nll_loss.mistake(
-    'With `reduction="none"` you return the whole matrix. Return one loss for each sample, the picked entries, of shape (N,).'
+    'With `reduction="none"` you return the whole matrix.',
+    hint="Return one loss for each sample, the picked entries, of shape (N,).",
 )
 def _(log_p, y, reduction="mean"):
     losses = -F.one_hot(y, log_p.shape[1]) * log_p
     return losses if reduction == "none" else _reduced(losses.sum(dim=1), reduction)
 
 
-@nll_loss.mistake("You divided by the number of classes, C. The mean is over the samples: divide by N.")
+@nll_loss.mistake(
+    "You divided by the number of classes, C. The mean is over the samples.", hint="Divide by N."
+)
 def _(log_p, y, reduction="mean"):
     return (
         F.nll_loss(log_p, y, reduction="sum") / log_p.shape[1]
@@ -638,7 +646,7 @@ def _slope(z, y):
 
 
 @cross_entropy_grad.mistake(
-    "You divided by N. Return each sample's own derivative; the mean divides by N later."
+    "You divided by N.", hint="Return each sample's own derivative; the mean divides by N later."
 )
 def _(z, y):
     return _slope(z, y) / len(z)
@@ -702,7 +710,8 @@ def _(z, y):
 
 
 @cross_entropy_grad.mistake(
-    "You return the derivative with respect to the probability, −y/p. Return the one with respect to the logit."
+    "You return the derivative with respect to the probability, −y/p.",
+    hint="Return the one with respect to the logit.",
 )
 def _(z, y):
     return -F.one_hot(y, z.shape[1]) / torch.softmax(z, dim=1)
@@ -755,7 +764,8 @@ def _(z, y):
 
 
 @cross_entropy_grad.mistake(
-    "You changed the logits a little and took differences. That loses half of the digits, in float32 nearly all of them. Write your derivation."
+    "You changed the logits a little and took differences. That loses half of the digits, in float32 nearly all of them.",
+    hint="Write your derivation.",
 )
 def _(z, y):
     h, nudge = 1e-5, torch.eye(z.shape[1], dtype=z.dtype)
@@ -764,7 +774,8 @@ def _(z, y):
 
 
 @cross_entropy_grad.mistake(
-    "You return the slopes of the true classes alone, one for each sample. Every logit has one: return the whole matrix, (N, C)."
+    "You return the slopes of the true classes alone, one for each sample. Every logit has one.",
+    hint="Return the whole matrix, (N, C).",
 )
 def _(z, y):
     return torch.softmax(z, dim=1)[torch.arange(len(y)), y] - 1
@@ -856,7 +867,8 @@ CrossEntropy.mistake("`forward` takes logits, not log-probabilities: the log_sof
 )
 
 CrossEntropy.mistake(
-    "You took the logarithm of a softmax. Far below the largest logit the probability is exactly 0, and the loss is inf. Use log_softmax."
+    "You took the logarithm of a softmax. Far below the largest logit the probability is exactly 0, and the loss is inf.",
+    hint="Use log_softmax.",
 )(wrong_module(lambda z, y, r: F.nll_loss(torch.softmax(z, dim=1).log(), y, reduction=r)))
 
 CrossEntropy.mistake("Your softmax runs down the columns, over the samples. The classes are dimension 1.")(
@@ -898,7 +910,8 @@ class _RunningTotal(nn.Module):
 
 
 @CrossEntropy.mistake(
-    "The object keeps the result of its first call and returns it from then on. It is called once for each batch: compute it anew from z and y."
+    "The object keeps the result of its first call and returns it from then on. It is called once for each batch.",
+    hint="Compute it anew from z and y.",
 )
 class _FirstResult(nn.Module):
     def __init__(self, reduction="mean"):

@@ -118,7 +118,8 @@ def _(z, y, weight):
 
 
 @weighted_cross_entropy.mistake(
-    "You divided by the number of samples and by the sum of their weights. Divide by the sum of the weights alone."
+    "You divided by the number of samples and by the sum of their weights.",
+    hint="Divide by the sum of the weights alone.",
 )
 def _(z, y, weight):
     return (weight[y] * _losses(z, y)).mean() / weight[y].sum()
@@ -132,7 +133,7 @@ def _(z, y, weight):
 
 
 @weighted_cross_entropy.mistake(
-    "You divided each loss by its weight. A larger weight makes a sample count more: multiply."
+    "You divided each loss by its weight. A larger weight makes a sample count more.", hint="Multiply."
 )
 def _(z, y, weight):
     return F.cross_entropy(z, y, weight=1 / weight)
@@ -153,7 +154,8 @@ def _(z, y, weight):
 
 
 @weighted_cross_entropy.mistake(
-    "You return the weighted loss of each sample. Return their sum, divided by the sum of their weights."
+    "You return the weighted loss of each sample.",
+    hint="Return their sum, divided by the sum of their weights.",
 )
 def _(z, y, weight):
     return weight[y] * _losses(z, y)
@@ -266,7 +268,8 @@ def _(z, y, ignore_index=-100):
 
 
 @masked_cross_entropy.mistake(
-    "You ignore nothing: −100 counts from the end or is out of bounds. Take those samples out before you index."
+    "You ignore nothing: −100 counts from the end or is out of bounds.",
+    hint="Take those samples out before you index.",
 )
 def _(z, y, ignore_index=-100):
     return -torch.log_softmax(z, dim=1)[torch.arange(len(y)), y].mean()
@@ -286,7 +289,7 @@ def _(z, y, ignore_index=-100):
     return torch.nan_to_num(F.cross_entropy(z, y, ignore_index=ignore_index))
 
 
-@masked_cross_entropy.mistake("You added up the kept losses. Divide their sum by how many are kept.")
+@masked_cross_entropy.mistake("You added up the kept losses.", hint="Divide their sum by how many are kept.")
 def _(z, y, ignore_index=-100):
     return _kept(z, y, ignore_index).sum()
 
@@ -329,13 +332,13 @@ def _(z, y, ignore_index=-100):
 
 
 @masked_cross_entropy.mistake(
-    "`y > 0` drops class 0 as well, an ordinary class. Compare with `ignore_index`."
+    "`y > 0` drops class 0 as well, an ordinary class.", hint="Compare with `ignore_index`."
 )
 def _(z, y, ignore_index=-100):
     return F.cross_entropy(z[y > 0], y[y > 0])
 
 
-@masked_cross_entropy.mistake("You divided by how many are ignored. Divide by how many are kept.")
+@masked_cross_entropy.mistake("You divided by how many are ignored.", hint="Divide by how many are kept.")
 def _(z, y, ignore_index=-100):
     return _kept(z, y, ignore_index).sum() / (y == ignore_index).sum()
 
@@ -447,7 +450,7 @@ def _(z, y, label_smoothing=0.1):
 
 
 @smoothed_cross_entropy.mistake(
-    "You took the mean over all N·C entries. Sum over the classes, and average over the N samples."
+    "You took the mean over all N·C entries.", hint="Sum over the classes, and average over the N samples."
 )
 def _(z, y, label_smoothing=0.1):
     return F.cross_entropy(z, y, label_smoothing=label_smoothing) / z.shape[1]
@@ -544,7 +547,7 @@ soft_cross_entropy.case("logits of 1000", extreme=True, gradient="z")(soft(extre
 
 
 @soft_cross_entropy.mistake(
-    "You took the mean over all N·C entries. Sum over the classes, and average over the N samples."
+    "You took the mean over all N·C entries.", hint="Sum over the classes, and average over the N samples."
 )
 def _(z, q):
     return F.cross_entropy(z, q) / z.shape[1]
@@ -623,7 +626,8 @@ def _(z, q):
 
 
 @soft_cross_entropy.mistake(
-    "You averaged over the classes and added up the samples. Sum over the classes, and average over the N samples."
+    "You averaged over the classes and added up the samples.",
+    hint="Sum over the classes, and average over the N samples.",
 )
 def _(z, q):
     return F.cross_entropy(z, q, reduction="sum") / z.shape[1]
@@ -733,13 +737,14 @@ def _(z, y):
 
 
 @sequence_cross_entropy.mistake(
-    "You averaged over the N sequences or over the L positions alone. Return one number for all N·L positions."
+    "You averaged over the N sequences or over the L positions alone.",
+    hint="Return one number for all N·L positions.",
 )
 def _(z, y):
     return _picked(torch.log_softmax(z, dim=1), y).mean(dim=1)
 
 
-@sequence_cross_entropy.mistake("You added up all positions. Divide by N·L.")
+@sequence_cross_entropy.mistake("You added up all positions.", hint="Divide by N·L.")
 def _(z, y):
     return F.cross_entropy(z, y, reduction="sum")
 

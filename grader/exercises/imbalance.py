@@ -203,7 +203,8 @@ def _(z, y, threshold=0.5):
 
 
 @precision_recall.mistake(
-    "You return Python numbers. Two 0-d tensors of the dtype of z are expected: leave out `.item()` and `float(…)`."
+    "You return Python numbers. Two 0-d tensors of the dtype of z are expected.",
+    hint="Leave out `.item()` and `float(…)`.",
 )
 def _(z, y, threshold=0.5):
     tp, fp, fn, _ = counts(z, y, threshold)
@@ -296,7 +297,8 @@ def _(z, y, weight):
 
 
 @weighted_bce.mistake(
-    "You took the mean before you weighted. Multiply each loss by its own weight first, and then take the mean."
+    "You took the mean before you weighted.",
+    hint="Multiply each loss by its own weight first, and then take the mean.",
 )
 def _(z, y, weight):
     return F.binary_cross_entropy_with_logits(z, y) * weight.mean()
@@ -344,7 +346,7 @@ def _(z, y, weight):
     ).mean()  # its own `weight` imports sympy
 
 
-@weighted_bce.mistake("You return the sum of the weighted losses. Divide it by N.")
+@weighted_bce.mistake("You return the sum of the weighted losses.", hint="Divide it by N.")
 def _(z, y, weight):
     return F.binary_cross_entropy_with_logits(z, y, weight=weight, reduction="sum")
 
@@ -499,7 +501,8 @@ def _(z, y, pos_weight):
 
 
 @pos_weight_bce.mistake(
-    "You computed a weight from the labels of the batch, negatives per positive. The weight is given: use `pos_weight`."
+    "You computed a weight from the labels of the batch, negatives per positive. The weight is given.",
+    hint="Use `pos_weight`.",
 )
 def _(z, y, pos_weight):
     return halves(z, y, (y == 0).sum() / (y == 1).sum(), 1)
@@ -520,7 +523,8 @@ def _(z, y, pos_weight):
 
 
 @pos_weight_bce.mistake(
-    "You divided the losses of the positives by `pos_weight`. A weight above 1 makes them count more: multiply."
+    "You divided the losses of the positives by `pos_weight`. A weight above 1 makes them count more.",
+    hint="Multiply.",
 )
 def _(z, y, pos_weight):
     return halves(z, y, 1 / pos_weight, 1)
@@ -579,7 +583,8 @@ def _(z, pos_weight):
 
 
 @corrected_probability.mistake(
-    "Your odds are multiplied by `pos_weight` once more, so the weight counts twice. Training has raised them already: take it back."
+    "Your odds are multiplied by `pos_weight` once more, so the weight counts twice. Training has raised them already.",
+    hint="Take it back.",
 )
 def _(z, pos_weight):
     return torch.sigmoid(z + pos_weight.log())
@@ -610,7 +615,7 @@ def _(z, pos_weight):
 
 
 @corrected_probability.mistake(
-    "You return the corrected logit. A probability is expected: apply the sigmoid to it."
+    "You return the corrected logit. A probability is expected.", hint="Apply the sigmoid to it."
 )
 def _(z, pos_weight):
     return z - pos_weight.log()
@@ -704,13 +709,16 @@ def _(cost_miss, cost_alarm):
 
 
 @cost_threshold.mistake(
-    "You return a logit, ln(cost_alarm / cost_miss). The threshold is a probability: apply the sigmoid to it."
+    "You return a logit, ln(cost_alarm / cost_miss). The threshold is a probability.",
+    hint="Apply the sigmoid to it.",
 )
 def _(cost_miss, cost_alarm):
     return math.log(cost_alarm / cost_miss)
 
 
-@cost_threshold.mistake("You divided with `//`, which rounds down to a whole number. Divide with `/`.")
+@cost_threshold.mistake(
+    "You divided with `//`, which rounds down to a whole number.", hint="Divide with `/`."
+)
 def _(cost_miss, cost_alarm):
     return cost_alarm // (cost_miss + cost_alarm)
 
@@ -842,7 +850,8 @@ def _(z, y, alpha=0.25, gamma=2.0):
 
 
 @focal_loss.mistake(
-    "Alpha is missing: multiply the losses of the positives by alpha, those of the negatives by 1 − alpha."
+    "Alpha is missing.",
+    hint="Multiply the losses of the positives by alpha, those of the negatives by 1 − alpha.",
 )
 def _(z, y, alpha=0.25, gamma=2.0):
     return focal(z, y, lambda y: 1.0, lambda p: (1 - p) ** gamma)
@@ -856,13 +865,14 @@ def _(z, y, alpha=0.25, gamma=2.0):
 
 
 @focal_loss.mistake(
-    "You divided by the number of positives, as the paper does with its boxes. Return the mean over all samples."
+    "You divided by the number of positives, as the paper does with its boxes.",
+    hint="Return the mean over all samples.",
 )
 def _(z, y, alpha=0.25, gamma=2.0):
     return focal(z, y, shares(alpha), lambda p: (1 - p) ** gamma, torch.sum) / y.sum()
 
 
-@focal_loss.mistake("You return the sum of the losses. Return their mean over the samples.")
+@focal_loss.mistake("You return the sum of the losses.", hint="Return their mean over the samples.")
 def _(z, y, alpha=0.25, gamma=2.0):
     return focal(z, y, shares(alpha), lambda p: (1 - p) ** gamma, torch.sum)
 
@@ -887,7 +897,7 @@ def _(z, y, alpha=0.25, gamma=2.0):
 
 
 @focal_loss.mistake(
-    "You divided by the sum of the alphas. Divide by the number of samples, whatever they weigh."
+    "You divided by the sum of the alphas.", hint="Divide by the number of samples, whatever they weigh."
 )
 def _(z, y, alpha=0.25, gamma=2.0):
     return focal(z, y, shares(alpha), lambda p: (1 - p) ** gamma, torch.sum) / shares(alpha)(y).sum()

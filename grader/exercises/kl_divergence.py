@@ -120,20 +120,21 @@ def _(p):
 
 
 @entropy.mistake(
-    "You added the surprises up as if all outcomes were equally frequent. Weight each −log p by its p."
+    "You added the surprises up as if all outcomes were equally frequent.",
+    hint="Weight each −log p by its p.",
 )
 def _(p):
     return -p.log().sum(dim=-1)
 
 
 @entropy.mistake(
-    "The 1e-6 added inside the logarithm shifts every entropy a little. Take care of the zeros alone."
+    "The 1e-6 added inside the logarithm shifts every entropy a little.", hint="Take care of the zeros alone."
 )
 def _(p):
     return -(p * (p + 1e-6).log()).sum(dim=-1)
 
 
-@entropy.mistake("This averages the entropies of the distributions. Return one for each of them.")
+@entropy.mistake("This averages the entropies of the distributions.", hint="Return one for each of them.")
 def _(p):
     return -torch.xlogy(p, p).sum(dim=-1).mean()
 
@@ -160,14 +161,16 @@ def _(p):
 
 
 @entropy.mistake(
-    "You divided by log C, the largest entropy that C outcomes can have. Return the entropy itself, in nats."
+    "You divided by log C, the largest entropy that C outcomes can have.",
+    hint="Return the entropy itself, in nats.",
 )
 def _(p):
     return -torch.xlogy(p, p).sum(dim=-1) / math.log(p.shape[-1])
 
 
 @entropy.mistake(
-    "You took the logarithm after the sum: −log Σ p². Weight each outcome's −log p by p first, then add up."
+    "You took the logarithm after the sum: −log Σ p².",
+    hint="Weight each outcome's −log p by p first, then add up.",
 )
 def _(p):
     return -(p * p).sum(dim=-1).log()
@@ -275,14 +278,15 @@ def _(p, q):
 
 
 @cross_entropy_distributions.mistake(
-    "You return the mean of all pairs. Return one number for each pair of distributions."
+    "You return the mean of all pairs.", hint="Return one number for each pair of distributions."
 )
 def _(p, q):
     return -torch.xlogy(p, q).sum(dim=-1).mean()
 
 
 @cross_entropy_distributions.mistake(
-    "You took the logarithm after the sum: −log Σ p·q. Weight each outcome's −log q by p first, then add up."
+    "You took the logarithm after the sum: −log Σ p·q.",
+    hint="Weight each outcome's −log q by p first, then add up.",
 )
 def _(p, q):
     return -(p * q).sum(dim=-1).log()
@@ -303,14 +307,16 @@ def _(p, q):
 
 
 @cross_entropy_distributions.mistake(
-    "You subtracted the entropy of p: what is left is the extra cost of the wrong belief. Return the whole surprise."
+    "You subtracted the entropy of p: what is left is the extra cost of the wrong belief.",
+    hint="Return the whole surprise.",
 )
 def _(p, q):
     return (torch.xlogy(p, p) - torch.xlogy(p, q)).sum(dim=-1)
 
 
 @cross_entropy_distributions.mistake(
-    "You left out the outcomes to which q gives 0. Where they do happen, the surprise is infinite, and so is the sum. Leave out only what has p = 0."
+    "You left out the outcomes to which q gives 0. Where they do happen, the surprise is infinite, and so is the sum.",
+    hint="Leave out only what has p = 0.",
 )
 def _(p, q):
     return -torch.where(q > 0, torch.xlogy(p, q), 0.0).sum(dim=-1)
@@ -420,7 +426,8 @@ def _(p, q):
 
 
 @kl_divergence.mistake(
-    "This is the whole cross-entropy. Subtract the entropy of p, which even the right belief has to pay."
+    "This is the whole cross-entropy.",
+    hint="Subtract the entropy of p, which even the right belief has to pay.",
 )
 def _(p, q):
     return -torch.xlogy(p, q).sum(dim=-1)
@@ -486,13 +493,16 @@ def _(p, q):
     return (torch.xlogy(p, p) - p * q.clamp(min=1e-12).log()).sum(dim=-1)
 
 
-@kl_divergence.mistake("You return the mean of all pairs. Return one number for each pair of distributions.")
+@kl_divergence.mistake(
+    "You return the mean of all pairs.", hint="Return one number for each pair of distributions."
+)
 def _(p, q):
     return (torch.xlogy(p, p) - torch.xlogy(p, q)).sum(dim=-1).mean()
 
 
 @kl_divergence.mistake(
-    "You left out the outcomes to which q gives 0. Where they do happen, the divergence is infinite. Leave out only what has p = 0."
+    "You left out the outcomes to which q gives 0. Where they do happen, the divergence is infinite.",
+    hint="Leave out only what has p = 0.",
 )
 def _(p, q):
     return torch.where(q > 0, torch.xlogy(p, p) - torch.xlogy(p, q), 0.0).sum(dim=-1)
@@ -532,7 +542,7 @@ def _(p, q):
 
 
 @kl_divergence.mistake(
-    "You took the logarithm after the sum. Weight each outcome's log(p/q) by p first, then add up."
+    "You took the logarithm after the sum.", hint="Weight each outcome's log(p/q) by p first, then add up."
 )
 def _(p, q):
     return (p * p / q).sum(dim=-1).log()
@@ -546,7 +556,8 @@ def _(p, q):
 
 
 @kl_divergence.mistake(
-    "You added the entropy of p to the cross-entropy. Subtract it: even the right belief pays that much, so it is not part of the extra cost."
+    "You added the entropy of p to the cross-entropy.",
+    hint="Subtract it: even the right belief pays that much, so it is not part of the extra cost.",
 )
 def _(p, q):
     return -(torch.xlogy(p, p) + torch.xlogy(p, q)).sum(dim=-1)
@@ -869,7 +880,8 @@ def _(student, teacher, y, temperature=2.0, alpha=0.5):
 
 
 @distillation_loss.mistake(
-    "You multiplied the divergence by the temperature. Use its square: at high temperatures the gradient shrinks like 1/temperature²."
+    "You multiplied the divergence by the temperature.",
+    hint="Use its square: at high temperatures the gradient shrinks like 1/temperature².",
 )
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     return distil(student, teacher, y, temperature, alpha * temperature, t_squared=False, hard=0) + (
@@ -909,14 +921,16 @@ def _(student, teacher, y, temperature=2.0, alpha=0.5):
 
 
 @distillation_loss.mistake(
-    'The divergence is averaged over N·C entries (`"mean"`). Sum it over the classes and average over the N samples (`"batchmean"`).'
+    'The divergence is averaged over N·C entries (`"mean"`).',
+    hint='Sum it over the classes and average over the N samples (`"batchmean"`).',
 )
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     return distil(student, teacher, y, temperature, alpha, reduction="mean")
 
 
 @distillation_loss.mistake(
-    "The divergence is a sum over the samples, the cross-entropy a mean: the balance would depend on the size of the batch. Divide by N."
+    "The divergence is a sum over the samples, the cross-entropy a mean: the balance would depend on the size of the batch.",
+    hint="Divide by N.",
 )
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     return distil(student, teacher, y, temperature, alpha, reduction="sum")
@@ -942,7 +956,8 @@ def _(student, teacher, y, temperature=2.0, alpha=0.5):
 
 
 @distillation_loss.mistake(
-    "This is the cross-entropy with the teacher's probabilities. Subtract the teacher's own entropy, so that the divergence is 0 when both agree."
+    "This is the cross-entropy with the teacher's probabilities.",
+    hint="Subtract the teacher's own entropy, so that the divergence is 0 when both agree.",
 )
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     soft = F.cross_entropy(student / temperature, torch.softmax(teacher / temperature, dim=1))
@@ -975,14 +990,15 @@ def _(student, teacher, y, temperature=2.0, alpha=0.5):
 
 
 @distillation_loss.mistake(
-    "The divergence is a mean, the cross-entropy a sum over the samples: the balance would depend on the size of the batch. Divide by N."
+    "The divergence is a mean, the cross-entropy a sum over the samples: the balance would depend on the size of the batch.",
+    hint="Divide by N.",
 )
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     return distil(student, teacher, y, temperature, alpha, hard=F.cross_entropy(student, y, reduction="sum"))
 
 
 @distillation_loss.mistake(
-    "A softmax comes before `cross_entropy`, which applies one itself: give it the student's logits."
+    "A softmax comes before `cross_entropy`, which applies one itself.", hint="Give it the student's logits."
 )
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     return distil(
@@ -1000,7 +1016,8 @@ def _(student, teacher, y, temperature=2.0, alpha=0.5):
 
 
 @distillation_loss.mistake(
-    "You subtracted the divergence, so the loss falls as the student moves away from the teacher. Add it."
+    "You subtracted the divergence, so the loss falls as the student moves away from the teacher.",
+    hint="Add it.",
 )
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     return distil(student, teacher, y, temperature, alpha) - 2 * alpha * distil(

@@ -407,7 +407,7 @@ def _(h, W, y, rows):
 
 
 @chunked_cross_entropy.mistake(
-    "You add up the chunks' sums and forget the mean: divide by N, the number of rows."
+    "You add up the chunks' sums and forget the mean.", hint="Divide by N, the number of rows."
 )
 def _(h, W, y, rows):
     return sum(summed(part, W, labels) for part, labels in chunks(h, y, rows))
@@ -595,7 +595,8 @@ def _(h, W, y, rows):
 
 
 @linear_cross_entropy_grad.mistake(
-    "The value is right, but all logits are in one matrix at some moment: N·V numbers. Make loss and gradients of a chunk while you have its logits."
+    "The value is right, but all logits are in one matrix at some moment: N·V numbers.",
+    hint="Make loss and gradients of a chunk while you have its logits.",
 )
 def _(h, W, y, rows):
     z = h @ W.T
@@ -949,7 +950,8 @@ def _(shards, y):
 
 
 @sharded_cross_entropy.mistake(
-    "All shards are taken to be as wide as the first. They may differ: add up the widths to find where each begins."
+    "All shards are taken to be as wide as the first. They may differ.",
+    hint="Add up the widths to find where each begins.",
 )
 def _(shards, y):
     width, found = shards[0].shape[1], 0

@@ -170,7 +170,7 @@ def _(z, dim):
     return z.clamp(-80, 80).exp().sum(dim=dim).log()
 
 
-@logsumexp.mistake("You added all entries up. Return one result for each slice along `dim`.")
+@logsumexp.mistake("You added all entries up.", hint="Return one result for each slice along `dim`.")
 def _(z, dim):
     return torch.logsumexp(z.flatten(), dim=0)
 
@@ -360,7 +360,7 @@ def _(z, dim):
 
 
 @log_softmax.mistake(
-    "You subtracted the largest score only. Subtract the log-sum-exp, which is a little larger."
+    "You subtracted the largest score only.", hint="Subtract the log-sum-exp, which is a little larger."
 )
 def _(z, dim):
     return z - largest(z, dim)
@@ -418,7 +418,7 @@ def _(z, dim):
 
 
 @log_softmax.mistake(
-    "The exponential is missing: subtract the logarithm of a sum of exponentials, not of scores."
+    "The exponential is missing.", hint="Subtract the logarithm of a sum of exponentials, not of scores."
 )
 def _(z, dim):
     return z - z.sum(dim=dim, keepdim=True).log()
@@ -604,7 +604,8 @@ def _(z, dim):
 
 
 @stable_softmax.mistake(
-    "You subtracted the largest absolute value, so a row at −1000 is shifted to −2000 and underflows to 0 / 0. Subtract the largest score, with its sign."
+    "You subtracted the largest absolute value, so a row at −1000 is shifted to −2000 and underflows to 0 / 0.",
+    hint="Subtract the largest score, with its sign.",
 )
 def _(z, dim):
     return shifted_by(z, z.abs().amax(dim=dim, keepdim=True), dim)
@@ -662,7 +663,8 @@ def _(z, dim):
 
 
 @stable_softmax.mistake(
-    "You multiplied by exp(m) to put the largest score back. It cancels in the fraction, and exp(1000) is inf: leave it out."
+    "You multiplied by exp(m) to put the largest score back. It cancels in the fraction, and exp(1000) is inf.",
+    hint="Leave it out.",
 )
 def _(z, dim):
     m = largest(z, dim)
@@ -725,7 +727,8 @@ def _(z):
 
 
 @softmax_jacobian.mistake(
-    "You return p(1 − p), the diagonal alone. Return a matrix (C, C): how each probability moves with each score."
+    "You return p(1 − p), the diagonal alone.",
+    hint="Return a matrix (C, C): how each probability moves with each score.",
 )
 def _(z):
     return probabilities(z) * (1 - probabilities(z))
@@ -823,7 +826,8 @@ def _(z):
 
 
 @softmax_jacobian.mistake(
-    "You nudged the scores and took differences. That loses half of the digits, in float32 nearly all of them. Write the two formulas."
+    "You nudged the scores and took differences. That loses half of the digits, in float32 nearly all of them.",
+    hint="Write the two formulas.",
 )
 def _(z):
     h = 1e-6

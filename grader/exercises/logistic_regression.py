@@ -81,7 +81,7 @@ def _(X, w, b):
     return (X * w).mean(dim=1) + b
 
 
-@linear.mistake("You applied the sigmoid. Return the score itself; the loss takes it from there.")
+@linear.mistake("You applied the sigmoid.", hint="Return the score itself; the loss takes it from there.")
 def _(X, w, b):
     return torch.sigmoid(X @ w + b)
 
@@ -242,13 +242,15 @@ def _(X, y, w, b):
     return loss, X.T @ (z - y) / len(y), (z - y).mean()
 
 
-@loss_and_grad.mistake("You return the sum of the losses. Return their mean.")
+@loss_and_grad.mistake("You return the sum of the losses.", hint="Return their mean.")
 def _(X, y, w, b):
     loss, error, _ = parts(X, y, w, b)
     return loss * len(y), X.T @ error / len(y), error.mean()
 
 
-@loss_and_grad.mistake("Loss and slopes are sums over the samples. Return means: all three divided by N.")
+@loss_and_grad.mistake(
+    "Loss and slopes are sums over the samples.", hint="Return means: all three divided by N."
+)
 def _(X, y, w, b):
     loss, error, _ = parts(X, y, w, b)
     return loss * len(y), X.T @ error, error.sum()
@@ -314,7 +316,7 @@ def _(X, y, w, b):
     return loss, X * error[:, None] / len(y), error.mean()
 
 
-@loss_and_grad.mistake("The loss has a value for each sample. Return their mean.")
+@loss_and_grad.mistake("The loss has a value for each sample.", hint="Return their mean.")
 def _(X, y, w, b):
     _, error, z = parts(X, y, w, b)
     return F.binary_cross_entropy_with_logits(z, y, reduction="none"), X.T @ error / len(y), error.mean()
@@ -568,7 +570,7 @@ def _(X, y, lr=0.1, epochs=100):
     return descend(X, y, lr, epochs, grad=grad)
 
 
-@train.mistake("You return the last loss alone. Return all of them, one for each step.")
+@train.mistake("You return the last loss alone.", hint="Return all of them, one for each step.")
 def _(X, y, lr=0.1, epochs=100):
     w, b, losses = descend(X, y, lr, epochs)
     return w, b, losses[-1]
@@ -661,7 +663,7 @@ def _(z, y):
     return 100 * ((z > 0) == (y == 1)).to(z.dtype).mean()
 
 
-@accuracy.mistake("You return how often the model says 1. Compare its decision with the label, too.")
+@accuracy.mistake("You return how often the model says 1.", hint="Compare its decision with the label, too.")
 def _(z, y):
     return (z > 0).to(z.dtype).mean()
 

@@ -124,7 +124,7 @@ def _(z, y):
     return (1 + torch.exp(-y * z)).mean().log()
 
 
-@soft_margin.mistake("You return a loss for each sample. Return their mean.")
+@soft_margin.mistake("You return a loss for each sample.", hint="Return their mean.")
 def _(z, y):
     return F.softplus(-y * z)
 
@@ -229,7 +229,8 @@ def _(z, y):
 
 
 @hinge.mistake(
-    "You took the mean before the maximum, so samples far on the right side pay for the others. Take the maximum for each sample, then the mean."
+    "You took the mean before the maximum, so samples far on the right side pay for the others.",
+    hint="Take the maximum for each sample, then the mean.",
 )
 def _(z, y):
     return torch.relu((1 - y * z).mean())
@@ -284,7 +285,7 @@ def _(z, y):
     return (1 - y * z).abs().mean()
 
 
-@hinge.mistake("You return a loss for each sample. Return their mean.")
+@hinge.mistake("You return a loss for each sample.", hint="Return their mean.")
 def _(z, y):
     return torch.relu(1 - y * z)
 
@@ -303,7 +304,9 @@ def _(z, y):
     return (y * z < 0).to(z.dtype).mean()
 
 
-@hinge.mistake("You applied max(0, …) to y·z alone and left the 1 outside. Apply it to the whole of 1 − y·z.")
+@hinge.mistake(
+    "You applied max(0, …) to y·z alone and left the 1 outside.", hint="Apply it to the whole of 1 − y·z."
+)
 def _(z, y):
     return (1 - torch.relu(y * z)).mean()
 
@@ -382,7 +385,8 @@ def shortfalls(z, y, p=1, margin=1.0, own=False):
 
 
 @multi_margin.mistake(
-    "The true class competes with itself: it lacks the margin against itself and adds margin^p. Leave its own column out."
+    "The true class competes with itself: it lacks the margin against itself and adds margin^p.",
+    hint="Leave its own column out.",
 )
 def _(z, y, p=1, margin=1.0):
     return shortfalls(z, y, p, margin, own=True).mean()
@@ -405,7 +409,7 @@ def _(z, y, p=1, margin=1.0):
     return shortfalls(z, y, p, margin).mean(dim=1).sum()
 
 
-@multi_margin.mistake("`p` has no effect: raise what is missing to the power p.")
+@multi_margin.mistake("`p` has no effect.", hint="Raise what is missing to the power p.")
 def _(z, y, p=1, margin=1.0):
     return shortfalls(z, y, 1, margin).mean()
 
@@ -415,7 +419,7 @@ def _(z, y, p=1, margin=1.0):
     return shortfalls(z, y, p).mean()
 
 
-@multi_margin.mistake("You multiplied by p. Use it as an exponent.")
+@multi_margin.mistake("You multiplied by p.", hint="Use it as an exponent.")
 def _(z, y, p=1, margin=1.0):
     return p * shortfalls(z, y, 1, margin).mean()
 
@@ -462,7 +466,9 @@ def _(z, y, p=1, margin=1.0):
     return ((shortfalls(z, y, p, margin, own=True).sum(dim=1) - 1) / z.shape[1]).mean()
 
 
-@multi_margin.mistake("You multiplied by the margin. Add it inside: max(0, margin − z_true + z_other).")
+@multi_margin.mistake(
+    "You multiplied by the margin.", hint="Add it inside: max(0, margin − z_true + z_other)."
+)
 def _(z, y, p=1, margin=1.0):
     return margin * shortfalls(z, y, p).mean()
 
@@ -487,7 +493,8 @@ def _(z, y, p=1, margin=1.0):
 
 
 @multi_margin.mistake(
-    "You set the true class's logit to 0, and it still competes, with a logit of 0. Set what it lacks to 0, after max(0, …)."
+    "You set the true class's logit to 0, and it still competes, with a logit of 0.",
+    hint="Set what it lacks to 0, after max(0, …).",
 )
 def _(z, y, p=1, margin=1.0):
     return (torch.relu(margin - z.gather(1, y[:, None]) + z.scatter(1, y[:, None], 0.0)) ** p).mean()
@@ -501,7 +508,8 @@ def _(z, y, p=1, margin=1.0):
 
 
 @multi_margin.mistake(
-    "You subtracted the margin, so a competitor counts only when it is ahead by more than that. Add it: margin − z_true + z_other."
+    "You subtracted the margin, so a competitor counts only when it is ahead by more than that.",
+    hint="Add it: margin − z_true + z_other.",
 )
 def _(z, y, p=1, margin=1.0):
     return shortfalls(z, y, p, -margin).mean()
@@ -520,7 +528,8 @@ def _(z, y, p=1, margin=1.0):
 
 
 @multi_margin.mistake(
-    "You multiplied the difference by the margin. Add the margin to it: max(0, margin − z_true + z_other)."
+    "You multiplied the difference by the margin.",
+    hint="Add the margin to it: max(0, margin − z_true + z_other).",
 )
 def _(z, y, p=1, margin=1.0):
     return (
@@ -620,7 +629,7 @@ def _(z, y):
     return -(y * torch.sigmoid(z).log() + (1 - y) * (1 - torch.sigmoid(z)).log()).mean()
 
 
-@multilabel_soft_margin.mistake("You return a loss for each sample. Return their mean.")
+@multilabel_soft_margin.mistake("You return a loss for each sample.", hint="Return their mean.")
 def _(z, y):
     return entries(z, y).mean(dim=1)
 
@@ -647,7 +656,8 @@ def _(z, y):
 
 
 @multilabel_soft_margin.mistake(
-    "You averaged over the samples only and return a loss for each class. Average over the classes as well."
+    "You averaged over the samples only and return a loss for each class.",
+    hint="Average over the classes as well.",
 )
 def _(z, y):
     return entries(z, y).mean(dim=0)
@@ -694,7 +704,8 @@ def _(z, y):
 
 
 @multilabel_soft_margin.mistake(
-    "This is the squared error of the probabilities. Return the cross-entropy of each yes-or-no question, averaged."
+    "This is the squared error of the probabilities.",
+    hint="Return the cross-entropy of each yes-or-no question, averaged.",
 )
 def _(z, y):
     return ((torch.sigmoid(z) - y) ** 2).mean()

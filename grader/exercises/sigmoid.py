@@ -415,6 +415,14 @@ stable_sigmoid.case("moderately large scores", gradient="z", extreme=True)(at(12
 stable_sigmoid.case("the digits of a score near −31", gradient="z", extreme=True, rtol=0.03, atol=1e-30)(
     at(-32)
 )
+# Far below 0 a clamped score gives itself away: its probability is the smallest that the clamp allows, many times the true one. The tolerance of
+# more than the value itself lets 0 pass, to which (1 + tanh(z/2)) / 2 rounds there.
+stable_sigmoid.case("scores near −61 and −400", gradient="z", extreme=True, rtol=1.5, atol=1e-190)(
+    at(-62, -400)
+)
+stable_sigmoid.case(
+    "float32: scores near −61 and −83", gradient="z", dtype=torch.float32, extreme=True, rtol=1.5, atol=1e-38
+)(at(-62, -84))
 stable_sigmoid.case("a score of 1000", gradient="z", extreme=True)(at(1000))
 stable_sigmoid.case("a score of −1000", gradient="z", extreme=True)(at(-1000))
 stable_sigmoid.case("large scores of both signs together", gradient="z", extreme=True)(
@@ -511,6 +519,23 @@ def _(z):
 )
 def _(z):
     return naive(z.clamp(-10, 10))
+
+
+def clamped(bound):
+    """The definition, of a score that is kept between −bound and bound."""
+
+    def answer(z):
+        return naive(z.clamp(-bound, bound))
+
+    return answer
+
+
+for bound in (20, 30, 50, 80, 88, 100):
+    stable_sigmoid.mistake(
+        f"You clamp the score at −{bound} and {bound}. Beyond them every score gets the same probability, "
+        "which is not its own, and the gradient is exactly 0.",
+        hint="No clamp is needed where nothing positive is exponentiated.",
+    )(clamped(bound))
 
 
 @stable_sigmoid.mistake(

@@ -265,7 +265,9 @@ def _(z, dim):
     return torch.sigmoid(z)
 
 
-@softmax.mistake("You divided by the largest exponential, so your largest result is 1. Divide by the sum.")
+@softmax.mistake(
+    "You divided by the largest exponential, so your largest result is 1.", hint="Divide by the sum."
+)
 def _(z, dim):
     return z.exp() / z.exp().amax(dim=dim, keepdim=True)
 
@@ -299,7 +301,8 @@ def _(z, dim):
 
 
 @softmax.mistake(
-    "The 1 in your denominator belongs to the sigmoid, where it is the exponential of a second score of 0. Here all scores are given: divide by their sum alone."
+    "The 1 in your denominator belongs to the sigmoid, where it is the exponential of a second score of 0. Here all scores are given.",
+    hint="Divide by their sum alone.",
 )
 def _(z, dim):
     return z.exp() / (1 + z.exp().sum(dim=dim, keepdim=True))
@@ -334,7 +337,8 @@ def _(z, dim):
 
 
 @softmax.mistake(
-    "You divided the scores by their sum before taking the exponential. Take the exponentials first, and divide those by their sum."
+    "You divided the scores by their sum before taking the exponential.",
+    hint="Take the exponentials first, and divide those by their sum.",
 )
 def _(z, dim):
     return torch.exp(z / z.sum(dim=dim, keepdim=True))
@@ -348,7 +352,8 @@ def _(z, dim):
 
 
 @softmax.mistake(
-    "You took the absolute value of `dim`. A negative `dim` counts from the end (−1 is the last dimension): pass it on unchanged."
+    "You took the absolute value of `dim`. A negative `dim` counts from the end (−1 is the last dimension).",
+    hint="Pass it on unchanged.",
 )
 def _(z, dim):
     return z.exp() / z.exp().sum(dim=abs(dim), keepdim=True)
@@ -397,7 +402,8 @@ def _(z):
 
 
 @predict_class.mistake(
-    "Without `dim`, argmax searches the whole matrix and gives one position. Return one class for each sample."
+    "Without `dim`, argmax searches the whole matrix and gives one position.",
+    hint="Return one class for each sample.",
 )
 def _(z):
     return z.argmax()
@@ -436,7 +442,9 @@ def _(z):
     return (torch.softmax(z, dim=1) > 0.5).long()
 
 
-@predict_class.mistake("You return one-hot rows. Return one number for each sample, the column of that 1.")
+@predict_class.mistake(
+    "You return one-hot rows.", hint="Return one number for each sample, the column of that 1."
+)
 def _(z):
     return F.one_hot(z.argmax(dim=1), z.shape[1])
 
@@ -511,22 +519,24 @@ def _(z, temperature):
 
 
 @softmax_temperature.mistake(
-    "The temperature has no effect on your result. A factor outside the exponential cancels in the division, "
-    "as does a number added to all scores: divide the scores by T."
+    "The temperature has no effect on your result. A factor outside the exponential cancels in the division, as does a number added to all scores.",
+    hint="Divide the scores by T.",
 )
 def _(z, temperature):
     return torch.softmax(z, dim=-1)
 
 
 @softmax_temperature.mistake(
-    "You divided the probabilities by T: they no longer sum to 1. Divide the scores, before the softmax."
+    "You divided the probabilities by T: they no longer sum to 1.",
+    hint="Divide the scores, before the softmax.",
 )
 def _(z, temperature):
     return torch.softmax(z, dim=-1) / temperature
 
 
 @softmax_temperature.mistake(
-    "You raised the probabilities to the power 1/T, which is the right idea, but they no longer sum to 1. Divide by their sum again."
+    "You raised the probabilities to the power 1/T, which is the right idea, but they no longer sum to 1.",
+    hint="Divide by their sum again.",
 )
 def _(z, temperature):
     return torch.softmax(z, dim=-1) ** (1 / temperature)
@@ -555,14 +565,15 @@ def _(z, temperature):
 
 
 @softmax_temperature.mistake(
-    "You took the sigmoid of each score. The classes compete: take the softmax of the scores divided by T."
+    "You took the sigmoid of each score. The classes compete.",
+    hint="Take the softmax of the scores divided by T.",
 )
 def _(z, temperature):
     return torch.sigmoid(z / temperature)
 
 
 @softmax_temperature.mistake(
-    "You divide by 2 whatever the temperature is. That is the lesson's example; use the argument."
+    "You divide by 2 whatever the temperature is. That is the lesson's example.", hint="Use the argument."
 )
 def _(z, temperature):
     return torch.softmax(z / 2, dim=-1)
@@ -586,7 +597,8 @@ def _(z, temperature):
 
 
 @softmax_temperature.mistake(
-    "You took a softmax, divided its probabilities by T and took another one. Divide the scores by T, and take one softmax."
+    "You took a softmax, divided its probabilities by T and took another one.",
+    hint="Divide the scores by T, and take one softmax.",
 )
 def _(z, temperature):
     return torch.softmax(torch.softmax(z, dim=-1) / temperature, dim=-1)
@@ -597,7 +609,9 @@ def _(z, temperature):
     return z.exp() / (z / temperature).exp().sum(dim=-1, keepdim=True)
 
 
-@softmax_temperature.mistake("You divided with `//`, which rounds down to whole numbers. Divide with `/`.")
+@softmax_temperature.mistake(
+    "You divided with `//`, which rounds down to whole numbers.", hint="Divide with `/`."
+)
 def _(z, temperature):
     return torch.softmax(z // temperature, dim=-1)
 
@@ -667,7 +681,7 @@ def _(z):
 
 
 @sigmoid_as_softmax.mistake(
-    "You return both columns. Return the probability of class 1 alone, one number for each sample."
+    "You return both columns.", hint="Return the probability of class 1 alone, one number for each sample."
 )
 def _(z):
     return pair(torch.zeros_like(z), z)
@@ -697,7 +711,8 @@ def _(z):
 
 
 @sigmoid_as_softmax.mistake(
-    "You took the larger of the two probabilities. Return that of class 1, also where it is the smaller one."
+    "You took the larger of the two probabilities.",
+    hint="Return that of class 1, also where it is the smaller one.",
 )
 def _(z):
     return pair(torch.zeros_like(z), z).amax(dim=1)

@@ -93,8 +93,8 @@ def _(x):
 
 
 @row_normalize.mistake(
-    "This is a softmax: it takes exponentials first. The entries are positive already; divide them "
-    "as they are."
+    "This is a softmax: it takes exponentials first. The entries are positive already.",
+    hint="Divide them as they are.",
 )
 def _(x):
     return torch.softmax(x, dim=1)

@@ -238,6 +238,6 @@ def differs(a):
     off = ~torch.isclose(got.double(), want.double(), rtol=1e-4, atol=1e-6, equal_nan=True)
     if got.numel() > 1 and 0 < off.sum() < got.numel():
         return f"{int(off.sum())} of {got.numel()} entries differ."
-    if torch.allclose(got.double(), -want.double(), rtol=1e-4) and (want != 0).any():
+    if torch.allclose(got.double(), -want.double(), rtol=1e-4, atol=0) and (want != 0).any():
         return "The sign is flipped."
     return ""

@@ -298,9 +298,20 @@ def stable_sigmoid(z):
     return torch.exp(z - torch.logsumexp(torch.stack([z, torch.zeros_like(z)]), dim=0))
 
 
-@wrong("the score clamped at 30", says="at the extremes")
+@wrong("the score clamped at 30", says="You clamp the score at −30 and 30")
 def stable_sigmoid(z):
     return 1 / (1 + torch.exp(-torch.clamp(z, -30, 30)))
+
+
+@wrong("the score clamped at 50, sign by sign", says="You clamp the score at −50 and 50")
+def stable_sigmoid(z):
+    e = torch.exp(-z.abs().clamp(max=50))
+    return torch.where(z >= 0, 1 / (1 + e), e / (1 + e))
+
+
+@wrong("the score clamped where float32 would overflow", says="You clamp the score at −88 and 88")
+def stable_sigmoid(z):
+    return 1 / (1 + torch.exp(-torch.clamp(z, min=-88, max=88)))
 
 
 @wrong("float32 inside, and back", says="Nearly right")
