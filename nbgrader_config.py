@@ -1,6 +1,7 @@
 """nbgrader's view of this course: which folder is which, and what is plugged in. Every nbgrader command in this folder reads it."""
 
-from nbgrader.preprocessors import AssignLatePenalties, CheckCellMetadata, SaveAutoGrades
+from nbgrader.converters import GenerateAssignment
+from nbgrader.preprocessors import AssignLatePenalties, CheckCellMetadata, SaveAutoGrades, SaveCells
 from nbgrader.server_extensions.formgrader import handlers
 
 from grader.classroom import feedback, plugins, record
@@ -13,6 +14,11 @@ c.CourseDirectory.release_directory = "notebooks"
 c.GenerateAssignment.force = (
     True  # the releases are in the repository: without this, nbgrader skips them and records nothing
 )
+
+# nbgrader's own steps, but for the one that refuses a lesson whose cells have changed since somebody submitted it
+c.GenerateAssignment.preprocessors = [
+    plugins.Cells if step is SaveCells else step for step in GenerateAssignment(config=c).preprocessors
+]
 
 # learners' code runs in a jail, verdicts are formed here; see grader/classroom
 c.Autograde.exporter_class = plugins.AnyNotebook

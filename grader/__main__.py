@@ -6,7 +6,7 @@ import typer
 from rich.text import Text
 
 from grader.classroom.commands import app as teacher
-from grader.classroom.commands import err, find_lessons, out, stop
+from grader.classroom.commands import err, find_lessons, out, stop, warn_of_readers
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -109,11 +109,14 @@ def grade(
     from grader.classroom import grade as classroom
     from grader.classroom.gradebook import GradebookError
 
+    without: list[str] = []  # who handed in no notebook of the lesson
     try:
         with _progress(quiet=json) as advance:
 
             def seen(graded, total):
                 advance(total, bool(graded.error))
+                if graded.record.get("empty"):
+                    without.append(graded.student)
                 if json:
                     verdicts = graded.record.get("verdicts", {})
                     print(
@@ -139,8 +142,10 @@ def grade(
                         highlight=False,
                     )
 
+            of = classroom.course()
+            warn_of_readers(of)
             counts = classroom.grade_class(
-                classroom.course(),
+                of,
                 names,
                 jobs=jobs,
                 scheduler=scheduler,
@@ -155,11 +160,10 @@ def grade(
     if not counts.total():
         stop("There are no submissions of " + ", ".join(names) + " under submitted/: collect some first.")
     unchanged, failed = counts.pop("unchanged", 0), counts.pop("failed", 0)
+    left_out = counts.pop("left out", 0)
     if json:
-        print(
-            dumps({"graded": counts.total(), "why": dict(counts), "unchanged": unchanged, "failed": failed}),
-            flush=True,
-        )
+        summary = {"graded": counts.total(), "why": dict(counts), "unchanged": unchanged, "failed": failed}
+        print(dumps(summary | ({"left_out": left_out} if left_out else {})), flush=True)
     else:
         whys = ", ".join(f"{n} {why}" for why, n in counts.most_common())
         out.print(
@@ -167,6 +171,21 @@ def grade(
             highlight=False,
             soft_wrap=True,
         )
+        if left_out:
+            out.print(
+                f"{left_out} left out: excluded by c.CourseDirectory.student_id_exclude, or removed from the gradebook "
+                "(`nbgrader db student add ID` takes somebody in again).",
+                highlight=False,
+                soft_wrap=True,
+            )
+        if without:
+            out.print(
+                f"{len(without)} handed in no notebook of the lesson: {', '.join(without[:10])}{' …' if len(without) > 10 else ''}. "
+                "What lies there is named in their feedback and in formgrader.",
+                highlight=False,
+                soft_wrap=True,
+                markup=False,
+            )
     raise typer.Exit(int(bool(failed)))
 
 
@@ -231,10 +250,15 @@ def radar(
 @app.command()
 def doctor():
     """Say which walls this machine gives to learners' code, by trying to climb them. Exit code 1 if one does not hold."""
+    from pathlib import Path
+
     from rich.table import Table
 
+    from grader.classroom.grade import readable_by_others
     from grader.jail import doctor
 
+    if Path("nbgrader_config.py").exists() and (sentence := readable_by_others(Path.cwd())):
+        err.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
     found = doctor.walls()
     if not found.ok:
         stop("\n".join([found.why, *found.advice]))
@@ -252,6 +276,20 @@ def doctor():
     out.print(f"All {len(rows)} attempts were held ({found.kind}'s walls).", highlight=False)
 
 
+@contextmanager
+def _writable():
+    """Where the work folder cannot be written, say what to set."""
+    from grader.learner import workspace
+
+    try:
+        yield
+    except PermissionError as error:
+        stop(
+            f"{error.filename} cannot be written: this copy of the course belongs to somebody else. Name a folder of your own for your "
+            f"work: GRADER_WORK=~/work ./course lab. (Now it is {workspace.WORK}.)"
+        )
+
+
 @app.command()
 def lab(
     browser: bool = typer.Option(True, help="Open a browser window."),
@@ -263,7 +301,9 @@ def lab(
     """Open the course in JupyterLab. Your work is kept in `work/`, and never overwritten."""
     from grader.learner import workspace
 
-    for sentence in workspace.prepare():
+    with _writable():
+        sentences = workspace.prepare()
+    for sentence in sentences:
         out.print(sentence, highlight=False, soft_wrap=True)
     raise typer.Exit(workspace.serve(port, browser, teacher))
 
@@ -290,7 +330,9 @@ def fresh(lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2.")):
     """Put a new copy of a lesson beside yours."""
     from grader.learner import workspace
 
-    out.print(f"The course's present copy is {workspace.fresh(_lessons([lesson])[0])}", highlight=False)
+    with _writable():
+        path = workspace.fresh(_lessons([lesson])[0])
+    out.print(f"The course's present copy is {path}", highlight=False)
 
 
 @app.command()

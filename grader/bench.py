@@ -9,6 +9,7 @@ import json
 import multiprocessing
 import os
 import platform
+import resource
 import shutil
 import statistics
 import subprocess
@@ -70,6 +71,7 @@ def main():
         runs = classes(folder, everybody)
         floors.append(floor(everybody))
         compare(folder, everybody, runs, statistics.mean(floors))
+        beginnings(folder)
         stages = stages_of(everybody)
         coordinator = coordinate(folder, everybody)
         hundred_thousand(runs, stages, coordinator)
@@ -359,6 +361,31 @@ def compare(folder, everybody, runs, bare):
 
 # ---------------------------------------------------------------- where the time goes
 
+READY = "from grader.classroom import examiner, worker; examiner.Examiner(worker.PREPARE).start()"
+STARTS = {  # what a run begins with, each alone in a fresh process; the coordinator's and the examiner's go on at the same time
+    "Python": "pass",
+    "Python with torch": "import torch",
+    "the coordinator: nbgrader, gradebook": "from grader.classroom import grade; grade.course()",
+    "an examiner that is ready: torch, twice, walls and course": READY,
+}
+
+
+def beginnings(folder):
+    """Where the seconds of a run's start go: each part's time and processor time."""
+    rows, cpu = [], {}
+    for name, code in STARTS.items():
+        before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], cwd=folder / "class", check=True)
+        seconds, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu[name] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        rows.append((name, f"{seconds:.1f} s", f"{cpu[name]:.1f} s"))
+    show("Where the start goes, each part alone", ["", "time", "processor"], rows)
+    _, torch, coordinator, examiner = cpu.values()
+    say(
+        f"Beyond one import of torch: {coordinator + examiner - torch:.1f} s of processor time until the first submission is under way "
+        "(goal: at most 2)."
+    )
+
 
 class Clock:
     """A jail, or a child of one, whose calls are timed."""
@@ -449,10 +476,9 @@ def copy(graded, student):
 
 
 def coordinate(folder, everybody):
-    """What the coordinator does for a submission, and nobody else can: seconds each for Dask, files and gradebook."""
-    from distributed import Client, LocalCluster
-
+    """What the coordinator does for a submission, and nobody else can: seconds each for the way there and back, files and gradebook."""
     from grader.classroom import grade
+    from grader.classroom.examiner import Examiner
     from grader.classroom.gradebook import Book
 
     here = os.getcwd()
@@ -473,24 +499,18 @@ def coordinate(folder, everybody):
         reporting = time.perf_counter() - begun
     finally:
         os.chdir(here)
-    with (
-        LocalCluster(
-            n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        data = [everybody[0].data + bytes([i % 256]) for i in range(200)]
-        client.submit(len, b"").result()
+    with Examiner(trust=True) as examiner:
+        examiner.start()
         begun = time.perf_counter()
-        for some in range(0, len(data), 10):
-            client.gather([client.submit(bytes.upper, d, pure=False) for d in data[some : some + 10]])
-        sending = (time.perf_counter() - begun) / len(data)
+        for number in range(200):
+            examiner.call("builtins.bytes", everybody[0].data + bytes([number % 256]))
+        sending = (time.perf_counter() - begun) / 200
     show(
         "What the coordinator spends on a submission",
         ["", "time"],
         [
             ("graded notebook, record and gradebook (SQLite), on the disk", f"{writing * 1000:.1f} ms"),
-            ("Dask: there and back", f"{sending * 1000:.1f} ms"),
+            ("to an examiner, and back", f"{sending * 1000:.1f} ms"),
         ],
     )
     show(

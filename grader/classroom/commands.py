@@ -30,6 +30,14 @@ def find_lessons(names):
         stop(str(error), 2)
 
 
+def warn_of_readers(of):
+    """Say so where the course's folder is open to everybody on this machine."""
+    from grader.classroom.grade import readable_by_others
+
+    if sentence := readable_by_others(of.root):
+        err.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
 @contextmanager
 def _course():
     """The course of this folder; what can go wrong with it becomes a sentence."""
@@ -121,7 +129,7 @@ def export(
     say(f"{path}: {count} students")
     if waiting:
         say(
-            f"{waiting} submissions have answers that a person has still to grade; their scores go without them."
+            f"{waiting} submissions have answers that a person has still to read. Their scores go without them, or with the mark of an earlier answer."
         )
 
 
@@ -157,6 +165,7 @@ def collect(lesson: list[str] = LESSONS):
 
     names = find_lessons(lesson)
     with _course() as of:
+        warn_of_readers(of)
         for name in names:
             found = rounds.collect(of, name)
             for warning in found.warnings:
@@ -168,6 +177,7 @@ def collect(lesson: list[str] = LESSONS):
             )
             say(
                 f"{name}: {len(found.new)} new, {len(found.replaced)} replaced by a newer one{again}, {found.same} unchanged"
+                + (f", {found.refused} not collected (see above)" if found.refused else "")
             )
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import nbformat
 
 from grader.classroom.examiner import OverBudget
-from grader.classroom.rebuild import harmless, without_paths
-from grader.course.build import lends, solution_cells
+from grader.classroom.rebuild import defines, harmless, without_paths
+from grader.course.build import lends, loads, released, solution_cells
 from grader.course.cells import exercise_name, grade_id, is_check, is_solution, marks
 from grader.course.lessons import exercises, lessons, slug
 from grader.jail import Absent, ChildDied
@@ -28,6 +28,12 @@ SHOWN_BYTES = 12 << 20  # of all outputs of a notebook: more than that no browse
 ENDED = {"deadline": Ended.LATE, "memory": Ended.MEMORY}  # what ended a child, as an answer's end
 NO_MATH = "tex2jax_ignore mathjax_ignore"  # a panel quotes the learner's own words: MathJax makes links of `$\\href…$`
 NO_COMPILER = "`torch.compile` does not run where submissions are graded: there is no compiler. Leave it out."
+ELSEWHERE = {  # errors that a notebook meets where it is graded, and not at home -> why
+    "ModuleNotFoundError": ". In class only the course's own packages are there, and no files from beside the notebook.",
+    "FileNotFoundError": ". In class the notebook is alone: no files from beside it are there.",
+    "StdinNotImplementedError": ". In class nobody is there to answer `input()`.",
+    "EOFError": ". In class nobody is there to answer `input()`.",
+}
 NO_TIME = "The time for the whole notebook was used up: what comes last in it was not judged. A person has to look at it."
 NO_LIVES = "The interpreter ended too often: what came after that was not judged. A person has to look at it."
 UNSHOWN = "… more was shown here than fits into the notebook.\n"
@@ -72,6 +78,8 @@ def examine(notebook, jail, seed, notes=(), seconds=None, seen=_nobody):
     """
     session, known, verdicts, answers = _Session(jail, seconds), exercises(), {}, {}
     texts = []  # of the cells so far: the scan follows an answer into what it calls
+    stubs = _stubs(notebook)
+    tried: dict[str, str] = {}  # exercises whose cells were written in -> how the last of these cells ended
     try:
         for name in _borrowed(notebook, known):  # before anything of the learner's runs
             session.lend(known[name])
@@ -82,7 +90,7 @@ def examine(notebook, jail, seed, notes=(), seconds=None, seen=_nobody):
             if exercise is not None:
                 name, context = exercise.name, together(texts)
                 source = written(context).get(name) or answers.get(name)
-                verdicts[name] = _judge(exercise, session, seed, source, context)
+                verdicts[name] = _judge(exercise, session, seed, source, context, tried)
                 write_outputs(cell, verdicts[name])
                 seen(verdicts[name])
                 if not verdicts[name].passed:
@@ -92,6 +100,8 @@ def examine(notebook, jail, seed, notes=(), seconds=None, seen=_nobody):
                     answers[grade_id(cell)] = cell.source
                 texts.append(cell.source)
                 session.run(cell)
+                for name in _meant(cell, stubs):
+                    tried[name] = _ended(cell)
     finally:
         session.close()
     return noted(notebook, verdicts, seed, [*notes, *session.notes])
@@ -122,7 +132,57 @@ def _note_cell(notes):
     return cell
 
 
-def _judge(exercise, session, seed, source, context):
+@functools.cache
+def _released_cells(module):
+    """The source of a lesson's exercise cells as they were released, by name, read once a process."""
+    cells = loads(released(next(n for n in lessons() if slug(n) == module))).cells
+    return {grade_id(cell): cell.source for cell in cells if cell.cell_type == "code" and is_solution(cell)}
+
+
+def _stubs(notebook):
+    """What the exercise cells of a notebook's lesson held before anybody wrote in them, by name."""
+    known = exercises()
+    module = next((known[name].lesson for name in map(grade_id, notebook.cells) if name in known), None)
+    return {} if module is None else _released_cells(module)
+
+
+def _meant(cell, stubs):
+    """The exercises that a cell answers, or tries to: its own where it was written in, and those whose names it binds."""
+    own = grade_id(cell)
+    if own in stubs and cell.source.strip() == stubs[own].strip():
+        return []
+    return [name for name in stubs if name == own or defines(cell.source, name)]
+
+
+def _ended(cell):
+    """How a cell that was run came to an end: "" where nothing stopped it, else the error in a line."""
+    error = next((output for output in cell.outputs if output.output_type == "error"), None)
+    if error is None:
+        return ""
+    if error.ename == "InterpreterDied":
+        return f"ended: {error.evalue}"
+    told = f"{error.ename}: {without_paths(error.evalue)}".strip(": ")
+    return f"stopped with {told.splitlines()[0][:200]}{ELSEWHERE.get(error.ename, '')}"
+
+
+def _no_function(name, kind, tried):
+    """(status, finding) where there is nothing that can be called by the name of an exercise. kind: the type of what there is, or None."""
+    if kind is not None:
+        return ERROR, f"`{name}` is an object of type {kind} here, not a function."
+    if name not in tried:
+        return MISSING, f"There is no `{name}` when this cell is reached: nothing was written yet."
+    if tried[name]:
+        return (
+            ERROR,
+            f"There is no `{name}` when this cell is reached: the cell that was to define it {tried[name]}",
+        )
+    return (
+        ERROR,
+        f"There is no `{name}` when this cell is reached: the cell of this exercise ran, and defines no `{name}`.",
+    )
+
+
+def _judge(exercise, session, seed, source, context, tried):
     deadline, lost = time.monotonic() + session.jail.limits.exercise_seconds, None
 
     def ask(question, gradient):
@@ -151,13 +211,8 @@ def _judge(exercise, session, seed, source, context):
     try:
         return judge(exercise, ask, seed=seed, source=source, context=context, remember=True)
     except _NoAnswer as absent:
-        kind = absent.args[0].type
-        finding = (
-            f"There is no `{exercise.name}` when this cell is reached: its cell failed, or does not define it."
-            if kind is None
-            else f"`{exercise.name}` is an object of type {kind} here, not a function."
-        )
-        return Verdict(exercise.name, MISSING if kind is None else ERROR, exercise.points, finding, seed=seed)
+        status, finding = _no_function(exercise.name, absent.args[0].type, tried)
+        return Verdict(exercise.name, status, exercise.points, finding, seed=seed)
     except OverBudget:
         raise
     except _NoMore:

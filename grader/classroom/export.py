@@ -25,12 +25,15 @@ def safe(value):
     if value is None or isinstance(value, (int, float)):
         return "" if value is None else value
     text = "".join(c if c.isprintable() else " " for c in str(value)).strip()
+    if text == "-":
+        return text
     return "'" + text if text[:1] in tuple("=+-@\uff1d\uff0b\uff0d\uff20") else text
 
 
 def table(rows):
-    """Rows as the text of a CSV file: every text quoted, numbers plain."""
-    file = io.StringIO()
+    """Rows as the text of a CSV file: every text quoted, numbers plain. It begins with a mark by which a spreadsheet knows UTF-8."""
+    file = io.StringIO("\ufeff")
+    file.seek(0, io.SEEK_END)
     csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n").writerows(
         [safe(v) for v in row] for row in rows
     )
@@ -74,7 +77,7 @@ class _Csv(ExportPlugin):
         waiting = sum(m.waiting for of in marks.values() for m in of.values())
         if waiting:
             self.log.warning(
-                "%d submissions have answers that a person has still to grade; their scores go without them.",
+                "%d submissions have answers that a person has still to read. Their scores go without them, or with the mark of an earlier answer.",
                 waiting,
             )
         self.log.info("Exported %d students to %s", len(people), path)
@@ -106,19 +109,26 @@ class Canvas(_Csv):
 
 
 class Moodle(_Csv):
-    """What Moodle's grade import takes: https://docs.moodle.org/en/Grade_import. Map `Username` or `Email address`, then one column a lesson."""
+    """What Moodle's grade import takes: https://docs.moodle.org/en/Grade_import. Map `Username` (or `Email address`), then one column a lesson.
+
+    Moodle reads an empty cell as a grade, and a row without an address as the learner's of the row before. So who has handed in nothing has no
+    row, a lesson without a submission is "-", which Moodle leaves as it is, and addresses stand there only where everybody has one.
+    """
 
     default = "moodle.csv"
 
     def rows(self, people, lessons, marks):
-        yield ["Username", "Email address", "First name", "Last name", *lessons]
+        people = {key: person for key, person in people.items() if any(key in marks[n] for n in lessons)}
+        addresses = [person.email for person in people.values()]
+        has_addresses = all(addresses)
+        yield ["Username", *(["Email address"] if has_addresses else []), "First name", "Last name", *lessons]
         for key, person in people.items():
             yield [
                 key,
-                person.email,
+                *([person.email] if has_addresses else []),
                 person.first_name,
                 person.last_name,
-                *(number(marks[n][key].score) if key in marks[n] else "" for n in lessons),
+                *(number(marks[n][key].score) if key in marks[n] else "-" for n in lessons),
             ]
 
 

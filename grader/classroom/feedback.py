@@ -92,6 +92,7 @@ def content(nb, marks):
                 "score": mark.score if mark else 0.0,
                 "most": mark.most if mark else data.get("points", 0),
                 "by_hand": bool(mark and mark.manual is not None),
+                "again": bool(mark and mark.again),
                 "comment": marks.comments.get(about) or marks.comments.get(name),
             }
             if data.get("solution") or data.get("task"):
@@ -124,7 +125,8 @@ def content(nb, marks):
         "penalty": marks.penalty,
         "score": marks.score,
         "most": sum(p["most"] for p in parts),
-        "waiting": marks.waiting,
+        "waiting": any(mark.waiting for mark in marks.cells.values()),
+        "again": any(mark.again for mark in marks.cells.values()),
     }
 
 

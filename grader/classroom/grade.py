@@ -7,10 +7,14 @@ A submission whose content and definitions are unchanged is not graded again; a 
 
 import collections
 import contextlib
+import glob
 import itertools
 import os
 import queue
+import shlex
 import shutil
+import stat
+import sys
 import tempfile
 import time
 import warnings
@@ -63,6 +67,11 @@ class Course:
     def root(self):
         return Path(self.coursedir.root)
 
+    @property
+    def excluded(self) -> set[str]:
+        """The students that nbgrader's configuration leaves out."""
+        return set(filter(None, self.coursedir.student_id_exclude.split(",")))
+
     def folder(self, step, student, lesson):
         return Path(self.coursedir.format_path(getattr(self.coursedir, f"{step}_directory"), student, lesson))
 
@@ -75,6 +84,8 @@ def course():
         raise GradingError(
             f"There is no nbgrader_config.py in {Path.cwd()}: run this in the course's folder."
         )
+    if odd := _odd_folder(Path.cwd()):
+        raise GradingError(odd)
     programs_on_path()
     app = NbGrader()
     app.initialize([])
@@ -82,20 +93,65 @@ def course():
     return Course(app.coursedir, app.config)
 
 
+def _odd_folder(root: Path) -> str:
+    """A sentence where nbgrader, or what it runs, would read a folder's name as something else; "" where all is well."""
+    if glob.escape(str(root)) != str(root):
+        return f"{root}: nbgrader reads [ ] * and ? in a folder's name as a pattern, and finds nothing. Rename the folder."
+    for path in (root, Path(sys.prefix)):
+        if "%" in str(path):
+            return f"{path}: what nbgrader keeps its gradebook with cannot read a folder with a % in its name. Rename it."
+    return ""
+
+
+def readable_by_others(root) -> str:
+    """A sentence where other users of this machine can look into the course's folder; "" where they cannot.
+
+    Everybody's submissions, the gradebook and the reports lie in it. What no other user can reach, because a folder above is closed, is not open.
+    """
+    if os.name != "posix":
+        return ""
+    root = Path(root).resolve()
+    for folder in (root, *root.parents):
+        if not folder.stat().st_mode & stat.S_IXOTH:
+            return ""
+    kept = [root / name for name in ("submitted", "autograded", "feedback", "reports", "gradebook.db")]
+    open_ones = [path.name for path in kept if path.exists() and path.stat().st_mode & stat.S_IROTH]
+    if not open_ones:
+        return ""
+    return (
+        f"Everybody with an account on this machine can read {', '.join(open_ones)} in {root}: submissions, marks and reports of all learners. "
+        f"`chmod o-rwx {shlex.quote(str(root))}` closes the folder."
+    )
+
+
 # ---------------------------------------------------------------- the coordinator
 
 
 def pending(of, lesson, book, again=False):
-    """(due, unchanged): the submissions of a lesson that are to be graded, and the students whose need not be."""
+    """(due, unchanged, left_out): the submissions of a lesson that are to be graded, and the students whose need not be.
+
+    left_out: who is excluded by nbgrader's configuration, or was graded once and then removed from the gradebook.
+    """
     base = Path(of.folder("submitted", "*", lesson))
     folders = sorted(
         p
         for p in base.parents[1].glob(f"*/{lesson}")
         if (p.is_dir() or p.is_symlink()) and not p.parent.name.startswith(".")
     )
-    known, definitions, due, unchanged = book.submitted(lesson), record.definitions(lesson), [], []
+    known, definitions, due, unchanged, left_out = (
+        book.submitted(lesson),
+        record.definitions(lesson),
+        [],
+        [],
+        [],
+    )
+    before = [f.parent.name for f in folders if record.load(of.folder("autograded", f.parent.name, lesson))]
+    excluded = of.excluded | book.removed(before)
     for folder in folders:
         student = folder.parent.name
+        if student in excluded:
+            left_out.append(student)
+            continue
         notes = submission.tidy(folder, lesson)
         data, more = submission.load(folder / f"{lesson}.ipynb")
         before, seed, why = (
@@ -107,7 +163,7 @@ def pending(of, lesson, book, again=False):
             same = before["content"] == record.content(data) and before.get("timestamp", "?") == _stamp(
                 submission.timestamp(folder)
             )
-            kept = before.get("size") == _size(of.folder("autograded", student, lesson) / f"{lesson}.ipynb")
+            kept = _is_whole(of.folder("autograded", student, lesson) / f"{lesson}.ipynb", before.get("size"))
             if same and kept and not again and before["definitions"] == definitions:
                 unchanged.append(student)
                 continue
@@ -124,15 +180,18 @@ def pending(of, lesson, book, again=False):
                 before["seed"] if same else None
             )  # the same answer meets the same inputs: only what was changed changes its grade
         due.append(Due(lesson, student, folder, (*notes, *more), why, seed))
-    return due, unchanged
+    return due, unchanged, left_out
 
 
 def _stamp(time):
     return time and time.isoformat()
 
 
-def _size(path):
-    return path.stat().st_size if path.is_file() else None
+def _is_whole(path, size):
+    """Is this the graded notebook that its record speaks of? Where nbgrader wrote it, no size is known: then it holds verdicts."""
+    if not path.is_file():
+        return False
+    return path.stat().st_size == size if size is not None else b'"verdict"' in path.read_bytes()
 
 
 def ensure_lesson(of, lesson, book):
@@ -148,21 +207,12 @@ def ensure_lesson(of, lesson, book):
                 f"{name} gives {found.points:g} points, in the release of {lesson} {stated[name]:g}: run `python -m grader build {lesson}`."
             )
     if not book.is_current(lesson):
+        book.fit(lesson)
         with tempfile.TemporaryDirectory(prefix="grader-") as folder:
             try:
                 release(lesson, target=folder, database=of.coursedir.db_url, course_id=of.coursedir.course_id)
             except LessonError as error:
-                raise GradebookError(
-                    f"nbgrader could not put {lesson} into the gradebook: {_last_words(error)}"
-                ) from None
-
-
-def _last_words(error):
-    """The line of nbgrader's log that says why."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return next(
-        (line for line in reversed(lines) if "Error" in line), lines[-1] if lines else "no reason given"
-    )[:300]
+                raise GradebookError(f"{lesson} is not in the gradebook: {error}") from None
 
 
 def grade_class(
@@ -181,16 +231,17 @@ def grade_class(
 
     jobs: examiners at the most; by default as many as there is work for, one a core at the most.
 
-    Returns a Counter: of the reasons why submissions were graded (see Due), and of "unchanged" and "failed".
+    Returns a Counter: of the reasons why submissions were graded (see Due), and of "unchanged", "failed" and "left out".
     """
     with _only_run(of.root), Book(of.coursedir, of.config) as book:
         due, counts = [], Counter()
         for lesson in lessons:
             ensure_lesson(of, lesson, book)
             with _disk():
-                more, unchanged = pending(of, lesson, book, again)
+                more, unchanged, left_out = pending(of, lesson, book, again)
             book.refresh_penalties(lesson, unchanged)  # due dates and extensions may have changed since
             due, counts = due + more, counts + Counter(unchanged=len(unchanged))
+            counts += Counter({"left out": len(left_out)})
         if not due:
             return counts
         waiting, written = [], time.monotonic()
@@ -200,10 +251,11 @@ def grade_class(
             batch, waiting, written = waiting, [], time.monotonic()
             for lesson in lessons:
                 if mine := [g for g in batch if g.lesson == lesson]:
-                    write(of, book, lesson, mine)
+                    refused = write(of, book, lesson, mine)
                     for graded in mine:
-                        counts[graded.why] += 1
-                        seen(graded, len(due))
+                        error = refused.get(graded.student, "")
+                        counts["failed" if error else graded.why] += 1
+                        seen(replace(graded, error=error), len(due))
 
         with _client(jobs or _enough(len(due)), scheduler, len(due), trust, open_scheduler) as client:
             prepare(client, lessons, trust, scheduler)
@@ -221,7 +273,7 @@ def grade_class(
                 if isinstance(stop, GradingError):
                     raise
                 raise GradingError(
-                    f"Stopped. {counts.total() - counts['unchanged'] - counts['failed']} of {len(due)} are graded and written; "
+                    f"Stopped. {counts.total() - counts['unchanged'] - counts['failed'] - counts['left out']} of {len(due)} are graded and written; "
                     "the same command goes on from here."
                 ) from None
             flush()
@@ -263,15 +315,21 @@ def _disk():
 
 
 def write(of, book, lesson, batch):
-    """Notebooks first, then the gradebook, then the records that say it is done: a kill in between repeats the batch and loses nothing."""
+    """Notebooks first, then the gradebook, then the records that say it is done: a kill in between repeats the batch and loses nothing.
+
+    Returns what the gradebook refused: student -> why.
+    """
     with _disk():
         for graded in batch:
             folder = of.folder("autograded", graded.student, lesson)
             _copy_beside(of.folder("submitted", graded.student, lesson), folder, lesson)
             write_whole(folder / f"{lesson}.ipynb", graded.text)
-        book.write(lesson, batch)
+        refused = book.write(lesson, batch)
         for graded in batch:
+            if graded.student in refused:
+                continue
             record.save(of.folder("autograded", graded.student, lesson), graded.record)
+    return refused
 
 
 def _copy_beside(source, target, lesson):

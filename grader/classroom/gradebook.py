@@ -8,18 +8,22 @@ from nbgrader.api import (
     Comment,
     Grade,
     Gradebook,
+    GradeCell,
     MissingEntry,
+    SolutionCell,
+    SourceCell,
     Student,
     SubmittedAssignment,
     SubmittedNotebook,
 )
 from nbgrader.preprocessors import AssignLatePenalties
-from sqlalchemy.exc import SQLAlchemyError
+from nbgrader.utils import is_locked
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import selectinload
 from traitlets import TraitError
 
 from grader.course.build import loads, released
-from grader.course.cells import grade_id, is_grade, marks
+from grader.course.cells import grade_id, is_grade, is_solution, marks
 
 SAME_ANSWERS = ("exercises changed", "asked for")  # why something is graded again that a person may have read
 
@@ -59,10 +63,16 @@ class Book:
             row = self._gradebook.find_notebook(lesson, lesson)
         except MissingEntry:
             return False
-        graded = [c for c in loads(released(lesson)).cells if is_grade(c)]
-        return {c.name: c.max_score for c in row.grade_cells} == {
-            grade_id(c): float(marks(c)["points"]) for c in graded
-        }
+        cells = loads(released(lesson)).cells
+        solutions = {grade_id(c) for c in cells if is_solution(c)}
+        points = {grade_id(c): float(marks(c)["points"]) for c in cells if is_grade(c)}
+        known = {c.name: c.max_score for c in row.grade_cells}
+        return known == points and {c.name for c in row.solution_cells} == solutions
+
+    def fit(self, lesson):
+        """Let cells join and retire, so that the gradebook knows just those of the release, also when there are submissions."""
+        with self._transaction():
+            fit(self._gradebook, lesson, loads(released(lesson)).cells)
 
     def submitted(self, lesson):
         """The students that have a submission of the lesson in the gradebook."""
@@ -73,10 +83,26 @@ class Book:
             )
         }
 
+    def removed(self, names):
+        """Of these students, who have been graded before, those that a person has removed since: nobody where the gradebook is new."""
+        known = {name for (name,) in self.db.query(Student.id)}
+        return set(names) - known if known & set(names) else set()
+
     def write(self, lesson, batch):
-        """Write a batch of Graded in one transaction."""
-        with self._transaction():
-            self._write(lesson, batch)
+        """Write a batch of Graded in one transaction. Returns what could not be written: student -> why."""
+        try:
+            with self._transaction():
+                self._write(lesson, batch)
+            return {}
+        except GradebookError as error:
+            if not isinstance(error.__context__, DataError | IntegrityError):
+                raise
+            if len(batch) == 1:
+                return {batch[0].student: f"The gradebook refuses it: {_first(error.__context__)}."}
+        refused = {}
+        for graded in batch:  # one row is refused: everybody else is written
+            refused |= self.write(lesson, [graded])
+        return refused
 
     def refresh_penalties(self, lesson, students):
         """Late penalties of submissions that are not graded again: due dates and extensions may have changed since."""
@@ -194,6 +220,53 @@ class Book:
             )
             penalty = self._late_plugin.late_submission_penalty(notebook.assignment.student_id, score, late)
         notebook.late_submission_penalty = None if penalty is None else min(max(penalty, 0.0), score)
+
+
+def fit(gradebook, lesson, cells):
+    """Let cells join and retire in a lesson that has submissions; nbgrader refuses that for the whole lesson.
+
+    Marks and comments of all other cells stay; a cell that has left takes its own along. cells: of the notebook that is to be known.
+    """
+    try:
+        row = gradebook.find_notebook(lesson, lesson)
+    except MissingEntry:
+        return
+    if not row.submissions:
+        return  # nbgrader makes it anew
+    marked = [cell for cell in cells if grade_id(cell)]
+    kinds = (
+        (row.grade_cells, GradeCell, is_grade),
+        (row.solution_cells, SolutionCell, is_solution),
+        (row.source_cells, SourceCell, _has_source),
+    )
+    for known, kind, belongs in kinds:
+        wanted = {grade_id(cell): cell for cell in marked if belongs(cell)}
+        gone = [cell for cell in known if cell.name not in wanted]
+        new = sorted(wanted.keys() - {cell.name for cell in known})
+        for cell in gone:
+            for given in (Grade, Comment):
+                gradebook.db.query(given).filter(given.cell_id == cell.id).delete()
+            gradebook.db.delete(cell)
+        for name in new:
+            gradebook.db.add(_new_cell(kind, name, wanted[name], row))
+    gradebook.db.flush()
+    gradebook.db.expire_all()
+
+
+def _has_source(cell):
+    """Does nbgrader keep this cell's source, to put it back where a learner has changed it?"""
+    return is_grade(cell) or is_solution(cell) or is_locked(cell)
+
+
+def _new_cell(kind, name, cell, notebook):
+    """A row of the gradebook for a cell of the release."""
+    made = kind(name=name, notebook=notebook)
+    if kind is GradeCell:
+        made.max_score, made.cell_type = float(marks(cell)["points"]), cell.cell_type
+    if kind is SourceCell:
+        made.cell_type, made.locked, made.source = cell.cell_type, is_locked(cell), cell.source
+        made.checksum = marks(cell).get("checksum")
+    return made
 
 
 def _pieces(items, size=200):

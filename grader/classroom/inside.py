@@ -63,7 +63,8 @@ def _graded(task, examined):
         task.lesson,
         task.student,
         nbformat.writes(examined.notebook, version=nbformat.NO_CONVERT) + "\n",
-        record.make(task.lesson, record.content(task.data), examined),
+        record.make(task.lesson, record.content(task.data), examined)
+        | ({} if task.data and task.data.strip() else {"empty": True}),
         {grade_id(c): determine_grade(c)[0] for c in cells if is_grade(c)},
         frozenset(map(grade_id, unanswered)),
     )

@@ -19,6 +19,12 @@ class Mark:
     extra: float
     most: float
     waiting: bool  # a person has still to give the first score
+    again: bool = False  # a person gave this score before the answer changed, or was judged anew, and has to look once more
+
+    @property
+    def unread(self):
+        """Has a person still to look at it, for the first time or once more?"""
+        return self.waiting or self.again
 
     @property
     def score(self):
@@ -40,7 +46,8 @@ class Marks:
 
     @property
     def waiting(self):
-        return any(m.waiting for m in self.cells.values())
+        """Has a person still to look at something of it?"""
+        return any(m.unread for m in self.cells.values())
 
 
 def exists(of):
@@ -88,6 +95,7 @@ def read(db, lesson):
                 extra or 0.0,
                 most.get(cell, 0.0),
                 bool(waiting) and auto is None and manual is None,
+                bool(waiting) and manual is not None,
             )
         for student, name, _, auto, manual in _cells(
             db, Comment, Comment.auto_comment, Comment.manual_comment

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import functools
 import glob
 import os
 import re
@@ -12,26 +13,39 @@ from pathlib import Path
 
 import nbformat
 from nbconvert.exporters import NotebookExporter
+from nbgrader.api import Gradebook
 from nbgrader.exchange.default import ExchangeCollect, ExchangeReleaseAssignment, ExchangeReleaseFeedback
-from nbgrader.preprocessors import NbGraderPreprocessor
-from nbgrader.utils import parse_utc, temp_attrs
+from nbgrader.preprocessors import NbGraderPreprocessor, SaveCells
+from nbgrader.utils import temp_attrs
 from traitlets import Bool, Float
 
 from grader.classroom import record, submission
 from grader.classroom.examine import new_seed
 from grader.classroom.examiner import SECONDS
+from grader.classroom.gradebook import fit
 from grader.classroom.worker import examine_within, rebuild_within
+from grader.course.build import released
+from grader.course.lessons import lessons
 
 try:
     import pwd
 except ImportError:  # Windows has no owners
     pwd = None  # type: ignore[assignment]
 
-STUDENT = re.compile(r"(?!\.)[\w.@+ -]{1,200}")  # what is a name of a folder only, and nothing in a page
+# what is a name of a folder only, and nothing in a page; letters with marks of their own, as é in two signs, and what names of people hold
+STUDENT = re.compile(r"(?!\.)[\w\u0300-\u036f.@+ ,'’&-]{1,128}")
+
+NOT_COLLECTED = {
+    "not_collected": True
+}  # marks a record of the log: somebody's submission stays in the exchange
 
 
 class AnyNotebook(NotebookExporter):
     """Reads whatever lies in the notebook's place, and leaves it to Rebuild: nbgrader itself sees an empty notebook."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        _take_in_folders_without_a_notebook(self.parent)
 
     def from_filename(self, filename, resources=None, **kwargs):
         coursedir = self.parent.coursedir
@@ -45,13 +59,56 @@ class AnyNotebook(NotebookExporter):
         return self.from_notebook_node(nbformat.v4.new_notebook(), resources=resources, **kwargs)
 
 
+def _take_in_folders_without_a_notebook(converter):
+    """nbgrader passes over a submission without a notebook, and then it has no record: it gets an empty one, and is graded as that."""
+    found = getattr(converter, "assignments", None)
+    if not found:  # another program uses this exporter
+        return
+    coursedir = converter.coursedir
+    lesson = coursedir.assignment_id
+    pattern = coursedir.format_path(coursedir.submitted_directory, coursedir.student_id, lesson)
+    for folder in filter(os.path.isdir, glob.glob(pattern)):
+        path = str(Path(folder, f"{lesson}.ipynb"))
+        if path not in found.get(folder, ()):
+            submission.placeholder(folder, lesson)
+            found.setdefault(folder, []).append(path)
+
+
 _odd: dict[str, tuple] = {}  # what the hook below found: folder -> notes
 
 
 def before_autograde(assignment, student, notebooks):
-    """nbgrader's pre-convert hook: make the folder safe before nbgrader copies what lies in it, or what its links point at."""
+    """nbgrader's pre-convert hook: make the folder safe before nbgrader copies what lies in it, or what its links point at.
+
+    A lesson that was never generated here, or has changed since, is recorded in the gradebook first, as `grade` does it.
+    """
+    _recorded(assignment, released(assignment).stat().st_mtime_ns if released(assignment).is_file() else 0)
     for folder in {os.path.dirname(notebook) for notebook in notebooks}:
         _odd[str(Path(folder))] = submission.tidy(folder, assignment)
+
+
+@functools.cache
+def _recorded(assignment, _when):
+    """See to it that the gradebook knows this lesson as it is released, once for each state of the release."""
+    from grader.classroom.grade import course, ensure_lesson
+    from grader.classroom.gradebook import Book
+
+    if assignment not in lessons():
+        return
+    of = course()
+    with Book(of.coursedir, of.config) as book:
+        ensure_lesson(of, assignment, book)
+
+
+class Cells(SaveCells):
+    """Records a lesson's cells in the gradebook, also where some joined or left since the class was graded."""
+
+    def preprocess(self, nb, resources):
+        about = resources["nbgrader"]
+        with Gradebook(about["db_url"]) as gradebook:
+            fit(gradebook, about["assignment"], nb.cells)
+            gradebook.db.commit()
+        return super().preprocess(nb, resources)
 
 
 class Rebuild(NbGraderPreprocessor):
@@ -136,7 +193,7 @@ class Collect(_Whole, ExchangeCollect):
         names = [Path(name).name for name in glob.glob(pattern)]
         refused = {name: why for name in names if (why := self._refused(course / "inbound" / name))}
         for name, why in refused.items():
-            self.log.warning("%r is not collected: %s", submission.shown(name), why)
+            self.log.warning("%r is not collected: %s", submission.shown(name), why, extra=NOT_COLLECTED)
         if not refused:
             return super().init_src()
         # nbgrader stops at the first name that it cannot read, and takes the newest folder, whoever made it: let it choose among the others
@@ -158,7 +215,10 @@ class Collect(_Whole, ExchangeCollect):
             )
         student = path.name.rsplit("+", 3)[0]
         if not STUDENT.fullmatch(student):
-            return f"{submission.shown(student)!r} is no id of a learner: that has letters, digits, spaces and . @ + - _ only."
+            return (
+                f"{submission.shown(student)!r} is no id of a learner: that has at most 128 letters, digits, spaces and . , @ + - _ ' & only. "
+                "It stays in the exchange; rename it there, or have it handed in under another id."
+            )
         theirs = self._theirs(student)
         with contextlib.suppress(OSError):  # gone meanwhile
             uid = os.lstat(path).st_uid
@@ -188,12 +248,18 @@ class Collect(_Whole, ExchangeCollect):
                     self._fetch(chosen, Path(folder, chosen["filename"]))
                 except submission.NotTheirs as error:
                     whose = self._says_whose(student, error.args[0])
-                    self.log.warning("%r is not collected: %s", submission.shown(chosen["filename"]), whose)
+                    name = submission.shown(chosen["filename"])
+                    self.log.warning("%r is not collected: %s", name, whose, extra=NOT_COLLECTED)
                     continue
                 except OSError as error:
                     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
                         raise  # nobody's fault who submitted
-                    self.log.warning("%s: not collected (%s). The others are.", student, error.strerror)
+                    self.log.warning(
+                        "%s: not collected (%s). The others are.",
+                        student,
+                        error.strerror,
+                        extra=NOT_COLLECTED,
+                    )
                     continue
                 with temp_attrs(self, src_records=[chosen], inbound_path=folder, check_owner=False):
                     super().copy_files()
@@ -259,9 +325,10 @@ def _says(path):
 
 
 def _dated(name):
-    """Can nbgrader read the time in the name of a folder in the exchange?"""
+    """Can nbgrader read the time in the name of a folder in the exchange, and rightly? `+0100` in it would be taken for UTC."""
     try:
-        parse_utc(name.rsplit("+", 3)[2])
+        time = name.rsplit("+", 3)[2]
+        submission.time_of(time)
     except (ValueError, OverflowError, TypeError, IndexError):
         return False
-    return True
+    return not time.endswith(" ")

@@ -53,6 +53,7 @@ def rebuild(course, submitted):
             after = course_cell.id
         elif cell.source.strip() and not _is_stub(cell, course):
             extra.setdefault(after, []).append(cell)
+    _join_answers(course, match, extra, notes)
     result, count = [], 0
     for cell in [None, *course.cells]:
         if cell is not None:
@@ -68,6 +69,47 @@ def rebuild(course, submitted):
         course, cells=result, metadata=course.metadata.copy()
     )  # whoever writes it validates it
     return nb, list(dict.fromkeys(notes))
+
+
+def _join_answers(course, match, extra, notes):
+    """An answer to an open question may stand below its cell, or go on there, or its cell was deleted and written anew.
+
+    All text of the learner's own that stands behind the question, or behind the text that asks it where the question's cell is
+    lost, becomes its answer: a person reads it, and loses nothing by reading more.
+    """
+    for number, question in enumerate(course.cells):
+        if not is_solution(question) or question.cell_type == "code":
+            continue
+        places = [question.id]
+        if question.id not in match and number:
+            places.insert(0, course.cells[number - 1].id)
+        after = course.cells[number + 1 : number + 2]
+        places += [c.id for c in after if c.id == f"answer_{grade_id(question)}"]
+        theirs = [c for place in places for c in extra.get(place, ()) if c.cell_type == "markdown"]
+        texts = [c for c in theirs if c.source.strip() != question.source.strip()]
+        if not texts:
+            continue
+        for place in places:
+            extra[place] = [c for c in extra.get(place, ()) if c.cell_type != "markdown"]
+        first = match.get(question.id)
+        written = first is not None and first.source.strip() != question.source.strip()
+        parts = [first, *texts] if written else texts
+        joined = nbformat.from_dict(
+            {"cell_type": "markdown", "id": question.id, "metadata": {}, "source": "", "attachments": {}}
+        )
+        for part in parts:
+            for name, bundle in part.get("attachments", {}).items():
+                free = name if name not in joined.attachments else f"{len(joined.attachments)}-{name}"
+                part.source = part.source.replace(f"(attachment:{name})", f"(attachment:{free})")
+                joined.attachments[free] = bundle
+        joined.source = "\n\n".join(part.source for part in parts)
+        match[question.id] = joined
+        name = grade_id(question)
+        how = "goes on in" if written else "was found in"
+        notes.append(f"The answer to `{name}` {how} cells of your own below the question.")
+        lost = f"The cell of `{name}` is missing; the empty one was used."
+        if lost in notes:
+            notes.remove(lost)
 
 
 def _bounded(course, cells, notes):
@@ -120,7 +162,7 @@ def _match(course, cells, notes):
                     c.id == own.id
                     or own.cell_type == "code"
                     and c.cell_type == "code"
-                    and _defines(c.source, name)
+                    and defines(c.source, name)
                 )
             ]
             if changed and not (len(changed) == 1 and changed[0].id == own.id):
@@ -133,7 +175,7 @@ def _match(course, cells, notes):
                 )
             take(own, chosen[0])
         elif own.cell_type == "code" and any(
-            c.cell_type == "code" and _defines(c.source, name) for c in cells
+            c.cell_type == "code" and defines(c.source, name) for c in cells
         ):  # two cells merged into one
             notes.append(f"The cell of `{name}` is missing; it is defined in another cell, and that counts.")
             match[own.id] = nbformat.from_dict(
@@ -159,7 +201,7 @@ def _match(course, cells, notes):
     return match
 
 
-def _defines(source, name):
+def defines(source, name):
     """Does this text bind the name at its top level? Also where it does not parse: then its author is told why."""
     return bool(
         re.search(rf"^(?:(?:async\s+)?def|class)\s+{name}\b|^{name}\s*(?::[^=\n]+)?=(?!=)", source, re.M)

@@ -6,7 +6,7 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
-from grader.course.build import loads, released, solution_cells, text_of
+from grader.course.build import loads, released, solution_cells
 from grader.course.cells import grade_id, is_solution, marks
 from grader.course.files import write_whole
 from grader.course.imports import closure, modules
@@ -68,9 +68,7 @@ def _code(lesson: str) -> list[bytes]:
             parts.append(json.dumps(marks(cell), sort_keys=True).encode())
             if cell.cell_type == "code":
                 parts.append(cell.source.encode())
-    if text_of(lesson).exists():
-        parts += [source.encode() for source in solution_cells(lesson).values()]
-    return parts
+    return parts + [source.encode() for source in solution_cells(lesson).values()]
 
 
 def content(data):

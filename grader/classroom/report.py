@@ -159,7 +159,7 @@ def _row(record, given):
         "score": number(score),
         "most": number(most),
         "penalty": number(given.penalty),
-        "waiting": any(m.waiting for m in questions.values()),
+        "waiting": any(m.unread for m in questions.values()),
         "verdicts": record["verdicts"],
         "notes": record.get("notes", []),
     }
@@ -190,11 +190,11 @@ def _exercise(name, verdicts):
 
 
 def _question(name, given):
-    done = [m.score for m in given if not m.waiting]
+    done = [m.score for m in given if not m.unread]
     return {
         "name": name,
         "most": max(m.most for m in given),
-        "waiting": sum(m.waiting for m in given),
+        "waiting": sum(m.unread for m in given),
         "mean": number(round(sum(done) / len(done), 2)) if done else None,
     }
 
@@ -312,7 +312,7 @@ def csv_of(summary):
             *cells,
             *(
                 ""
-                if q not in row["questions"] or row["questions"][q].waiting
+                if q not in row["questions"] or row["questions"][q].unread
                 else number(row["questions"][q].score)
                 for q in questions
             ),

@@ -1,6 +1,5 @@
 """A round with a class, through nbgrader's own API: release a lesson, collect what was submitted, make feedback; and repeat one verdict."""
 
-import re
 import tempfile
 from collections import namedtuple
 from pathlib import Path
@@ -15,8 +14,9 @@ from grader.classroom.feedback import is_current, made_of
 from grader.classroom.marks import marks
 from grader.classroom.task import Task
 from grader.classroom.worker import grade_one
+from grader.course.heard import heard
 
-Collected = namedtuple("Collected", "new replaced same warnings")
+Collected = namedtuple("Collected", "new replaced same refused warnings")
 
 
 class RoundError(RuntimeError):
@@ -30,22 +30,10 @@ def _api(of, **sections):
     return NbGraderAPI(coursedir=of.coursedir, config=config)
 
 
-def _fail(lesson, result):
-    """nbgrader's last words as one sentence."""
-    log, error = result.get("log") or "", (result.get("error") or "").strip()
-    said = (
-        next(
-            (
-                re.sub(r"^[\w.]*(Error|Exception): ", "", line)
-                for line in reversed(error.splitlines())
-                if line.strip()
-            ),
-            "",
-        )
-        or log.strip().splitlines()[-1]
-    )
+def _fail(lesson, reason):
+    """A step of nbgrader's failed, for this reason."""
     raise RoundError(
-        f"{lesson}: {said.rstrip('.')}. What was done before stays, nothing is half-written; mend that, and run the same command again."
+        f"{lesson}: {reason}. What was done before stays, nothing is half-written; mend that, and run the same command again."
     )
 
 
@@ -57,9 +45,10 @@ def release(of, lesson, again=False):
         raise RoundError(
             f"{lesson} is released already ({target}). `--again` puts the present release in its place; what learners have fetched stays as it is."
         )
-    result = api.release_assignment(lesson)
+    with heard(api) as said:
+        result = api.release_assignment(lesson)
     if not result["success"]:
-        _fail(lesson, result)
+        _fail(lesson, said.reason(result))
     return target
 
 
@@ -72,17 +61,17 @@ def collect(of, lesson):
             "c.Exchange.root in nbgrader_config.py."
         )
     before = _stamps(of, lesson)
-    result = api.collect(lesson, update=True)
+    with heard(api) as said:
+        result = api.collect(lesson, update=True)
     if not result["success"]:
-        _fail(lesson, result)
+        _fail(lesson, said.reason(result))
     after = _stamps(of, lesson)
-    said = re.findall(r"^\[(\w+)\] (.*?)(?=^\[\w+\] |\Z)", result.get("log") or "", re.M | re.S)
-    warnings = [" ".join(text.split()) for level, text in said if level == "WARNING"]
     return Collected(
         sorted(after.keys() - before.keys()),
         sorted(s for s in before if after.get(s) != before[s]),
         sum(after.get(s) == before[s] for s in before),
-        [w for w in warnings if not w.startswith("No submissions of")],
+        said.not_collected,
+        [w for w in said.warnings if not w.startswith("No submissions of")],
     )
 
 
@@ -97,7 +86,7 @@ def feedback(of, lesson):
     graded = {
         p.parent.name: p / f"{lesson}.ipynb"
         for p in sorted(pattern.parents[1].glob(f"*/{lesson}"))
-        if (p / f"{lesson}.ipynb").is_file()
+        if (p / f"{lesson}.ipynb").is_file() and p.parent.name not in of.excluded
     }
     if not graded:
         raise RoundError(f"No submission of {lesson} is graded: run `python -m grader grade {lesson}` first.")
@@ -113,16 +102,12 @@ def feedback(of, lesson):
 
     todo, result = stale(), {}
     if todo:
-        with temp_attrs(of.coursedir, student_id_exclude=",".join(graded.keys() - set(todo))):
+        with temp_attrs(of.coursedir, student_id_exclude=",".join(of.excluded | graded.keys() - set(todo))):
             result = _made_beside(of, lesson)
     if left := stale():
         if not result["success"]:
-            raised = re.findall(
-                r"^(?:\[ERROR\])?\s*([\w.]+(?:Error|Exception|NotFound)\b.*)$", result.get("log") or "", re.M
-            )
-            why = raised[-1] if raised else result["error"].strip().splitlines()[-1]
             raise RoundError(
-                f"{lesson}: {len(left)} of {len(graded)} have no new feedback ({_few(left)}). {why[:300]}"
+                f"{lesson}: {len(left)} of {len(graded)} have no new feedback ({_few(left)}). {result['why']}"
             )
         raise RoundError(
             f"{lesson}: {len(left)} pages are not as they should be ({_few(left)}). Is another program grading? Run the same command again."
@@ -139,7 +124,10 @@ def _made_beside(of, lesson):
     """Make pages in a folder of their own first: nbgrader removes the earlier page before it begins the new one. What is whole takes its place."""
     with tempfile.TemporaryDirectory(dir=of.root, prefix=".feedback-") as folder:
         with temp_attrs(of.coursedir, feedback_directory=folder):
-            result = _api(of).generate_feedback(lesson, force=True)
+            api = _api(of)
+            with heard(api) as said:
+                result = api.generate_feedback(lesson, force=True)
+            result["why"] = said.reason(result)
             pages = {
                 p.parent.name: p for p in of.folder("feedback", "*", lesson).parents[1].glob(f"*/{lesson}")
             }
@@ -152,7 +140,7 @@ def _made_beside(of, lesson):
                 for file in made.iterdir() if made.exists() else ():
                     file.replace(target / file.name)
             except OSError as error:
-                result = {"success": False, "error": f"{error.strerror}: {target}"}
+                result = {"success": False, "why": f"{error.strerror}: {target}"}
     return result
 
 

@@ -3,17 +3,22 @@
 import codecs
 import contextlib
 import errno
+import functools
 import itertools
 import json
 import os
 import re
 import secrets
 import stat
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 from nbgrader.utils import parse_utc
+
+from grader.course.build import released
 
 LARGEST = 160 << 20  # bytes of a notebook file that are read
 CELLS = 2000  # of a notebook that are read
@@ -22,6 +27,9 @@ WRITTEN = 4_000_000  # characters of all cells together that are read: a lesson 
 DEEPEST = 20  # folders in each other that are collected
 MANY = 1000  # files and folders of a submission that are collected
 OPEN_FOLDERS = 100  # of one depth that are looked into at a time
+OTHERS = 20  # notebooks by other names that are looked at
+LARGEST_IN_ARCHIVE = 32 << 20  # bytes of a notebook in a zip archive
+STUBS = (b"YOUR CODE HERE", b"YOUR ANSWER HERE")  # where something is to be written
 BESIDE = (
     "timestamp.txt",
     "submission_secret.txt",
@@ -36,7 +44,92 @@ WAS = {  # what was put in the place of something that is not touched -> what is
 
 
 def load(path):
-    """(data, notes): the bytes of a submitted notebook's file, or None where there is none that can be read, and what is to be said about it."""
+    """(data, notes): the bytes of a submitted notebook's file, or None where there is none that can be read, and what is to be said about it.
+
+    Where the notebook is missing, or nothing was written in it, and exactly one other notebook with the lesson's cells lies there (by another
+    name, in a folder below, in a zip archive), that one is taken, and said. Where there are several, or none, what lies there is named.
+    """
+    path = Path(path)
+    data, notes = _read(path)
+    if data is not None and data.strip() and not _is_untouched(path.stem, data):
+        return data, notes
+    others = _others(path)
+    chosen = [(name, found) for name, found in others if _is_of(path.stem, found)]
+    written = [(name, found) for name, found in chosen if not _is_untouched(path.stem, found)]
+    if len(written or chosen) == 1 and (written or data is None or not data.strip()):
+        ((name, found),) = written or chosen
+        why = (
+            "there is no other"
+            if data is None or not data.strip()
+            else f"nothing is written in `{path.name}`"
+        )
+        return found, [f"`{shown(name)}` was taken for `{path.name}`: {why}."]
+    names = ", ".join(f"`{shown(name)}`" for name, _ in others[:10])
+    if others and (written or data is None or not data.strip()):
+        notes.append(
+            f"There is no `{path.name}` with answers, and it is not clear what counts. What lies there: {names}. A person has to look at it."
+        )
+    return data, notes
+
+
+def _others(path):
+    """(name, bytes) of the other notebooks beside a submission's notebook, below it, and in zip archives; as many as one looks through."""
+    found = []
+    for other, mode in itertools.islice(_below(path.parent), MANY):
+        if not stat.S_ISREG(mode) or other == path or len(found) >= OTHERS:
+            continue
+        name = str(other.relative_to(path.parent))
+        if other.suffix.lower() == ".ipynb":
+            data, _ = _read(other)
+            if data is not None and data.strip():
+                found.append((name, data))
+        elif other.suffix.lower() == ".zip":
+            found += [(f"{name}/{inner}", data) for inner, data in _in_archive(other)]
+    return found
+
+
+def _in_archive(path):
+    """(name, bytes) of the notebooks in a zip archive, none larger than a notebook may be."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [m for m in archive.infolist()[:MANY] if m.filename.lower().endswith(".ipynb")]
+            for member in members[:OTHERS]:
+                if "__MACOSX" in member.filename or member.file_size > LARGEST_IN_ARCHIVE:
+                    continue
+                with archive.open(member) as file:
+                    data = file.read(LARGEST_IN_ARCHIVE + 1)
+                if data.strip() and len(data) <= LARGEST_IN_ARCHIVE:
+                    yield member.filename, data
+    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError, EOFError, zlib.error):
+        return  # no archive, a damaged one, or one with a password
+
+
+@functools.cache
+def _marks_of(lesson):
+    """What the bytes of a lesson's notebook hold: the ids of its graded cells, and how often it says that something is to be written."""
+    if not released(lesson).is_file():
+        return (), 0
+    text = released(lesson).read_bytes()
+    cells = json.loads(text)["cells"]
+    marks = [cell["metadata"].get("nbgrader", {}) for cell in cells]
+    ids = [mark["grade_id"] for mark in marks if mark.get("grade") or mark.get("solution")]
+    return tuple(f'"{name}"'.encode() for name in ids), sum(text.count(stub) for stub in STUBS)
+
+
+def _is_of(lesson, data):
+    """Does this hold cells of the lesson? Seen in its bytes: it is read by whoever may be ended."""
+    ids, _ = _marks_of(lesson)
+    return sum(name in data for name in ids) > len(ids) / 2
+
+
+def _is_untouched(lesson, data):
+    """Is this a notebook of the lesson in which nothing was written yet?"""
+    _, stubs = _marks_of(lesson)
+    return _is_of(lesson, data) and sum(data.count(stub) for stub in STUBS) >= stubs
+
+
+def _read(path):
+    """(data, notes): the bytes of a file, or None where there is none that can be read, and what is to be said about it."""
     try:
         info = os.lstat(path)
     except OSError:
@@ -401,9 +494,20 @@ def _free(path):
 def timestamp(folder):
     """When it was submitted, as nbgrader's `timestamp.txt` says (UTC), or None."""
     try:
-        return parse_utc(Path(folder, "timestamp.txt").read_text(encoding="utf-8")[:100].strip() or "none")
+        return time_of(Path(folder, "timestamp.txt").read_text(encoding="utf-8")[:100].strip() or "none")
     except (OSError, ValueError, OverflowError, TypeError):
         return None
+
+
+def time_of(text: str):
+    """A time in UTC, without its zone, from a text. Raises ValueError where the zone is one that nobody can tell, as CEST.
+
+    >>> time_of("2026-06-01 12:00:00 +0100")
+    datetime.datetime(2026, 6, 1, 11, 0)
+    """
+    if zones := set(re.findall(r"[A-Za-z]{2,}", text)) - {"UTC", "GMT"}:
+        raise ValueError(f"{text!r} has a time zone that is not known: {', '.join(zones)}")
+    return parse_utc(text)
 
 
 def placeholder(folder, lesson):

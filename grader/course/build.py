@@ -27,6 +27,7 @@ from nbclient import NotebookClient
 
 from grader.course.cells import grade_id
 from grader.course.files import write_whole
+from grader.course.heard import heard
 from grader.course.imports import closure, modules
 from grader.course.lessons import RELEASES, ROOT, SOLUTIONS, exercises, exercises_of, lessons, slug
 
@@ -55,6 +56,7 @@ def released(lesson):
 MARKS = ("exercise", "question", "points", "passed", "fold")
 GOES_ON = "raises-exception"  # the tag of cells behind which Run All does not stop
 DRAW = {"show", "interact"}  # the calls that end a figure
+NO_ANSWERS = "This copy of the course comes without its answers."
 
 
 def notebook(text, lesson):
@@ -365,15 +367,16 @@ def release(lesson, target=RELEASES, database=None, course_id=""):
     config.CourseDirectory.course_id = course_id
     config.CourseDirectory.source_directory = "solutions"
     config.Application.log_level = 40
+    config.Exchange.root = tempfile.gettempdir()  # nbgrader looks at one, and there may be none
     path = Path(target, lesson, f"{lesson}.ipynb")
     with tempfile.TemporaryDirectory() as folder:
         config.CourseDirectory.release_directory = folder
         config.CourseDirectory.db_url = database or f"sqlite:///{folder}/gradebook.db"
-        result = NbGraderAPI(config=config).generate_assignment(lesson, force=True, create=True)
+        api = NbGraderAPI(config=config)
+        with heard(api) as said:
+            result = api.generate_assignment(lesson, force=True, create=True)
         if not result["success"]:
-            raise LessonError(
-                f"{lesson}: nbgrader could not make the release:\n{result.get('log') or ''}{result.get('error') or ''}"
-            )
+            raise LessonError(f"nbgrader could not make the release of {lesson}: {said.reason(result)}.")
         path.parent.mkdir(parents=True, exist_ok=True)
         # nbgrader deletes the old release first: whoever reads it now still finds one
         write_whole(path, Path(folder, lesson, path.name).read_text(encoding="utf-8"))
@@ -394,10 +397,19 @@ def lends(module: str) -> tuple[str, ...]:
 @functools.cache
 def solution_cells(lesson):
     """The lesson's exercise cells, by name: their source as the author wrote it. None where the text is not handed out."""
-    if not text_of(lesson).is_file():
-        return {}
-    source = jupytext.reads(text_of(lesson).read_text(encoding="utf-8"), fmt="py:percent")
-    return {c.metadata["exercise"]: c.source for c in source.cells if "exercise" in c.metadata}
+    return {c.metadata["exercise"]: c.source for c in _text_cells(lesson) if "exercise" in c.metadata}
+
+
+def _text_cells(lesson):
+    """The cells of a lesson's text; none where it is not handed out."""
+    if not is_handed_out(lesson):
+        return []
+    return jupytext.reads(text_of(lesson).read_text(encoding="utf-8"), fmt="py:percent").cells
+
+
+def is_handed_out(lesson: str) -> bool:
+    """May this process use a lesson's text, with its answers? Not where it cannot read it, nor where `GRADER_SOLUTIONS=0` forbids it."""
+    return os.environ.get("GRADER_SOLUTIONS") != "0" and os.access(text_of(lesson), os.R_OK)
 
 
 @functools.cache
@@ -405,8 +417,7 @@ def passed_text(exercise_name: str) -> str:
     """The lesson's text that is shown when an exercise passes, as Markdown; "" where there is none."""
     found = exercises()[exercise_name]
     lesson = next(name for name in lessons() if slug(name) == found.lesson)
-    source = jupytext.reads(text_of(lesson).read_text(encoding="utf-8"), fmt="py:percent")
-    texts = [cell.source for cell in source.cells if cell.metadata.get("passed") == exercise_name]
+    texts = [cell.source for cell in _text_cells(lesson) if cell.metadata.get("passed") == exercise_name]
     return linked("\n\n".join(texts), lesson)
 
 
@@ -415,14 +426,21 @@ def model_answers() -> dict:
     """The course's answers to its open questions, as Markdown, by the question's name."""
     found: dict[str, str] = {}
     for lesson in lessons():
-        source = jupytext.reads(text_of(lesson).read_text(encoding="utf-8"), fmt="py:percent")
-        found |= {c.metadata["question"]: c.source for c in source.cells if "question" in c.metadata}
+        found |= {c.metadata["question"]: c.source for c in _text_cells(lesson) if "question" in c.metadata}
     return found
 
 
 def model_answer(question: str) -> str:
-    """The course's answer to an open question; "" where there is no such question."""
+    """The course's answer to an open question; "" where there is no such question, or no answer is handed out."""
     return model_answers().get(question, "")
+
+
+@functools.cache
+def open_questions() -> set[str]:
+    """The names of all open questions, from the releases."""
+    cells = [cell for lesson in lessons() for cell in loads(released(lesson)).cells]
+    marks = [cell.metadata.get("nbgrader", {}) for cell in cells]
+    return {mark["grade_id"] for mark in marks if mark.get("grade") and mark.get("solution")}
 
 
 @functools.cache
@@ -461,7 +479,7 @@ def course_namespace(exercise_name):
 def solution_of(exercise):
     """The course's answer to an exercise, as the lesson's text gives it; a comment where the text is not handed out."""
     lesson = next(name for name in lessons() if slug(name) == exercise.lesson)
-    source = solution_cells(lesson).get(exercise.name, "# This copy of the course comes without its answers.")
+    source = solution_cells(lesson).get(exercise.name, f"# {NO_ANSWERS}")
     return re.sub(r"^\s*### (BEGIN|END) SOLUTION\n?", "", source, flags=re.M).rstrip()
 
 

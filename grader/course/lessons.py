@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib
 import json
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,7 +73,7 @@ def find(name: str) -> str:
 def _told(lesson: str) -> tuple[str, str, tuple[str, ...]]:
     """What a lesson's text says of itself, or its release where there is no text: title, opening, names of its exercises."""
     text = SOLUTIONS / f"{lesson}.py"
-    if text.is_file():
+    if os.access(text, os.R_OK):
         source = text.read_text(encoding="utf-8")
         lines = [
             line.removeprefix("#").strip()

@@ -139,14 +139,20 @@ def hint(name=""):
 
 def solution(name=""):
     """Show the course's answer: to an exercise after passing, or when asked a second time; to an open question once something is written."""
-    from grader.course.build import model_answer, solution_of
+    from grader.course.build import NO_ANSWERS, is_handed_out, model_answer, open_questions, solution_of
 
     namespace = kernel.caller()
     if isinstance(name, str) and name not in exercises() and model_answer(name):
         _show_model_answer(name, model_answer(name))
         return
+    if isinstance(name, str) and name not in exercises() and name in open_questions():
+        show(*note(NO_ANSWERS))
+        return
     exercise = of_name(name)
     name = exercise.name
+    if not is_handed_out(next(lesson for lesson in lessons() if slug(lesson) == exercise.lesson)):
+        show(*note(f'{NO_ANSWERS} `hint("{name}")` helps you on.'))
+        return
     asked = book.count("solutions", name)
     try:
         shown = asked >= 2 or _judge(name, namespace).passed

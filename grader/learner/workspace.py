@@ -22,9 +22,11 @@ from grader.course.cells import grade_id, marks
 from grader.course.lessons import IS_CHECKOUT, RELEASES, ROOT, lessons, names
 from grader.learner import progress
 
-WORK = Path(
-    os.environ.get("GRADER_WORK") or (ROOT if IS_CHECKOUT else Path.cwd()) / "work"
-).absolute()  # set it where many people share one copy of the course
+WORK = (  # set it where many people share one copy of the course; `~` is whoever's home it is
+    Path(os.environ.get("GRADER_WORK") or (ROOT if IS_CHECKOUT else Path.cwd()) / "work")
+    .expanduser()
+    .absolute()
+)
 LOSSES = "losses.ipynb"
 BASES = (
     ".course"  # in the work folder: the releases as they were copied, to see later what is the learner's own

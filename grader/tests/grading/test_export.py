@@ -1,5 +1,6 @@
 """Grades for Canvas and Moodle: the columns that they import, through nbgrader and through the course's own command."""
 
+import codecs
 import csv
 import sqlite3
 
@@ -46,7 +47,9 @@ def run(*words):
 
 
 def rows(path):
-    return list(csv.reader(open(path, newline="", encoding="utf-8")))
+    """A file's rows; it must begin with the mark by which a spreadsheet knows UTF-8."""
+    assert path.read_bytes().startswith(codecs.BOM_UTF8)
+    return list(csv.reader(open(path, newline="", encoding="utf-8-sig")))
 
 
 def test_canvas_gets_its_columns_and_the_points_possible(home):
@@ -68,17 +71,31 @@ def test_canvas_gets_its_columns_and_the_points_possible(home):
 def test_moodle_gets_who_it_is_and_a_column_for_each_lesson(home):
     assert run("moodle", "--to", home / "m.csv").exit_code == 0
     assert rows(home / "m.csv") == [
-        ["Username", "Email address", "First name", "Last name", LESSON],
-        ["ann", "ann@x.org", 'Ann "A."', "Ånström, MSc", "3"],
-        ["bob", "", "", "", "0.3333"],
-        ["zoe", "'@zoe", "'+1", '\'=HYPERLINK("http://x")', ""],
+        ["Username", "First name", "Last name", LESSON],
+        ["ann", 'Ann "A."', "Ånström, MSc", "3"],
+        ["bob", "", "", "0.3333"],
+    ]
+
+
+def test_moodle_reads_nothing_where_nothing_was_handed_in(home):
+    """A blank is a grade to Moodle, and a row without an address belongs to the learner above it."""
+    with Gradebook(f"sqlite:///{home}/gradebook.db", "losses") as book:
+        book.update_or_create_student("bob", email="bob@x.org")
+        book.add_assignment("03_bce_with_logits")
+    assert run("moodle").exit_code == 0
+    assert rows(home / "moodle.csv") == [
+        ["Username", "Email address", "First name", "Last name", LESSON, "03_bce_with_logits"],
+        ["ann", "ann@x.org", 'Ann "A."', "Ånström, MSc", "3", "-"],
+        ["bob", "bob@x.org", "", "", "0.3333", "-"],
     ]
 
 
 def test_the_plain_table_agrees_with_nbgraders_own(home):
     assert run("csv", "--to", "ours.csv").exit_code == 0
     school.nbgrader(home, "export", "--to", "theirs.csv", "--student", '["ann", "bob"]')
-    ours = {r["student_id"]: r for r in csv.DictReader(open(home / "ours.csv", newline=""))}
+    ours = {
+        r["student_id"]: r for r in csv.DictReader(open(home / "ours.csv", newline="", encoding="utf-8-sig"))
+    }
     assert list(ours) == ["ann", "bob", "zoe"] and float(ours["zoe"]["score"]) == 0
     theirs = [line for line in (home / "theirs.csv").read_text().splitlines()[1:]]
     scores = [

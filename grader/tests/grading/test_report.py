@@ -280,7 +280,7 @@ def test_the_pages_say_it_all_in_one_file_each(home):
     assert not re.search(r"<script|<link|@import|https?://", text)
     assert all(src.startswith("data:image/png;base64,") for src in re.findall(r'src="([^"]*)', text))
     assert run("report").exit_code == 0 and f'href="{LESSON}.html"' in page(home, "course")
-    rows = list(csv.DictReader(open(home / "reports" / f"{LESSON}.csv", newline="")))
+    rows = list(csv.DictReader(open(home / "reports" / f"{LESSON}.csv", newline="", encoding="utf-8-sig")))
     assert [(r["student"], r["bce status"], r["bce mistake"]) for r in rows] == [
         ("ann", "not yet", SUMMED.says),
         ("bob", "passed", ""),
@@ -302,7 +302,7 @@ def test_nothing_that_a_learner_wrote_acts_in_the_page_or_the_table(home):
         assert "<script" not in page(home, name)
         assert not [
             line
-            for line in (home / "reports" / f"{name}.csv").read_text().splitlines()
+            for line in (home / "reports" / f"{name}.csv").read_text(encoding="utf-8-sig").splitlines()
             if re.match(r'^"?[=+@-]', line)
         ]
 
@@ -323,7 +323,7 @@ def test_points_that_a_person_gave_are_counted(home):
         book.find_grade("why", LESSON, LESSON, "ann").manual_score = 1.5
         book.db.commit()
     assert run("report", "bce").exit_code == 0
-    (row,) = csv.DictReader(open(home / "reports" / f"{LESSON}.csv", newline=""))
+    (row,) = csv.DictReader(open(home / "reports" / f"{LESSON}.csv", newline="", encoding="utf-8-sig"))
     most = sum(e.points for e in exercises_of(LESSON).values())
     assert (float(row["bce points"]), float(row["why"]), float(row["score"]), float(row["max_score"])) == (
         1.0,

@@ -1,0 +1,280 @@
+"""What teachers and learners have reported of other courses, tried on this one: one class, graded once by the command."""
+
+import subprocess
+import sys
+import zipfile
+
+import nbformat
+import pytest
+from nbgrader.api import Gradebook
+from typer.testing import CliRunner
+
+from grader.__main__ import app
+from grader.classroom import grade, plugins, record, submission
+from grader.classroom.gradebook import Book
+from grader.classroom.plugins import STUDENT
+from grader.course.build import loads, released, solution_cells
+from grader.course.lessons import exercises_of
+from grader.jail import doctor
+from grader.tests import school
+
+LESSON = "02_bce"
+OPEN = "lower_loss_fewer_right"
+POINTS = sum(e.points for e in exercises_of(LESSON).values())
+WALLS = doctor.walls()
+needs_walls = pytest.mark.skipif(not WALLS.ok, reason=f"no walls on this machine: {WALLS.why}")
+
+# learner -> (an answer to `bce` that does not run, what is said of it)
+DO_NOT_RUN = {
+    "colon": ("def bce(p, y, reduction='mean')\n    return p", "SyntaxError"),
+    "space": ("def bce(p, y, reduction='mean'):\n\u00a0   return p", "SyntaxError"),
+    "pandas": (
+        "import pandas_of_nobody\ndef bce(p, y, reduction='mean'):\n    return p",
+        "only the course's own",
+    ),
+    "beside": (
+        "from helpers import clip\ndef bce(p, y, reduction='mean'):\n    return p",
+        "from beside the notebook",
+    ),
+    "input": ("n = input()\ndef bce(p, y, reduction='mean'):\n    return p", "input()"),
+    "other": ("def bse(p, y, reduction='mean'):\n    return p", "defines no `bce`"),
+}
+
+
+def text(nb):
+    return nbformat.writes(nb).encode()
+
+
+def in_other_places(folder):
+    """Whole answers that do not lie in the notebook's place: learner -> where."""
+    whole, stub = text(school.answered(LESSON)), text(school.answered(LESSON, {}))
+    places = {
+        "browser": {f"{LESSON} (1).ipynb": whole},
+        "copy": {f"{LESSON}-Copy1.ipynb": whole, f"{LESSON}.ipynb": b""},
+        "capitals": {"02_BCE.ipynb": whole},
+        "below": {f"my homework/{LESSON}.ipynb": whole},
+        "fresh": {f"{LESSON}.ipynb": stub, f"{LESSON}-fresh.ipynb": whole},
+        "müller, hans": {f"{LESSON}-1.ipynb": whole},
+    }
+    for student, files in places.items():
+        for name, data in files.items():
+            path = folder / "submitted" / student / LESSON / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+    path = folder / "submitted" / "zipped" / LESSON / "submission.zip"
+    path.parent.mkdir(parents=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"ann/{LESSON}.ipynb", whole)
+    for name in ("first.ipynb", "second.ipynb"):
+        school.submit(folder, "two", LESSON, None)
+        (folder / "submitted" / "two" / LESSON / name).write_bytes(whole)
+    return [*places, "zipped"]
+
+
+def command(folder, *words):
+    done = subprocess.run(
+        [sys.executable, "-m", "grader", *words], cwd=folder, capture_output=True, text=True, timeout=400
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = school.make(
+        tmp_path_factory.mktemp("course"), LESSON, config="c.CourseDirectory.student_id_exclude = 'guest'\n"
+    )
+    for student, (source, _) in DO_NOT_RUN.items():
+        answers = solution_cells(LESSON) | {"bce": source}
+        school.submit(folder, student, LESSON, school.answered(LESSON, answers))
+    school.submit(folder, "guest", LESSON, school.answered(LESSON))
+    school.submit(folder, "stub", LESSON, school.answered(LESSON, {}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def graded(folder):
+    """(folder, who handed in elsewhere, what the command said)."""
+    elsewhere = in_other_places(folder)
+    done = command(folder, "grade", LESSON)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder, elsewhere, done.stdout
+
+
+def kept(folder, student):
+    return record.load(folder / "autograded" / student / LESSON)
+
+
+@needs_walls
+def test_what_does_not_run_is_an_error_that_is_told(graded):
+    folder, *_ = graded
+    for student, (_, said) in DO_NOT_RUN.items():
+        verdict = kept(folder, student)["verdicts"]["bce"]
+        assert verdict["status"] == "error", (student, verdict)
+        assert said in str(verdict), (student, verdict)
+    assert {v["status"] for v in kept(folder, "stub")["verdicts"].values()} == {"not attempted"}
+
+
+@needs_walls
+def test_a_notebook_by_another_name_is_taken_where_it_is_the_only_one(graded):
+    folder, elsewhere, said = graded
+    scores = {
+        s: sum(v for n, v in g.items() if n.startswith("test_"))
+        for s, g in school.grades(folder, LESSON).items()
+    }
+    for student in elsewhere:
+        assert scores[student] == POINTS, student
+        assert any("was taken for" in note for note in kept(folder, student)["notes"]), student
+    assert scores["two"] == 0
+    assert any("first.ipynb" in n and "second.ipynb" in n for n in kept(folder, "two")["notes"])
+    assert "1 handed in no notebook of the lesson: two." in said
+
+
+@needs_walls
+def test_who_is_excluded_or_removed_stays_so(graded):
+    folder, *_ = graded
+    assert "guest" not in school.grades(folder, LESSON)
+    with Gradebook(f"sqlite:///{folder}/gradebook.db") as book:
+        book.remove_student("colon")
+    done = command(folder, "grade", LESSON, "--again", "--jobs", "1")
+    assert done.returncode == 0 and "2 left out" in done.stdout, done.stdout
+    assert {"guest", "colon"}.isdisjoint(school.grades(folder, LESSON))
+
+
+@needs_walls
+def test_autograde_after_grade_and_grade_after_autograde_repeat_nothing(graded):
+    folder, *_ = graded
+    before = school.grades(folder, LESSON)
+    assert "Processing" not in school.nbgrader(folder, "autograde", LESSON, "--student", "browser")
+    school.nbgrader(folder, "autograde", LESSON, "--student", "browser", "--force")
+    done = command(folder, "grade", LESSON)
+    assert "0 graded" in done.stdout, done.stdout
+    assert school.grades(folder, LESSON) == before
+
+
+def below(nb, sources, keep):
+    """A notebook whose open answer stands in cells of the learner's own. keep: what stays in the question's cell, None for no cell."""
+    at = next(i for i, c in enumerate(nb.cells) if c.metadata.get("nbgrader", {}).get("grade_id") == OPEN)
+    nb.cells[at].source = keep if keep is not None else ""
+    nb.cells[at + 1 : at + 1] = [nbformat.v4.new_markdown_cell(source) for source in sources]
+    if keep is None:
+        del nb.cells[at]
+    return nb
+
+
+@pytest.mark.parametrize(
+    "sources, keep, answer",
+    [
+        (["Below."], "YOUR ANSWER HERE", "Below."),
+        (["And more."], "First.", "First.\n\nAnd more."),
+        (["Anew.", "In two."], None, "Anew.\n\nIn two."),
+        ([], "YOUR ANSWER HERE", "YOUR ANSWER HERE"),
+    ],
+)
+def test_an_open_answer_is_found_where_it_stands(sources, keep, answer):
+    from grader.classroom.rebuild import rebuild
+
+    nb = below(school.answered(LESSON), sources, keep)
+    for found in (nb, _bare(nb)):
+        rebuilt, _ = rebuild(loads(released(LESSON)), found)
+        (cell,) = [c for c in rebuilt.cells if c.metadata.get("nbgrader", {}).get("grade_id") == OPEN]
+        assert cell.source == answer or keep == "YOUR ANSWER HERE" and not sources
+
+
+def _bare(nb):
+    """The same without any metadata, as some editors leave it."""
+    nb = nbformat.from_dict(nb)
+    for number, cell in enumerate(nb.cells):
+        cell.metadata, cell.id = nbformat.from_dict({}), f"lost-{number}"
+    return nb
+
+
+@pytest.mark.parametrize("name", ["o'brien@uni.edu", "müller, hans", "ali&co", "jose\u0301", "ann"])
+def test_an_id_may_be_what_people_are_called(name):
+    assert STUDENT.fullmatch(name)
+
+
+@pytest.mark.parametrize("name", ["x" * 129, "..", "<img>", "a/b", 'a"b', "a`b"])
+def test_an_id_is_a_name_only(name):
+    assert not STUDENT.fullmatch(name)
+
+
+def test_an_archive_that_is_none_is_nothing(tmp_path):
+    (tmp_path / "x.zip").write_bytes(b"PK\x03\x04 damaged")
+    data, notes = submission.load(tmp_path / f"{LESSON}.ipynb")
+    assert data is None and notes == ["No notebook was submitted."]
+
+
+@pytest.mark.parametrize(
+    "text, hour",
+    [("2026-06-01 12:00:00 UTC", 12), ("2026-06-01 12:00:00 +0100", 11), ("2026-06-01 12:00:00 CEST", None)],
+)
+def test_a_time_is_read_rightly_or_not_at_all(tmp_path, text, hour):
+    (tmp_path / "timestamp.txt").write_text(text)
+    found = submission.timestamp(tmp_path)
+    assert found is None if hour is None else found.hour == hour
+
+
+@pytest.mark.parametrize(
+    "time, is_read",
+    [
+        ("2026-06-01 12:00:00 UTC+x1", True),
+        ("2026-06-01 12:00:00 +0100", False),
+        ("2026-06-01 12:00:00 CEST+x1", False),
+    ],
+)
+def test_a_folder_in_the_exchange_has_a_time_that_is_read_rightly(time, is_read):
+    assert plugins._dated(f"ann+{LESSON}+{time}") == is_read
+
+
+@pytest.mark.parametrize("name", ["[2026] losses", "100% losses"])
+def test_an_odd_folder_is_one_sentence(tmp_path, monkeypatch, name):
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "nbgrader_config.py").touch()
+    monkeypatch.chdir(folder)
+    done = CliRunner().invoke(app, ["feedback", LESSON])
+    assert done.exit_code == 1 and "Rename" in done.output and "Traceback" not in done.output, done.output
+
+
+def test_a_folder_that_everybody_can_read_is_told(tmp_path, monkeypatch):
+    """Only where nothing above it is closed: this test's own folder is."""
+    (tmp_path / "submitted").mkdir(mode=0o755)
+    tmp_path.chmod(0o755)
+    assert grade.readable_by_others(tmp_path) == ""
+    monkeypatch.setattr(grade.Path, "parents", ())
+    assert "submitted" in grade.readable_by_others(tmp_path) and "chmod o-rwx" in grade.readable_by_others(
+        tmp_path
+    )
+    tmp_path.chmod(0o700)
+    assert grade.readable_by_others(tmp_path) == ""
+
+
+def test_cells_join_and_retire_and_all_other_marks_stay(tmp_path, monkeypatch):
+    """An exercise that is new in the lesson, and one that has left it, where a class was graded before."""
+    folder = school.make(tmp_path, LESSON)
+    monkeypatch.chdir(folder)
+    with Gradebook(f"sqlite:///{folder}/gradebook.db", "losses") as book:
+        book.add_assignment(LESSON)
+        book.add_notebook(LESSON, LESSON)
+        for name in ("test_gone", OPEN):
+            book.add_grade_cell(name, LESSON, LESSON, max_score=2, cell_type="code")
+        for name in ("gone", OPEN):
+            book.add_solution_cell(name, LESSON, LESSON)
+            book.add_source_cell(name, LESSON, LESSON, cell_type="code")
+        book.add_student("ann")
+        book.add_submission(LESSON, "ann")
+        book.find_grade(OPEN, LESSON, LESSON, "ann").manual_score = 1.5
+        book.find_comment(OPEN, LESSON, LESSON, "ann").manual_comment = "Say it shorter."
+        book.db.commit()
+    of = grade.course()
+    with Book(of.coursedir, of.config) as book:
+        grade.ensure_lesson(of, LESSON, book)
+        assert book.is_current(LESSON)
+    school.nbgrader(folder, "generate_assignment", LESSON)
+    assert (folder / "notebooks" / LESSON / f"{LESSON}.ipynb").is_file()
+    with Gradebook(f"sqlite:///{folder}/gradebook.db", "losses") as book:
+        names = {cell.name for cell in book.find_notebook(LESSON, LESSON).grade_cells}
+        assert names == {f"test_{name}" for name in exercises_of(LESSON)} | {OPEN}
+        assert book.find_grade(OPEN, LESSON, LESSON, "ann").manual_score == 1.5
+        assert book.find_comment(OPEN, LESSON, LESSON, "ann").manual_comment == "Say it shorter."
