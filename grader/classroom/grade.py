@@ -23,6 +23,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grader.classroom import record, submission
 from grader.classroom.examiner import SECONDS as BUDGET
@@ -34,6 +35,9 @@ from grader.course.build import ROOT, LessonError, loads, programs_on_path, rele
 from grader.course.cells import exercise_name, is_grade, marks
 from grader.course.files import write_whole
 from grader.course.lessons import exercises
+
+if TYPE_CHECKING:  # it takes a second to import
+    from nbgrader.coursedir import CourseDirectory
 
 BATCH, SECONDS = (
     50,
@@ -60,7 +64,7 @@ class Due:
 class Course:
     """What nbgrader's configuration in the course's folder says."""
 
-    coursedir: object
+    coursedir: "CourseDirectory"
     config: object
 
     @property
