@@ -6,11 +6,13 @@ import re
 
 import jupytext
 import pytest
+from nbformat import v4
 
 from grader.course.build import (
     LessonError,
     dumps,
     instructors,
+    keep_measured,
     loads,
     notebook,
     outdated,
@@ -236,3 +238,18 @@ def test_a_figure_that_changes_without_its_words_is_noticed():
     assert outdated(before, {"A curve that falls.": digest([1.0, 2.0, 5.0])}) == ["A curve that falls."]
     assert outdated(before, {"A curve that falls.": digest([3.0, 2.0 + 1e-9, 1.0])}) == []
     assert outdated(before, {"A curve that rises.": digest([1.0, 2.0, 5.0])}) == []
+
+
+def test_a_picture_of_a_time_stays_until_its_cell_changes():
+    def drawn(source, picture, **mark):
+        metadata = {"image/png": {"alt": "Time against size."} | mark}
+        output = v4.new_output("display_data", {"image/png": picture}, metadata=metadata)
+        return v4.new_notebook(cells=[v4.new_code_cell(source, outputs=[output])])
+
+    def kept(stored, built):
+        keep_measured(stored, built)
+        return built.cells[0].outputs[0]["data"]["image/png"]
+
+    assert kept(drawn("plot()", "old"), drawn("plot()", "new")) == "old"
+    assert kept(drawn("plot()", "old"), drawn("plot(2)", "new")) == "new", "another cell"
+    assert kept(drawn("plot()", "old"), drawn("plot()", "new", drawn="1f")) == "new", "no time"
