@@ -53,6 +53,7 @@ def _concerns(item, lesson):
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads who belongs together
 def pytest_collection_modifyitems(config, items):
     if name := config.getoption("--lesson"):
         lesson = find(name)
