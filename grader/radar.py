@@ -89,11 +89,16 @@ def kernel(first_on_path: Path | None = None) -> Iterator[KernelManager]:
         manager.shutdown_kernel(now=True)
 
 
-def executed(lesson: str, manager: KernelManager) -> nbformat.NotebookNode:
-    """A lesson's notebook, run anew to its end whatever its cells raise."""
+def executed(lesson: str, manager: KernelManager, packages_in: Path | None = None) -> nbformat.NotebookNode:
+    """A lesson's notebook, run anew to its end whatever its cells raise.
+
+    Raises RadarError where torch does not come from the folder `packages_in`: Python passes over a folder that is not there, and
+    the release that is installed would be taken for another.
+    """
     notebook = loads(instructors(lesson))
-    # what the lesson before it left behind
-    notebook.cells.insert(0, nbformat.v4.new_code_cell("%reset -f"))
+    # what the lesson before it left behind goes, and torch says where it is from
+    first = nbformat.v4.new_code_cell("%reset -f\nimport torch\nprint(torch.__file__)\ndel torch")
+    notebook.cells.insert(0, first)
     client = NotebookClient(
         notebook,
         km=manager,
@@ -103,7 +108,11 @@ def executed(lesson: str, manager: KernelManager) -> nbformat.NotebookNode:
         resources={"metadata": {"path": str(ROOT)}},
     )
     done = client.execute()
-    del done.cells[0]
+    origin = "".join(output.get("text", "") for output in done.cells.pop(0).outputs).strip()
+    if packages_in and not Path(origin).is_relative_to(packages_in):
+        raise RadarError(
+            f"{lesson} ran with torch from {origin or 'nowhere'}, not from {packages_in}. Run it again."
+        )
     return done
 
 
@@ -117,14 +126,14 @@ def changes(
     """
     if warm is None:
         with kernel(first_on_path) as fresh:
-            return differing(lesson, fresh)
-    return differing(lesson, warm) and changes(lesson, first_on_path)
+            return differing(lesson, fresh, first_on_path)
+    return differing(lesson, warm, first_on_path) and changes(lesson, first_on_path)
 
 
-def differing(lesson: str, manager: KernelManager) -> list[Change]:
+def differing(lesson: str, manager: KernelManager, packages_in: Path | None = None) -> list[Change]:
     """What a lesson, run in this kernel, shows differently from its stored outputs."""
     stored = loads(instructors(lesson))
-    seen = executed(lesson, manager)
+    seen = executed(lesson, manager, packages_in)
     rows = []
     for before, after in zip(stored.cells, seen.cells, strict=True):
         if before.cell_type != "code":

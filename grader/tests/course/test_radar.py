@@ -1,6 +1,7 @@
 """The loss radar: what counts as another output, and the table that it makes. Running a lesson anew is tried on a small notebook."""
 
 import nbformat
+import pytest
 
 from grader import radar
 from grader.radar import Change
@@ -39,6 +40,8 @@ def test_a_lesson_run_anew_differs_in_the_cells_that_do(tmp_path, monkeypatch):
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
     monkeypatch.setattr(radar, "instructors", lambda lesson: path)
     assert radar.changes("00_small") == [Change("00_small", "other", "print(2)", ("1",), ("2",))]
+    with pytest.raises(radar.RadarError, match="ran with torch from .*, not from"):
+        radar.changes("00_small", tmp_path / "gone")
 
 
 def test_the_table_has_one_row_for_what_several_releases_show():
