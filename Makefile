@@ -67,7 +67,7 @@ test: setup site  ## run every test, and every cell of every notebook
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/codespell
-	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder --junitxml .cache/junit/tests.xml
+	$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder --junitxml .cache/junit/tests.xml
 	$(BIN)/pytest -n 2 --dist loadscope --nbval --junitxml .cache/junit/cells.xml solutions notebooks
 
 newest:  ## the gate with the newest release of everything, then each cell that shows something else: old output, new output

@@ -1,8 +1,10 @@
 """Shared by all tests: where NO_SKIPS is set, a skipped test is a failure, so that no machine passes by leaving tests out."""
 
 import os
+from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from grader.course.build import programs_on_path
 from grader.course.lessons import exercises_of, find
@@ -53,7 +55,6 @@ def _concerns(item, lesson):
     )
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads who belongs together
 def pytest_collection_modifyitems(config, items):
     if name := config.getoption("--lesson"):
         lesson = find(name)
@@ -62,10 +63,18 @@ def pytest_collection_modifyitems(config, items):
         config.hook.pytest_deselected(items=dropped)
     rank = {name: place for place, name in enumerate(LONG)}
     items.sort(key=lambda item: rank.get(item.path.stem, len(LONG)))
-    # the tests of a module run on one worker, since they share what is made once; those of a few share nothing that is dear
-    for item in items:
-        if item.path.stem not in APART:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+class ByModule(LoadScopeScheduling):
+    """The tests of a module run on one worker, since they share what is made once; those of a few share nothing that is dear."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return nodeid if Path(module).stem in APART else module
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return ByModule(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
