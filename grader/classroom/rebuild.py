@@ -244,16 +244,17 @@ def _fill_markdown(made, cell, untouched=None):
 
 
 def _source(cell, notes):
+    cut = ""
+    if len(cell.source) > SOURCE:
+        notes.append(f"A cell has {len(cell.source)} characters; the first {SOURCE} were taken.")
+        cell.source, cut = cell.source[:SOURCE], CUT
     if DIRECTION.search(cell.source):
         notes.append("Signs that turn the direction of text are shown as what they are, as ⟨U+202E⟩.")
         cell.source = with_directions_shown(cell.source)
-    if STACKED.search(cell.source):
+    if not cell.source.isascii() and STACKED.search(cell.source):
         notes.append("Marks that are piled up on one letter are cut to three.")
         cell.source = unstacked(cell.source)
-    if len(cell.source) <= SOURCE:
-        return cell.source
-    notes.append(f"A cell has {len(cell.source)} characters; the first {SOURCE} were taken.")
-    return cell.source[:SOURCE] + CUT
+    return cell.source + cut
 
 
 def _pictures(cell):

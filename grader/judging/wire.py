@@ -240,7 +240,7 @@ def unstacked(text: str) -> str:
     >>> len(unstacked("e" + 100 * chr(0x301)))
     4
     """
-    return STACKED.sub(r"\1", text)
+    return text if text.isascii() else STACKED.sub(r"\1", text)
 
 
 # ---------------------------------------------------------------- values

@@ -180,7 +180,8 @@ def test_only_what_has_changed_is_made_again(home):
     assert "0 pages made, 4 unchanged" in run("feedback", "bce").output
     with Gradebook(f"sqlite:///{home}/gradebook.db", "losses") as book:
         book.find_comment("bce", LESSON, LESSON, "torn").manual_comment = "What happened?"
-        book.find_grade(QUESTION, LESSON, LESSON, "wrong").manual_score = 0.5
+        grade = book.find_grade(QUESTION, LESSON, LESSON, "wrong")
+        grade.manual_score, grade.needs_manual_grade = 0.5, False
         book.db.commit()
     assert "2 pages made, 2 unchanged" in run("feedback", "bce").output
     assert "What happened?" in page(home, "torn") and "so far" not in page(home, "wrong")
@@ -277,7 +278,7 @@ def test_a_full_disk_leaves_no_half_page(home):
     small = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)); from grader.__main__ import app; app(['feedback', 'bce'])"
     done = subprocess.run([sys.executable, "-c", small], cwd=home, text=True, capture_output=True)
     assert done.returncode == 1 and re.search(
-        r"3 of 4 have no new feedback \(right, where, wrong\)\. OSError: .*too large", done.stderr
+        r"3 of 4 have no new feedback \(right, where, wrong\)\. .*too large", done.stderr
     ), done.stderr
     assert [p.parts[-3] for p in home.glob("feedback/*/*/*.html")] == ["torn"]  # the only one that fits
     assert "3 pages made, 1 unchanged" in run("feedback", "bce").output
@@ -292,7 +293,7 @@ def test_a_disk_that_fills_up_leaves_the_pages_of_before_and_nothing_beside_them
     small = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)); from grader.__main__ import app; app(['feedback', 'bce'])"
     done = subprocess.run([sys.executable, "-c", small], cwd=home, text=True, capture_output=True)
     assert done.returncode == 1 and re.search(
-        r"1 of 4 have no new feedback \(wrong\)\. OSError: .*too large", done.stderr
+        r"1 of 4 have no new feedback \(wrong\)\. .*too large", done.stderr
     ), done.stderr
     assert (
         len(before) == 4
@@ -402,7 +403,7 @@ def test_everything_that_nbgrader_says_of_a_submission_is_passed_on_in_a_line_ea
     for name in (
         f"ann+{LESSON}+2026-03-01 12:00:00 UTC+0",
         f"ann+{LESSON}+the day before",
-        f"O'Brien+{LESSON}+2026-03-01 12:00:00 UTC+0",
+        f"<img src=x>+{LESSON}+2026-03-01 12:00:00 UTC+0",
     ):
         (home / "exchange" / "losses" / "inbound" / name).mkdir()
     said = run("collect", "bce").output.splitlines()

@@ -319,8 +319,9 @@ def test_points_that_a_person_gave_are_counted(home):
         book.add_grade_cell("why", LESSON, LESSON, max_score=2, cell_type="markdown")
         book.add_student("ann")
         book.add_submission(LESSON, "ann")
-        book.find_grade("test_bce", LESSON, LESSON, "ann").manual_score = 1.0
-        book.find_grade("why", LESSON, LESSON, "ann").manual_score = 1.5
+        for name, points in (("test_bce", 1.0), ("why", 1.5)):
+            grade = book.find_grade(name, LESSON, LESSON, "ann")
+            grade.manual_score, grade.needs_manual_grade = points, False
         book.db.commit()
     assert run("report", "bce").exit_code == 0
     (row,) = csv.DictReader(open(home / "reports" / f"{LESSON}.csv", newline="", encoding="utf-8-sig"))
