@@ -95,14 +95,16 @@ def name(
         records = pages.read(of, found).records
         try:
             exercise, members = unnamed.find(records, group, found)
-            _, text = unnamed.tried(exercise, members, sentence, hint)
+            # nothing of a learner's runs here before a person has read it
             say(
-                f"The mistake of {len(members.learners)} learners in {exercise.name}, as the course would keep it:\n\n{text}\n"
+                f"The mistake of {len(members.learners)} learners in {exercise.name}, as the course would keep it:\n\n"
+                f"{unnamed.function_text(exercise, members)}\n"
             )
             if not yes and not typer.confirm(
-                "The course will run this function in its own process. Write it?"
+                "The course will run this function in its own process. Try it, and write it?"
             ):
                 stop("Nothing was written.")
+            _, text = unnamed.tried(exercise, members, sentence, hint)
             path = unnamed.write(exercise, text)
         except unnamed.NamingError as error:
             stop(str(error))

@@ -1,6 +1,6 @@
 """Wrong answers that no known mistake explains: grouped by what they do, and taught to the judge with a sentence of the teacher's.
 
-`groups` is pure; `teach` writes a known mistake into the exercise's module, after it has been tried in every way that the course knows.
+`groups` is pure; `write` puts a known mistake into the exercise's module, after it has been tried in every way that the course knows.
 """
 
 import ast
@@ -259,6 +259,11 @@ def _renamed(target, parameters):
 # ---------------------------------------------------------------- tried, and written
 
 
+def function_text(exercise: Exercise, group: Group) -> str:
+    """A group's answer as the course would keep it. Nothing of it runs. Raises NamingError where it is more than arithmetic."""
+    return ast.unparse(ast.fix_missing_locations(cleaned(group.source, exercise)))
+
+
 def tried(exercise: Exercise, group: Group, says: str, hint: str = "") -> tuple[Mistake, str]:
     """The known mistake that a group becomes, and its text for the module.
 
@@ -272,8 +277,7 @@ def tried(exercise: Exercise, group: Group, says: str, hint: str = "") -> tuple[
         )
     if any(says == m.says for m in exercise.mistakes):
         raise NamingError(f"{exercise.name} knows a mistake with this very sentence.")
-    target = cleaned(group.source, exercise)
-    text = ast.unparse(ast.fix_missing_locations(target))
+    text = function_text(exercise, group)
     mistake = Mistake(says, _defined(text, exercise), hint)
     with _patience():
         if not alike(behaviour(exercise, _asks(exercise, mistake.function)), group.behaviour):
