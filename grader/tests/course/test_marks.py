@@ -49,14 +49,9 @@ def test_what_is_folded_opens_under_its_title():
     assert code.metadata.jupyter.source_hidden is True
 
 
-BEING_WRITTEN: set[str] = set()
-
-
 @pytest.mark.parametrize("lesson", lessons())
-def test_code_that_draws_is_folded_and_says_in_its_first_line_what_it_draws(lesson, request):
+def test_code_that_draws_is_folded_and_says_in_its_first_line_what_it_draws(lesson):
     """Of a folded cell JupyterLab shows the first line."""
-    if lesson in BEING_WRITTEN:
-        request.applymarker(pytest.mark.xfail(reason="its text is being written anew", strict=False))
     for cell in built(lesson=lesson):
         if cell.cell_type == "code" and cell.metadata.get("jupyter", {}).get("source_hidden"):
             assert cell.source.startswith("# "), cell.source

@@ -154,15 +154,7 @@ def given_away(lesson):
                         yield cell.id, part, text
 
 
-BEING_WRITTEN: set[str] = set()
-
-
-def each_lesson():
-    unfinished = pytest.mark.xfail(reason="its text is being written anew", strict=False)
-    return [pytest.param(n, marks=unfinished) if n in BEING_WRITTEN else n for n in lessons()]
-
-
-@pytest.mark.parametrize("lesson", each_lesson())
+@pytest.mark.parametrize("lesson", lessons())
 def test_no_cell_below_an_exercise_answers_it(lesson):
     found = sorted(set(given_away(lesson)))
     assert not found, "\n".join(f"{name}: {part}\n    is in sight in {text}" for name, part, text in found)
