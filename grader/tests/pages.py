@@ -90,7 +90,8 @@ def chromium():
 @pytest.fixture
 def page(chromium):
     """A browser window; what it asks of any other machine is refused, and fails the test."""
-    context = chromium.new_context(viewport={"width": 1200, "height": 850})
+    # a colour on its way to another is no colour to judge: themes change theirs at once for who asks for no motion
+    context = chromium.new_context(viewport={"width": 1200, "height": 850}, reduced_motion="reduce")
     page, outside = context.new_page(), []
     page.set_default_timeout(SECONDS * 1000)
     expect.set_options(timeout=SECONDS * 1000)
