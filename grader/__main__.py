@@ -248,6 +248,20 @@ def radar(
 
 
 @app.command()
+def language(
+    name: str = typer.Argument(help="A language's code of two letters, as de."),
+    begin: list[str] = typer.Argument(None, help="Lessons to begin with, as bce."),
+):
+    """Bring the catalogue of a language up to date, grader/languages/NAME.po, and count what is translated of each lesson."""
+    from grader.course import translate
+
+    catalog, path = translate.update(name, begin or ())
+    for lesson, (have, of_all) in translate.translated(catalog).items():
+        out.print(f"{have:5} of {of_all:4}  {lesson or 'what is said of any exercise'}", highlight=False)
+    out.print(f"{path.relative_to(translate.ROOT)}: written", highlight=False)
+
+
+@app.command()
 def doctor():
     """Say which walls this machine gives to learners' code, by trying to climb them. Exit code 1 if one does not hold."""
     from pathlib import Path

@@ -3,6 +3,7 @@
 import html
 import re
 
+from grader.judging.language import say
 from grader.judging.verdict import block, rich, row, show, show_call
 
 BOX = (
@@ -13,6 +14,7 @@ BOX = (
 
 def note(text, code=""):
     """A neutral message, with a piece of code below it."""
+    text = say(text)
     body = rich(text) + (f'<pre style="margin:6px 0">{html.escape(code)}</pre>' if code else "")
     return "\n".join(filter(None, [text.replace("`", ""), code])), BOX.format(body)
 
@@ -22,9 +24,14 @@ def comparison(exercise, question, yours, definition):
     values = []
     for result in (yours, definition):
         if result is None:
-            values.append("not written yet")
+            values.append(say("not written yet"))
         elif result.ended.lost:
-            values.append("nothing came back in time" + (f" (it was at {result.at})" if result.at else ""))
+            late = (
+                f"nothing came back in time (it was at {result.at})"
+                if result.at
+                else "nothing came back in time"
+            )
+            values.append(say(late))
         elif result.raised:
             values.append(_error(result.raised))
         else:
@@ -33,6 +40,7 @@ def comparison(exercise, question, yours, definition):
     rows = [("yours", values[0]), ("definition", values[1])]
     if yours is not None and yours.printed:
         rows.append(("printed", yours.printed[:2000].rstrip("\n")))
+    rows = [(say(label), value) for label, value in rows]
     plain = [block(f"  {label + ':':12}", value) for label, value in rows]
     cells = "".join(row(label, value) for label, value in rows)
     return "\n".join([title, *plain]), BOX.format(
@@ -56,11 +64,16 @@ def overview(summary, latest, title, guesses=(), hunt=None):
     for lesson, passed, left in summary:
         total = len(passed) + len(left)
         bar = "●" * len(passed) + "○" * len(left)
-        state = "done" if not left else f"next: {left[0]}" if passed else ""
-        lines.append(f"{lesson:28} {bar:8} {len(passed)} of {total}  {state}".rstrip())
+        state = ""
+        if not left:
+            state = say("done")
+        elif passed:
+            state = say(f"next: {left[0]}")
+        count = say(f"{len(passed)} of {total}")
+        lines.append(f"{lesson:28} {bar:8} {count}  {state}".rstrip())
         rows.append(
             f'<tr><th scope="row" style="text-align:left;font-weight:400">{lesson[:2]} {html.escape(title(lesson))}</th>'
-            f'<td style="text-align:left" aria-hidden="true">{bar}</td><td style="text-align:left">{len(passed)} of {total}</td>'
+            f'<td style="text-align:left" aria-hidden="true">{bar}</td><td style="text-align:left">{count}</td>'
             f'<td style="text-align:left">{html.escape(state)}</td></tr>'
         )
     ahead = whats_next(summary, latest)
@@ -72,6 +85,7 @@ def overview(summary, latest, title, guesses=(), hunt=None):
     if named:
         points = sum(kept["points"] for kept in hunt.values())
         ends.append(f"The hunt: {points} of {3 * named} points, {named} named.")
+    ends = [say(end) for end in ends]
     below = "".join(f"<div>{html.escape(end)}</div>" for end in ends)
     return "\n".join([*lines, *ends]), BOX.format(f"<table>{''.join(rows)}</table>{below}")
 
@@ -107,6 +121,7 @@ def closing(lesson, passed, left, onward, course_done, total, guesses, hunt, sta
         lines.append(f"Of your guesses {sum(g['right'] for g in known)} of {len(known)} came out right.")
     if course_done:
         lines.append(f"**The course is done**: all {total} exercises pass.")
+    lines = [say(line) for line in lines]
     text = "\n".join(lines).replace("`", "").replace("**", "")
     body = "<br>".join(re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", rich(line)) for line in lines)
     links = [

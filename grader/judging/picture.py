@@ -9,6 +9,7 @@ from dataclasses import replace
 import torch
 
 from grader.judging.compare import Difference
+from grader.judging.language import say
 from grader.judging.verdict import number
 
 POINTS, WIDTH, HEIGHT, LEFT, TOP = 41, 300, 150, 52, 22
@@ -123,15 +124,18 @@ def _svg(exercise, x, right, yours, furthest):
         html.escape(exercise.parameters[0]),
         (number(round(v, 2)) for v in (float(x[0]), float(x[-1]))),
     )
-    says = f"A small plot against {name}, from {first} to {last}: expected as a solid line, yours dashed. "
-    says += html.escape(furthest, quote=True)
+    furthest = say(furthest)
+    says = say(
+        f"A small plot against {name}, from {first} to {last}: expected as a solid line, yours dashed."
+    )
+    says += " " + html.escape(furthest, quote=True)
     text = lambda a, b, words, anchor="start", colour="currentColor": (  # noqa: E731
         f'<text x="{a}" y="{b}" text-anchor="{anchor}" fill="{colour}">{words}</text>'
     )
     return (
         f'<svg role="img" aria-label="{says}" width="{WIDTH}" height="{HEIGHT}" font-size="11" font-family="sans-serif">'
-        f'<path d="M{LEFT} 12h22" stroke="currentColor" stroke-width="1.5"/>{text(LEFT + 27, 16, "expected")}'
-        f'<path d="M{LEFT + 90} 12h22" stroke="{YOURS}" stroke-width="2.5" stroke-dasharray="5 4"/>{text(LEFT + 117, 16, "yours")}'
+        f'<path d="M{LEFT} 12h22" stroke="currentColor" stroke-width="1.5"/>{text(LEFT + 27, 16, say("expected"))}'
+        f'<path d="M{LEFT + 90} 12h22" stroke="{YOURS}" stroke-width="2.5" stroke-dasharray="5 4"/>{text(LEFT + 117, 16, say("yours"))}'
         f'<path d="M{LEFT} {TOP}v{h}h{w}" fill="none" stroke="currentColor" opacity="0.5"/>'
         f'<svg x="{LEFT}" y="{TOP}" width="{w}" height="{h}">'
         + "".join(lines(right, 'stroke="currentColor" stroke-width="1.5"'))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from grader.judging.language import say
 from grader.judging.question import Array, Foreign, Mixing, Once, Smooth, several
 
 PASSED, FAILED, ERROR, MISSING = "passed", "not yet", "error", "not attempted"
@@ -97,22 +98,24 @@ class Verdict:
 
     def text(self, remark="", footer=()):
         """The message with a remark that comes before the finding, and lines that come after everything."""
-        lines = [f"{MARKS[self.status]} {self.title}", remark, self.finding]
+        lines = [f"{MARKS[self.status]} {say(self.title)}", say(remark), say(self.finding)]
         if self.example:
-            for label, value in (("", self.example.call), ("  yours:    ", self.example.yours)):
-                lines.append(block("  " + label, value))
-            lines.append(block("    expected: ", self.example.expected))
-            lines += [f"    {self.example.differs}"] if self.example.differs else []
-            lines += (
-                [block("    printed:  ", _first_lines(self.example.printed))] if self.example.printed else []
-            )
-        lines += [f"Hint: {self.hint}"] if self.hint else []
-        return "\n".join(line for line in (*lines, *footer) if line)
+            lines.append(block("  ", self.example.call))
+            rows = [("yours", say(self.example.yours)), ("expected", say(self.example.expected))]
+            lines += [block(f"    {say(label) + ':':<10}", value) for label, value in rows]
+            if self.example.differs:
+                lines.append(f"    {say(self.example.differs)}")
+            if self.example.printed:
+                lines.append(block(f"    {say('printed') + ':':<10}", _first_lines(self.example.printed)))
+        if self.hint:
+            lines.append(f"{say('Hint')}: {say(self.hint)}")
+        return "\n".join(line for line in (*lines, *map(say, footer)) if line)
 
     @property
     def one_line(self):
         """At most 80 characters: for tracebacks, terminals and nbgrader's Validate. The panel above it says the rest."""
-        return self.title if len(self.title) <= 80 else self.title[:79].rsplit(" ", 1)[0] + " …"
+        title = say(self.title)
+        return title if len(title) <= 80 else title[:79].rsplit(" ", 1)[0] + " …"
 
     def html(self, remark="", footer=()):
         """The panel: meaning by word and mark first, colour only beside them; readable in light and dark themes.
@@ -122,35 +125,35 @@ class Verdict:
         colour = COLOURS[self.status]
         parts = [
             f'<div style="font-weight:600"><span aria-hidden="true" style="color:{colour}">{MARKS[self.status]}</span> '
-            f"{rich(self.title)}</div>"
+            f"{rich(say(self.title))}</div>"
         ]
         if remark:
-            parts.append(f'<div style="margin-top:4px;font-weight:600">{rich(remark)}</div>')
+            parts.append(f'<div style="margin-top:4px;font-weight:600">{rich(say(remark))}</div>')
         if self.finding:
-            parts.append(f'<div style="margin-top:4px">{rich(self.finding)}</div>')
+            parts.append(f'<div style="margin-top:4px">{rich(say(self.finding))}</div>')
         if self.example:
             rows = [
                 ("input", self.example.call),
-                ("yours", self.example.yours),
-                ("expected", self.example.expected),
+                ("yours", say(self.example.yours)),
+                ("expected", say(self.example.expected)),
             ]
             if self.example.printed:
                 rows.append(("printed", _first_lines(self.example.printed)))
-            cells = "".join(row(label, value) for label, value in rows)
+            cells = "".join(row(say(label), value) for label, value in rows)
             parts.append(f'<table style="margin:6px 0;border-collapse:collapse">{cells}</table>')
             if self.example.differs:
-                parts.append(f"<div>{rich(self.example.differs)}</div>")
+                parts.append(f"<div>{rich(say(self.example.differs))}</div>")
         if self.picture:
             parts.append(f"<div>{self.picture}</div>")
         if self.hint:
             parts.append(
-                '<details style="margin-top:4px"><summary style="cursor:pointer">How to repair it</summary>'
-                f'<div style="margin:4px 0 0 16px">{rich(self.hint)}</div></details>'
+                '<details style="margin-top:4px"><summary style="cursor:pointer">'
+                f'{say("How to repair it")}</summary><div style="margin:4px 0 0 16px">{rich(say(self.hint))}</div></details>'
             )
         for line in footer:
-            parts.append(f'<div style="margin-top:6px;font-size:92%">{rich(line)}</div>')
+            parts.append(f'<div style="margin-top:6px;font-size:92%">{rich(say(line))}</div>')
         return (
-            f'<div role="status" aria-label="{html.escape(self.title, quote=True)}" '
+            f'<div role="status" aria-label="{html.escape(say(self.title), quote=True)}" '
             f'style="border-left:4px solid {colour};padding:6px 12px;margin:4px 0;'
             'color:var(--jp-content-font-color1,inherit);overflow-wrap:anywhere">' + "".join(parts) + "</div>"
         )

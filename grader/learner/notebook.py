@@ -14,6 +14,7 @@ from pathlib import Path
 from grader.course.lessons import exercises, find, lessons, minutes, names, slug, title
 from grader.judging.judge import judge
 from grader.judging.kernels import lifted
+from grader.judging.language import say
 from grader.judging.panel import closing, comparison, note, overview
 from grader.judging.question import Ended, Result, lent, raised, run
 from grader.judging.scan import together, written
@@ -255,7 +256,7 @@ def of_name(name):
 
 def one_line(error):
     """The error, of which a notebook shows one line of at most 80 characters and no traceback (nbgrader's Validate cuts at 87)."""
-    line = str(error)
+    line = say(str(error))
     line = line if len(line) <= 80 else line[:80].rsplit(" ", 1)[0] + " …"
     error._render_traceback_ = lambda: [line]
     return error
