@@ -25,7 +25,7 @@ def imported_by(name: str) -> frozenset[str]:
     `from grader.judging import wire` means the module `grader.judging.wire`, not its folder's `__init__`.
 
     >>> sorted(imported_by("grader.judging.picture"))
-    ['grader.judging.compare', 'grader.judging.verdict']
+    ['grader.judging.compare', 'grader.judging.language', 'grader.judging.verdict']
     """
     tree = ast.parse(modules()[name].read_text(encoding="utf-8"))
     targets = set()
