@@ -13,10 +13,11 @@ import stat
 import zipfile
 import zlib
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
 
+import dateutil.parser
 import nbformat
-from nbgrader.utils import parse_utc
 
 from grader.course.build import released
 
@@ -502,12 +503,15 @@ def timestamp(folder):
 def time_of(text: str):
     """A time in UTC, without its zone, from a text. Raises ValueError where the zone is one that nobody can tell, as CEST.
 
+    nbgrader's own `parse_utc` takes `+0100` for a hundred seconds, and passes over `+01:00`.
+
     >>> time_of("2026-06-01 12:00:00 +0100")
     datetime.datetime(2026, 6, 1, 11, 0)
     """
     if zones := set(re.findall(r"[A-Za-z]{2,}", text)) - {"UTC", "GMT"}:
         raise ValueError(f"{text!r} has a time zone that is not known: {', '.join(zones)}")
-    return parse_utc(text)
+    time = dateutil.parser.parse(text)
+    return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
 
 
 def placeholder(folder, lesson):

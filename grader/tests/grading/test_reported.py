@@ -206,13 +206,21 @@ def test_an_archive_that_is_none_is_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text, hour",
-    [("2026-06-01 12:00:00 UTC", 12), ("2026-06-01 12:00:00 +0100", 11), ("2026-06-01 12:00:00 CEST", None)],
+    "text, utc",
+    [
+        ("2026-06-01 12:00:00", "12:00:00"),
+        ("2026-06-01 12:00:00 UTC", "12:00:00"),
+        ("2026-06-01 12:00:00 +0100", "11:00:00"),
+        ("2026-06-01 12:00:00 +01:00", "11:00:00"),
+        ("2026-06-01 12:00:00.250000 -0530", "17:30:00"),
+        ("2026-06-01T12:00:00Z", "12:00:00"),
+        ("2026-06-01 12:00:00 CEST", None),
+    ],
 )
-def test_a_time_is_read_rightly_or_not_at_all(tmp_path, text, hour):
+def test_a_time_is_read_rightly_or_not_at_all(tmp_path, text, utc):
     (tmp_path / "timestamp.txt").write_text(text)
     found = submission.timestamp(tmp_path)
-    assert found is None if hour is None else found.hour == hour
+    assert utc == (found and found.strftime("%H:%M:%S"))
 
 
 @pytest.mark.parametrize(
