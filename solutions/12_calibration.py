@@ -75,7 +75,7 @@ guessed("confidence_on_new_pictures", "above", choices=("above", "below"))
 # From here on, two words have a precise meaning:
 #
 # - the **confidence** of a prediction is the largest probability of its row;
-# - a model is **calibrated** if, among all predictions with confidence 0.8, the share of right ones is 0.8, and likewise for every other confidence.
+# - a model is **calibrated** if, in the long run, 80 per cent of its predictions with confidence 0.8 are right, and likewise for every other confidence.
 #
 # This is *top-label* calibration: it checks the predicted class only. Whether the 0.05 that the model gives to some other class can be trusted is a further question.
 #
@@ -133,7 +133,7 @@ for k, (claimed, delivered, count) in enumerate(zip(*account(p_before, labels[ju
     print(f"{k / 10:.1f} to {(k + 1) / 10:.1f}        {claimed:.2f}      {delivered:.2f}     {int(count):4}")
 
 # %% [markdown]
-# From 0.4 upwards the accuracy is below the confidence in every bin, and from 0.6 to 0.9 by a quarter or more. About two thirds of the samples lie in the last bin.
+# From 0.4 upwards the accuracy is below the confidence in every bin, and from 0.6 to 0.9 by 0.25 or more. About two thirds of the samples lie in the last bin.
 #
 # ## One number
 #
@@ -307,8 +307,8 @@ modular = nn.CrossEntropyLoss()(logits[judge] / T, labels[judge])
 assert torch.isclose(modular, F.cross_entropy(logits[judge] / T, labels[judge])) and torch.isclose(modular, loss)
 
 # %% [markdown]
-# One number, found on 400 other pictures, brings the calibration error down to about a quarter and improves both proper scores. The accuracy is the same, because no answer
-# has changed. The picture that belongs to it is the **reliability diagram**. Its band shows where a calibrated model would lie by chance: with $n$ samples of confidence $c$ in a bin, the share of right ones scatters with a standard deviation of $\sqrt{c(1 - c)/n}$.
+# One number, found on 400 other pictures, brings the calibration error down to about a quarter and improves both strictly proper scores. The accuracy is the same, because no answer
+# has changed. The picture that belongs to it is the **reliability diagram**. Its band shows how far chance may carry a calibrated model from the diagonal: with $n$ samples of confidence $c$ in a bin, the share of right ones scatters with a standard deviation of $\sqrt{c(1 - c)/n}$, and the band is two of these wide on either side.
 
 # %%
 # reliability diagrams before and after: two standard deviations of a calibrated model as a band, samples in each bin as bars
@@ -368,12 +368,12 @@ chance = torch.Generator().manual_seed(0)
 for name, p in [("before", p_before), ("after", p_after)]:
     for bins in (5, 10, 20, 40):
         drawn = [torch.multinomial(p, 1, generator=chance)[:, 0] for _ in range(50)]
-        by_chance = torch.stack([ece(p, y, bins=bins) for y in drawn])
-        print(f"{name:6} {bins:2} bins: ECE {ece(p, labels[judge], bins=bins):.3f}, of a calibrated model {by_chance.mean():.3f} on average")
+        by_chance, measured = torch.stack([ece(p, y, bins=bins) for y in drawn]), ece(p, labels[judge], bins=bins)
+        print(f"{name:6} {bins:2} bins: ECE {measured:.3f}, of a calibrated model {by_chance.mean():.3f} on average, {int((by_chance >= measured).sum())} of 50 draws as large")
 guessed("error_of_a_calibrated_model", by_chance.mean(), within=0.01)
 
 # %% [markdown]
-# A perfectly calibrated model does not score 0, since the shares in the bins scatter, and the absolute value counts every deviation. The finer the bins, the larger the part of chance. Most of what is left after the repair is of that size. So an ECE says something only together with its bins and its number of samples.
+# A perfectly calibrated model does not score 0, since the shares in the bins scatter, and the absolute value counts every deviation. The finer the bins, the larger the part of chance. After the repair chance alone would account for half of the error or more. Yet few draws come out as large, so something is left that one temperature did not repair. An ECE says little without its bins, its number of samples, and what chance would give.
 #
 # ## What is a probability good for?
 #
@@ -425,18 +425,19 @@ for smoothing in (0.0, 0.05, 0.1, 0.2):
     print(f"smoothing {smoothing:.2f}: accuracy {(predicted == labels[judge]).double().mean():.2f}, mean confidence {confidence.mean():.2f}, ECE {error:.2f}")
 
 # %% [markdown]
-# A little smoothing brings the calibration error down as far as the temperature does; more of it makes the network too modest. And all of it costs accuracy here. Why? Look at the same trainings after 20 of the 200 steps, and at how far the nine wrong logits of a training picture lie apart (their standard deviation):
+# A little smoothing brings the calibration error down as far as the temperature does; more of it makes the network too modest. And all of it costs accuracy here. Why? Look at the same trainings after 20 of the 200 steps, and at how far the nine wrong logits of a picture lie apart (their standard deviation):
 
 # %%
 for smoothing in (0.0, 0.1):
     for steps in (20, 200):
         z = logits_after_training(smoothing, steps)
         right = (z.argmax(dim=1) == labels).double()
-        wrong_logits = z[train][F.one_hot(labels[train], 10) == 0].reshape(-1, 9)
-        print(f"smoothing {smoothing:.1f}, {steps:3} steps: accuracy on train {right[train].mean():.2f}, on judge {right[judge].mean():.2f}, wrong logits {wrong_logits.std(dim=1).mean():.2f} apart")
+        apart = z[F.one_hot(labels, 10) == 0].reshape(-1, 9).std(dim=1)
+        print(f"smoothing {smoothing:.1f}, {steps:3} steps, train: accuracy {right[train].mean():.2f}, wrong logits {apart[train].mean():.2f} apart")
+        print(f"                          judge: accuracy {right[judge].mean():.2f}, wrong logits {apart[judge].mean():.2f} apart")
 
 # %% [markdown]
-# After 20 steps smoothing has cost nothing. By then nearly all training pictures are right, and plain cross-entropy has little left to change. Smoothing goes on: it ends only where the nine wrong logits of each picture are equal, and of 150 noisy pictures the network has to learn the noise to make them so. A temperature costs no accuracy, and can be chosen afterwards.
+# After 20 steps smoothing has cost nothing, and nearly all training pictures are right. From then on plain cross-entropy pushes the wrong logits apart, while the smoothed loss, which is lowest where all nine are equal, pulls them together. It manages that for the 150 training pictures much better than for new ones: the network has learned their noise to do so, and its accuracy on new pictures falls. A temperature costs no accuracy, and can be chosen afterwards.
 #
 # ### One temperature, two aims
 #
@@ -486,13 +487,16 @@ show("Left, cross-entropy against the temperature: fed with logits the minimum l
 # Left: both curves have a clear minimum, on different sides of 1, so nothing looks suspicious. Right: the circle (from logits) lies in the valley, and the square (from
 # probabilities) high above it.
 #
-# If you have only probabilities, take their logarithms: they differ from the logits by a constant in each row, which the softmax does not see. And if you fit on the training pictures, where the network is always right, the search goes the wrong way too:
+# If you have only probabilities, take their logarithms: they differ from the logits by a constant in each row, which the softmax does not see. The training pictures are no place to fit either. There the network is always right, and the more it exaggerates, the lower its loss:
 
 # %%
-print(f"temperature from log-probabilities    {float(search(torch.softmax(z_repair, dim=1).log(), y_repair)):.2f}")
-print(f"temperature from the training pictures {float(search(logits[train], labels[train])):.2f}")
+print(f"temperature from log-probabilities {float(search(torch.softmax(z_repair, dim=1).log(), y_repair)):.2f}")
+for temperature in (4.0, 2.0, 1.0):
+    print(f"training pictures, T = {temperature}: cross-entropy {F.cross_entropy(logits[train] / temperature, labels[train]):.4f}")
 
 # %% [markdown]
+# Every smaller $T$ is better there, so no $T$ is best: a search stops wherever its range or its arithmetic ends.
+#
 # ## In your own words
 #
 # A colleague chooses among ten models by the lowest calibration error, and fits the temperature on the training pictures. Explain what goes wrong
@@ -502,7 +506,7 @@ print(f"temperature from the training pictures {float(search(logits[train], labe
 # The calibration error is not a strictly proper score: a model that ignores its input and always gives the shares of the classes has an error near 0 and knows nothing. Choose by
 # a strictly proper score (cross-entropy or Brier) on held-out data, and report the calibration error beside it, with its bins and the number of samples.
 #
-# On the training pictures the network is always right, so the best temperature there is far below 1 and makes it surer. Fit it on data that were used neither to train
+# On the training pictures the network is always right, so every smaller temperature lowers the loss there, and the search makes it surer and surer. Fit it on data that were used neither to train
 # the network nor to judge it.
 
 # %% [markdown]

@@ -690,7 +690,7 @@ def decisions(rng, threshold=0.215, cost_miss=4, cost_alarm=1, n=None):
         "Add both costs up for each sample, and return the mean over all samples, those without any cost included.",
     ],
     built="The mean cost of deciding by a threshold: what a probability is worth to somebody who has to act on it. PyTorch has no function for it; "
-    "scikit-learn's `TunedThresholdClassifierCV` looks for the threshold with the lowest cost.",
+    "scikit-learn's `TunedThresholdClassifierCV` can look for the threshold with the lowest cost, given a scorer that computes it.",
 )
 def expected_cost(p, y, threshold, cost_miss, cost_alarm):
     return torch.where(p > threshold, (1 - y) * cost_alarm, y * cost_miss).mean()
