@@ -1,6 +1,7 @@
 """The command line: `python -m grader …`."""
 
 from contextlib import contextmanager
+from pathlib import Path
 
 import typer
 from rich.text import Text
@@ -48,9 +49,20 @@ def build(
 
 @app.command()
 def check(
-    lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2."),
+    lesson: str = typer.Argument(None, help="A lesson, as 02_bce, bce or 2; needed unless --all is said."),
     files: list[str] = typer.Argument(
         None, help="Python files or notebooks with answers; your own notebook of the lesson if left out."
+    ),
+    all: bool = typer.Option(
+        False,
+        "--all",
+        help="Score whole lessons (all, or those that are named); what is missing gets nothing.",
+    ),
+    folder: Path = typer.Option(
+        None, "--in", help="With --all: where the notebooks lie; your work folder by default."
+    ),
+    to: list[Path] = typer.Option(
+        None, help="With --all: a file to write, .xml (JUnit), .md (Markdown) or .json (Gradescope)."
     ),
     json: bool = typer.Option(False, "--json", help="One JSON object a line."),
 ):
@@ -60,6 +72,11 @@ def check(
     from grader.learner import workspace
     from grader.learner.watch import judged_in
 
+    if all:
+        names = [name for name in (lesson, *(files or ())) if name]
+        _score(_lessons(names), folder or workspace.WORK, to or [])
+    if lesson is None:
+        stop("Name a lesson, as `check 02_bce`, or say --all.", 2)
     name, failed = _lessons([lesson])[0], False
     for file in files or [str(workspace.notebook_of(name))]:
         for judged in judged_in(file, name):
@@ -77,6 +94,45 @@ def check(
                     soft_wrap=True,
                 )
     raise typer.Exit(int(failed))
+
+
+def _score(lessons, folder, files):
+    """Score lessons in a learner's folder, as a class's grading would; write the files that are asked for. Exit code 1 if any fails."""
+    from grader.classroom import results
+    from grader.jail.launch import walls
+
+    unknown = [file.name for file in files if file.suffix not in results.FORMATS]
+    if unknown:
+        stop(
+            f"{unknown[0]} has no format of its own: name it .xml (JUnit), .md (Markdown) or .json (Gradescope).",
+            2,
+        )
+    if not folder.is_dir():
+        stop(f"There is no folder {folder}.", 2)
+    found = walls()
+    if not found.ok:
+        err.print(
+            f"There are no walls here: answers run with all that this job can do. {found.why}",
+            style="yellow",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    scores = []
+    for lesson in lessons:
+        for score in results.scored(folder, lesson, trust=not found.ok):
+            scores.append(score)
+            out.print(
+                f"{score.lesson}  {score.exercise}: {score.status}  {score.points:g}/{score.max_points:g}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
+    total = results.Total.of(scores)
+    out.print(total.sentence, highlight=False)
+    for file in files:
+        results.write(scores, file)
+    raise typer.Exit(int(total.passed < total.exercises))
 
 
 @app.command()

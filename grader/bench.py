@@ -420,6 +420,7 @@ def stages_of(everybody):
         {k: [] for k in ("child", "end", "run_cell", "ask", "read", "rebuild", "judge", "write")},
     )
     course, jail = loads(released(LESSON)), Jail()
+    jail.child().end()  # it starts with its first child
     for learner in some:
         times = [time.perf_counter()]
         notebook, _ = submission.parse(learner.data)

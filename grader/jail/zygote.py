@@ -66,8 +66,9 @@ def warm_up():
     from safetensors.torch import load, save
 
     from grader.jail import child
-    from grader.judging import question, wire
+    from grader.judging import kernels, question, wire
 
+    kernels.named()
     shell = child.make_shell()
     caps = {"output_kb": 100, "figures_kb": 4096, "outputs": 60, "traceback_kb": 8}
     for source, fails in ((WARM_CELL, False), (WARM_ERROR, True), ("1 +", True)):

@@ -56,19 +56,25 @@ class Refused(RuntimeError):
 
 
 @functools.cache
+def named() -> dict[str, tuple[str, ...]]:
+    """Every name that an operator of PyTorch goes by, with the operators that go by it. It takes a while, once a process."""
+    found: dict[str, list[str]] = {}
+    for full in torch._C._dispatch_get_all_op_names():
+        space, _, rest = full.partition("::")
+        if space == "aten":
+            for name in _bare(rest.partition(".")[0]):
+                found.setdefault(name, []).append(full)
+    return {name: tuple(operators) for name, operators in found.items()}
+
+
 def operators(name: str) -> tuple[str, ...]:
     """The operators that belong to a forbidden function.
 
     >>> "aten::_softmax" in operators("softmax")
     True
     """
-    wanted = {name, *SIBLINGS.get(name, ())}
-    found = []
-    for full in torch._C._dispatch_get_all_op_names():
-        space, _, rest = full.partition("::")
-        if space == "aten" and _bare(rest.partition(".")[0]) & wanted:
-            found.append(full)
-    return tuple(found)
+    wanted = (name, *SIBLINGS.get(name, ()))
+    return tuple(dict.fromkeys(full for each in wanted for full in named().get(each, ())))
 
 
 def _bare(operator):
