@@ -2,6 +2,7 @@
 with 1; with 2, as Typer does, where the words of the command are wrong."""
 
 from contextlib import contextmanager
+from pathlib import Path
 
 import typer
 from rich.console import Console
@@ -161,11 +162,19 @@ def release(
 
 
 @app.command()
-def collect(lesson: list[str] = LESSONS):
+def collect(
+    lesson: list[str] = LESSONS,
+    archive: Path = typer.Option(
+        None, "--from", help="A zip archive of submissions from Canvas or Moodle, instead of the exchange."
+    ),
+):
     """Take in the newest submission of everybody; a resubmission replaces the earlier one."""
     from grader.classroom import rounds
 
     names = find_lessons(lesson)
+    if archive:
+        _take_in(names, archive)
+        return
     with _course() as of:
         warn_of_readers(of)
         for name in names:
@@ -181,6 +190,27 @@ def collect(lesson: list[str] = LESSONS):
                 f"{name}: {len(found.new)} new, {len(found.replaced)} replaced by a newer one{again}, {found.same} unchanged"
                 + (f", {found.refused} not collected (see above)" if found.refused else "")
             )
+
+
+def _take_in(names, archive):
+    """Take in the submissions of one lesson from a platform's archive."""
+    from grader.classroom.archive import ArchiveError, take_in
+
+    if len(names) != 1:
+        stop("An archive holds the submissions of one lesson: name that one.", 2)
+    (name,) = names
+    with _course() as of:
+        warn_of_readers(of)
+        try:
+            done = take_in(of, name, archive)
+        except ArchiveError as error:
+            stop(str(error))
+    for sentence in done.left:
+        say(sentence)
+    left = f", {len(done.left)} files left in the archive (see above)" if done.left else ""
+    say(
+        f"{name}: {len(done.new)} new, {len(done.replaced)} replaced by a newer one, {done.same} unchanged{left}"
+    )
 
 
 @app.command()

@@ -1,0 +1,147 @@
+"""Archives of submissions as Canvas and Moodle hand them out, whole, damaged, and made to do harm."""
+
+import stat
+import zipfile
+
+import pytest
+from nbgrader.api import Gradebook
+from typer.testing import CliRunner
+
+from grader.__main__ import app
+from grader.classroom import archive
+from grader.classroom.archive import Person, file_of, owners, plain
+from grader.tests import school
+
+LESSON = "02_bce"
+PEOPLE = [
+    Person("ada", "Ada", "Lovelace", "12345"),
+    Person("ana", "Ana María", "Núñez", ""),
+    Person("li1", "Li", "Wei", ""),
+    Person("li2", "Wei", "Li", ""),
+]
+
+
+def of(name):
+    found = file_of(zipfile.ZipInfo(name))
+    return found and (owners(found, PEOPLE), found.name, found.attempt)
+
+
+@pytest.mark.parametrize(
+    "name, expected",
+    [
+        ("lovelaceada_12345_67890_02_bce.ipynb", (["ada"], "02_bce.ipynb", 0)),
+        ("somebodyelse_LATE_12345_67890_02_bce-2.ipynb", (["ada"], "02_bce.ipynb", 2)),
+        ("nunezanamaria_99_100_my notebook (1).ipynb", (["ana"], "my notebook (1).ipynb", 0)),
+        ("Ada Lovelace_777_assignsubmission_file/02_bce.ipynb", (["ada"], "02_bce.ipynb", 0)),
+        ("Ada Lovelace_777_assignsubmission_file_/02_bce.ipynb", (["ada"], "02_bce.ipynb", 0)),
+        ("Ada Lovelace_777_assignsubmission_file_02_bce.ipynb", (["ada"], "02_bce.ipynb", 0)),
+        ("download/Núñez Ana María_5_assignsubmission_file/a_1.ipynb", (["ana"], "a_1.ipynb", 0)),
+        ("Li Wei_3_assignsubmission_file/02_bce.ipynb", (["li1", "li2"], "02_bce.ipynb", 0)),
+        ("Nobody Here_3_assignsubmission_file/02_bce.ipynb", ([], "02_bce.ipynb", 0)),
+        ("02_bce.ipynb", None),
+        ("readme.txt", None),
+    ],
+)
+def test_whose_a_file_is(name, expected):
+    assert of(name) == expected
+
+
+def test_a_name_as_platforms_squeeze_it():
+    assert plain("O'Neill-Šimůnek, José") == "oneillsimunekjose"
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    folder = school.make(tmp_path, LESSON)
+    monkeypatch.chdir(folder)
+    with Gradebook(f"sqlite:///{folder}/gradebook.db", "losses") as book:
+        for person in PEOPLE:
+            book.add_student(
+                person.id,
+                first_name=person.first_name,
+                last_name=person.last_name,
+                lms_user_id=person.lms_user_id or None,
+            )
+    return folder
+
+
+def collect(path):
+    return CliRunner().invoke(app, ["collect", LESSON, "--from", str(path)])
+
+
+def packed(path, members):
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in members:
+            file.writestr(name, content)
+    return path
+
+
+def test_an_archive_is_taken_in_and_a_newer_one_replaces(course):
+    first = [
+        ("lovelaceada_12345_1_02_bce.ipynb", "first"),
+        ("lovelaceada_12345_2_02_bce-1.ipynb", "second"),
+        ("nunezanamaria_99_3_work.ipynb", "hers"),
+        ("weili_98_4_02_bce.ipynb", "whose?"),
+        ("lovelaceada_12345_5_03_bce_with_logits.ipynb", "another lesson"),
+        ("notes.txt", "nobody's"),
+    ]
+    done = collect(packed(course / "one.zip", first))
+    assert done.exit_code == 0, done.output
+    assert "2 new, 0 replaced by a newer one, 0 unchanged, 3 files left in the archive" in done.output
+    assert "it may be li1, li2's" in done.output and "it is a notebook of 03_bce_with_logits" in done.output
+    assert (course / "submitted/ada/02_bce/02_bce.ipynb").read_text() == "second"
+    assert (course / "submitted/ana/02_bce/work.ipynb").read_text() == "hers"
+    again = collect(
+        packed(course / "two.zip", [*first[1:3], ("lovelaceada_12345_9_02_bce-2.ipynb", "third")])
+    )
+    assert "0 new, 1 replaced by a newer one, 1 unchanged" in again.output
+    assert (course / "submitted/ada/02_bce/02_bce.ipynb").read_text() == "third"
+    assert not list((course / "submitted/ada").glob(".taken*"))
+
+
+def test_what_would_do_harm_stays_in_the_archive(course):
+    link = zipfile.ZipInfo("lovelaceada_12345_1_02_bce.ipynb")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    harm = [
+        (link, "/etc/passwd"),
+        ("../../lovelaceada_12345_1_..", "up"),
+        ("/etc/Ada Lovelace_7_assignsubmission_file/.bashrc", "hidden"),
+        ("nunezanamaria_9_3_02_bce.ipynb", "hers"),
+    ]
+    done = collect(packed(course / "harm.zip", harm))
+    assert "1 new" in done.output and "3 files left" in done.output
+    assert [path.name for path in (course / "submitted").iterdir()] == ["ana"]
+
+
+def test_a_damaged_file_is_passed_over_and_named(course):
+    path = packed(
+        course / "one.zip",
+        [("lovelaceada_12345_1_02_bce.ipynb", "hello hello"), ("nunezanamaria_9_3_02_bce.ipynb", "hers")],
+    )
+    path.write_bytes(path.read_bytes().replace(b"hello hello", b"hello hELLo"))
+    done = collect(path)
+    assert done.exit_code == 0 and "1 new" in done.output and "it is damaged" in done.output
+    assert not (course / "submitted/ada/02_bce").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 damaged", b"%PDF-1.4"])
+def test_what_is_no_archive_is_one_sentence(course, content):
+    (course / "x.zip").write_bytes(content)
+    done = collect(course / "x.zip")
+    assert done.exit_code == 1 and "no zip archive" in done.output and "Traceback" not in done.output
+
+
+def test_an_archive_that_is_too_much_is_refused(course, monkeypatch):
+    path = packed(course / "one.zip", [("nunezanamaria_9_3_02_bce.ipynb", "hers" * 1000)])
+    monkeypatch.setattr(archive, "WHOLE", 1000)
+    assert "more than 8 GB" in collect(path).output
+    monkeypatch.setattr(archive, "WHOLE", 1 << 30)
+    monkeypatch.setattr(archive, "LARGEST", 1000)
+    assert "it is too large" in collect(path).output
+    assert collect(course / "no.zip").exit_code == 1
+
+
+def test_without_students_it_says_how_to_take_them_in(tmp_path, monkeypatch):
+    monkeypatch.chdir(school.make(tmp_path, LESSON))
+    done = collect(packed(tmp_path / "one.zip", [("a_1_2_02_bce.ipynb", "x")]))
+    assert done.exit_code == 1 and "db student import" in done.output.replace("\n", " ")
