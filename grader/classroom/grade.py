@@ -332,7 +332,8 @@ def write(of, book, lesson, batch):
         for graded in batch:
             if graded.student in refused:
                 continue
-            record.save(of.folder("autograded", graded.student, lesson), graded.record)
+            folder = of.folder("autograded", graded.student, lesson)
+            record.save(folder, record.counted(graded.record, record.load(folder)))
     return refused
 
 

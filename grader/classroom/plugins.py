@@ -155,11 +155,9 @@ class Examine(NbGraderPreprocessor):
         notes, trust = about.get("notes", ()), self.trust_submissions
         examined = examine_within(text, new_seed(), notes, self.seconds, trust)
         stamp = submission.timestamp(folder)
-        record.save(
-            folder,
-            record.make(lesson, about.get("content", ""), examined)
-            | {"timestamp": stamp and stamp.isoformat()},
-        )
+        made = record.make(lesson, about.get("content", ""), examined)
+        made["timestamp"] = stamp and stamp.isoformat()
+        record.save(folder, record.counted(made, record.load(folder)))
         return examined.notebook, resources
 
 

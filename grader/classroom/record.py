@@ -82,6 +82,13 @@ def save(folder, record):
     write_whole(Path(folder, FILE), json.dumps(record, ensure_ascii=False) + "\n")
 
 
+def counted(record, earlier):
+    """A record with the number of submissions that were graded until now: a new content is another one."""
+    before = (earlier or {}).get("handed_in", 1 if earlier else 0)
+    is_new = not earlier or earlier.get("content") != record["content"]
+    return record | {"handed_in": before + is_new}
+
+
 def load(folder):
     """The record of a grading, or None where there is none (or a damaged one: then it is graded again)."""
     try:

@@ -3,24 +3,31 @@
 Reading (files) is apart from counting (pure) and from writing (a template that escapes all it is given).
 """
 
+import ast
 import base64
 import io
 import json
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from statistics import median
+from statistics import StatisticsError, correlation, median, pstdev
 
+import grader
 from grader.classroom import similar
 from grader.classroom.export import number, table
-from grader.classroom.marks import Marks, marks
+from grader.classroom.gradebook import Book
+from grader.classroom.marks import Marks, exists, marks, students
 from grader.classroom.unnamed import groups
 from grader.course.cells import is_solution
 from grader.course.files import write_whole
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST = 5  # mistakes that are proposed for the next lecture
+FEWEST = 5  # learners of whom a correlation says anything
+EARLIER = "earlier.json"  # what the reports said when they were last written
+BUILT = "Something was called that does what is to be built"  # whatever it is called, it is one mistake
 WORDS = {"passed": "✔ passed", "not yet": "✘ not yet", "error": "⚠ error", "not attempted": "○ not attempted"}
 
 
@@ -33,13 +40,14 @@ class ReportError(RuntimeError):
 
 @dataclass
 class Graded:
-    """What was read of one lesson: student -> record, student -> Marks, and who has submitted without being graded."""
+    """What was read of one lesson: student -> record, student -> Marks, who has submitted without being graded, and who has not submitted."""
 
     lesson: str
     records: dict
     marks: dict = field(default_factory=dict)
     waiting: list = field(default_factory=list)
     damaged: list = field(default_factory=list)
+    absent: list = field(default_factory=list)
 
 
 def read(of, lesson):
@@ -62,7 +70,17 @@ def read(of, lesson):
     found.waiting += [p.parent.name for p in _folders(of, "submitted", lesson) if p.parent.name not in known]
     if found.records:
         found.marks = marks(of, lesson)
+        handed_in = {*found.records, *found.waiting, *found.damaged}
+        found.absent = [student for student in enrolled(of) if student not in handed_in]
     return found
+
+
+def enrolled(of):
+    """Who takes part: the students of the gradebook, but for those whom nbgrader's configuration leaves out."""
+    if not exists(of):
+        return []
+    with Book(of.coursedir, of.config) as book:
+        return [student for student in students(book.db) if student not in of.excluded]
 
 
 def _folders(of, step, lesson):
@@ -97,8 +115,7 @@ def summarise(graded, own=None, stubs=()):
     names = list(dict.fromkeys(n for r in records.values() for n in r["verdicts"]))
     rows = {student: _row(record, graded.marks.get(student)) for student, record in records.items()}
     exercises = [
-        _exercise(name, {s: r["verdicts"][name] for s, r in records.items() if name in r["verdicts"]})
-        for name in names
+        _exercise(name, {s: r for s, r in records.items() if name in r["verdicts"]}, rows) for name in names
     ]
     for unnamed in groups(records):
         exercise = next(e for e in exercises if e["name"] == unnamed.exercise)
@@ -129,6 +146,9 @@ def summarise(graded, own=None, stubs=()):
         "exercises": exercises,
         "waiting": graded.waiting,
         "damaged": graded.damaged,
+        "absent": graded.absent,
+        "again": sum(record.get("handed_in", 1) > 1 for record in records.values()),
+        "handed_in": sum(record.get("handed_in", 1) for record in records.values()),
         "questions": [
             _question(q, [r["questions"][q] for r in rows.values() if q in r["questions"]]) for q in questions
         ],
@@ -165,28 +185,71 @@ def _row(record, given):
     }
 
 
-def _exercise(name, verdicts):
-    """How an exercise went: counts, the mistakes and who made them, who has not tried it."""
+def _exercise(name, records, rows):
+    """How an exercise went: counts, the mistakes, who made them and an example of each, who has not tried it."""
+    verdicts = {student: record["verdicts"][name] for student, record in records.items()}
     by = {status: [s for s, v in verdicts.items() if v["status"] == status] for status in WORDS}
     mistakes = {}
     for student in [*by["not yet"], *by["error"]]:
         verdict = verdicts[student]
-        found = mistakes.setdefault(
-            mistake_of(verdict), {"says": mistake_of(verdict), "hint": "", "learners": []}
-        )
+        says = mistake_of(verdict)
+        found = mistakes.setdefault(says, {"says": says, "hint": "", "learners": [], "sources": []})
         found["hint"] = found["hint"] or verdict.get("hint", "")
         found["learners"].append(student)
+        found["sources"].append(records[student].get("answers", {}).get(name, ""))
+    for mistake in mistakes.values():
+        mistake["example"] = anonymous(mistake.pop("sources"))
     return {
         "name": name,
         "total": len(verdicts),
         "passed": len(by["passed"]),
         "tried": len(verdicts) - len(by["not attempted"]),
+        "triers": [student for student in verdicts if student not in by["not attempted"]],
         "absent": by["not attempted"],
         "groups": [],
         "mistakes": sorted(mistakes.values(), key=lambda m: (-len(m["learners"]), m["says"])),
         "points": number(sum(v["points"] for v in verdicts.values()) / max(1, len(verdicts))),
         "most": max((v["max_points"] for v in verdicts.values()), default=0),
+        "discrimination": discrimination(
+            [(rows[student]["points"][name], rows[student]["score"]) for student in verdicts]
+        ),
     }
+
+
+def discrimination(points):
+    """How well an exercise tells those who know from those who do not: the corrected item-total correlation.
+
+    points: pairs (points of this exercise, score of the whole lesson), one for each learner. It is Pearson's correlation of the
+    exercise's points with the score *without* them, from −1 to 1 (Lord and Novick, 1968); None for fewer than five learners, or
+    where one of the two is the same for everybody.
+
+    >>> round(discrimination([(0, 1), (0, 2), (1, 5), (1, 6), (1, 5)]), 2)
+    0.96
+    """
+    if len(points) < FEWEST:
+        return None
+    try:
+        return correlation([mine for mine, _ in points], [score - mine for mine, score in points])
+    except StatisticsError:
+        return None
+
+
+def anonymous(sources):
+    """The shortest of some answers, without comments and docstrings, in which people write names; "" where none can be read."""
+    shown = []
+    for source in sources:
+        try:
+            tree = ast.parse(source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+        for node in ast.walk(tree):
+            if (
+                isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Module))
+                and ast.get_docstring(node, clean=False) is not None
+            ):
+                node.body = node.body[1:] or [ast.Pass()]
+        shown.append(ast.unparse(tree))
+    return min(shown, key=len, default="")
 
 
 def _question(name, given):
@@ -209,6 +272,7 @@ def _spread(scores):
         "count": len(values),
         "most": max(m for _, m in scores),
         "mean": number(round(sum(values) / len(values), 2)),
+        "deviation": number(round(pstdev(values), 2)),
         "median": number(median(values)),
         "low": number(median(values[:half] or values)),
         "high": number(median(values[-half:] or values)),
@@ -219,14 +283,53 @@ def _spread(scores):
 
 
 def lecture(exercises, most=MOST):
-    """What to speak about: the mistakes made most often, those that have a name."""
-    named = [
-        m | {"exercise": e["name"], "tried": e["tried"]}
-        for e in exercises
-        for m in e["mistakes"]
-        if not m["says"].startswith("Another difference")
-    ]
-    return sorted(named, key=lambda m: -len(m["learners"]))[:most]
+    """What to speak about: the mistakes that most learners made, those that have a name. One that was made in several exercises counts once."""
+    found = {}
+    for exercise in exercises:
+        for mistake in exercise["mistakes"]:
+            says = general(mistake["says"])
+            if says.startswith("Another difference"):
+                continue
+            one = found.setdefault(
+                says, {"says": says, "hint": mistake["hint"], "exercises": [], "learners": [], "triers": []}
+            )
+            one["exercises"].append(exercise["name"])
+            one["learners"] += [student for student in mistake["learners"] if student not in one["learners"]]
+            one["triers"] += [student for student in exercise["triers"] if student not in one["triers"]]
+    for one in found.values():
+        one["tried"] = len(one.pop("triers"))
+    return sorted(found.values(), key=lambda m: -len(m["learners"]))[:most]
+
+
+def general(says):
+    """A mistake's sentence without what differs from exercise to exercise."""
+    return f"{BUILT}." if says.startswith("Something out of bounds was called") else says
+
+
+def running(lessons, enrolled):
+    """Who has not handed in twice running or more, up to the newest lesson: (student, how many), the longest first.
+
+    lessons: for each lesson that is graded, in the order of the course, who did not hand it in.
+    """
+    found = []
+    for student in enrolled:
+        count = 0
+        for absent in reversed(lessons):
+            if student not in absent:
+                break
+            count += 1
+        if count >= 2:
+            found.append((student, count))
+    return sorted(found, key=lambda each: (-each[1], each[0]))
+
+
+def changes(summary, earlier):
+    """exercise -> how many more pass than when the report was last written, where it was and differs."""
+    before = earlier.get("passed", {})
+    now = {e["name"]: e["passed"] for e in summary["exercises"]}
+    return {
+        name: count - before[name] for name, count in now.items() if name in before and count != before[name]
+    }
 
 
 # ---------------------------------------------------------------- writing
@@ -276,7 +379,13 @@ def environment():
     )
     made.filters["words"] = lambda text: Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
     made.filters["percent"] = lambda part, whole: f"{100 * part / whole:.0f} %" if whole else "–"
-    made.globals |= {"WORDS": WORDS, "alternative": alternative, "picture": picture}
+    made.globals |= {
+        "WORDS": WORDS,
+        "alternative": alternative,
+        "picture": picture,
+        "written": _now(),
+        "version": grader.__version__,
+    }
     return made
 
 
@@ -328,20 +437,18 @@ def course_summary(summaries):
         for student, row in s["rows"].items():
             rows.setdefault(student, {})[s["lesson"]] = row
             open_[student] += sum(v["status"] in ("not yet", "error") for v in row["verdicts"].values())
-    mistakes = sorted(
-        (m | {"lesson": s["lesson"]} for s in summaries for m in s["lecture"]),
-        key=lambda m: -len(m["learners"]),
-    )[: 2 * MOST]
     totals = {
         student: (sum(r["score"] for r in mine.values()), sum(r["most"] for r in mine.values()))
         for student, mine in rows.items()
     }
     whole = sum(max(r["most"] for r in s["rows"].values()) for s in summaries)
+    absent = [s["absent"] for s in summaries]
     return {
         "lessons": summaries,
+        "running": running(absent, sorted(set().union(*absent))),
         "rows": dict(sorted(rows.items())),
         "totals": totals,
-        "lecture": mistakes,
+        "lecture": lecture([e for s in summaries for e in s["exercises"]], 2 * MOST),
         "scores": _spread([(total, whole) for total, _ in totals.values()]),
         "stuck": [(s, n) for s, n in sorted(open_.items(), key=lambda x: (-x[1], x[0])) if n][:30],
     }
@@ -363,7 +470,8 @@ def write(of, lessons, own=lambda lesson: ({}, ()), whole=False):
 
     own: lesson -> (the course's answers by name, the sources of its stubs).
     """
-    summaries = []
+    folder = of.root / "reports"
+    earlier, summaries = _earlier(folder / EARLIER), []
     for lesson in lessons:
         graded = read(of, lesson)
         if graded.records:
@@ -374,21 +482,39 @@ def write(of, lessons, own=lambda lesson: ({}, ()), whole=False):
             )
     if not summaries:
         raise ReportError("No submission is graded: run `python -m grader grade` first.")
-    folder, templates, pages = of.root / "reports", environment(), []
+    templates, pages = environment(), []
     files = {}
     for s in summaries:
+        before = earlier.get(s["lesson"], {})
+        s |= {"since": before.get("written", ""), "changes": changes(s, before)}
+        passed = {e["name"]: e["passed"] for e in s["exercises"]}
+        earlier[s["lesson"]] = {"written": _now(), "passed": passed}
         files[f"{s['lesson']}.html"] = templates.get_template("lesson.html.j2").render(s)
         files[f"{s['lesson']}.csv"] = table(csv_of(s))
     if whole:
         course = course_summary(summaries)
         files["course.html"] = templates.get_template("course.html.j2").render(course)
         files["course.csv"] = table(course_csv(course))
+    files[EARLIER] = json.dumps(earlier, indent=1) + "\n"
     folder.mkdir(exist_ok=True)
     for name, text in files.items():
         write_whole(folder / name, text)
         if name.endswith(".html"):
             pages.append(folder / name)
     return pages
+
+
+def _now():
+    return datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
+
+
+def _earlier(path):
+    """What the reports said when they were last written, by lesson; nothing where that cannot be read."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {lesson: kept for lesson, kept in found.items() if isinstance(kept.get("passed"), dict)}
+    except (OSError, ValueError, AttributeError):
+        return {}
 
 
 def course_answers(lesson):

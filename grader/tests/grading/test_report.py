@@ -8,16 +8,19 @@ import subprocess
 import sys
 
 import pytest
+from nbgrader.api import Gradebook
 from typer.testing import CliRunner
 
 from grader.__main__ import app
 from grader.classroom import report, similar
+from grader.classroom.record import counted
 from grader.course.build import solution_cells
 from grader.course.lessons import exercises_of
 from grader.tests import school
 
 LESSON = "02_bce"
 SUMMED = next(m for m in exercises_of(LESSON)["bce"].mistakes if m.says.startswith("You added the losses up"))
+CHANGED = '<span class="quiet">+1</span>'
 EVIL = "<script>alert(1)</script>"
 
 
@@ -102,7 +105,7 @@ def test_a_mistake_is_counted_once_for_each_learner_who_made_it_and_leads_the_ne
         ("The code stopped with KeyError.", ["d"]),
     ]
     assert found["lecture"][0] | {"learners": 2} == {
-        "exercise": "bce",
+        "exercises": ["bce"],
         "tried": 4,
         "says": SUMMED.says,
         "hint": SUMMED.hint,
@@ -112,7 +115,87 @@ def test_a_mistake_is_counted_once_for_each_learner_who_made_it_and_leads_the_ne
 
 def test_a_forbidden_call_is_a_mistake_with_the_name_of_what_was_called():
     found = summary({"a": record(bce=verdict("bce", "not yet", called=["binary_cross_entropy"]))})
-    assert found["lecture"][0]["says"] == "Something out of bounds was called: `binary_cross_entropy`."
+    (bce,) = [e for e in found["exercises"] if e["name"] == "bce"]
+    assert bce["mistakes"][0]["says"] == "Something out of bounds was called: `binary_cross_entropy`."
+
+
+def test_one_mistake_in_several_exercises_counts_once():
+    """Three learners called what was to be built, one of them in two exercises, under two names."""
+    called = {name: verdict(name, "not yet", called=[name]) for name in ("bce", "bce_clamped", "bce_grad")}
+    records = {
+        "a": record(bce=called["bce"], bce_clamped=called["bce_clamped"]),
+        "b": record(bce_clamped=called["bce_clamped"]),
+        "c": record(bce_grad=called["bce_grad"]),
+        "d": record(),
+    }
+    (one,) = summary(records)["lecture"]
+    assert one["says"].startswith("Something was called that does what is to be built")
+    assert sorted(one["learners"]) == ["a", "b", "c"]
+    assert (one["tried"], sorted(one["exercises"])) == (4, ["bce", "bce_clamped", "bce_grad"])
+
+
+def test_an_example_of_a_mistake_has_no_comments_and_no_docstrings():
+    source = (
+        '"""By Ann."""\ndef bce(p, y):\n    """Ann\'s answer."""\n    # Ann, group 7\n    return p.sum()\n'
+    )
+    (mistake,) = summary({"ann": record({"bce": source}, bce=wrong())})["exercises"][2]["mistakes"]
+    assert mistake["example"] == "def bce(p, y):\n    return p.sum()"
+    assert report.anonymous(["def (", "\0", "def f():\n    'alone'"]) == "def f():\n    pass"
+    assert report.anonymous([]) == ""
+
+
+def test_an_exercise_that_only_the_strong_pass_tells_them_apart():
+    weak = {name: verdict(name, "not yet") for name in ("bce", "bce_grad", "bce_clamped")}
+    records = {f"strong{n}": record() for n in range(4)} | {f"weak{n}": record(**weak) for n in range(4)}
+    found = {e["name"]: e["discrimination"] for e in summary(records)["exercises"]}
+    assert found["bce"] == pytest.approx(1.0)
+    assert found["bce_per_sample"] is None  # everybody has it
+    assert report.discrimination([(1, 2), (0, 1)]) is None
+
+
+def test_who_is_missing_twice_running():
+    absent = [["ann", "bob"], ["ann", "cem"], ["ann", "bob", "cem"]]
+    assert report.running(absent, ["ann", "bob", "cem", "dan"]) == [("ann", 3), ("cem", 2)]
+    assert report.running(absent[:1], ["ann"]) == []
+
+
+def test_who_has_not_handed_in_stands_in_the_report(home):
+    with Gradebook(f"sqlite:///{home}/gradebook.db", "losses") as book:
+        for student in ("ann", "bob", "gone-away"):
+            book.add_student(student)
+    (home / "nbgrader_config.py").open("a").write('\nc.CourseDirectory.student_id_exclude = "gone-away"\n')
+    put(home, {"ann": record()})
+    assert run("report").exit_code == 0
+    text = page(home)
+    assert "Not handed in by 1 learner." in text and "bob" in text and "gone-away" not in text
+
+
+def test_the_report_says_what_changed_since_the_last_one(home):
+    put(home, {"ann": record(bce=wrong()), "bob": record(bce=wrong())})
+    assert run("report", "bce").exit_code == 0
+    assert CHANGED not in page(home)
+    put(home, {"ann": record(), "bob": record(bce=wrong())})
+    assert run("report", "bce").exit_code == 0
+    assert CHANGED in page(home)
+    (home / "reports" / report.EARLIER).write_text("damaged")
+    assert run("report", "bce").exit_code == 0 and CHANGED not in page(home)
+
+
+def test_resubmissions_are_counted():
+    first = record() | {"content": "one"}
+    kept = counted(first, None)
+    assert kept["handed_in"] == 1
+    assert counted(first, kept)["handed_in"] == 1  # graded again, as when an exercise was corrected
+    assert counted(record() | {"content": "two"}, kept)["handed_in"] == 2
+    assert summary({"a": counted(record() | {"content": "two"}, kept), "b": record()})["again"] == 1
+
+
+@pytest.mark.parametrize("name", [LESSON, "course"])
+def test_no_page_has_a_link(home, name):
+    """JupyterLab's viewer in a JupyterHub refuses to follow one."""
+    put(home, {"ann": record({"bce": "def bce(p, y):\n    return p"}, bce=wrong()), "bob": record()})
+    assert run("report").exit_code == 0
+    assert not re.search(r"<a\b|href=", page(home, name))
 
 
 def test_a_difference_without_a_name_is_no_subject_for_a_lecture():
@@ -279,7 +362,7 @@ def test_the_pages_say_it_all_in_one_file_each(home):
         assert expected in text, expected
     assert not re.search(r"<script|<link|@import|https?://", text)
     assert all(src.startswith("data:image/png;base64,") for src in re.findall(r'src="([^"]*)', text))
-    assert run("report").exit_code == 0 and f'href="{LESSON}.html"' in page(home, "course")
+    assert run("report").exit_code == 0 and LESSON in page(home, "course")
     rows = list(csv.DictReader(open(home / "reports" / f"{LESSON}.csv", newline="", encoding="utf-8-sig")))
     assert [(r["student"], r["bce status"], r["bce mistake"]) for r in rows] == [
         ("ann", "not yet", SUMMED.says),
@@ -308,8 +391,6 @@ def test_nothing_that_a_learner_wrote_acts_in_the_page_or_the_table(home):
 
 
 def test_points_that_a_person_gave_are_counted(home):
-    from nbgrader.api import Gradebook
-
     put(home, {"ann": record(bce=wrong())})
     with Gradebook(f"sqlite:///{home}/gradebook.db", "losses") as book:
         book.add_assignment(LESSON)
