@@ -224,7 +224,7 @@ def discrimination(points):
     where one of the two is the same for everybody.
 
     >>> round(discrimination([(0, 1), (0, 2), (1, 5), (1, 6), (1, 5)]), 2)
-    0.96
+    0.94
     """
     if len(points) < FEWEST:
         return None

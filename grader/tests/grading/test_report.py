@@ -67,7 +67,7 @@ def home(tmp_path, monkeypatch):
 def put(home, records):
     for student, found in records.items():
         folder = home / "autograded" / student / LESSON
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "graded.json").write_text(found if isinstance(found, str) else json.dumps(found))
 
 
