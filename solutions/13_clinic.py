@@ -28,8 +28,8 @@ X_train.shape, X_test.shape
 # %% [markdown]
 # ## The questions
 #
-# 1. What is the loss before the first step? A model that knows nothing should pay the logarithm of the number of classes.
-# 2. What is the loss of perfect logits? It should be 0, or the floor that label smoothing puts under it.
+# 1. What is the loss before the first step? A model that gives every class the same probability should pay the logarithm of their number.
+# 2. What is the loss of perfect logits, 100 for the true class and 0 for the others? Without label smoothing it should be 0.
 # 3. Can the script learn ten samples by heart?
 # 4. What do the probabilities of one sample add up to?
 # 5. Does the model do better than one whose inputs are all 0?
@@ -271,8 +271,8 @@ picture(3, script_3(combined_3, new_model(64, 10)), script_3(ready("fix_3"), new
         "Right, accuracy on held-back digits: the broken script's ends at 0.91, the repaired one's at 0.94.")
 
 # %% [markdown]
-# The broken script prints the *lower* loss. Half of that number comes from five digits, which are soon learned by heart, and the other 600 share
-# the other half. On digits that it never saw, it is worse. The same happens when the gradients of micro-batches are accumulated; the mean of means is from `00_tools`.
+# The broken script prints the *lower* loss. Five digits have half the weight in it; they are soon learned by heart and then add almost nothing, so
+# the printed number is little more than half the loss of the other 600. On digits that it never saw, the script is worse. The same happens when the gradients of micro-batches are accumulated; the mean of means is from `00_tools`.
 
 # %% [markdown]
 # ## Script 4: a model with one opinion
@@ -383,7 +383,7 @@ for factor in (1, 2, 100):
     print(f"weights times {factor:3}: loss {loss_5(z_zero, y_rare, factor * weight):.4f}")
 
 # %% [markdown]
-# The size of the loss, and of its gradient, depends on the arbitrary scale of the weights. It works like a hidden factor in the learning rate.
+# The size of the loss, and of its gradient, depends on the arbitrary scale of the weights. In plain gradient descent it works like a hidden factor in the learning rate.
 #
 # ## Exercise: `fix_5`
 #
@@ -408,7 +408,7 @@ hidden = (script_5(ready("fix_5"))[0][0] / script_5(loss_5)[0][0])
 print(f"broken, with {hidden:.1f} times the learning rate: {script_5(loss_5, lr=0.5 * hidden)[1][-1]:.4f}; repaired: {script_5(ready('fix_5'))[1][-1]:.4f}")
 
 # %% [markdown]
-# The lower curve belongs to the worse script: a loss tells you nothing until you know its scale. The last line shows that the scale was all: with 64.5 times the learning rate the broken script ends where the repaired one does. You met the sum of the weights in `09_cross_entropy_options`.
+# The lower curve belongs to the worse script: losses of different scales cannot be compared. The last line shows that the scale was all: with 64.5 times the learning rate the broken script ends where the repaired one does. You met the sum of the weights in `09_cross_entropy_options`.
 
 # %% [markdown]
 # ## Script 6: mostly right
@@ -515,7 +515,7 @@ def script_7(loss_fn):
 report(script_7(loss_7)[0])
 
 # %% [markdown]
-# Smoothing puts a floor under the loss, so a loss that stays high is no alarm by itself. But this one starts at 10, and not at ln 10.
+# Smoothing puts a floor under the loss, so a loss that stays high is no alarm by itself. But this one starts at 10, more than four times ln 10.
 #
 # **Examination.** Doubling all weights should change nothing. Try it on random logits, with the smoothing off and then on: which option brings the symptom?
 
@@ -551,6 +551,14 @@ picture(7, script_7(loss_7), script_7(ready("fix_7")), "mean accuracy of classes
         "Right, mean accuracy over the classes on held-back digits: the broken script's stays near one half, the repaired one's rises to almost 0.9.")
 
 # %% [markdown]
+# Before the first step all logits are 0 and every class costs ln 10, whatever the smoothing. Is that what the repaired loss starts at?
+
+# %%
+print(f"ln 10 = {-F.log_softmax(z_zero, dim=1)[0, 0]:.2f}, repaired loss at logits of 0: {ready('fix_7')(z_zero, y_rare, weight_7, 0.1):.2f}")
+
+# %% [markdown]
+# Not quite, and PyTorch agrees. The smoothing charges every class with its own weight, at every sample, and rare classes have large ones; the divisor knows only the weights of the labels. With both options on, question 1 has another answer.
+#
 # ## Script 8: a good model, a bad decision
 #
 # The tumours again. Training is right this time, and brief. At the end the script turns scores into decisions. A missed tumour and a false alarm are taken to be equally bad, so the decision should be the more probable of the two, and the measure is the share of right decisions.
@@ -736,7 +744,7 @@ print("script 2, repaired\n", depends(loss_by_position(ready("fix_2")), code).in
 print("script 4, broken\n", depends(lambda y: losses_4(column, y[:, 0]).mean(dim=1), m_train[:5, None]).int())
 
 # %% [markdown]
-# The repaired script has ones on the diagonal and nowhere else. Both faults show at one glance, without a single training step.
+# The repaired script has ones on the diagonal and nowhere else: both faults show at one glance. (The model of script 2 was trained first because its weights begin at 0, and as long as they are 0 no output depends on anything.)
 
 # %% [markdown]
 # ## A whole script, with two faults
@@ -861,7 +869,7 @@ report_digits(city, H_test, h_test.clamp(max=FILL))
 # %% [markdown] question="what_would_you_ask" points=2
 # First, empty positions are filled with 10, which is also the end marker, and all of them are ignored. No end is ever part of the loss, so the model never stops. The question is whether the script reports what its user wants: it counts digits, and the user wants whole house numbers. `whole(city)` is 0.0. `fix_9` repairs it.
 #
-# Second, the mean losses of both town halls are averaged, although one has 295 house numbers and the other 5. The question is whether the cut into batches matters: computing the loss of all 300 together, `masked(scores_of(city, H_train), targets_9, FILL)`, gives another number than `loss_of_all(city)`. The five house numbers count 59 times as much as the others, and the user sees worse digits. Weighting by the number of counted positions repairs it.
+# Second, the mean losses of both town halls are averaged, although one has 295 house numbers and the other 5. The question is whether the cut into batches matters: computing the loss of all 300 together, `masked(scores_of(city, H_train), targets_9, FILL)`, gives another number than `loss_of_all(city)`. The large town hall sends 599 digits and the small one 9, so a digit of the small one counts about 67 times as much, and the user sees somewhat worse digits. Weighting by the number of counted positions repairs it.
 
 # %% [markdown]
 # ## What PyTorch calls it
@@ -892,7 +900,7 @@ print(f"repaired, and a higher loss than before: scripts {higher}")
 #
 # | question | finds script | what is wrong if the answer is |
 # |---|---|---|
-# | 1. loss before the first step | 2, 5, 7 | wrong `dim`, wrong scale |
+# | 1. loss before the first step | 2, 5, 7 | wrong `dim`, wrong scale (weights with smoothing: not ln C) |
 # | 2. loss of perfect logits | 1 | a softmax or sigmoid too many |
 # | 3. ten samples by heart | 1, 4 | a floor under the loss; broadcasting |
 # | 4. sums of probabilities | 2 | wrong `dim` |

@@ -417,7 +417,7 @@ def column(rng):
         "(N, 1) and (N,) broadcast to (N, N): every patient meets every label. Which of the two shapes can you change?",
         "`z.squeeze(1)`, `z[:, 0]` or `y.unsqueeze(1)`; then the loss as it was, or `F.binary_cross_entropy_with_logits`, which refuses unequal shapes.",
     ],
-    built="One loss for each patient. `F.binary_cross_entropy_with_logits(z.squeeze(1), y)` would have refused the two shapes.",
+    built="One loss for each patient: `F.binary_cross_entropy_with_logits(z.squeeze(1), y)`. With z as it was, that function would have refused the two shapes.",
 )
 def fix_4(z, y):
     return F.binary_cross_entropy_with_logits(z[:, 0], y)
