@@ -28,7 +28,7 @@ torch.set_num_threads(1)  # the model is small: threads would only wait for each
 # %% [markdown]
 # ## A text is a row of classes
 #
-# scikit-learn describes its data sets in plain English. Reduced to small letters, spaces, commas and full stops, six of these descriptions make a small corpus.
+# scikit-learn describes its data sets in plain English. Six of these descriptions, reduced to small letters, spaces and the full stops that no space follows (as in an address), make a small corpus.
 
 # %%
 loaders = [load_breast_cancer, load_diabetes, load_digits, load_iris, load_linnerud, load_wine]
@@ -181,7 +181,7 @@ print(f"on the text that it has not seen {test_loss:.2f}")
 guessed("first_loss_of_28_letters", losses[0], within=0.3)
 
 # %% [markdown]
-# It has learnt much, and a good part of it by heart: the text is small. To let it write, draw a token from its last scores, append it, and repeat.
+# It has learnt much. On text that it has not seen the loss is higher: part of what it learnt holds for the training text alone. To let it write, draw a token from its last scores, append it, and repeat.
 
 # %%
 @torch.no_grad()
@@ -198,7 +198,7 @@ def write(model, beginning, length=90):
 print(write(model, "the data"))
 
 # %% [markdown]
-# Not English; but words have a credible length, and most of them could be pronounced.
+# Not English; but words have a credible length, and many of them could be pronounced.
 #
 # ## The price of each letter
 #
@@ -229,14 +229,16 @@ print(f"next_token_loss      {next_token_ready(model(sentence[None]), sentence[N
 shown = [alphabet[token] for token in sentence[1:]]
 starts = torch.tensor([alphabet[token] == " " for token in sentence[:-1]])
 fig, ax = plt.subplots(figsize=(11, 3.2))
-ax.bar(range(len(shown)), costs, color=[ORANGE if first else BLUE for first in starts], edgecolor="black", linewidth=0.5)
+bars = ax.bar(range(len(shown)), costs, color=[ORANGE if first else BLUE for first in starts], edgecolor="black", linewidth=0.5)
+for bar, first in zip(bars, starts):
+    bar.set_hatch("////" if first else "")
 ax.axhline(math.log(len(alphabet)), **LINE["reference"], label="ln 28: no idea at all")
-ax.set(title="the price of each letter; the first letters of words are the light bars", ylabel="−log p, nats", xticks=range(len(shown)), xlim=(-1, len(shown)))
+ax.set(title="the price of each letter; the bars of first letters are hatched", ylabel="−log p, nats", xticks=range(len(shown)), xlim=(-1, len(shown)))
 ax.set_xticklabels(["␣" if letter == " " else letter for letter in shown], family="monospace")
 ax.grid(False, axis="x"), ax.legend(loc="upper left")
 print(f"mean price of first letters {costs[starts].mean():.2f}, of all others {costs[~starts].mean():.2f}")
 show("A bar for each letter of the sentence \"the classes are separable though only rda has achieved correct classification\", as high as its price in nats, "
-     "from nearly 0 to almost 7; a dotted line at 3.3 marks a model without any idea. The end of \"classes\" and most of \"classification\" cost next to nothing; "
+     "from nearly 0 to almost 7; a dotted line at 3.3 marks a model without any idea, and the bars of the first letters of words are hatched. The end of \"classes\" and most of \"classification\" cost next to nothing; "
      "most letters of \"rda\" and some of \"only\" and \"achieved\" rise far above that.")
 
 # %% [markdown]
@@ -296,9 +298,9 @@ show("Three training losses against the step, all from 3.4. Not shifted: down to
      "Shifted twice: the same shape, higher, down to about 2.")
 
 # %% [markdown]
-# The curve of the double shift looks healthy: it falls, and ends a little higher. The text gives it away. In Hugging Face's transformers
+# The curve of the double shift looks healthy: it falls, and merely ends higher. The text gives it away. In Hugging Face's transformers
 # the loss shifts inside the model, so labels are passed *unshifted*. [Users](https://github.com/huggingface/transformers/issues/35066) are
-# [often](https://github.com/huggingface/transformers/pull/44642) in doubt about it, and two of its own models shifted twice:
+# [often](https://github.com/huggingface/transformers/pull/44642) in doubt about it, and some of its own models shifted twice, among them
 # [GIT](https://github.com/huggingface/transformers/issues/47394) and [Florence-2](https://github.com/huggingface/transformers/pull/46898).
 #
 # ## Which tokens count
@@ -388,14 +390,14 @@ for name, trained in answers.items():
 # ## The mean of means, again
 #
 # A batch too large for the memory is cut into micro-batches whose gradients are added up. If each of them takes its own mean, and the means are averaged, is that the mean of the
-# batch? Here are twelve sentences of the corpus, from short to long, in micro-batches of three. All their tokens count.
+# batch? Here are twelve pieces of the corpus, cut at its full stops, from short to long, in micro-batches of three. All their tokens count.
 
 # %%
-sentences = sorted({part.strip() for part in text.split(".") if 15 < len(part) < 200}, key=len)
-sentences = sentences[:: len(sentences) // 12][:12]
-extent = torch.tensor([len(part) for part in sentences])
+texts = sorted({part.strip() for part in text.split(".") if 15 < len(part) < 200}, key=len)
+texts = texts[:: len(texts) // 12][:12]
+extent = torch.tensor([len(part) for part in texts])
 batch12 = torch.full((12, int(extent.max())), -100)
-for n, part in enumerate(sentences):
+for n, part in enumerate(texts):
     batch12[n, : len(part)] = torch.tensor([alphabet.index(letter) for letter in part])
 small = torch.arange(12).split(3)
 one = torch.ones_like(extent)  # a question of one token: all the others count
@@ -415,8 +417,8 @@ print(f"mean of the batch {whole:.4f}")
 print(f"weight of a token of the first micro-batch against one of the last: {sizes[-1] / sizes[0]:.1f}")
 
 # %% [markdown]
-# The mean of the means gives a token more weight the shorter its neighbours are. You met this in `00_tools` with patients. In 2024
-# [transformers](https://github.com/huggingface/transformers/pull/34191) and [other](https://github.com/ml-explore/mlx-lm/pull/1413) libraries for language models had to repair it.
+# The mean of the means gives a token more weight the fewer tokens its micro-batch has. You met this in `00_tools` with patients. In 2024
+# [transformers](https://github.com/huggingface/transformers/pull/34191) had to repair it, and in 2026 it was [found](https://github.com/ml-explore/mlx-lm/pull/1544) in another library.
 #
 # ## Exercise: `micro_batch_loss`
 #
@@ -626,7 +628,7 @@ ax.set(title="a constant added to all scores", xlabel="the constant", ylabel="lo
 ax.legend(loc="upper left")
 print(f"mean log Z of the model {torch.logsumexp(z_test, dim=1).mean():.2f}, lowest at {lowest:.1f}")
 show("Loss against a constant added to all scores, from -20 to 20. Cross-entropy is a horizontal line at 2.2. With z-loss it is a parabola that comes close "
-     "to it near -5, where the dotted line is, and rises to about 7 on the right.")
+     "to it near -5, where the dotted line is, and rises to above 4 on the left and above 8 on the right.")
 
 # %% [markdown]
 # The line is flat: no constant is better than another. The parabola has a lowest point, where $\log Z$ is near 0 on average; there a score *is* nearly a log-probability. Does

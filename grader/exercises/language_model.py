@@ -70,7 +70,7 @@ def log_of_softmax(z, tokens):
         "Scores of positions 0 … L − 2 meet tokens 1 … L − 1: cut one from the end of `z` and one from the beginning of `tokens`. "
         "`F.cross_entropy` then wants either two dimensions, (everything, V), or the vocabulary as dimension 1.",
     ],
-    built="You have built the loss of every language model that predicts the next token. PyTorch has no function for the shift: "
+    built="You have built the loss with which language models learn to predict the next token. PyTorch has no function for the shift: "
     "it is two slices before `F.cross_entropy`, and some libraries make them for you (then you must not).",
 )
 def next_token_loss(z, tokens):
@@ -287,7 +287,7 @@ def extreme_dialogues(rng):
         "Padding may be −100, which is not a place to pick from: replace it first, or let `ignore_index` drop it.",
         "Count t where prompt ≤ t < lengths. Add the losses of those tokens up over the whole batch, and divide by how many there are in the whole batch.",
     ],
-    built="You have built the loss of instruction tuning. Libraries call the tokens that do not count labels of −100, "
+    built="You have built the loss of instruction tuning. Libraries give the tokens that do not count the label −100, "
     "which is what `F.cross_entropy` ignores by default; who sets them, and by which rule, is what differs from library to library.",
 )
 def answer_loss(z, tokens, prompt, lengths):
@@ -524,8 +524,8 @@ def extreme_batches(rng):
         "Add up the losses of the real next tokens here, and divide by `total`, whatever their number here is.",
         'Real next tokens are at places 1 ≤ t < lengths[n]; padding may be −100 or any token. `reduction="none"` or `"sum"` with what is not real ignored.',
     ],
-    built="You have built what the trainers had to change in 2024: the number of tokens of the whole batch is counted before the first micro-batch, "
-    "and each of them divides by it. Hugging Face's Trainer passes it as `num_items_in_batch`.",
+    built="You have built what Hugging Face's Trainer was changed to in 2024: the number of tokens of the whole batch is counted before the first micro-batch, "
+    "and each of them divides by it. There it is called `num_items_in_batch`.",
 )
 def micro_batch_loss(z, tokens, lengths, total):
     counts = places(tokens) < lengths[:, None]
@@ -983,7 +983,7 @@ def _(z, y, coefficient=1e-4):
 
 
 @z_loss.mistake(
-    "ln Z is not squared: without the square the smallest loss is at ln Z = −∞, and the scores drift down for ever."
+    "ln Z is not squared: without the square the loss falls for as long as ln Z falls, and the scores drift down for ever."
 )
 def _(z, y, coefficient=1e-4):
     loss, log_z = _parts(z, y)
