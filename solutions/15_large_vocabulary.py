@@ -390,7 +390,7 @@ show("Two plots against the vocabulary, from 1024 to 8192 words. Left, the most 
      "steeply, the checkpointed chunks and your function stay far below both. Right, the time of one step on the machine that drew the picture.", measured=True)
 
 # %% [markdown]
-# Left, memory: the upper two lines are proportional to $N \cdot V$, the lower two to a chunk and to the weights. Right, time, which depends on the machine: chunks are many small products instead of one large
+# Left, memory: the upper two lines grow with $N \cdot V$, the lower two with a chunk and with the weights. Right, time, which depends on the machine: chunks are many small products instead of one large
 # one, and whoever makes logits twice pays for it.
 #
 # ## What PyTorch calls it
@@ -470,7 +470,7 @@ print(f"one matrix   {F.cross_entropy(logits, labels):.4f}")
 # %% [markdown]
 # ## Sixteen bits
 #
-# Half the memory is also had by half the bits. Many models are trained in **bfloat16**: the range of float32, but only 8 binary digits. How far apart are two neighbours, near a loss of
+# Half the bits also mean half the memory. Many models are trained in **bfloat16**: the range of float32, but only 8 binary digits. How far apart are two neighbours, near a loss of
 # 5 and near a loss of 10?
 
 # %%
@@ -479,7 +479,7 @@ for low, high in [(4, 8), (8, 16)]:
     print(f"between {low} and {high}: {len(numbers) - 1} steps of {(numbers[1] - numbers[0]).item()}")
 
 # %% [markdown]
-# A loss of 10 moves in steps of 0.0625. A thousand tokens now, 2000 words, with logits that bfloat16 holds exactly, so that only the loss is rounded. The mean is taken as a training script would: add up, then divide.
+# A loss of 10 moves in steps of 0.0625. A thousand tokens now, 2000 words, with logits that bfloat16 holds exactly, so that nothing is lost before the loss. The mean is taken as in a script that adds up the losses as they come, and divides at the end.
 
 # %%
 torch.manual_seed(0)
@@ -496,6 +496,7 @@ for i, loss in enumerate(rounded, start=1):
 worst = ((rounded - exact).abs() / exact).max()
 print(f"no single loss is off by more than {100 * worst:.1f} %")
 print(f"mean in float32 {exact.mean():.4f}, in bfloat16 {means[-1]:.4f}, because the sum stops at {total.item():.0f}")
+print(f"the mean that F.cross_entropy takes of the same bfloat16 logits {F.cross_entropy(z.to(torch.bfloat16), target).item():.4f}")
 
 # %%
 # the staircase of bfloat16, and a mean that is added up in it
@@ -510,11 +511,11 @@ right.plot(steps, means, **LINE["broken"], label="bfloat16")
 right.set(title="mean of the first losses", xlabel="how many", ylabel="mean", ylim=(0, 11))
 left.legend(), right.legend(loc="lower left")
 show("Two plots. Left, a loss from 7.6 to 8.4 as stored: in float32 a straight line, in bfloat16 a staircase whose steps are twice as high above 8 as below. Right, the mean of the first "
-     "losses against their number: in float32 it stays between 9 and 10; in bfloat16 it wanders off, first above, and then sinks further and further below.")
+     "losses against their number: in float32 it stays between 9 and 10; in bfloat16 it leaves that line after about 100 losses, first downwards, then upwards, and from some 400 on it sinks further and further below.")
 
 # %% [markdown]
 # Left, the staircase; right, the damage. Each loss alone is right to half a per cent, and their mean is less than half of what it should be: once the sum is so large that a step is more than twice a loss,
-# adding a loss changes nothing.
+# adding a loss changes nothing. The mean that `F.cross_entropy` takes itself is as near as bfloat16 can be: it is the adding up outside that does the damage.
 #
 # ## Exercise: `cross_entropy_low_precision`
 #

@@ -480,7 +480,7 @@ def by_hand(h, W, y, rows, weight=1.0):
         "With G = p − y for a chunk, (rows, V): what has to be multiplied with what, so that shapes (rows, D) and (V, D) come out?",
         "grad_h of a chunk is `G @ W`, and fills its own rows. grad_W gets `G.T @ h_chunk` from every chunk, added up. Both are divided by N.",
     ],
-    built="Loss and gradient in one pass over the chunks, and nothing of size N·V is kept. Fused losses (Liger, Cut Your Losses, PyTorch's chunked path) do this in their forward pass.",
+    built="Loss and gradient in one pass over the chunks, and nothing of size N·V is kept. Liger's fused loss and PyTorch's chunked path do this in their forward pass; Cut Your Losses makes the logits a second time in its backward pass.",
 )
 def linear_cross_entropy_grad(h, W, y, rows):
     return by_hand(h, W, y, rows)
