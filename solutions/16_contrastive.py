@@ -172,12 +172,12 @@ for name, pair in [("before", before), ("after", after)]:
 # cosines of the first 16 unseen pairs, before and after
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.8))
 for ax, pair, title in zip(axes, (before, after), ("before training", "after training")):
-    mesh = ax.imshow(found(*pair)[0][:16, :16], cmap="Greys_r", vmin=-1, vmax=1)
+    mesh = ax.imshow(found(*pair)[0][:16, :16], cmap="Greys", vmin=-1, vmax=1)
     ax.set(title=title, xlabel="right half of picture", ylabel="left half of picture")
     ax.grid(False)
 fig.colorbar(mesh, ax=axes, label="cosine")
-show("Two maps of cosines, 16 left halves by 16 right halves. Before training there is no pattern along the diagonal: rows and columns look alike. After training most cells of the diagonal are bright, "
-     "and so are single cells beside it.")
+show("Two maps of cosines, 16 left halves by 16 right halves. Before training there is no pattern along the diagonal: rows and columns look alike. After training all cells of the diagonal but one stand out, with cosines "
+     "of about 0.7, and so do single cells beside it.")
 
 # %%
 # what ten left halves choose, before and after
@@ -195,7 +195,7 @@ show("Two rows of ten digits, each joined from its left half and the right half 
      "right, and the wrong ones still look like digits.")
 
 # %% [markdown]
-# The diagonal lights up: partners have become similar, most strangers have not. The mistakes in the last row look plausible: the right half of one 7 fits the left half of another. Are most mistakes of that kind?
+# The diagonal stands out: partners have become similar, most strangers have not. The mistakes in the last row look plausible: the right half of one 7 fits the left half of another. Are most mistakes of that kind?
 # The data set knows which digit each picture shows; the model has never been told.
 
 # %%
@@ -205,7 +205,7 @@ wrong = choice != torch.arange(64)
 print(f"{wrong.sum()} wrong choices, {(digits[choice] == digits)[wrong].sum()} of them from a picture of the same digit")
 
 # %% [markdown]
-# Nearly all of them. To put halves together, the model had to find out something about digits.
+# Nearly all of them. While it learned to put halves together, the model has found out something about digits.
 #
 # ## Only pulling
 #

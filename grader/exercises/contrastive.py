@@ -152,7 +152,7 @@ def _(a, b):
 
 
 @cosine_similarity.mistake(
-    "A small number is added to the lengths. No vector is 0 here, and a vector as short as that number loses its direction.",
+    "A small number is added to the lengths. No vector is 0 here, and the cosine of a vector as short as that number comes out half as large.",
 )
 def _(a, b):
     return (a / (a.norm(dim=1, keepdim=True) + 1e-8)) @ (b / (b.norm(dim=1, keepdim=True) + 1e-8)).T
@@ -376,7 +376,7 @@ def clip(a, b, scale):
         "The second direction is the same cross-entropy of the transposed matrix. The loss is the mean of the two.",
         "`log_scale.exp()` multiplies the similarities. It stays a tensor: it is trained, too.",
     ],
-    built="The loss of CLIP (Radford and others, 2021): InfoNCE in both directions, with a temperature that is learnt as `log_scale`. OpenAI's model also keeps the scale below 100; the loss itself does not.",
+    built="The loss of CLIP (Radford and others, 2021): InfoNCE in both directions, with a temperature that is learnt as `log_scale`. In training CLIP's authors kept the scale from growing above 100; the loss itself does not.",
 )
 def clip_loss(a, b, log_scale):
     return clip(a, b, log_scale.exp())
@@ -451,7 +451,7 @@ def _(a, b, log_scale):
 
 
 @clip_loss.mistake(
-    "The scale is clamped at 100. OpenAI's training does that between steps; in the loss it changes the value and stops the gradient."
+    "The scale is clamped at 100. CLIP's authors kept it from growing further in training; in the loss itself a clamp changes the value and stops the gradient."
 )
 def _(a, b, log_scale):
     return clip(a, b, log_scale.exp().clamp(max=100))
@@ -705,7 +705,7 @@ def triplet(anchor, positive, negative, margin=1.0):
         "Distance is the length of a difference: `(anchor - positive).norm(dim=1)`. What does a triplet cost that keeps the margin?",
         "max(0, d_positive − d_negative + margin) for each triplet, then the mean.",
     ],
-    built="The triplet loss, `nn.TripletMarginLoss(margin=1.0)` and `F.triplet_margin_loss`. PyTorch adds 1e-6 to every difference, so that no distance is 0. FaceNet (2015) squares both distances.",
+    built="The triplet loss, `nn.TripletMarginLoss(margin=1.0)` and `F.triplet_margin_loss`. PyTorch adds 1e-6 to every difference, so that two equal points still have a slope. FaceNet (2015) squares both distances.",
 )
 def triplet_loss(anchor, positive, negative, margin=1.0):
     return triplet(anchor, positive, negative, margin)
