@@ -145,11 +145,11 @@ for ax, values in (left, share), (right, estimated):
 right.plot([-2.5, 2.5], [-2.5, 2.5], **LINE["reference"], label="estimate = truth")
 left.set(title="share of games won", ylabel="share"), right.set(title="fitted score", ylabel="score")
 right.legend(loc="upper left")
-show("Two plots against the true strength of players A to H. Left, the share of games won: it rises within each league, but E of the lower league lies far above D and C of the upper one. "
+show("Two plots against the true strength of players A to H. Left, the share of games won: it rises within each league, but E of the lower league lies above B, C and D of the upper one. "
      "Right, the fitted scores: all eight points lie near the dotted diagonal.")
 
 # %% [markdown]
-# Left, each league is in order, but E and F of the lower league seem to be ahead of C and D. Right, all points lie near the diagonal: 300 cup games were enough to place the leagues. Only differences can be known: a constant
+# Left, each league is in order, but E of the lower league seems to be ahead of B, C and D, and even G ahead of D. Right, all points lie near the diagonal: 300 cup games were enough to place the leagues. Only differences can be known: a constant
 # added to all scores changes nothing, so the mean was set to 0.
 #
 # ## The curve you know
@@ -242,7 +242,7 @@ print(f"possible answers: {len(alphabet)}^24 = {len(alphabet)**24:.0e}")
 # %% [markdown]
 # ## How probable is an answer?
 #
-# Every preference loss needs one number for each answer: the logarithm of its probability, given the question. The question itself does not count, nor does padding. A mask says which tokens do.
+# The loss that follows needs one number for each answer: the logarithm of its probability, given the question. The question itself does not count, nor does padding. A mask says which tokens do.
 #
 # ## Exercise: `sequence_log_probability`
 #
@@ -286,7 +286,7 @@ for answer in ("the data set", "the data set characteristics"):
     print(f"sum {total:6.2f}, mean {total / (len(answer) - len(question)):5.2f}  {answer!r}")
 
 # %% [markdown]
-# A text cannot be more probable than its own beginning, because each further factor is at most 1: the sum falls. The mean rises, since the end of a long word can be guessed. A mean describes how fluent a text is; it is not the logarithm of a
+# A text cannot be more probable than its own beginning, because each further factor is at most 1: the sum falls. The mean rises here, since the end of a long word can be guessed. A mean describes how fluent a text is; it is not the logarithm of a
 # probability any more, and the next loss is derived for probabilities. (Users of such losses [ask](https://github.com/huggingface/trl/issues/789) about [it](https://github.com/eric-mitchell/direct-preference-optimization/issues/40).)
 #
 # ## From preferences to a loss
@@ -298,7 +298,7 @@ for answer in ("the data set", "the data set characteristics"):
 
 # %% [markdown]
 # Take the logarithm, and solve for the strength: it is $\beta$ times the logarithm of the ratio $\pi(a) / \pi_{\text{ref}}(a)$, and a constant that is the same for all answers. In a difference of two answers it
-# cancels. So the model *is* a rating of its answers: each is worth as much as the model makes it more probable than the reference does. Now rate as in a league
+# cancels. So the model *is* a rating of its answers: what counts for an answer is by how much the model makes it more probable than the reference does. Now rate as in a league
 # ([Rafailov and others](https://arxiv.org/abs/2305.18290), 2023: direct preference optimisation).
 #
 # ## Exercise: `dpo_loss`
@@ -437,7 +437,7 @@ for ax, (name, (truth, values)) in zip(axes, trials.items()):
     ax.axhline(truth, **LINE["reference"], label="true divergence")
     ax.set(title=f"{name}: 2000 estimates from 50 samples each", ylabel="estimate")
 axes[0].legend(loc="upper right")
-show("Two box plots of 2000 estimates each. Left, p and q near: k1 spreads from -0.04 to 0.08 around the true 0.017; k2 and k3 lie within narrow boxes on the line. "
+show("Two box plots of 2000 estimates each, with whiskers from the first to the last per cent. Left, p and q near: k1 spreads from -0.04 to 0.08 around the true 0.017; k2 and k3 lie within narrow boxes on the line. "
      "Right, far: k1 and k3 lie around the true 1.1, k3 more narrowly; k2 lies around 2.3, far above it.")
 
 # %% [markdown]
@@ -463,7 +463,7 @@ for name, value in means.items():
     print(f"{name:22}", " ".join(f"{s:+.3f}" for s in slope + 0.0))
 
 # %% [markdown]
-# The slope of k1 is 0 on average: as a penalty it does nothing. k2, the biased estimate, has the right slope here, and k3, the unbiased one, has another. This has been
+# The slope of k1 is 0 on average: as a penalty in the loss it adds noise and nothing else. k2, the biased estimate, has exactly the right slope, and k3, the unbiased one, has another. This has been
 # [found](https://github.com/allenai/open-instruct/issues/534) [in](https://github.com/huggingface/trl/issues/4967) libraries that train with them.
 #
 # And our models?
@@ -598,8 +598,8 @@ for name, value in forms.items():
 # and how would you find out before you publish a common ranking?
 
 # %% [markdown] question="clubs_that_never_met" points=2
-# Within each club the differences are determined. Between the clubs nothing is: a constant added to all players of one club changes no difference that occurs in a game, so the loss is flat in that direction (its slope is exactly 0). The optimiser leaves it where it
-# started: with all scores at 0, each club keeps the mean 0, and the best of both clubs look equal whatever they are; with weight decay it is drawn to 0. To find out: look whether the graph of games is connected; or start from other values and
+# Within each club the differences are determined. Between the clubs nothing is: a constant added to all players of one club changes no difference that occurs in a game, so the loss is flat in that direction (its slope is exactly 0). Gradient descent leaves it where it
+# started: with all scores at 0, each club keeps the mean 0, so both look equally strong whatever they are. Adam gives each player a step of their own, so the clubs drift apart a little, by an amount that means nothing; with weight decay they are drawn to 0. To find out: look whether the graph of games is connected; or start from other values and
 # see which differences change; or look for directions with slope and curvature 0. A few games between the clubs are the remedy. The same holds for answers to different questions: only answers to the same question are compared.
 
 # %% [markdown]

@@ -45,7 +45,7 @@ def far_pairs(rng):
         "Minus the logarithm of it, for each pair, and the mean. σ(−1000) is 0 in floats, so its logarithm must not be taken from there: 03 has the function.",
         "`F.logsigmoid` of the difference, or `F.softplus` of the other difference.",
     ],
-    built="The loss of reward models, and of rating systems since 1952: binary cross-entropy whose logit is a difference of scores and whose label is always 1. "
+    built="The loss of Bradley and Terry's model of 1952, and of reward models today: binary cross-entropy whose logit is a difference of scores and whose label is always 1. "
     "`torch.nn` has it under no name of its own; `F.binary_cross_entropy_with_logits` on the differences gives the same.",
 )
 def bradley_terry_loss(chosen, rejected):
@@ -212,7 +212,7 @@ def far_answers(rng):
         "The shift of 14 first: the scores of position t meet the token at t + 1, and the mask has to be cut like the tokens. −100 is not a place to pick from.",
         "log_softmax over the vocabulary, `gather` the tokens (clamped at 0), 0 where the mask is false, and the sum over the positions of each row.",
     ],
-    built="You have built what preference losses call `logps`: the log-probability of an answer, given its question. It is a sum, so longer answers have lower ones.",
+    built="You have built what preference losses call `logps`: the log-probability of an answer, given its question. It is a sum, so each further token can only lower it.",
 )
 def sequence_log_probability(z, tokens, mask):
     return (_picked(z, tokens) * mask[:, 1:]).sum(dim=1)
