@@ -214,6 +214,21 @@ def _take_in(names, archive):
 
 
 @app.command()
+def extend(
+    lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2."),
+    student: str = typer.Argument(help="The learner's id."),
+    days: float = typer.Argument(min=0, help="Days after the due date, as 2 or 0.5; 0 takes them back."),
+):
+    """Give one learner more time. It takes the place of an earlier extension, and a late penalty follows at once."""
+    from grader.classroom.gradebook import Book
+
+    (name,) = find_lessons([lesson])
+    with _course() as of, Book(of.coursedir, of.config) as book:
+        book.extend(name, student, days)
+    say(f"{student}: {days:g} days more for {name}. Now `./course feedback {name}` tells the new score.")
+
+
+@app.command()
 def regrade(
     student: str = typer.Argument(help="The learner's id."),
     lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2."),

@@ -120,6 +120,25 @@ class Book:
                 for notebook in self._notebooks(row, some).values():
                     self._late(notebook, assignment)
 
+    def extend(self, lesson, student, days):
+        """Give a learner more time for a lesson, in days after its due date; 0 takes it back. A late penalty follows at once.
+
+        Raises GradebookError where there is no due date, or nothing of the learner's is graded yet.
+        """
+        try:
+            due = self._gradebook.find_assignment(lesson).duedate
+            self._gradebook.find_submission(lesson, student)
+        except MissingEntry:
+            raise GradebookError(
+                f"The gradebook has no submission of {lesson} by {student}: more time counts once it is graded. Grade it, then give the time."
+            ) from None
+        if due is None:
+            raise GradebookError(
+                f"{lesson} has no due date, so nobody is late. Set one in formgrader, under Manage Assignments."
+            )
+        self._gradebook.grant_extension(lesson, student, days=days)
+        self.refresh_penalties(lesson, [student])
+
     @contextmanager
     def _transaction(self):
         try:

@@ -137,7 +137,7 @@ class Half(LateSubmissionPlugin):
 """
 
 
-def test_late_penalties_follow_the_due_date_without_grading_again(tmp_path):
+def test_late_penalties_follow_the_due_date_and_extensions_without_grading_again(tmp_path, monkeypatch):
     # as nbgrader documents it: a file in the course's folder, named by its module and class
     folder, _ = make(tmp_path, config="c.AssignLatePenalties.plugin_class = 'late.Half'\n")
     (folder / "late.py").write_text(HALF_A_POINT_A_DAY)
@@ -158,6 +158,20 @@ def test_late_penalties_follow_the_due_date_without_grading_again(tmp_path):
     assert penalties("2026-03-12 12:00:00 UTC") == (2, {"early": 0, "late": 1.0})
     assert penalties("2026-03-09 12:00:00 UTC") == (0, {"early": 0.5, "late": 2.5})
     assert penalties("2026-03-20 12:00:00 UTC") == (0, {"early": 0, "late": 0})
+    assert penalties("2026-03-09 12:00:00 UTC") == (0, {"early": 0.5, "late": 2.5})
+    # more time for one learner, replaced by less, and taken back
+    monkeypatch.chdir(folder)
+
+    def extended(student, days):
+        done = CliRunner().invoke(app, ["extend", LESSON, student, days])
+        with Gradebook(f"sqlite:///{folder}/gradebook.db") as book:
+            return done, book.find_submission(LESSON, "late").late_submission_penalty
+
+    assert extended("late", "4")[1] == 0.5
+    assert extended("late", "2.5")[1] == 1.25
+    assert extended("late", "0")[1] == 2.5
+    nobody, penalty = extended("nobody", "2")
+    assert nobody.exit_code == 1 and "Grade it, then give the time" in nobody.output and penalty == 2.5
 
 
 @pytest.fixture(scope="module")
