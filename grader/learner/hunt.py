@@ -116,7 +116,9 @@ def accuse(name="", choice=None):
     left = _waiting(exercise, named) is not None
     why = "exposed, " + ("by the smallest input, " if small else "") + f"named at try {state['tries']}"
     more = f'Other mistakes wait: `mystery("{name}")`.' if left else f"That was the last one of `{name}`."
-    show(*note(f"Yes: {exercise.mistakes[accused].says}\n{points} of {POINTS} points ({why}). {more}"))
+    # the sentence speaks to the author of the mystery, who is somebody else
+    says = f"Yes. Its author would be told: “{exercise.mistakes[accused].says}”"
+    show(*note(f"{says}\n{points} of {POINTS} points ({why}). {more}"))
 
 
 def _nudge(exercise, state):
@@ -226,7 +228,7 @@ def _offered(exercise, index):
 
 def _alibi(exercise, index, accused):
     """Why it was not that one, by the input that exposed the mystery."""
-    says = f"No. {exercise.mistakes[accused].says.split('. ')[0].rstrip('.')}: that is another mistake."
+    says = f"No: “{exercise.mistakes[accused].says.split('. ')[0].rstrip('.')}” is told to the author of another mistake."
     question = _latest.get(exercise.name)
     if question is None:
         return says

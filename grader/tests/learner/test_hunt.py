@@ -87,7 +87,7 @@ def test_a_wrong_accusation_is_answered_by_the_input(work, monkeypatch, capsys):
     wrong = next(n for n, i in enumerate(offered, 1) if i != place)
     accuse("bce", wrong)
     said = capsys.readouterr().out
-    assert "No." in said and "On your input" in said
+    assert "No:" in said and "On your input" in said
     monkeypatch.setattr(hunt, "_waiting", lambda exercise, named: 0)
     accuse("bce", offered.index(place) + 1)
     told = capsys.readouterr().out
