@@ -26,7 +26,8 @@ logits = torch.tensor([-0.1, 2.0, 3.0, 0.5], dtype=torch.float64)
 # ## From evidence to odds
 #
 # **Odds** of 3 to 1 mean that of 4 such cases 3 turn out one way and 1 the other. Odds suit evidence: by Bayes' rule, a finding
-# that is twice as frequent in benign tumours doubles the odds of benign, and a second finding that is independent of the first doubles them again.
+# that is twice as frequent in benign tumours as in malignant ones doubles the odds of benign, and a second one of that kind doubles them again if the two are
+# independent within either group.
 #
 # Evidence multiplies odds, but a model adds its evidence up. So let its score $z$ be the natural logarithm of the odds:
 #

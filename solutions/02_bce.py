@@ -41,7 +41,7 @@ print(f"patient 2, y = 1: {y_pred[1]:.4f}")
 print(f"patient 4, y = 0: {1 - y_pred[3]:.4f}")
 
 # %% [markdown]
-# The patients are independent of each other, so the probability of all four labels together is a product. Ronald Fisher, who made it the foundation of statistics a hundred years ago, called it the
+# If the patients are independent of each other, the probability of all four labels together is a product. Ronald Fisher, who made it the foundation of statistics a hundred years ago, called it the
 # **likelihood**. A good model makes it large.
 #
 # ## Exercise: `bernoulli_likelihood`
@@ -141,7 +141,7 @@ print(f"patient 4, y = 0: {-math.log(1 - 0.6225):.4f}")
 # That answers the question at the start: 0.6225 for a malignant tumour costs about eight times as much as 0.8808 for a benign one. (Later cells
 # print 0.9741 for it: 0.6225 is rounded.)
 #
-# Claude Shannon gave the number a meaning in 1948: the **surprise** of an outcome. What was certain surprises nobody and costs 0; the less probable it was, the larger the surprise. With the logarithm to
+# Claude Shannon's theory of information (1948) is about this number: the **surprise** of an outcome. What was certain surprises nobody and costs 0; the less probable it was, the larger the surprise. With the logarithm to
 # base 2 it is counted in **bits**, and one bit is the surprise of a fair coin:
 
 # %%

@@ -221,7 +221,7 @@ def walk(lr):
     fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8))
     lines = left.contour(w_axis, b_axis, surface, levels=[0.3, 0.35, 0.45, 0.6, 0.8, 1.1, 1.5, 2, 3], colors="0.7", linewidths=1)
     left.clabel(lines, fontsize=8), left.plot(w_axis[lowest[1]], b_axis[lowest[0]], "kx", markersize=12, markeredgewidth=3)
-    for name, rate, marker in [("broken", lr, "s"), ("repaired", 1.0, "o")]:
+    for name, rate, marker in [("repaired", 1.0, "o"), ("broken", lr, "s")]:
         stops, losses = path(rate)
         left.plot(*stops[:6].T, **LINE[name] | {"linewidth": 1.5}, marker=marker, markersize=5), left.plot(*stops[5:].T, **LINE[name] | {"linewidth": 0.4})
         right.plot(losses, **LINE[name], label=f"learning rate {rate:g}")
@@ -230,7 +230,7 @@ def walk(lr):
     left.set(title="loss surface, and two paths on it", xlabel="weight w", ylabel="bias b", xlim=(-16, 4), ylim=(-5, 12))
     right.axhline(math.log(2), **LINE["reference"], label="ln 2"), right.legend(loc="upper right")
     right.set(title="loss of each step", xlabel="step", ylabel="mean loss", ylim=(0.2, 2.4))
-    return f"Left, contour lines of the loss over weight and bias, a valley with its lowest point, a cross, near w = -3.6, b = 0.6. From (0, 0) a path with learning rate 1 walks into it in small steps; one with learning rate {lr:g} takes its own. Right, the loss of each step of both: with learning rate 1 it falls smoothly from ln 2; with 40 it rises first, then falls, rests, and shoots up again."
+    return f"Left, contour lines of the loss over weight and bias, a valley with its lowest point, a cross, near w = -3.6, b = 0.6. From (0, 0) a path with learning rate 1 walks into it in small steps; one with learning rate {lr:g} takes its own. Right, the loss of each step of both: with learning rate 1 it falls smoothly from ln 2; with {lr:g} it is {max(losses):.2f} at its highest and {losses[-1]:.2f} in the end."
 
 
 interact(walk, lr=(1.0, 45.0, 1.0, 40.0))
@@ -285,7 +285,7 @@ for name, X in [("as they are", patients), ("standardised", standardised)]:
     print(f"{name:13} first losses", *(f"{value:9.2f}" for value in losses[:5]), f"   after 2000 steps {'above 100' if losses[-1] > 100 else f'{losses[-1]:.2f}'}, right {right:.2f}")
 
 # %% [markdown]
-# The first row jumps from ln 2 to thousands and swings. It does not blow up without end, because no sample pulls at its score harder than 1, so each step moves the weights by a bounded amount. It even crawls back: after 2000
+# The first row jumps from ln 2 to thousands and swings. It does not explode as a squared error would, for no sample pulls at its score harder than 1, so that each step moves the weights by a bounded amount. It even crawls back: after 2000
 # steps most patients are right, and still the loss is above 100, because those that are wrong are wrong by a thousand and more. The second row is the repair: standardise, and the same learning rate works.
 #
 # ## How many are right?
