@@ -79,7 +79,7 @@ def check(
         stop("Name a lesson, as `check 02_bce`, or say --all.", 2)
     name, failed = _lessons([lesson])[0], False
     for file in files or [str(workspace.notebook_of(name))]:
-        for judged in judged_in(file, name):
+        for judged in judged_in(Path(file), name):
             failed |= not judged.verdict.passed
             if json:
                 print(dumps(judged.record(), ensure_ascii=False), flush=True)
@@ -388,7 +388,7 @@ def watch(
     from grader.learner.watch import watch
 
     try:
-        watch(path, out)
+        watch(Path(path), out)
     except ValueError as error:
         stop(str(error), 2)
     except KeyboardInterrupt:

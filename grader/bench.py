@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,7 +36,7 @@ CLASS = int(os.environ.get("BENCH", 200))
 GOALS = {1: 1, 10: 8, 30: 20, 200: 40}  # submissions -> how many times as fast as nbgrader, start included
 SAMPLE = 4  # submissions that nbgrader as it comes grades
 REPORTED = 2000  # learners in a report
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 STOCK = """c = get_config()
 c.CourseDirectory.course_id = "losses"
 c.CourseDirectory.source_directory = "solutions"
@@ -79,11 +80,11 @@ def main():
     say(f"\n{time.monotonic() - begun:.0f} seconds; load {os.getloadavg()[0]:.1f} at the end.")
 
 
-def say(text):
+def say(text: str):
     out.print(text, highlight=False, soft_wrap=True)
 
 
-def show(title, columns, rows):
+def show(title: str, columns, rows):
     say(f"\n[bold]{title}[/]")
     table = Table(*columns)
     for row in rows:
@@ -91,7 +92,7 @@ def show(title, columns, rows):
     out.print(table)
 
 
-def ms(seconds):
+def ms(seconds: float):
     return f"{seconds * 1000:.0f} ms"
 
 
@@ -108,7 +109,7 @@ def code_cells(data):
 # ---------------------------------------------------------------- the jail's child, and the floor
 
 
-def child(times=15):
+def child(times: int = 15):
     from grader.jail import Jail
 
     ready, ended = [], []
@@ -217,14 +218,20 @@ class Run:
         return [max((m[i] for m in self.memory if m[0] <= end), default=0) for i in (1, 2)]
 
 
-def run(folder, everybody, jobs=None):
+def run(folder: Path, everybody, jobs=None):
     """Grade a class by the command, as a teacher does: with as many workers as it takes by itself, where `jobs` says nothing."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     demo.make_course(folder, LESSON)
     for learner in everybody:
         demo.submit(folder, learner, LESSON)
-    begun, lines, memory = time.perf_counter(), [], []
+    lines: list[tuple[float, dict]] = []
+    memory: list[tuple[float, float, float]] = []
+    begun = time.perf_counter()
+
+    def listen(output: Iterable[str]):
+        lines.extend((time.perf_counter() - begun, json.loads(line)) for line in output)
+
     with subprocess.Popen(
         [sys.executable, "-m", "grader", "grade", LESSON, "--json", *(["--jobs", str(jobs)] if jobs else [])],
         cwd=folder,
@@ -232,11 +239,7 @@ def run(folder, everybody, jobs=None):
         stderr=subprocess.DEVNULL,
         text=True,
     ) as process:
-        reader = threading.Thread(
-            target=lambda: lines.extend(
-                (time.perf_counter() - begun, json.loads(line)) for line in process.stdout
-            )
-        )
+        reader = threading.Thread(target=listen, args=[process.stdout])
         reader.start()
         while process.poll() is None:
             with contextlib.suppress(psutil.Error, subprocess.TimeoutExpired):
@@ -252,7 +255,7 @@ def run(folder, everybody, jobs=None):
     return Run(time.perf_counter() - begun, lines[:-1], memory)
 
 
-def classes(folder, everybody):
+def classes(folder: Path, everybody):
     """The class on all cores, a quarter of it on fewer: jobs -> Run."""
     counts, rows, found = [n for n in (8, 4, 2, 1) if n <= CORES], [], {}
     for jobs in counts:
@@ -294,7 +297,7 @@ def classes(folder, everybody):
     return found
 
 
-def stock(folder, everybody):
+def stock(folder: Path, everybody):
     """Grade with nbgrader as it comes: seconds of the autograding alone."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -320,7 +323,7 @@ def stock(folder, everybody):
     return time.perf_counter() - begun
 
 
-def compare(folder, everybody, runs, bare):
+def compare(folder: Path, everybody, runs, bare):
     jobs = max(runs)
     some, whole = everybody[:SAMPLE], runs[jobs]
     one, theirs_in_all = stock(folder / "stock", some[:1]), stock(folder / "stock", some)
@@ -370,7 +373,7 @@ STARTS = {  # what a run begins with, each alone in a fresh process; the coordin
 }
 
 
-def beginnings(folder):
+def beginnings(folder: Path):
     """Where the seconds of a run's start go: each part's time and processor time."""
     rows, cpu = [], {}
     for name, code in STARTS.items():
@@ -470,13 +473,13 @@ def stages_of(everybody):
     return total
 
 
-def copy(graded, student):
+def copy(graded, student: str):
     """The same work by somebody else: no two texts are equal, so that the report compares them all."""
     answers = {name: f"{source}\n# {student}" for name, source in graded.record["answers"].items()}
     return replace(graded, student=student, record=graded.record | {"answers": answers})
 
 
-def coordinate(folder, everybody):
+def coordinate(folder: Path, everybody):
     """What the coordinator does for a submission, and nobody else can: seconds each for the way there and back, files and gradebook."""
     from grader.classroom import grade
     from grader.classroom.examiner import Examiner
@@ -522,7 +525,7 @@ def coordinate(folder, everybody):
     return writing + sending
 
 
-def hundred_thousand(runs, worker, coordinator, count=100_000):
+def hundred_thousand(runs, worker, coordinator, count: int = 100_000):
     """A calculation from what was measured, not a measurement."""
     each = runs[min(runs)].each
     rows = []
@@ -549,7 +552,7 @@ def hundred_thousand(runs, worker, coordinator, count=100_000):
 # ---------------------------------------------------------------- plain files
 
 
-def checks(folder, count=6):
+def checks(folder: Path, count: int = 6):
     """`check` of many files in one call against a call a file."""
     sources = [
         s

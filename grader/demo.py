@@ -39,7 +39,7 @@ class Learner:
     full: bool = False
 
 
-def written(function, name, known):
+def written(function, name: str, known):
     """A function as a learner writes it into a cell: its source under the exercise's name. None where it uses what a notebook does not have."""
     definition = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
     if not isinstance(definition, (ast.FunctionDef, ast.ClassDef)):
@@ -66,7 +66,7 @@ def imported(notebook):
     }
 
 
-def learners(lesson, count, seed=0, odd=True):
+def learners(lesson: str, count: int, seed: int = 0, odd: bool = True):
     """`count` Learners, the same ones for the same seed. odd: some hand in what is damaged or hostile."""
     draw, release, course = random.Random(seed), loads(released(lesson)), solution_cells(lesson)
     known, exercises = imported(release), exercises_of(lesson)
@@ -118,7 +118,9 @@ def learners(lesson, count, seed=0, odd=True):
 
 
 def filled(
-    release, sources, open_answer="Because the loss grows without bound where the model is sure and wrong."
+    release,
+    sources,
+    open_answer: str = "Because the loss grows without bound where the model is sure and wrong.",
 ):
     """A submission as bytes: the release with these answers in it."""
     nb = nbformat.from_dict(release)
@@ -152,7 +154,7 @@ ATTACKS = [  # appended to the right answer of the last exercise
 ]
 
 
-def submit(folder, learner, lesson, when=None):
+def submit(folder, learner, lesson: str, when=None):
     """Put a submission where `nbgrader collect` would."""
     path = folder / "submitted" / learner.name / lesson / f"{lesson}.ipynb"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -160,14 +162,14 @@ def submit(folder, learner, lesson, when=None):
     (path.parent / "timestamp.txt").write_text(f"{when or datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f} UTC")
 
 
-def make_course(folder, lesson):
+def make_course(folder, lesson: str):
     """A course's folder with one lesson, as a teacher has it."""
     for name in ("solutions", "notebooks"):
         shutil.copytree(ROOT / name / lesson, folder / name / lesson)
     shutil.copyfile(ROOT / "nbgrader_config.py", folder / "nbgrader_config.py")
 
 
-def main(lesson="02_bce"):
+def main(lesson: str = "02_bce"):
     from rich.console import Console
     from rich.table import Table
 

@@ -79,7 +79,7 @@ plt.rcParams.update(
 DARK = '<style>[data-jp-theme-light="false"] img.figure {filter: invert(0.93) hue-rotate(180deg)}</style>'
 
 
-def show(alternative, measured=False):
+def show(alternative, measured: bool = False):
     """Show the current figure. `alternative` says in words what is to be seen: for screen readers, for text, for print.
 
     measured: what is drawn is a time of this machine, another at every build; the words must hold whatever it is.

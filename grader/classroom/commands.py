@@ -12,11 +12,11 @@ out, err = Console(), Console(stderr=True)
 LESSONS = typer.Argument(help="Lessons, as 02_bce, bce or 2.")
 
 
-def say(text):
+def say(text: str):
     out.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def stop(sentence, code=1):
+def stop(sentence: str, code: int = 1):
     err.print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(code)
 

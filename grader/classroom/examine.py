@@ -60,7 +60,7 @@ def judged_in(cell):
     return exercises().get(exercise_name(cell))
 
 
-def unjudged(exercise, seed):
+def unjudged(exercise, seed: int):
     """The verdict where none was formed: no points, and nothing held against anybody."""
     finding = "This answer was not judged. It counts as none until a person has looked at it."
     return Verdict(exercise.name, ERROR, exercise.points, finding, seed=seed, details={"unjudged": True})
@@ -70,14 +70,16 @@ def _nobody(verdict):
     """Hears each verdict where nobody else does."""
 
 
-def examine(notebook, jail, seed, notes=(), seconds=None, seen=_nobody):
+def examine(notebook, jail, seed: int, notes=(), seconds: float | None = None, seen=_nobody):
     """Run and judge a rebuilt notebook. The seed and the notes are kept in its metadata, so that a verdict can be repeated exactly.
 
     seconds: after that nothing more is begun, and what is still open is not judged; as long as the jail's limits say by default.
     seen: is told each verdict as soon as it is there.
     """
-    session, known, verdicts, answers = _Session(jail, seconds), exercises(), {}, {}
-    texts = []  # of the cells so far: the scan follows an answer into what it calls
+    session, known = _Session(jail, seconds), exercises()
+    verdicts: dict[str, Verdict] = {}
+    answers: dict[str, str] = {}
+    texts: list[str] = []  # of the cells so far: the scan follows an answer into what it calls
     stubs = _stubs(notebook)
     tried: dict[str, str] = {}  # exercises whose cells were written in -> how the last of these cells ended
     try:
@@ -107,7 +109,7 @@ def examine(notebook, jail, seed, notes=(), seconds=None, seen=_nobody):
     return noted(notebook, verdicts, seed, [*notes, *session.notes])
 
 
-def noted(notebook, verdicts, seed, notes):
+def noted(notebook, verdicts, seed: int, notes):
     """What came of a notebook, with what is to be said about it at its head and in its metadata."""
     notes = list(dict.fromkeys(notes))
     notebook.metadata["grader"] = {"seed": seed, "notes": notes}

@@ -169,7 +169,7 @@ class Table(_Csv):
 FORMATS = {"canvas": Canvas, "moodle": Moodle, "csv": Table}
 
 
-def export(of, kind, to=None):
+def export(of, kind: str, to=None):
     """(path, students, waiting): write the course's grades in one of FORMATS."""
     if not exists(of):
         raise ExportError("There is no gradebook here: run `python -m grader grade` first.")

@@ -76,7 +76,7 @@ class Course:
         """The students that nbgrader's configuration leaves out."""
         return set(filter(None, self.coursedir.student_id_exclude.split(",")))
 
-    def folder(self, step, student, lesson):
+    def folder(self, step, student: str, lesson: str):
         return Path(self.coursedir.format_path(getattr(self.coursedir, f"{step}_directory"), student, lesson))
 
 
@@ -107,7 +107,7 @@ def _odd_folder(root: Path) -> str:
     return ""
 
 
-def readable_by_others(root) -> str:
+def readable_by_others(root: Path) -> str:
     """A sentence where other users of this machine can look into the course's folder; "" where they cannot.
 
     Everybody's submissions, the gradebook and the reports lie in it. What no other user can reach, because a folder above is closed, is not open.
@@ -131,7 +131,7 @@ def readable_by_others(root) -> str:
 # ---------------------------------------------------------------- the coordinator
 
 
-def pending(of, lesson, book, again=False):
+def pending(of, lesson: str, book, again: bool = False):
     """(due, unchanged, left_out): the submissions of a lesson that are to be graded, and the students whose need not be.
 
     left_out: who is excluded by nbgrader's configuration, or was graded once and then removed from the gradebook.
@@ -142,15 +142,12 @@ def pending(of, lesson, book, again=False):
         for p in base.parents[1].glob(f"*/{lesson}")
         if (p.is_dir() or p.is_symlink()) and not p.parent.name.startswith(".")
     )
-    known, definitions, due, unchanged, left_out = (
-        book.submitted(lesson),
-        record.definitions(lesson),
-        [],
-        [],
-        [],
-    )
-    before = [f.parent.name for f in folders if record.load(of.folder("autograded", f.parent.name, lesson))]
-    excluded = of.excluded | book.removed(before)
+    known, definitions = book.submitted(lesson), record.definitions(lesson)
+    due: list[Due] = []
+    unchanged: list[str] = []
+    left_out: list[str] = []
+    graded = [f.parent.name for f in folders if record.load(of.folder("autograded", f.parent.name, lesson))]
+    excluded = of.excluded | book.removed(graded)
     for folder in folders:
         student = folder.parent.name
         if student in excluded:
@@ -158,11 +155,8 @@ def pending(of, lesson, book, again=False):
             continue
         notes = submission.tidy(folder, lesson)
         data, more = submission.load(folder / f"{lesson}.ipynb")
-        before, seed, why = (
-            record.load(of.folder("autograded", student, lesson)) if student in known else None,
-            None,
-            "new",
-        )
+        before = record.load(of.folder("autograded", student, lesson)) if student in known else None
+        seed, why = None, "new"
         if before:
             same = before["content"] == record.content(data) and before.get("timestamp", "?") == _stamp(
                 submission.timestamp(folder)
@@ -171,18 +165,14 @@ def pending(of, lesson, book, again=False):
             if same and kept and not again and before["definitions"] == definitions:
                 unchanged.append(student)
                 continue
-            why = (
-                "resubmitted"
-                if not same
-                else "asked for"
-                if again
-                else "exercises changed"
-                if before["definitions"] != definitions
-                else "new"
-            )
-            seed = (
-                before["seed"] if same else None
-            )  # the same answer meets the same inputs: only what was changed changes its grade
+            if not same:
+                why = "resubmitted"
+            elif again:
+                why = "asked for"
+            elif before["definitions"] != definitions:
+                why = "exercises changed"
+            if same:  # the same answer meets the same inputs: only what was changed changes its grade
+                seed = before["seed"]
         due.append(Due(lesson, student, folder, (*notes, *more), why, seed))
     return due, unchanged, left_out
 
@@ -198,7 +188,7 @@ def _is_whole(path, size):
     return path.stat().st_size == size if size is not None else b'"verdict"' in path.read_bytes()
 
 
-def ensure_lesson(of, lesson, book):
+def ensure_lesson(of, lesson: str, book):
     """The lesson in the gradebook, as the release has it: by nbgrader's own generate_assignment."""
     if not released(lesson).exists():
         raise GradingError(
@@ -224,10 +214,10 @@ def grade_class(
     lessons,
     *,
     jobs=None,
-    scheduler=None,
-    open_scheduler=False,
-    trust=False,
-    again=False,
+    scheduler: str | None = None,
+    open_scheduler: bool = False,
+    trust: bool = False,
+    again: bool = False,
     seconds=BUDGET,
     seen=lambda graded, total: None,
 ):
@@ -238,7 +228,8 @@ def grade_class(
     Returns a Counter: of the reasons why submissions were graded (see Due), and of "unchanged", "failed" and "left out".
     """
     with _only_run(of.root), Book(of.coursedir, of.config) as book:
-        due, counts = [], Counter()
+        due: list[Due] = []
+        counts: Counter[str] = Counter()
         for lesson in lessons:
             ensure_lesson(of, lesson, book)
             with _disk():
@@ -248,7 +239,8 @@ def grade_class(
             counts += Counter({"left out": len(left_out)})
         if not due:
             return counts
-        waiting, written = [], time.monotonic()
+        waiting: list[Graded] = []
+        written = time.monotonic()
 
         def flush():
             nonlocal waiting, written
@@ -318,7 +310,7 @@ def _disk():
         ) from None
 
 
-def write(of, book, lesson, batch):
+def write(of, book, lesson: str, batch):
     """Notebooks first, then the gradebook, then the records that say it is done: a kill in between repeats the batch and loses nothing.
 
     Returns what the gradebook refused: student -> why.
@@ -376,7 +368,7 @@ class Here:
         """How many submissions each examiner takes at a time."""
         return {number: 1 for number, _ in enumerate(self._everybody)}
 
-    def run(self, function, *args, on_error="return") -> dict:
+    def run(self, function, *args, on_error: str = "return") -> dict:
         """What a function says of each examiner."""
         asked = [self._threads.submit(partial(function, *args, examiner)) for examiner in self._everybody]
         return {number: future.exception() or future.result() for number, future in enumerate(asked)}
@@ -430,7 +422,7 @@ def _client(jobs, scheduler, count, trust, open_scheduler=False):
         yield client
 
 
-def prepare(client, lessons, trust, scheduler):
+def prepare(client, lessons, trust: bool, scheduler: str | None):
     """Warm all workers up, and find out whether they can grade."""
     if not client.nthreads():
         raise GradingError(

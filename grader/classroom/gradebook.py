@@ -57,7 +57,7 @@ class Book:
                 f"The gradebook {_without_password(self.coursedir.db_url)} cannot be used: {_first(error)}"
             ) from None
 
-    def is_current(self, lesson):
+    def is_current(self, lesson: str):
         """Does the gradebook have this lesson's cells as the release has them?"""
         try:
             row = self._gradebook.find_notebook(lesson, lesson)
@@ -69,12 +69,12 @@ class Book:
         known = {c.name: c.max_score for c in row.grade_cells}
         return known == points and {c.name for c in row.solution_cells} == solutions
 
-    def fit(self, lesson):
+    def fit(self, lesson: str):
         """Let cells join and retire, so that the gradebook knows just those of the release, also when there are submissions."""
         with self._transaction():
             fit(self._gradebook, lesson, loads(released(lesson)).cells)
 
-    def submitted(self, lesson):
+    def submitted(self, lesson: str):
         """The students that have a submission of the lesson in the gradebook."""
         return {
             s
@@ -88,7 +88,7 @@ class Book:
         known = {name for (name,) in self.db.query(Student.id)}
         return set(names) - known if known & set(names) else set()
 
-    def write(self, lesson, batch):
+    def write(self, lesson: str, batch):
         """Write a batch of Graded in one transaction. Returns what could not be written: student -> why."""
         try:
             with self._transaction():
@@ -99,12 +99,12 @@ class Book:
                 raise
             if len(batch) == 1:
                 return {batch[0].student: f"The gradebook refuses it: {_first(error.__context__)}."}
-        refused = {}
+        refused: dict[str, str] = {}
         for graded in batch:  # one row is refused: everybody else is written
             refused |= self.write(lesson, [graded])
         return refused
 
-    def refresh_penalties(self, lesson, students):
+    def refresh_penalties(self, lesson: str, students):
         """Late penalties of submissions that are not graded again: due dates and extensions may have changed since."""
         assignment, row = (
             self._gradebook.find_assignment(lesson),
@@ -241,7 +241,7 @@ class Book:
         notebook.late_submission_penalty = None if penalty is None else min(max(penalty, 0.0), score)
 
 
-def fit(gradebook, lesson, cells):
+def fit(gradebook, lesson: str, cells):
     """Let cells join and retire in a lesson that has submissions; nbgrader refuses that for the whole lesson.
 
     Marks and comments of all other cells stay; a cell that has left takes its own along. cells: of the notebook that is to be known.

@@ -93,12 +93,12 @@ def grade_as_ended(task: Task, told: list, notes: list[str]) -> Graded:
     return _graded(task, judged_so_far(begun, told, notes))
 
 
-def rebuild_here(lesson, data, notes):
+def rebuild_here(lesson: str, data, notes):
     notebook, notes = _rebuilt(lesson, data, notes)
     return nbformat.writes(notebook, version=nbformat.NO_CONVERT), notes
 
 
-def examine_here(text, jail, seed, notes, seconds):
+def examine_here(text: str, jail, seed: int, notes, seconds: float):
     return examine(nbformat.reads(text, as_version=4), jail, seed, notes, seconds * SOFT, ahead)
 
 

@@ -56,7 +56,7 @@ def exists(of):
     return not url.drivername.startswith("sqlite") or bool(url.database) and Path(url.database).exists()
 
 
-def marks(of, lesson):
+def marks(of, lesson: str):
     """student -> Marks; empty where there is no gradebook, or the lesson is not in it."""
     if not exists(of):
         return {}
@@ -64,7 +64,7 @@ def marks(of, lesson):
         return read(book.db, lesson)
 
 
-def read(db, lesson):
+def read(db, lesson: str):
     """student -> Marks of a lesson, from an open gradebook's session: three queries, whatever the size of the class."""
     try:
         assignment = db.query(Assignment).filter(Assignment.name == lesson).one_or_none()
@@ -74,7 +74,7 @@ def read(db, lesson):
             c.id: c.max_score or 0.0 for nb in assignment.notebooks for c in [*nb.grade_cells, *nb.task_cells]
         }
         here = SubmittedAssignment.assignment_id == assignment.id
-        found = {}
+        found: dict[str, Marks] = {}
         for student, when, penalty in (
             db.query(
                 SubmittedAssignment.student_id,

@@ -77,7 +77,7 @@ def _take_in_folders_without_a_notebook(converter):
 _odd: dict[str, tuple] = {}  # what the hook below found: folder -> notes
 
 
-def before_autograde(assignment, student, notebooks):
+def before_autograde(assignment, student: str, notebooks):
     """nbgrader's pre-convert hook: make the folder safe before nbgrader copies what lies in it, or what its links point at.
 
     A lesson that was never generated here, or has changed since, is recorded in the gradebook first, as `grade` does it.

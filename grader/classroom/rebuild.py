@@ -201,7 +201,7 @@ def _match(course, cells, notes):
     return match
 
 
-def defines(source, name):
+def defines(source: str, name: str):
     """Does this text bind the name at its top level? Also where it does not parse: then its author is told why."""
     return bool(
         re.search(rf"^(?:(?:async\s+)?def|class)\s+{name}\b|^{name}\s*(?::[^=\n]+)?=(?!=)", source, re.M)
@@ -343,7 +343,7 @@ def harmless(markdown, pictures=()):
     return ENVIRONMENT.sub(r"\\ ", TEX.sub(r"\\ ", text))
 
 
-def without_paths(text):
+def without_paths(text: str):
     """A path with folders in it becomes `…/file`: nobody needs to know where the grader is installed."""
     parts = re.split(r"(data:image/[^\"')\s]*)", text)  # a picture's letters are no path
     return "".join(part if i % 2 else PATH.sub(r"…/\1", part) for i, part in enumerate(parts))

@@ -76,7 +76,7 @@ def content(data):
     return hashlib.sha256(b"none" if data is None else b"some" + data).hexdigest()[:16]
 
 
-def save(folder, record):
+def save(folder: Path, record):
     """Write the record of a grading."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     write_whole(Path(folder, FILE), json.dumps(record, ensure_ascii=False) + "\n")
@@ -89,7 +89,7 @@ def counted(record, earlier):
     return record | {"handed_in": before + is_new}
 
 
-def load(folder):
+def load(folder: Path):
     """The record of a grading, or None where there is none (or a damaged one: then it is graded again)."""
     try:
         found = json.loads(Path(folder, FILE).read_text(encoding="utf-8"))
@@ -98,7 +98,7 @@ def load(folder):
     return found if isinstance(found, dict) and "verdicts" in found else None
 
 
-def make(lesson, digest, examined):
+def make(lesson: str, digest, examined):
     """The record of an examined notebook."""
     answers = {
         grade_id(c): c.source for c in examined.notebook.cells if c.cell_type == "code" and is_solution(c)

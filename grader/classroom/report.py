@@ -50,7 +50,7 @@ class Graded:
     absent: list = field(default_factory=list)
 
 
-def read(of, lesson):
+def read(of, lesson: str):
     """The records of a lesson, and what the gradebook adds. A record that cannot be read is named, not fatal."""
     found = Graded(lesson, {})
     for path in _folders(of, "autograded", lesson):
@@ -465,7 +465,7 @@ def course_csv(summary):
         ]
 
 
-def write(of, lessons, own=lambda lesson: ({}, ()), whole=False):
+def write(of, lessons, own=lambda lesson: ({}, ()), whole: bool = False):
     """Write the reports of some lessons, and of the course; returns the paths of the pages.
 
     own: lesson -> (the course's answers by name, the sources of its stubs).
@@ -517,7 +517,7 @@ def _earlier(path):
         return {}
 
 
-def course_answers(lesson):
+def course_answers(lesson: str):
     """(the course's answers by name, the sources of the empty exercises) of a lesson."""
     from grader.course.build import loads, released, solution_cells
 

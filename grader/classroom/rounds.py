@@ -37,7 +37,7 @@ def _fail(lesson, reason):
     )
 
 
-def release(of, lesson, again=False):
+def release(of, lesson: str, again: bool = False):
     """Put a lesson's release where learners fetch it."""
     api = _api(of, ExchangeReleaseAssignment={"force": again})
     target = Path(api.exchange_root, of.coursedir.course_id, "outbound", lesson)
@@ -52,7 +52,7 @@ def release(of, lesson, again=False):
     return target
 
 
-def collect(of, lesson):
+def collect(of, lesson: str):
     """Take in the newest submission of everybody: a resubmission replaces the earlier one."""
     api = _api(of)
     if not Path(api.exchange_root, of.coursedir.course_id, "inbound").is_dir():
@@ -80,7 +80,7 @@ def _stamps(of, lesson):
     return {p.parent.name: submission.timestamp(p) for p in pattern.parents[1].glob(f"*/{lesson}")}
 
 
-def feedback(of, lesson):
+def feedback(of, lesson: str):
     """(made, unchanged): make the pages of those whose grade, comments or points have changed. RoundError names those without a page."""
     pattern = Path(of.folder("autograded", "*", lesson))
     graded = {
@@ -151,7 +151,7 @@ def _few(names):
 Regraded = namedtuple("Regraded", "same messages before now changed seed")
 
 
-def regrade(of, student, lesson, trust=False):
+def regrade(of, student: str, lesson: str, trust: bool = False):
     """Repeat a verdict with its recorded seed. Writes nothing; says what the submission gets now, and whether that is the same."""
     before = record.load(of.folder("autograded", student, lesson))
     if before is None:

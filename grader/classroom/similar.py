@@ -11,7 +11,7 @@ SMALLEST = 50  # nodes of a syntax tree: below it, two people write the same wit
 LARGEST = 20_000  # characters that are parsed
 
 
-def shape(source):
+def shape(source: str):
     """(shape, size) of an answer: equal for answers that differ in names alone; None where it does not parse or is too long.
 
     Names that the answer binds itself (functions, arguments, variables, imports' aliases) are numbered by scope, in the order in which they
@@ -37,7 +37,7 @@ def groups(answers, own=(), skip=()):
     """
     own, cache, found = dict(own), {}, defaultdict(list)
 
-    def of(source):
+    def of(source: str):
         if source not in cache:
             cache[source] = shape(source)
         return cache[source]
@@ -86,7 +86,7 @@ class _Reader:
             waiting += ast.iter_child_nodes(node)
         return {n: None for n in names if n not in outer}
 
-    def name(self, name, scopes):
+    def name(self, name: str, scopes):
         for scope in reversed(scopes):
             if name in scope:
                 if scope[name] is None:

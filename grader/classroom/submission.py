@@ -12,6 +12,7 @@ import secrets
 import stat
 import zipfile
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -44,7 +45,7 @@ WAS = {  # what was put in the place of something that is not touched -> what is
 }
 
 
-def load(path):
+def load(path: Path):
     """(data, notes): the bytes of a submitted notebook's file, or None where there is none that can be read, and what is to be said about it.
 
     Where the notebook is missing, or nothing was written in it, and exactly one other notebook with the lesson's cells lies there (by another
@@ -255,7 +256,7 @@ def _png(bundle):
     return data if isinstance(data, str) else None
 
 
-def shown(name, most=80):
+def shown(name: str, most: int = 80):
     """A name that a learner chose, as it may be shown: short, printable, without quotes and brackets."""
     text = (
         os.fsencode(name).decode("utf-8", errors="replace")
@@ -269,7 +270,7 @@ def shown(name, most=80):
 # ---------------------------------------------------------------- the folder around it
 
 
-def tidy(folder, lesson):
+def tidy(folder: Path, lesson: str):
     """Make a submission's folder safe to copy, and say what is odd about it. Links, pipes and devices make way for a small file that says what
     was there, a folder in the notebook's place and an unreadable time are renamed."""
     folder = Path(folder)
@@ -327,7 +328,7 @@ class Bounds:
     count: int = MANY
 
 
-def copy(source, target, lesson, bounds, owner=None):
+def copy(source: str, target, lesson: str, bounds, owner=None):
     """Copy a submission's files into a new folder, and say what was left out. What lies there may change meanwhile.
 
     Every folder and file is opened once, without following a link, and read through that: whoever swaps one for a link gets an error, not
@@ -411,7 +412,7 @@ class _Copy:
     def __init__(self, owner, size):
         self.owner, self.left = owner, size
 
-    def folder(self, source, target, names=None, depth=0):
+    def folder(self, source: int, target: Path, names: Iterable[str] | None = None, depth: int = 0):
         """Copy what lies in an open folder (of `names` alone, where they are given)."""
         if names is None:
             with os.scandir(source) as entries:
@@ -419,7 +420,7 @@ class _Copy:
         for name in names:
             self.entry(source, name, target / name, depth)
 
-    def entry(self, source, name, to, depth):
+    def entry(self, source: int, name: str, to: Path, depth: int):
         try:
             info = os.stat(name, dir_fd=source, follow_symlinks=False)
         except FileNotFoundError:  # gone meanwhile, or one of `names` that was never there
@@ -492,7 +493,7 @@ def _free(path):
     return free
 
 
-def timestamp(folder):
+def timestamp(folder: Path):
     """When it was submitted, as nbgrader's `timestamp.txt` says (UTC), or None."""
     try:
         return time_of(Path(folder, "timestamp.txt").read_text(encoding="utf-8")[:100].strip() or "none")
@@ -514,7 +515,7 @@ def time_of(text: str):
     return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
 
 
-def placeholder(folder, lesson):
+def placeholder(folder: Path, lesson: str):
     """An empty file where no notebook lies, so that its absence is seen and counts zero. Nothing is overwritten."""
     path = Path(folder, f"{lesson}.ipynb")
     if not os.path.lexists(path):

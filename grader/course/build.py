@@ -38,17 +38,17 @@ class LessonError(Exception):
     """A lesson's text that cannot be built; says which cell, and what to do."""
 
 
-def text_of(lesson):
+def text_of(lesson: str):
     """The path of the lesson's source."""
     return SOLUTIONS / f"{lesson}.py"
 
 
-def instructors(lesson):
+def instructors(lesson: str):
     """The path of the instructor's notebook."""
     return SOLUTIONS / lesson / f"{lesson}.ipynb"
 
 
-def released(lesson):
+def released(lesson: str):
     """The path of the release."""
     return RELEASES / lesson / f"{lesson}.ipynb"
 
@@ -59,7 +59,7 @@ DRAW = {"show", "interact"}  # the calls that end a figure
 NO_ANSWERS = "This copy of the course comes without its answers."
 
 
-def notebook(text, lesson):
+def notebook(text: str, lesson: str):
     """The instructor's notebook of a text, not yet executed: graded cells added, ids and nbgrader's metadata set. Pure."""
     source = jupytext.reads(text, fmt="py:percent")
     defined = exercises_of(lesson)
@@ -237,7 +237,7 @@ def _binds(source, name):
     return False
 
 
-def execute(nb, lesson):
+def execute(nb, lesson: str):
     """Run every cell in a fresh kernel and keep the outputs; raises LessonError where a cell does not run."""
     with tempfile.TemporaryDirectory() as folder:
         NotebookClient(
@@ -356,7 +356,7 @@ def programs_on_path():
         os.environ["PATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PATH", "")]))
 
 
-def release(lesson, target=RELEASES, database=None, course_id=""):
+def release(lesson: str, target=RELEASES, database=None, course_id: str = ""):
     """Write the release of a lesson from its instructor's notebook, through nbgrader. database: of the gradebook that is to know the lesson."""
     from nbgrader.apps import NbGraderAPI
     from traitlets.config import Config
@@ -395,7 +395,7 @@ def lends(module: str) -> tuple[str, ...]:
 
 
 @functools.cache
-def solution_cells(lesson):
+def solution_cells(lesson: str):
     """The lesson's exercise cells, by name: their source as the author wrote it. None where the text is not handed out."""
     return {c.metadata["exercise"]: c.source for c in _text_cells(lesson) if "exercise" in c.metadata}
 
@@ -444,7 +444,7 @@ def open_questions() -> set[str]:
 
 
 @functools.cache
-def course_answer(exercise_name):
+def course_answer(exercise_name: str):
     """The course's own function (or class) for an exercise: the lesson's text, run up to there.
 
     Where the course is used without its texts it is the exercise's reference.
@@ -453,7 +453,7 @@ def course_answer(exercise_name):
     return namespace.get(exercise_name, exercises()[exercise_name].reference)
 
 
-def course_namespace(exercise_name):
+def course_namespace(exercise_name: str):
     """The names that stand when a lesson's exercise cells have run up to this exercise's, that one included."""
     found = exercises()[exercise_name]
     cells = solution_cells(next(n for n in lessons() if slug(n) == found.lesson))
@@ -483,6 +483,6 @@ def solution_of(exercise):
     return re.sub(r"^\s*### (BEGIN|END) SOLUTION\n?", "", source, flags=re.M).rstrip()
 
 
-def loads(path):
+def loads(path: Path):
     """A notebook from a file."""
     return nbformat.reads(Path(path).read_text(encoding="utf-8"), as_version=4)

@@ -50,7 +50,7 @@ class Recorder:
             Output(o.kind, "".join(o.parts)) if isinstance(o, _Printed) else o for o in self.outputs
         ), self.dropped
 
-    def stream(self, kind, text):
+    def stream(self, kind: str, text: str):
         if not self.on or not text:
             return
         kept, self.text_left = text[: self.text_left], max(0, self.text_left - len(text))
@@ -61,7 +61,7 @@ class Recorder:
         else:
             self._append(_Printed(kind, [kept]))
 
-    def show(self, kind, data):
+    def show(self, kind: str, data):
         if not self.on:
             return
         png, text = data.get("image/png"), str(data.get("text/plain", ""))
@@ -101,7 +101,7 @@ class _Stream(io.TextIOBase):
     def writable(self):
         return True
 
-    def write(self, text):
+    def write(self, text: str):
         RECORDER.stream(self.kind, text)
         return len(text)
 
@@ -110,7 +110,7 @@ class _Publisher(DisplayPublisher):
     def publish(self, data, metadata=None, **kwargs):
         RECORDER.show("display", data)
 
-    def clear_output(self, wait=False):
+    def clear_output(self, wait: bool = False):
         RECORDER.clear()
 
 
@@ -145,7 +145,7 @@ class Shell(InteractiveShell):
 
     system_piped = system_raw = system
 
-    def getoutput(self, cmd, split=True, depth=0):
+    def getoutput(self, cmd, split: bool = True, depth: int = 0):
         raise RuntimeError(NO_SHELL)
 
 
@@ -161,7 +161,7 @@ def make_shell():
     return shell
 
 
-def run_cell(shell, source, limits):
+def run_cell(shell, source: str, limits):
     """Run one cell as a notebook would, and record what it shows and how it ends."""
     shell.last_traceback = ""
     for name in ("stdout", "stderr"):

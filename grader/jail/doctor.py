@@ -296,7 +296,7 @@ print("OVER: the forged frame was taken")""",
 ]
 
 
-def climb(user=False, attempts=None):
+def climb(user: bool = False, attempts=None):
     """Try every attempt in a child of its own; yields a Row for each. Never without walls: a JailError says that there are none."""
     with contextlib.ExitStack() as stack:
         facts, environment = _targets(stack), secrets.token_hex(8)

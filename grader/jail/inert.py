@@ -12,7 +12,7 @@ class CheckFailed(Exception):
     """Never raised here; it exists so that a cell may name it."""
 
 
-def check(name=None, *args, **kwargs):
+def check(name: str | None = None, *args, **kwargs):
     """Does nothing: graded cells are judged from outside."""
 
 
@@ -20,7 +20,7 @@ compare = hint = solution = progress = finish = reset = fresh = check
 guess = guessed = mystery = expose = accuse = check
 
 
-def guesses(least=20):
+def guesses(least: int = 20):
     """An invented class's guesses: those of a learner are kept at home, and nowhere else."""
     from grader.sample import sample_class
 
@@ -46,7 +46,7 @@ def lend(sources):
     _lent.update((name, lent(name, namespace[name])) for name in list(sources)[-1:])
 
 
-def ready(name):
+def ready(name: str):
     """The learner's own function; where it is judged already, and not right, the course's."""
     namespace = sys._getframe(1).f_globals
     if name in _lent:

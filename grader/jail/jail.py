@@ -189,7 +189,7 @@ class Child:
     def __exit__(self, *_):
         self.end()
 
-    def run_cell(self, source, deadline=None):
+    def run_cell(self, source: str, deadline: float | None = None):
         """Run a cell as a notebook would: an Outcome, with its error, and its outputs in their order."""
         header = {"op": "cell", "source": source}
         try:
@@ -200,7 +200,7 @@ class Child:
             return Outcome(CellError("ValueError", f"The cell is too large to be run: {error}."))
         return self._checked(wire.decode_outcome, tree, payload)
 
-    def ask(self, name, parameters, question, gradient=(), deadline=None, forbidden=()):
+    def ask(self, name: str, parameters, question, gradient=(), deadline: float | None = None, forbidden=()):
         """Put a Call to what is bound to `name`: a Result, or Absent where that is nothing, or nothing that can be called."""
         tree, payload = wire.encode_call(question)
         header = {

@@ -47,7 +47,7 @@ def launch(limits: Limits, *, trust: bool = False, user: bool = False) -> Launch
     filtered = None if trust else seccomp.program()
     if filtered is None:  # only without walls: a mode is found where there is a filter
         folder = tempfile.mkdtemp(prefix="grader-")
-        building.copy_course(f"{folder}/course")
+        building.copy_course(Path(folder, "course"))
         box = f"{folder}/box"
         os.mkdir(box)
         command = [sys.executable, "-I", f"{folder}/course/grader/jail/zygote.py"]
@@ -88,7 +88,7 @@ def launch(limits: Limits, *, trust: bool = False, user: bool = False) -> Launch
     return Launched(process, control, errors, folder, report)
 
 
-def usable_mode(limits, user=False):
+def usable_mode(limits, user: bool = False):
     """The best mode in which bubblewrap builds the walls here; JailError says why there is none."""
     if sys.platform != "linux":
         raise JailError(
@@ -132,7 +132,7 @@ class Walls:
     advice: tuple = ()
 
 
-def walls(user=False):
+def walls(user: bool = False):
     """Whether bubblewrap builds the walls here; takes a fraction of a second. `climb` finds out whether they hold."""
     try:
         return Walls(True, usable_mode(Limits(), user).name)

@@ -80,7 +80,7 @@ class Mode:
         return "root" if self.uids else "user"
 
 
-def modes(user=False):
+def modes(user: bool = False):
     """The modes to try, best first. user: as root, what an ordinary user gets."""
     uids = None if user else child_uids()
     return ([Mode(uids)] if uids else []) + [Mode(None, True), Mode(None)]
@@ -231,9 +231,9 @@ def course():
     return arguments
 
 
-def copy_course(folder):
+def copy_course(folder: Path):
     """The same package as files in a folder, for a jail without walls."""
     for name, source in INSIDE.items():
-        target = Path(folder) / name
+        target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)

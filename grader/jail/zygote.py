@@ -86,7 +86,7 @@ def warm_up():
     return shell
 
 
-def fork_child(number, sock, shell, s):
+def fork_child(number: int, sock, shell, s):
     """The child's life: give up everything, then serve."""
     from grader.jail import child
 
@@ -119,7 +119,7 @@ class _Filter(ctypes.Structure):
     _fields_ = [("instructions", ctypes.c_ushort), ("code", ctypes.c_char_p)]
 
 
-def deny(code):
+def deny(code: bytes):
     """Put a filter of system calls over this process and all that it will fork, for good."""
     held = _Filter(len(code) // INSTRUCTION, code)
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_SECCOMP, FILTER, ctypes.byref(held), 0, 0):
@@ -183,7 +183,7 @@ def supervise(pid, control, wake, s):
     return why or "died", code if status is None else status
 
 
-def reap(flags=0):
+def reap(flags: int = 0):
     try:
         return os.waitpid(-1, flags)
     except ChildProcessError:
@@ -384,7 +384,7 @@ def main():
             furnish(s["box"])  # now, so that the next child need not wait for it
 
 
-def say(control, message):
+def say(control, message: str):
     control.sendall(json.dumps(message).encode() + b"\n")
 
 

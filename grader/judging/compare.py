@@ -121,7 +121,7 @@ def _compare_values(exercise, case, want, have):
     return None if free or have.dtype == want.dtype else Difference.DTYPE
 
 
-def close(a, b, rtol=1e-4, atol=1e-6):
+def close(a, b, rtol: float = 1e-4, atol: float = 1e-6):
     """Equal within tolerances, nan to nan and inf to inf, whatever the dtypes; shapes must be the same."""
     if a.shape != b.shape or a.is_complex() or b.is_complex():
         return False

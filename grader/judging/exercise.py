@@ -23,17 +23,17 @@ class Inputs:
         self.dtype = dtype
         self._generator = torch.Generator().manual_seed(seed)
 
-    def uniform(self, *shape, low=0.0, high=1.0):
+    def uniform(self, *shape, low: float = 0.0, high: float = 1.0):
         """Float tensor, uniform in [low, high)."""
         return (torch.rand(shape, generator=self._generator, dtype=torch.float64) * (high - low) + low).to(
             self.dtype
         )
 
-    def normal(self, *shape, scale=1.0):
+    def normal(self, *shape, scale: float = 1.0):
         """Float tensor, normal with standard deviation `scale`."""
         return (torch.randn(shape, generator=self._generator, dtype=torch.float64) * scale).to(self.dtype)
 
-    def logits(self, *shape, limit=6.0):
+    def logits(self, *shape, limit: float = 6.0):
         """Float tensor in (-limit, limit), never within 0.05 of zero."""
         z = self.uniform(*shape, low=0.05, high=limit)
         return torch.where(self.uniform(*shape) < 0.5, -z, z)
@@ -63,7 +63,7 @@ class Inputs:
         """Float tensor, positive, the last dimension sums to 1."""
         return torch.softmax(self.normal(*shape, scale=1.5).double(), dim=-1).to(self.dtype)
 
-    def size(self, low=5, high=9):
+    def size(self, low: int = 5, high: int = 9):
         """A random int in [low, high]."""
         return int(self.integers(1, low=low, high=high + 1))
 
@@ -86,7 +86,7 @@ class Case:
     """One thing that an answer must get right. `make(rng)` gives a tuple of arguments, a `call(…)`, or a list of those."""
 
     name: str
-    make: object
+    make: Callable[["Inputs"], "Call | tuple | list[Call | tuple]"]
     gradient: tuple = ()
     dtype: torch.dtype = torch.float64
     points: float | None = None
@@ -99,7 +99,7 @@ class Case:
     largest: Callable[..., int] | None = None  # arguments -> the most entries of a tensor made on the way
     apart: str = ""  # the name of a tuple of matrices that must not meet in one operation
 
-    def calls(self, seed):
+    def calls(self, seed: int):
         """The questions of this case, the same ones for the same seed."""
         made = self.make(Inputs(seed, self.dtype))
         calls = [
@@ -172,7 +172,7 @@ class Exercise:
     mistakes: list = field(default_factory=list)
     _put: dict = field(default_factory=dict, repr=False, compare=False)  # seed -> Put
 
-    def case(self, name, *, gradient=(), **options):
+    def case(self, name: str, *, gradient=(), **options):
         """Decorator: add a case. `gradient`: a name or names of the inputs whose gradient is compared."""
         gradient = (gradient,) if isinstance(gradient, str) else tuple(gradient)
         unknown = set(gradient) - set(self.parameters)
@@ -180,7 +180,7 @@ class Exercise:
             raise ValueError(f"{self.name}: no parameter {sorted(unknown)}, only {self.parameters}")
         return lambda make: self.cases.append(Case(name, make, gradient, **options))
 
-    def mistake(self, says, hint=""):
+    def mistake(self, says: str, hint: str = ""):
         """Decorator: add a known mistake. The function (or class) is the wrong answer; `says` is told to the learner."""
         return lambda function: self.mistakes.append(Mistake(says, function, hint))
 
@@ -263,7 +263,7 @@ def spellings(function):
 _registry: dict[str, Exercise] = {}
 
 
-def exercise(*, points, without=(), **options):
+def exercise(*, points: float, without=(), **options):
     """Decorator: make an Exercise of its reference, and register it under the reference's name and its lesson's."""
 
     def make(reference):

@@ -37,7 +37,9 @@ BY_IS = (
 BORROWED = borrowed("").removesuffix('")')
 
 
-def judge(exercise, ask, *, seed=0, source=None, context="", remember=False):
+def judge(
+    exercise, ask, *, seed: int = 0, source: str | None = None, context: str = "", remember: bool = False
+):
     """The Verdict on an answer.
 
     ask: a function of (question, gradient names) that gives a Result; seed: of the inputs; source: the answer's text
@@ -85,7 +87,7 @@ def judge(exercise, ask, *, seed=0, source=None, context="", remember=False):
         found = replace(found, says=BY_IS, besides=(), named=True)
     first = found.shown
     if first.got.failed and not found.known:
-        if first.got.ended.lost:  # asked again it would be lost again
+        if first.got.lost:  # asked again it would be lost again
             shown = show_result(first, first.got), show(first.expected.value)
             example = Example(show_call(exercise, first.question), *shown)
         else:
@@ -102,7 +104,7 @@ def judge(exercise, ask, *, seed=0, source=None, context="", remember=False):
     )
 
 
-def passes(exercise, ask, *, seed=0):
+def passes(exercise, ask, *, seed: int = 0):
     """Is every question answered rightly, and nothing out of bounds called? Stops at the first that is not; names nothing."""
     put = exercise.put(seed)
     for number, case in enumerate(exercise.cases):

@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Callable
 
 from grader.judging.language import say
 from grader.judging.verdict import block, rich, row, show, show_call
@@ -12,7 +13,7 @@ BOX = (
 )
 
 
-def note(text, code=""):
+def note(text: str, code: str = ""):
     """A neutral message, with a piece of code below it."""
     text = say(text)
     body = rich(text) + (f'<pre style="margin:6px 0">{html.escape(code)}</pre>' if code else "")
@@ -25,7 +26,7 @@ def comparison(exercise, question, yours, definition):
     for result in (yours, definition):
         if result is None:
             values.append(say("not written yet"))
-        elif result.ended.lost:
+        elif result.lost:
             late = (
                 f"nothing came back in time (it was at {result.at})"
                 if result.at
@@ -54,7 +55,7 @@ def _error(problem):
     return f"{problem.type}: {problem.text}{where}"
 
 
-def overview(summary, latest, title, guesses=(), hunt=None):
+def overview(summary, latest, title: Callable[[str], str], guesses=(), hunt=None):
     """Progress over the course.
 
     summary: a list of (lesson, passed names, open names); latest: the lesson somebody was at last, or ""; title: gives a lesson's question;
@@ -98,7 +99,7 @@ def whats_next(summary, latest):
     return at or after or (open_ones[0] if open_ones else None)
 
 
-def closing(lesson, passed, left, onward, course_done, total, guesses, hunt, start):
+def closing(lesson: str, passed, left, onward, course_done, total, guesses, hunt, start):
     """The end of a lesson: what passes, what is open, the way on.
 
     onward: (lesson, title, minutes) of the lesson that follows, in a list, or nothing; course_done: does every exercise pass? total: how

@@ -191,6 +191,11 @@ class Result:
             raise ValueError(f"a result that {self.ended.value}, with raised={self.raised}")
 
     @property
+    def lost(self):
+        """Did it not come back at all? Then it would not come back the next time either."""
+        return self.ended is not None and self.ended.lost
+
+    @property
     def failed(self):
         """Did it give no value?"""
         return self.ended is not Ended.RETURNED
@@ -215,13 +220,13 @@ class Trace(TorchFunctionMode):
 
 
 class _Capped(io.StringIO):
-    def write(self, text):
+    def write(self, text: str):
         room = PRINTED_CAP - self.tell()
         super().write(text[:room] if room > 0 else "")
         return len(text)
 
 
-def plain(value, depth=0):
+def plain(value, depth: int = 0):
     """The value in the normal form of `Result`: detached tensors, numbers, tuples; nothing of the answer's own types."""
     if isinstance(value, torch.Tensor):
         tensor = value.detach()
@@ -304,7 +309,7 @@ def first_float(value):
 
 
 @torch.enable_grad()  # whatever an earlier cell has switched off
-def run(function, question, names=(), gradient=(), traced=True, forbidden=()):
+def run(function, question, names=(), gradient=(), traced: bool = True, forbidden=()):
     """Call `function` on copies of the inputs of `question`.
 
     names: the parameters' names, one for each positional argument; gradient: those to differentiate by; traced: is it
@@ -321,7 +326,8 @@ def run(function, question, names=(), gradient=(), traced=True, forbidden=()):
     leaves = {name: leaf for given in inputs.values() for name, leaf in given.leaves.items()}
     out = _Capped()
     watch = _watch(question, inputs)
-    trace = Trace() if traced else contextlib.nullcontext()
+    trace = Trace()
+    tracing = trace if traced else contextlib.nullcontext()
     libraries = without_libraries() if forbidden else contextlib.nullcontext()
     value, problem, gradients, reached = None, None, {}, set()
     outer, _handed[:] = list(_handed), []  # an answer that asks `ready` has another judged meanwhile
@@ -332,8 +338,8 @@ def run(function, question, names=(), gradient=(), traced=True, forbidden=()):
             refused(forbidden) as reached,
             libraries,
         ):
-            with trace:
-                target = _target(function, question, args, kwargs, [trace, watch.lines()])
+            with tracing:
+                target = _target(function, question, args, kwargs, [tracing, watch.lines()])
                 with watch:
                     value = target(*args, **kwargs)
                 if (
@@ -350,7 +356,7 @@ def run(function, question, names=(), gradient=(), traced=True, forbidden=()):
         value, problem = None, raised(error)
     differentiates = any(isinstance(given.value, Mixing) for given in inputs.values())
     changed = tuple(name for given in inputs.values() for name in given.changed(differentiates))
-    called = frozenset(trace.called) if traced else frozenset()
+    called = frozenset(trace.called)  # empty where it was not entered
     called |= reached
     if problem is None and _handed:
         called |= _handed_on((*question.args, *question.kwargs.values()), value)
@@ -363,7 +369,7 @@ def run(function, question, names=(), gradient=(), traced=True, forbidden=()):
 _handed: list[tuple] = []  # (name, inputs, output) of the course's functions that the answer has called
 
 
-def lent(name, function):
+def lent(name: str, function):
     """The course's function (or class) for `name`, as `ready` gives it: an answer that hands its output on is known by that."""
     if not isinstance(function, type):
 

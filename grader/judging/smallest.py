@@ -7,16 +7,17 @@ from grader.judging.diagnose.words import at, differs
 from grader.judging.verdict import Example, show, show_call
 
 
-def separating(exercise, ask, first, tries=24):
+def separating(exercise, ask, first, tries: int = 24):
     """An Example: the smallest and roundest input found on which the answer still differs in the same way."""
     best = smallest(exercise, ask, first, tries)
-    shown = [show_result(best, r) for r in (best.got, best.expected)]
-    if shown[0] == shown[1]:  # the difference lies behind the fourth decimal
-        shown = [show_result(best, r, digits=10) for r in (best.got, best.expected)]
-    return Example(show_call(exercise, best.question), *shown, differs(best), printed=best.got.printed)
+    got, expected = show_result(best, best.got), show_result(best, best.expected)
+    if got == expected:  # the difference lies behind the fourth decimal
+        got, expected = show_result(best, best.got, digits=10), show_result(best, best.expected, digits=10)
+    call = show_call(exercise, best.question)
+    return Example(call, got, expected, differs(best), printed=best.got.printed)
 
 
-def smallest(exercise, ask, first, tries=24):
+def smallest(exercise, ask, first, tries: int = 24):
     """The Asked with the smallest and roundest input found on which the answer still differs in the same way."""
     best = first
     for question in _smaller(first):
@@ -33,7 +34,7 @@ def smallest(exercise, ask, first, tries=24):
     return rounded or best
 
 
-def show_result(a, result, digits=4):
+def show_result(a, result, digits: int = 4):
     """What counts in this difference: the value, or the gradient."""
     if result.raised:
         return result.raised.type

@@ -96,7 +96,7 @@ class Verdict:
         """Everything that the learner reads, as plain text."""
         return self.text()
 
-    def text(self, remark="", footer=()):
+    def text(self, remark: str = "", footer=()):
         """The message with a remark that comes before the finding, and lines that come after everything."""
         lines = [f"{MARKS[self.status]} {say(self.title)}", say(remark), say(self.finding)]
         if self.example:
@@ -117,7 +117,7 @@ class Verdict:
         title = say(self.title)
         return title if len(title) <= 80 else title[:79].rsplit(" ", 1)[0] + " …"
 
-    def html(self, remark="", footer=()):
+    def html(self, remark: str = "", footer=()):
         """The panel: meaning by word and mark first, colour only beside them; readable in light and dark themes.
 
         remark: a sentence that comes before the finding; footer: lines that come after everything.
@@ -205,12 +205,12 @@ def _first_lines(printed):
     return "\n".join(shown + ([f"… and {more} more lines"] if more > 0 else []))
 
 
-def block(label, value):
+def block(label: str, value):
     """A label and a value whose later lines begin below its first."""
     return label + textwrap.indent(value, " " * len(label)).lstrip(" ")
 
 
-def number(x, digits=4):
+def number(x, digits: int = 4):
     """Four decimals at the most, or as many as asked for: 0.4485, -100, 1e-12, inf, nan."""
     if isinstance(x, (bool, int)):
         return str(x)
@@ -220,7 +220,7 @@ def number(x, digits=4):
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def show(value, most=12, digits=4):
+def show(value, most: int = 12, digits: int = 4):
     """A value as a learner would write it, short."""
     if isinstance(value, Array):
         return f"numpy array {show(value.tensor, most, digits)}"

@@ -83,7 +83,7 @@ class TooLarge(WireError):
 # ---------------------------------------------------------------- frames
 
 
-def send(sock, header, payload=b"", deadline=None):
+def send(sock, header, payload: bytes = b"", deadline: float | None = None):
     """Send one frame. deadline: a time of `time.monotonic`, for the whole frame; None waits for ever."""
     text = json.dumps(header, allow_nan=False, separators=(",", ":")).encode()
     if len(text) > HEADER_BYTES or len(payload) > PAYLOAD_BYTES:
@@ -101,7 +101,7 @@ def send(sock, header, payload=b"", deadline=None):
         raise Closed(f"the peer is gone ({error.strerror or error})") from None
 
 
-def receive(sock, deadline=None):
+def receive(sock, deadline: float | None = None):
     """The next frame: header (a dict) and payload (bytes). deadline: a time of `time.monotonic`, for the whole frame."""
     magic, header, payload = PREFIX.unpack(_exactly(sock, PREFIX.size, deadline))
     if magic != MAGIC:
@@ -152,7 +152,7 @@ def _exactly(sock, count, deadline):
     return bytes(data)
 
 
-def parse(text):
+def parse(text: bytes) -> dict:
     """A header: strict JSON, an object, no key twice, no number that is not finite."""
     try:
         header = json.loads(
@@ -229,7 +229,7 @@ def _counts(value, what):
     return tuple(_count(v, what) for v in value)
 
 
-def clean(text):
+def clean(text: str):
     """`text` without control characters (but for newline and tab), escape sequences and other things that are no text."""
     return unstacked(NOT_TEXT.sub("", text))
 
@@ -268,7 +268,7 @@ class _Writer:
         self.tensors[name] = value.detach().clone(memory_format=torch.contiguous_format)
         return name
 
-    def value(self, value, depth=0):
+    def value(self, value, depth: int = 0):
         self.nodes += 1
         if self.nodes > self.most_nodes or depth > DEPTH:
             raise TooLarge(f"more than {self.most_nodes} values, or nested more than {DEPTH} deep")
@@ -315,13 +315,13 @@ class _Reader:
         if found > numbers:  # known from the shapes, before anything is computed with them
             raise WireError(f"{found} numbers, at most {numbers} are taken")
 
-    def tensor(self, name):
+    def tensor(self, name: str):
         _is(name, str, "tensor")
         if name not in self.tensors:
             raise WireError(f"tensor {name[:20]!r} is not in the payload, or used twice")
         return self.tensors.pop(name)
 
-    def value(self, tree, depth=0):
+    def value(self, tree, depth: int = 0):
         self.nodes += 1
         if self.nodes > self.most_nodes or depth > DEPTH:
             raise WireError(f"more than {self.most_nodes} values, or nested more than {DEPTH} deep")
@@ -355,13 +355,13 @@ class _Reader:
                 return NOT_FINITE[inner]
         raise WireError(f"a value that is none: {str(tree)[:60]}")
 
-    def of(self, tree, depth, kind, what):
+    def of(self, tree, depth: int, kind: type, what: str):
         value = self.value(tree, depth + 1)
         if not isinstance(value, kind):
             raise WireError(f"{what}: {kind.__name__} expected, {type(value).__name__} found")
         return value
 
-    def complex(self, name):
+    def complex(self, name: str):
         pairs = self.tensor(name)
         if pairs.dtype not in (torch.float64, torch.float32) or pairs.ndim < 1 or pairs.shape[-1] != 2:
             raise WireError("a complex tensor that is no pairs of real numbers")

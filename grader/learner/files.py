@@ -48,7 +48,7 @@ class Judged:
         }
 
 
-def check_file(path, lesson, seed=0):
+def check_file(path: Path, lesson: str, seed: int = 0):
     """Judge every exercise of the lesson that the file defines; yields a Judged each, or one for a file that defines none."""
     path = Path(path)
     exercises = exercises_of(lesson)

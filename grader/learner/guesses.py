@@ -14,7 +14,7 @@ from grader.sample import sample_class
 LEAST = 20  # guesses that make a diagram of one's own
 
 
-def guess(name="", value=..., sure=...):
+def guess(name: str = "", value=..., sure=...):
     """Keep a guess at what a later cell will show.
 
     value: a number, a word, True or False, or a shape; dots where nothing is guessed. sure: the probability that it will turn out
@@ -43,7 +43,7 @@ def guess(name="", value=..., sure=...):
     show(*note(f"Your guess is kept: {_told(value)}{_how_sure(sure)}. Now run on."))
 
 
-def guessed(name, truth, within=None, percent=None, choices=()):
+def guessed(name: str, truth, within=None, percent=None, choices=()):
     """Compare the guess `name`, if one was made, with what came out.
 
     within: how far a right number may be off; percent: the same, relative to `truth`; choices: the words that were offered.

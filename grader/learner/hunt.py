@@ -29,7 +29,7 @@ SHOWN_AFTER = 6  # and then the judge's input is shown
 _latest: dict = {}  # exercise -> the question by which its mystery was exposed last
 
 
-def mystery(name=""):
+def mystery(name: str = ""):
     """A function with one unnamed mistake in it, to be called like the exercise's; for an exercise that passes.
 
     The same until it is named; then another one.
@@ -56,7 +56,7 @@ def mystery(name=""):
     return _Mystery(exercise, state["at"])
 
 
-def expose(name="", *args, **kwargs):
+def expose(name: str = "", *args, **kwargs):
     """Does the mystery differ from the definition on these inputs, and by how much?"""
     exercise = of_name(name)
     name, state = exercise.name, _open(exercise)
@@ -88,7 +88,7 @@ def expose(name="", *args, **kwargs):
     )
 
 
-def accuse(name="", choice=None):
+def accuse(name: str = "", choice=None):
     """Without a choice: four mistakes, one of which it is. With one, 1 to 4: is it that?"""
     exercise = of_name(name)
     name, state = exercise.name, _open(exercise)

@@ -38,7 +38,7 @@ class Stopped(KeyboardInterrupt):
     """The learner stopped a cell while an answer ran."""
 
 
-def check(name=""):
+def check(name: str = ""):
     """Judge the exercise `name` as it stands in the notebook that calls this, and show the verdict.
 
     Raises NotImplementedError where nothing was attempted and CheckFailed where the answer is not right yet: a pass raises nothing.
@@ -60,7 +60,7 @@ def check(name=""):
     raise one_line((NotImplementedError if verdict.status == MISSING else CheckFailed)(verdict.one_line))
 
 
-def ready(name=""):
+def ready(name: str = ""):
     """The function (or class) `name` to go on with: the learner's own if it passes, else the course's, saying so."""
     namespace = kernel.caller()
     name = of_name(name).name
@@ -99,7 +99,7 @@ def _withheld(name, asking):
     return ""
 
 
-def compare(name="", *args, **kwargs):
+def compare(name: str = "", *args, **kwargs):
     """Show what the learner's `name` and the definition give for inputs of the learner's own, side by side."""
     namespace = kernel.caller()
     exercise = of_name(name)
@@ -121,7 +121,7 @@ def compare(name="", *args, **kwargs):
     show(*comparison(exercise, question, yours, definition))
 
 
-def hint(name=""):
+def hint(name: str = ""):
     """Show the next hint for an exercise: the first is a nudge, the last is nearly there."""
     exercise = of_name(name)
     name = exercise.name
@@ -138,7 +138,7 @@ def hint(name=""):
     show(*note(f"Hint {shown} of {len(hints)} for `{name}`. {hints[shown - 1]}\n{more}"))
 
 
-def solution(name=""):
+def solution(name: str = ""):
     """Show the course's answer: to an exercise after passing, or when asked a second time; to an open question once something is written."""
     from grader.course.build import NO_ANSWERS, is_handed_out, model_answer, open_questions, solution_of
 
@@ -176,7 +176,7 @@ def progress():
     show(*overview(book.summary(), book.latest(), title, book.guesses().values(), book.hunted()))
 
 
-def finish(lesson=""):
+def finish(lesson: str = ""):
     """Show what passes of a lesson and what is open, and the way on. Every lesson ends with it."""
     lesson, summary = _lesson_called(lesson), book.summary()
     passed, left = next((p, o) for name, p, o in summary if name == lesson)
@@ -196,17 +196,16 @@ def finish(lesson=""):
     )
 
 
-def reset(name=""):
+def reset(name: str = ""):
     """Set an exercise of this notebook (or a whole lesson) back to its beginning; what was there is kept in a copy."""
     from grader.learner import workspace
 
     text = _name_of(name)
     known = exercises()
-    lesson = next((n for n in lessons() if text in (n, slug(n))), None)
-    if text in known:
-        lesson = next(n for n in lessons() if slug(n) == known[text].lesson)
-    elif lesson is None:
-        of_name(name)
+    wanted = known[text].lesson if text in known else text
+    lesson = next((n for n in lessons() if wanted in (n, slug(n))), None)
+    if lesson is None:
+        raise _unknown(text)
     try:
         kept = workspace.reset(lesson, text if text in known else None)
     except (ValueError, FileNotFoundError) as error:
@@ -214,7 +213,7 @@ def reset(name=""):
     show(*note(workspace.after_reset(kept)))
 
 
-def fresh(lesson=""):
+def fresh(lesson: str = ""):
     """Put the course's present copy of a lesson beside the learner's."""
     from grader.learner import workspace
 
@@ -239,19 +238,25 @@ def _name_of(thing):
     return thing if isinstance(thing, str) else getattr(thing, "__name__", str(thing))
 
 
-def of_name(name):
+def of_name(name: str):
     """The exercise that was meant: by its name, or by the function itself, `hint(bce)` for `hint("bce")`. Raises Unknown."""
     known, name = exercises(), _name_of(name)
-    if name in known:
-        return known[name]
+    if name not in known:
+        raise _unknown(name)
+    return known[name]
+
+
+def _unknown(name):
+    """The error that says that no exercise is called so."""
     if not name:
-        raise one_line(Unknown('Say which exercise, as in check("bce"). progress() lists the lessons.'))
+        return one_line(Unknown('Say which exercise, as in check("bce"). progress() lists the lessons.'))
+    known = exercises()
     close = difflib.get_close_matches(name, known, n=3)
     close = close or [n for n in known if n.lower() == name.lower()]
     hint_at = (
         f" Did you mean {' or '.join(map(repr, close))}?" if close else " `progress()` lists the lessons."
     )
-    raise one_line(Unknown(f"There is no exercise {name[:30]!r}.{hint_at}".replace("`", "")))
+    return one_line(Unknown(f"There is no exercise {name[:30]!r}.{hint_at}".replace("`", "")))
 
 
 def one_line(error):

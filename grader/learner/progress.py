@@ -24,7 +24,7 @@ EMPTY: dict = {
 _session = dict(EMPTY)  # outside `work/`: forgotten with the kernel
 
 
-def load(path):
+def load(path: Path):
     """The content of a progress file; an unreadable one is kept aside, and an empty one begun."""
     path = Path(path)
     if not path.exists():
@@ -42,7 +42,7 @@ def load(path):
         return dict(EMPTY)
 
 
-def save(path, state):
+def save(path: Path, state):
     """Write a progress file whole, or not at all."""
     write_whole(Path(path), json.dumps(state, indent=1, sort_keys=True) + "\n")
 
@@ -83,7 +83,7 @@ def passed() -> list:
     return _state()["passed"]
 
 
-def latest(path=None) -> str:
+def latest(path: Path | None = None) -> str:
     """The lesson in which a check was run last, or ""."""
     return (load(path) if path else _state())["last"]
 
@@ -120,7 +120,7 @@ def hints_seen(exercise: str) -> int:
     return _state()["hints"].get(exercise, 0)
 
 
-def count(what, name):
+def count(what, name: str):
     """How often "hints" or "solutions" of an exercise were asked for, this time included."""
     state = _state()
     number = state[what].get(name, 0) + 1
@@ -128,7 +128,7 @@ def count(what, name):
     return number
 
 
-def summary(path=None):
+def summary(path: Path | None = None):
     """For every lesson: its name, the exercises passed, the exercises open."""
     passed = set((load(path) if path else _state())["passed"])
     return [

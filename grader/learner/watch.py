@@ -26,7 +26,7 @@ from grader.learner.workspace import notebook_of
 POLL = 0.1  # seconds between two looks at the file
 
 
-def file_of(path):
+def file_of(path: Path):
     """The file to watch: a lesson's name, or its folder in `work/`, stands for the learner's notebook of it."""
     if "/" not in str(path) and not Path(path).exists():
         with contextlib.suppress(ValueError):  # no lesson: then it is meant as a file
@@ -42,7 +42,7 @@ def file_of(path):
     return path
 
 
-def lesson_of(path):
+def lesson_of(path: Path):
     """The lesson that a file belongs to: by the name of its folder, or by the exercises that it defines."""
     try:
         return find(path.parent.name)
@@ -56,7 +56,7 @@ def lesson_of(path):
         return lessons[0]
 
 
-def verdicts(path, lesson, seen=lambda some: None):
+def verdicts(path: Path, lesson: str, seen=lambda some: None):
     """What is to be said about every exercise of the lesson, in its order; after it, what stopped the file as a whole. seen: is shown what there is
     at each step."""
     known, broken, found = exercises_of(lesson), {}, {}
@@ -77,7 +77,7 @@ def verdicts(path, lesson, seen=lambda some: None):
     return [(missing | found | failed)[n] for n in known], whole
 
 
-def judged_in(path, lesson):
+def judged_in(path: Path, lesson: str):
     """Judge the answers of a notebook or of a Python file, as `check_file` does; yields a Judged each."""
     path = Path(path)
     if path.suffix != ".ipynb" or not path.is_file():
@@ -160,7 +160,7 @@ def _text(path):
         raise ValueError(f"{path} does not parse: {error}") from None
 
 
-def view(lesson, found, whole, seconds):
+def view(lesson: str, found, whole, seconds: float | None):
     """What the terminal shows: a line for each exercise, and all that is known about the first that is wrong. seconds: that the check took, None
     while it goes on."""
     passed, total = sum(v.passed for v in found), len(exercises_of(lesson))
@@ -172,7 +172,7 @@ def view(lesson, found, whole, seconds):
         "○" * (total - passed),
         (when, "dim"),
     )
-    lines = [head]
+    lines: list[Text | Padding] = [head]
     wrong = next((v for v in found if v.status not in ("passed", MISSING)), None)
     for v in found:
         also = f"  {v.finding}" if v.status not in ("passed", MISSING) and v is not wrong else ""
@@ -181,8 +181,8 @@ def view(lesson, found, whole, seconds):
                 (f" {MARKS[v.status]} ", COLOURS[v.status]), v.title, (also.replace("`", ""), "dim")
             )
         )
-        if v is wrong:
-            lines.append(Padding(Text(v.message.partition("\n")[2].replace("`", "")), (0, 0, 0, 5)))
+        if wrong is not None and v is wrong:
+            lines.append(Padding(Text(wrong.message.partition("\n")[2].replace("`", "")), (0, 0, 0, 5)))
     if seconds is None:
         return Group(*lines)
     ends = [v.finding for v in whole]
@@ -191,16 +191,18 @@ def view(lesson, found, whole, seconds):
     return Group(*lines, *map(Text, ends), Text("Save to check again; Ctrl+C ends this.", "dim"))
 
 
-def watch(path, console, rounds=None):
+def watch(path: Path, console, rounds=None):
     """Judge the file now and at each save, until interrupted (or, for tests, for so many rounds)."""
     path = file_of(path)
-    lesson, seen = lesson_of(path), None
+    lesson = lesson_of(path)
+    seen: tuple[int, int] | None = None
     os.chdir(path.parent)  # where progress is kept, as for a notebook
     while rounds is None or rounds > 0:
+        now = seen
         try:
             now = (path.stat().st_mtime_ns, path.stat().st_size)
         except FileNotFoundError:  # an editor that saves by renaming leaves a moment without a file
-            now = seen
+            pass
         if now == seen:
             time.sleep(POLL)
             continue
@@ -210,7 +212,7 @@ def watch(path, console, rounds=None):
             console=console, auto_refresh=False
         ) as live:  # an answer that never returns holds up none of those before it
 
-            def show(some, whole=(), seconds=None):
+            def show(some, whole=(), seconds: float | None = None):
                 live.update(view(lesson, some, whole, seconds), refresh=True)
 
             found, whole = verdicts(path, lesson, seen=show)

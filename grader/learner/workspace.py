@@ -136,7 +136,7 @@ def _digest(nb):
     return hashlib.sha256("\n".join(cell.source for cell in nb.cells).encode()).hexdigest()[:16]
 
 
-def write_notebook(path, nb):
+def write_notebook(path: Path, nb):
     """Write a notebook as JupyterLab would, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     nb.metadata.update(KERNEL | {"language_info": LANGUAGE})
@@ -241,14 +241,14 @@ def notebook_of(lesson: str, work: Path = WORK) -> Path:
     return work / lesson / f"{lesson}.ipynb"
 
 
-def fresh(lesson, work=WORK):
+def fresh(lesson: str, work=WORK):
     """Put the course's present copy of a lesson beside the learner's; returns its path."""
     path = _free(work / lesson, f"{lesson}-fresh")
     write_notebook(path, loads(released(lesson)))
     return path
 
 
-def reset(lesson, name=None, work=WORK):
+def reset(lesson: str, name: str | None = None, work=WORK):
     """Set one exercise, or the whole lesson, back to the release. The notebook as it was is kept: returns the path of that copy."""
     path = work / lesson / f"{lesson}.ipynb"
     if not path.exists():

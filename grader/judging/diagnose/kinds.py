@@ -13,9 +13,7 @@ from grader.judging.question import Array, Foreign
 def inconsistent(evidence):
     a = evidence.wrong[0]
     again = [evidence.ask(a.question, ()) for _ in range(2)]
-    if any(r.ended.lost for r in again) or all(
-        alike(value_only(r), value_only(a.got), a.case) for r in again
-    ):
+    if any(r.lost for r in again) or all(alike(value_only(r), value_only(a.got), a.case) for r in again):
         return ""
     return (
         "Asked the same twice, your function gives two answers: it draws random numbers, or keeps something from one call to the next "

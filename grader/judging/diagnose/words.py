@@ -76,7 +76,7 @@ def at(place):
 
 def error(a):
     """A sentence on an exception: what, and the learner's own line."""
-    if a.got.ended.lost:
+    if a.got.lost:
         return LOST[a.got.ended] + (f" It was at {a.got.at}." if a.got.at else "")
     r = a.got.raised
     if r.type == "NotImplementedError" and "forward" in r.text:  # torch's own
