@@ -61,7 +61,9 @@ def unlucky(name: str, seeds: range) -> tuple[int, list[tuple[str, bool, list[in
 
 def main(seeds: int = 400, lesson: str = "") -> int:
     """Print a line for each exercise, and what depended on luck; the number of those answers."""
-    names = [name for name, exercise in exercises().items() if exercise.lesson in lesson or not lesson]
+    names = [
+        name for name, exercise in exercises().items() if not lesson or exercise.lesson in lesson.split(",")
+    ]
     count = 0
     with ProcessPoolExecutor(2) as pool:
         for name, (tried, bad) in zip(names, pool.map(unlucky, names, [range(seeds)] * len(names))):

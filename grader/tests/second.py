@@ -130,11 +130,15 @@ def _asks(exercise: Exercise, mistake: Mistake, fault: Callable) -> Callable[[Ca
 # Of both, of the mistake, of the fault; another known mistake that gives the same answers; nothing claimed; a claim about neither.
 KINDS = ("both", "mistake", "fault", "same", "unnamed", "neither")
 SHOWN = ("Your result has shape", "Value ")  # says what is to be seen, and claims no cause
+# What both together make of the right result, or of its inputs: the judge says it only where it gives every number of the answer.
 RELATION = (
-    "Your result is always",
+    "Your result is ",
     "You return ",
-    "Your result is minus N times",
-)  # what both together make of the right result
+    "The sign of `",
+    "You used 1 − `",
+    "Besides, your result is ",
+    "Besides, you return ",
+)
 
 
 def _kind(
@@ -149,16 +153,36 @@ def _kind(
         return "mistake" if of_mistake else "fault"
     if not verdict.mistake or verdict.finding.startswith(SHOWN):
         return "unnamed"
-    if verdict.finding.startswith(RELATION):
-        return "same"
     still = re.match(r"The argument `(\w+)` has no effect|What the constructor is given", verdict.finding)
-    if still:
-        return "mistake" if _unmoved(exercise, mistake, still[1], verdict.seed) else "neither"
+    if still and _unmoved(exercise, mistake, still[1], verdict.seed):
+        return "mistake"
     other = next((m for m in exercise.mistakes if verdict.mistake == m.says), None)
+    if not other:
+        alone = _generic(exercise, mistake.function, _nothing, verdict)
+        if alone or _generic(exercise, exercise.reference, change, verdict):
+            return "mistake" if alone else "fault"
+    if (
+        verdict.finding.startswith(RELATION[:4])
+        or other
+        and any(each in verdict.finding for each in RELATION[4:])
+    ):
+        return "same"
     if other and _gives_the_same(exercise, other, ask, verdict.seed, most=2):
         return "same"
     alone = _asks(exercise, replace(mistake, function=exercise.reference), change)
     return "fault" if other and _gives_the_same(exercise, other, alone, verdict.seed, most=2) else "neither"
+
+
+def _nothing(result: Result, question: Call) -> Result:
+    return result
+
+
+def _generic(exercise: Exercise, function: object, change: Callable, verdict: Verdict) -> bool:
+    """Is what was told also told of the mistake alone, or of the fault alone, by a judge who knows no mistakes?"""
+    stranger = replace(exercise, mistakes=[], _put={})
+    ask = _asks(exercise, Mistake("", function), change)
+    alone = judge(stranger, ask, seed=verdict.seed)
+    return bool(alone.mistake) and str(verdict.mistake) == alone.mistake
 
 
 def _unmoved(exercise: Exercise, mistake: Mistake, name: str | None, seed: int) -> bool:
@@ -167,6 +191,8 @@ def _unmoved(exercise: Exercise, mistake: Mistake, name: str | None, seed: int) 
         for question in case.calls(seed * 1000 + number):
             if name is None:
                 other = replace(question, init={})
+            elif isinstance(question.kwargs.get(name), float | int):
+                other = replace(question, kwargs=question.kwargs | {name: question.kwargs[name] * 0.9})
             elif name in question.kwargs:
                 other = replace(question, kwargs={k: v for k, v in question.kwargs.items() if k != name})
             else:
@@ -248,7 +274,9 @@ def _all(name: str) -> list[Told]:
 
 def main(lesson: str = "") -> None:
     """Print the table: fault by what is told, and every claim that is about neither."""
-    names = [name for name, exercise in exercises().items() if exercise.lesson in lesson or not lesson]
+    names = [
+        name for name, exercise in exercises().items() if not lesson or exercise.lesson in lesson.split(",")
+    ]
     with ProcessPoolExecutor(2) as pool:
         told = [each for group in pool.map(_all, names) for each in group]
     kinds = KINDS

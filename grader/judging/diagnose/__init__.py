@@ -8,7 +8,7 @@ An answer may be wrong in two ways at once, so that no sentence explains everyth
 explains the first layer that fails is told, and after it what else is wrong.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -27,6 +27,7 @@ SUSPICIONS = (  # the first that explains every wrong answer is told
     kinds.met,
     inputs.only_example,
     results.extremes,
+    results.negated,
     inputs.transformed_inputs,
     results.nan,
     inputs.ignored,
@@ -70,7 +71,12 @@ def explain(evidence: Evidence) -> Explanation:
     mistake = known.whole(evidence)
     if mistake:
         return Explanation(mistake.says, first, hint=mistake.hint, known=True)
-    mistake = known.first_layer(evidence, layer) or known.most_cases(evidence)
+    mistake = known.first_layer(evidence, layer)
+    # A mistake that explains two cases of many is no match for a sign or a factor that explains all but the edges.
+    usual = _but_for_edges(part)
+    plainly = results.simple(usual) if usual.wrong else ""
+    if not mistake and not plainly:
+        mistake = known.most_cases(evidence)
     if mistake:
         return _of_mistake(evidence, mistake, first)
     if first.got.failed:
@@ -93,12 +99,20 @@ def explain(evidence: Evidence) -> Explanation:
         more = says[0].lower() + says[1:]
         besides = (more, *_besides(evidence, layer, mistake, says))
         return Explanation(mistake.says, first, besides, mistake.hint, known=True)
+    if plainly:
+        return Explanation(plainly, first, _besides(evidence, layer, None, plainly))
     says = general(part, WEAKER)
     if says:
         return Explanation(says, first, _besides(evidence, layer, None, says))
     says = inputs.where_wrong(part) or words.difference(first)
     hint = evidence.exercise.hints[0] if evidence.exercise.hints else ""
     return Explanation(says, first, _besides(evidence, layer, None, says), hint, named=False)
+
+
+def _but_for_edges(part: Evidence) -> Evidence:
+    """The same without the questions at the edge of what is allowed."""
+    asked = [a for a in part.asked if not a.case.edge]
+    return replace(part, asked=asked)
 
 
 def general(evidence: Evidence, suspicions: tuple = SUSPICIONS) -> str:
@@ -171,8 +185,10 @@ def _cuts(evidence, mistake):
     """Said only where a gradient is missing in every question that asks for it."""
     names = set()
     for a in evidence.wrong:
+        if a.got.failed or a.difference is Difference.KIND:
+            continue  # what is no tensor has no gradient, for that reason
         for name, gradient in a.expected.gradients.items():
-            if gradient is None or not gradient.any() or a.got.failed:
+            if gradient is None or not gradient.any():
                 continue
             if a.got.gradients.get(name) is not None:
                 return ""

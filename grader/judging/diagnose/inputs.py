@@ -37,9 +37,8 @@ def _same_answer(asked):
 
 
 def constant(evidence):
-    if len(evidence.wrong) == len([a for a in evidence.asked if not a.case.example]) and _same_answer(
-        evidence.wrong
-    ):
+    others = [a for a in evidence.asked if not a.case.example]
+    if len(evidence.wrong) >= len(others) and _same_answer(evidence.asked):
         return "Your result is the same whatever the inputs are: compute it from the arguments."
     return ""
 
@@ -377,7 +376,17 @@ def _constructor_ignored(evidence):
         return ""
     if not all(_explains(evidence, a, unbuilt) for a in evidence.wrong):
         return ""
+    built = [a for a in (*evidence.right, *evidence.aside) if a.question.init]
+    if any(_differs_built(evidence, a, unbuilt) for a in built):
+        values = dict.fromkeys(f"`{k}={show(v)}`" for a in evidence.wrong for k, v in a.question.init.items())
+        return f"{' and '.join(list(values)[:3])} {'has' if len(values) == 1 else 'have'} no effect: your result is that of the default."
     return f"What the constructor is given ({', '.join(init)}) has no effect in `forward`."
+
+
+def _differs_built(evidence, a, unbuilt):
+    """Did what the constructor was given make a difference where the answer is right?"""
+    plain = evidence.expected(unbuilt(a.question))
+    return not plain.failed and not alike(value_only(plain), value_only(a.expected), a.case)
 
 
 def unmoved(evidence):

@@ -83,7 +83,7 @@ def nan(evidence: Evidence) -> str:
 
 def capped(evidence: Evidence) -> tuple[str, Asked] | None:
     """An epsilon inside a logarithm, shown where it bites: the sentence, and the sample whose loss it caps."""
-    if _largest_error([a for a in evidence.wrong if evidence.layer(a) is not Layer.EXTREMES]) > 0.01:
+    if largest_error([a for a in evidence.wrong if evidence.layer(a) is not Layer.EXTREMES]) > 0.01:
         return None
     for a in evidence.wrong:
         if not a.case.extreme or a.difference is not Difference.VALUE:
@@ -133,7 +133,7 @@ def nearly(evidence: Evidence) -> str:
     wrong = evidence.wrong
     ordinary = [a for a in wrong if not a.case.extreme]
     where, wrong = (" for ordinary inputs", ordinary) if 0 < len(ordinary) < len(wrong) else ("", wrong)
-    largest = _largest_error(wrong)
+    largest = largest_error(wrong)
     if largest > 0.01:
         return ""
     return (
@@ -142,7 +142,7 @@ def nearly(evidence: Evidence) -> str:
     )
 
 
-def _largest_error(wrong):
+def largest_error(wrong):
     """The largest relative error of values and gradients: numbers, tensors and tuples of them; inf where they cannot be compared."""
     largest = 0.0
     for a in wrong:
@@ -293,12 +293,13 @@ def _n_less_one(n, c):
     return n / max(n - 1, 1)
 
 
+SIGN = "The sign is flipped: yours is minus the right result."
 FACTORS = {  # a function of N and C, or a number
-    "The sign is flipped: yours is minus the right result.": _minus,
+    SIGN: _minus,
     "Your result is N times too large: it is a sum over the samples where a mean is expected.": _n,
     "Your result is N times too small: it is divided by the number of samples once too often.": _one_over_n,
     "Your result is C times too large: it is summed over the classes where a mean is expected, or multiplied by their number.": _c,
-    "Your result is C times too small: it is divided by the number of classes too (a `.mean()` over the whole matrix does that).": _one_over_c,
+    "Your result is C times too small: it is divided by C, the number of columns, too (a `.mean()` over the whole matrix does that).": _one_over_c,
     "Your result is divided by C, the number of classes, where N, the number of samples, belongs.": _n_over_c,
     "Your result is N·C times too large: it is a sum where a mean over everything is expected.": _nc,
     "Your result is N·C times too small: it is divided by the number of all entries.": _one_over_nc,
@@ -349,6 +350,11 @@ def rescaled(evidence: Evidence) -> str:
     return simple(evidence) or _what_was_done(evidence, _always)
 
 
+def negated(evidence: Evidence) -> str:
+    """Minus the right result, and nothing else."""
+    return _what_was_done(evidence, _negative)
+
+
 def simple(evidence: Evidence) -> str:
     """One of the functions of the right result that have a meaning: N times, the sign, its logarithm."""
     return _what_was_done(evidence, _rescaled)
@@ -357,33 +363,34 @@ def simple(evidence: Evidence) -> str:
 def _what_was_done(evidence, explanation):
     if any(a.difference is not Difference.VALUE for a in evidence.wrong):
         return ""
-    part, count, triples = _one_part(evidence.wrong)
+    differ, count, triples = _parts(evidence.wrong)
     says = explanation(triples) if triples else ""
-    if says and part is not None:
-        says += f" This concerns value {part} of the {count} that you return."
+    if says and len(differ) < count:
+        says += f" This concerns value{'s' if len(differ) > 1 else ''} {_listed(differ)} of the {count} that you return."
     return says
 
 
-def _one_part(wrong):
-    """(None, 1, triples) or, for tuples that differ in one value only, (its number, how many there are, triples).
+def _listed(numbers):
+    """The numbers of values, counted from 1, as a list in words: "1 and 3"."""
+    return " and ".join(str(number + 1) for number in sorted(numbers))
 
-    A triple: yours, the right one, what was asked; both tensors. None where they are no numbers.
+
+def _parts(wrong):
+    """Which of the values returned differ, how many there are, and a triple for each that differs; no triples where they are no numbers.
+
+    A triple: yours, the right one, what was asked; both tensors.
     """
     differ, parts = set(), []
     for a in wrong:
         got, want = as_parts(a.got.value), as_parts(a.expected.value)
         pairs = [(as_tensor(g), as_tensor(w), a) for g, w in zip(got, want)]
         if any(not isinstance(v, torch.Tensor) or v.is_complex() for pair in pairs for v in pair[:2]):
-            return None, 0, []
+            return set(), 0, []
         off = {i for i, (g, w, _) in enumerate(pairs) if not _close(g, w, a)}
         differ |= off
         parts.append((pairs, off))
-    if len(differ) != 1:
-        return None, 0, []
-    (i,) = differ
-    triples = [pairs[i] for pairs, off in parts if off]
-    count = len(parts[0][0])
-    return (i + 1 if count > 1 else None), count, triples
+    triples = [pairs[i] for pairs, off in parts for i in sorted(off)]
+    return differ, len(parts[0][0]), triples
 
 
 def _close(g, w, a, most=1e-6):
@@ -395,6 +402,12 @@ def _close(g, w, a, most=1e-6):
 
 def _bits(dtype):
     return torch.finfo(dtype).bits if dtype.is_floating_point else 64
+
+
+def _negative(triples):
+    if any(g.shape != w.shape or not _close(g, -w.double(), a) for g, w, a in triples):
+        return ""
+    return SIGN if any((g != 0).any() for g, _, _ in triples) else ""
 
 
 def _rescaled(triples):
@@ -411,7 +424,10 @@ def _rescaled(triples):
                 return False
         return True
 
+    reduced = all(w.ndim == 0 for _, w, _ in triples)
     for says, factor in FACTORS.items():
+        if factor is _n_over_c and not reduced:
+            continue  # a value for each sample is no mean over the samples
         # N is the first dimension, or the number of all entries: a loss of a matrix averages over those.
         for size in (samples, entries):
 
@@ -476,6 +492,14 @@ def stuck(evidence: Evidence) -> str:
         )
     if not (got > 0).all() or not (want > 0).all() or got.unique().numel() < 2:
         return ""
+    bounds = got.min(), got.max()
+    clipped = want.clamp(*bounds)
+    outside = (want / clipped - 1).abs() > 0.05
+    if outside.any() and ((got / clipped - 1).abs() < 0.03).all():
+        return (
+            f"Your search never leaves the range from {bounds[0]:.3g} to {bounds[1]:.3g}; the right numbers lie between {want.min():.3g} and "
+            f"{want.max():.3g}. Let it look farther."
+        )
     got, want = got.log(), want.log()
     start = got[(want - got).abs().argmin()]
     spread, right = got.max() - got.min(), want.max() - want.min()
