@@ -186,6 +186,14 @@ bce_per_sample.case("float32", dtype=torch.float32)(ordinary)
 bce_per_sample.case("nearly certain predictions", extreme=True)(certain)
 
 
+@bce_per_sample.mistake(
+    "You took minus the logarithm of |y − p|, the distance from the label, which is small where the model is right. The logarithm is that of the "
+    "probability of what happened."
+)
+def _(p, y):
+    return -torch.log((y - p).abs())
+
+
 @bce_per_sample.mistake("The minus is missing: logarithms of probabilities are negative, a loss is not.")
 def _(p, y):
     return y * p.log() + (1 - y) * (1 - p).log()

@@ -266,6 +266,14 @@ bce_with_logits.case("float32, where sigmoid is 1", dtype=torch.float32, extreme
 
 
 @bce_with_logits.mistake(
+    "You added log(1 + exp(−z)) to max(z, 0), which is right for a positive z only. It takes exp(−|z|): for a negative z the corner is counted twice."
+)
+def _(z, y, reduction="mean"):
+    losses = z.clamp(min=0) - y * z + torch.log1p(torch.exp(-z))
+    return losses if reduction == "none" else getattr(losses, reduction)()
+
+
+@bce_with_logits.mistake(
     "You went through the probability: sigmoid, then the definition. Where the sigmoid is 0 or 1 "
     "in floating point, the loss becomes inf or nan.",
     hint="softplus(z) and softplus(−z) are the two logarithms, and never overflow.",
@@ -441,6 +449,14 @@ bce_with_logits_grad.case("sure and wrong, sure and right", extreme=True)(large)
 bce_with_logits_grad.case("large and ordinary logits together", extreme=True)(together)
 bce_with_logits_grad.case("float32", dtype=torch.float32)(ordinary)
 bce_with_logits_grad.case("float32, where sigmoid is 1", dtype=torch.float32, extreme=True)(saturated)
+
+
+@bce_with_logits_grad.mistake(
+    "You multiplied the error p − y by the score. A factor from outside, such as a feature, belongs to the slope of a weight; "
+    "the slope with respect to the score is the error alone."
+)
+def _(z, y):
+    return (torch.sigmoid(z) - y) * z
 
 
 @bce_with_logits_grad.mistake(
@@ -726,6 +742,15 @@ squared_error_grad.case("float32", dtype=torch.float32)(ordinary)
 
 def slope_of_sigmoid(z):
     return torch.sigmoid(z) * torch.sigmoid(-z)
+
+
+@squared_error_grad.mistake(
+    "You took the sigmoid's slope at the probability, as if p were a score once more. At the score z the slope is p(1 − p)."
+)
+def _(z, y):
+    p = torch.sigmoid(z)
+    again = torch.sigmoid(p)
+    return 2 * (p - y) * again * (1 - again)
 
 
 @squared_error_grad.mistake(

@@ -98,6 +98,18 @@ reliability.case("float32", dtype=torch.float32)(predictions)
 
 
 @reliability.mistake(
+    "You return the middle of each bin for its confidence. The confidence of a bin is the mean of those that fell into it."
+)
+def _(p, y, bins=10):
+    largest, predicted = p.max(dim=1)
+    member = F.one_hot((largest * bins).long().clamp(max=bins - 1), bins).to(p.dtype)
+    count = member.sum(dim=0)
+    middle = (torch.arange(bins, dtype=p.dtype) + 0.5) / bins
+    right = (predicted == y).to(p.dtype)
+    return torch.where(count > 0, middle, 0), right @ member / count.clamp(min=1), count
+
+
+@reliability.mistake(
     "Your confidence is the probability of the true class. It is the largest probability: what the model claims before anybody knows the label."
 )
 def _(p, y, bins=10):

@@ -716,11 +716,13 @@ def triplets(rng):
     n = rng.size(6, 9)
     anchor = rng.normal(n, 4)
     steps = F.normalize(rng.normal(2 * n, 4).double(), dim=1).to(rng.dtype)
-    near = rng.uniform(n, 1, low=0.5, high=3.0)
+    near = rng.uniform(
+        n, 1, low=2.0, high=3.5
+    )  # far enough that a stranger can be nearer by more than the margin
     gap = torch.where(
         torch.arange(n)[:, None] % 3 == 0,
         rng.uniform(n, 1, low=1.1, high=2.0),
-        rng.uniform(n, 1, low=-0.4, high=0.9),
+        rng.uniform(n, 1, low=-1.6, high=0.9),
     )
     return anchor, anchor + near * steps[:n], anchor + (near + gap) * steps[n:]
 
@@ -758,6 +760,15 @@ triple("other margins", margins)
 triple("one triplet", one_triplet)
 triple("float32", triplets, dtype=torch.float32, rtol=2e-4)
 triple("distances of 1000", far, extreme=True)
+
+
+@triplet_loss.mistake(
+    "You took the mean over the triplets that still cost something. Here it is over all N: one that keeps the margin counts as 0."
+)
+def _(anchor, positive, negative, margin=1.0):
+    near, away = (anchor - positive).norm(dim=1), (anchor - negative).norm(dim=1)
+    losses = torch.relu(near - away + margin)
+    return losses.sum() / (losses > 0).sum().clamp(min=1)
 
 
 @triplet_loss.mistake(

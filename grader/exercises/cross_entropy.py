@@ -114,6 +114,14 @@ cross_entropy_one_hot.case("float32", dtype=torch.float32, gradient="p")(p_and("
 
 
 @cross_entropy_one_hot.mistake(
+    "You swapped label and prediction: the logarithm is that of p, and the one-hot labels weight it. A logarithm of labels meets log 0, "
+    "and an epsilon there only hides it."
+)
+def _(p, y_one_hot):
+    return -(p * torch.log(y_one_hot.to(p.dtype) + 1e-9)).sum(dim=1).mean()
+
+
+@cross_entropy_one_hot.mistake(
     "You multiplied first and took the logarithm afterwards, so each class that is not the label gives log 0 = −inf.",
     hint="0 times a finite number is 0.",
 )

@@ -789,6 +789,15 @@ def shares(alpha):
 
 
 @focal_loss.mistake(
+    "You weighted the cross-entropy with alpha first and took p_t = exp(−loss) of the product. p_t is the model's own probability, without alpha."
+)
+def _(z, y, alpha=0.25, gamma=2.0):
+    losses = F.binary_cross_entropy_with_logits(z, y, reduction="none")
+    losses = torch.where(y == 1, alpha, 1 - alpha) * losses
+    return ((1 - torch.exp(-losses)) ** gamma * losses).mean()
+
+
+@focal_loss.mistake(
     "Your factor is p_t^gamma, which favours the samples that are right already. The factor is (1 − p_t)^gamma."
 )
 def _(z, y, alpha=0.25, gamma=2.0):

@@ -854,6 +854,13 @@ bits_per_byte.case("float32", dtype=torch.float32, gradient="loss")(text_of_byte
 
 
 @bits_per_byte.mistake(
+    "You divided by 8, the bits of a byte. The loss is in nats: it becomes bits when it is divided by ln 2, whatever a byte holds."
+)
+def _(loss, token_count, byte_count):
+    return loss * token_count / (8 * byte_count)
+
+
+@bits_per_byte.mistake(
     "These are nats for each byte, not bits.",
     hint="A bit is ln 2 = 0.693 nats, so there are more bits than nats.",
 )

@@ -720,6 +720,14 @@ def probabilities(z):
 
 
 @softmax_jacobian.mistake(
+    "The products p_i·p_j are added. They are subtracted: where one score rises, the other probabilities fall, so each row sums to 0."
+)
+def _(z):
+    p = torch.softmax(z, dim=0)
+    return torch.diag(p) + torch.outer(p, p)
+
+
+@softmax_jacobian.mistake(
     "Only your diagonal is filled. A score moves the probabilities of the other classes, too: −p_i·p_j off the diagonal."
 )
 def _(z):

@@ -178,6 +178,15 @@ def parts(X, y, w, b):
 
 
 @loss_and_grad.mistake(
+    "Your slopes are right, and your loss is the squared error of the probabilities. They are the slopes of the binary cross-entropy."
+)
+def _(X, y, w, b):
+    p = torch.sigmoid(X @ w + b)
+    error = (p - y) / len(y)
+    return ((p - y) ** 2).mean(), X.T @ error, error.sum()
+
+
+@loss_and_grad.mistake(
     "Your slopes are N times too large: the loss is a mean.", hint="Each sample's slope counts 1/N."
 )
 def _(X, y, w, b):
@@ -636,6 +645,13 @@ accuracy.case("the lesson's example", example=True)(lambda rng: made(rng, [-0.1,
 accuracy.case("scores between −0.45 and 0.45")(lambda rng: decisions(rng, limit=0.45))
 accuracy.case("large scores")(lambda rng: [(1000 * z, y) for z, y in decisions(rng)])
 accuracy.case("float32", dtype=torch.float32)(decisions)
+
+
+@accuracy.mistake(
+    "You took the argmax over the samples, the number of the one with the highest score. With one score for each sample its sign decides."
+)
+def _(z, y):
+    return (z.argmax() == y).to(z.dtype).mean()
 
 
 @accuracy.mistake(

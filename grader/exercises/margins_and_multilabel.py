@@ -203,6 +203,13 @@ hinge.case("float32", dtype=torch.float32, gradient="z")(ordinary)
 
 
 @hinge.mistake(
+    "You converted the labels with 2y − 1, as if they were 0 and 1. They are −1 and +1 already, and −1 becomes −3."
+)
+def _(z, y):
+    return torch.clamp(1 - (2 * y - 1) * z, min=0).mean()
+
+
+@hinge.mistake(
     "A margin beyond 1 makes your loss negative. Such a sample costs nothing, but it earns nothing either.",
     hint="max(0, …).",
 )

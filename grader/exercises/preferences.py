@@ -420,6 +420,22 @@ def _margin(chosen, rejected, chosen_ref, rejected_ref):
 
 
 @dpo_loss.mistake(
+    "This is IPO's loss, the squared distance of the margin from 1/(2·beta). DPO takes −log σ(beta·margin)."
+)
+def _(chosen, rejected, chosen_ref, rejected_ref, beta=0.1):
+    margin = (chosen - chosen_ref.detach()) - (rejected - rejected_ref.detach())
+    return (margin - 1 / (2 * beta)).square().mean()
+
+
+@dpo_loss.mistake(
+    "You divided the log-probabilities by the reference's. The logarithm of a ratio is a difference: log p − log p_ref."
+)
+def _(chosen, rejected, chosen_ref, rejected_ref, beta=0.1):
+    margin = chosen / chosen_ref.detach() - rejected / rejected_ref.detach()
+    return F.softplus(-beta * margin).mean()
+
+
+@dpo_loss.mistake(
     "The reference's gradient is kept: the value is right, but training would push the reference away from the chosen answer, which widens the margin just as well.",
     hint="Compute it without a graph, or `.detach()` it.",
 )

@@ -444,6 +444,13 @@ def mirrored(z):
 
 
 @stable_sigmoid.mistake(
+    "This is a softmax: its entries share a sum of 1, so that one score changes the probability of another. Each score has a sigmoid of its own."
+)
+def _(z):
+    return torch.softmax(z, dim=-1) if z.ndim else torch.ones_like(z)
+
+
+@stable_sigmoid.mistake(
     "At −1000 the value is right and the gradient is nan: exp(1000) is still computed, and it is "
     "infinite. A `where`, a clamp or another dtype after the exponential comes too late for the "
     "gradient.",

@@ -44,6 +44,21 @@ row_normalize.case("float32", dtype=torch.float32, gradient="x")(lambda rng: pos
 
 
 @row_normalize.mistake(
+    "You stretched each row from its smallest entry to its largest, so that it runs from 0 to 1. Shares are taken of the row's sum."
+)
+def _(x):
+    low, high = x.amin(dim=1, keepdim=True), x.amax(dim=1, keepdim=True)
+    return (x - low) / (high - low)
+
+
+@row_normalize.mistake(
+    "You standardised each row: its mean is subtracted, and the rest divided by its standard deviation. Shares are taken of the row's sum."
+)
+def _(x):
+    return (x - x.mean(dim=1, keepdim=True)) / x.std(dim=1, keepdim=True)
+
+
+@row_normalize.mistake(
     "Your sums have shape (N,), so broadcasting lays them along each row. Most tables raise an "
     "error; in a square one, every column is divided by another row's sum and nothing is raised.",
     hint="`keepdim=True` keeps the sums as a column, (N, 1).",
@@ -360,6 +375,13 @@ relative_error.case("small numbers")(
     lambda rng: [tuple(t * s for t in pair(rng, 4)) for s in (1e-9, 1e-12, 1e-15)]
 )
 relative_error.case("float32", dtype=torch.float32)(lambda rng: pair(rng, rng.size()))
+
+
+@relative_error.mistake(
+    "You compared the lengths of whole vectors, a norm over a norm: large entries hide the error of a small one. Each entry has an error of its own."
+)
+def _(a, b):
+    return (a - b).norm() / torch.maximum(a.norm(), b.norm())
 
 
 @relative_error.mistake(

@@ -293,13 +293,13 @@ def fit_temperature(z, y):
     return 1 / b
 
 
-@wrong("a grid that ends at 5", says="search longer or finer")
+@wrong("a grid that ends at 5", says="never leaves the range")
 def fit_temperature(z, y):
     grid = torch.linspace(0.1, 5, 1000, dtype=z.dtype)
     return grid[torch.stack([F.cross_entropy(z / T, y) for T in grid]).argmin()]
 
 
-@wrong("the place in the grid", says="search longer or finer")
+@wrong("the place in the grid", says="never leaves the range")
 def fit_temperature(z, y):
     grid = torch.logspace(-1.5, 1.5, 500, dtype=z.dtype)
     return torch.stack([F.cross_entropy(z / T, y) for T in grid]).argmin()
