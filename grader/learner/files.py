@@ -25,6 +25,7 @@ from grader.judging.verdict import ERROR, Verdict
 
 __tracebackhide__ = True  # these frames are no learner's: see `question.raised`
 SECONDS = 10  # for loading a file, and for all the questions of one exercise
+ALONE_SECONDS = 2 * SECONDS  # after that an answer ends even where nobody is left to end it
 PROCESSES = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
 
 
@@ -119,7 +120,9 @@ class _Process:
         torch.set_num_threads(1)  # a forked child with half of a thread pool would hang
         self.socket, theirs = socket.socketpair()
         with theirs, _quiet_start():
-            self.process = PROCESSES.Process(target=_serve, args=(theirs, str(self.path)), daemon=True)
+            self.process = PROCESSES.Process(
+                target=_serve, args=(self.socket, theirs, str(self.path)), daemon=True
+            )
             self.process.start()
         try:
             header, _ = wire.receive(self.socket, time.monotonic() + SECONDS)
@@ -190,8 +193,16 @@ def _quiet_start():
     yield
 
 
-def _serve(sock, path):
-    """In the process of its own: run the file, then answer questions until the socket closes."""
+def _bound(seconds):
+    """Let the kernel end this process after so long, whatever it is busy with: whoever asks may be gone by then. 0: not at all."""
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _serve(others, sock, path):
+    """In the process of its own: run the file, then answer questions until the socket closes. others: the end of whoever asks."""
+    others.close()  # held open here it would never close, and this process would outlive one that was killed
     if hasattr(os, "setsid"):
         os.setsid()
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -201,6 +212,7 @@ def _serve(sock, path):
     torch.set_num_threads(1)
     namespace, problem = {"__name__": "__answer__", "__file__": path, "__builtins__": __builtins__}, ""
     sys.path.insert(0, str(Path(path).resolve().parent))
+    _bound(ALONE_SECONDS)
     try:
         exec(compile(Path(path).read_bytes(), path, "exec"), namespace)
     except BaseException as error:
@@ -219,7 +231,9 @@ def _serve(sock, path):
             },
         )
         while True:
+            _bound(0)
             header, payload = wire.receive(sock)
+            _bound(ALONE_SECONDS)
             question = wire.decode_call(header["call"], payload)
             wire.send(
                 sock,

@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -147,3 +149,40 @@ def test_a_name_that_is_spelt_differently_is_told(tmp_path):
     assert list(misspelt({"softmx"}, ["softmax", "bce"])) == [
         "It defines `softmx`: is that `softmax`? The exercise is called `softmax`."
     ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+@pytest.mark.parametrize("body", ["return p", "while True: pass"])
+def test_nothing_outlives_a_check_that_was_killed(tmp_path, body):
+    """Neither a process that waits for questions nor, after a while, one in an endless loop."""
+    pids = tmp_path / "pids"
+    (tmp_path / "answers.py").write_text(
+        f"import os\nopen({str(pids)!r}, 'a').write(f'{{os.getpid()}}\\n')\n"
+        f"def bce(p, y, reduction='mean'):\n    {body}\n"
+    )
+    checking = subprocess.Popen(
+        [sys.executable, "-c", SHORT, str(tmp_path / "answers.py")], stdout=subprocess.DEVNULL
+    )
+    wait_until(pids.exists)
+    wait_until(lambda: pids.read_text().endswith("\n"))
+    time.sleep(1)  # by then it is asked
+    checking.kill()
+    checking.wait()
+    (pid,) = pids.read_text().split()
+    wait_until(lambda: not Path("/proc", pid).exists())
+
+
+SHORT = """
+import sys
+from grader.learner import files
+files.ALONE_SECONDS = 2
+for judged in files.check_file(sys.argv[1], "02_bce"):
+    pass
+"""
+
+
+def wait_until(true, seconds=30):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
