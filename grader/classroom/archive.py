@@ -22,13 +22,15 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from grader.classroom.grade import Course
-from grader.classroom.submission import LARGEST, shown
+from grader.classroom.submission import BESIDE, LARGEST, shown
 from grader.course.lessons import lessons
 
 MEMBERS = 20_000  # of an archive that are looked at
 WHOLE = 8 << 30  # bytes of all files together that are taken out of an archive
+LONGEST_NAME = 200  # bytes of a file's name that every disk takes
 CANVAS = re.compile(r"(?P<name>[^_/]+)_(?:LATE_)?(?P<user>\d+)_\d+_(?P<file>[^/]+)")
-MOODLE = re.compile(r"(?P<name>[^/]+?)_\d+_assignsubmission_file_?[/_](?P<file>[^/]+)")
+MOODLE = re.compile(r"(?:.*/)?(?P<name>[^/]+?)_\d+_assignsubmission_file_?[/_](?:[^/]+/)*(?P<file>[^/]+)")
+ONLINE_TEXT = re.compile(r"_\d+_assignsubmission_onlinetext(?:_|/|$)")  # what was typed into Moodle itself
 AGAIN = re.compile(
     r"-(?P<number>\d{1,3})(?=\.[^.]+$)"
 )  # what Canvas puts behind the name of a file that is handed in again
@@ -82,7 +84,7 @@ def file_of(member: zipfile.ZipInfo) -> File | None:
     ('lovelaceada', '12345', '02_bce.ipynb', 1)
     """
     path = PurePosixPath(member.filename)
-    moodle = MOODLE.fullmatch("/".join(path.parts[-2:])) or MOODLE.fullmatch(path.name)
+    moodle = MOODLE.fullmatch(str(path))
     if moodle:
         return File(member, moodle["name"], "", moodle["file"])
     canvas = CANVAS.fullmatch(path.name)
@@ -131,6 +133,10 @@ def refused(file: File) -> str:
         return "it has a password"
     if member.file_size > LARGEST:
         return "it is too large"
+    if len(file.name.encode("utf-8", errors="replace")) > LONGEST_NAME:
+        return "its name is too long"
+    if file.name in BESIDE:
+        return "a file of this name says when it was submitted, which is not for its author to say"
     return ""
 
 
@@ -183,10 +189,14 @@ def _sorted(
     if sum(member.file_size for member in members) > WHOLE:
         raise ArchiveError("The archive holds more than 8 GB unpacked: that is no class's notebooks.")
     mine: dict[str, dict[str, File]] = defaultdict(dict)
+    typed = 0
     for member in members:
         file = file_of(member)
         called = shown(member.filename)
-        if "__MACOSX" in member.filename or "onlinetext" in member.filename:
+        if "__MACOSX" in member.filename:
+            continue
+        if file is None and ONLINE_TEXT.search(member.filename):
+            typed += 1
             continue
         if file is None:
             done.left.append(f"`{called}`: whose it is cannot be read from its name.")
@@ -202,8 +212,13 @@ def _sorted(
             done.left.append(f"`{called}`: {who}.")
         else:
             known = mine[found[0]].get(file.name)
-            if known is None or known.attempt <= file.attempt:
-                mine[found[0]][file.name] = file
+            newer, older = (file, known) if known is None or known.attempt <= file.attempt else (known, file)
+            mine[found[0]][file.name] = newer
+            if older is not None:
+                kept = shown(newer.member.filename)
+                done.left.append(f"`{shown(older.member.filename)}`: `{kept}` came later, and counts.")
+    if typed:
+        done.left.append(f"{typed} texts that were typed into Moodle itself: they are no notebooks.")
     return {student: list(files.values()) for student, files in mine.items()}
 
 
@@ -217,6 +232,12 @@ def _put(
     course: Course, lesson: str, archive: zipfile.ZipFile, student: str, files: list[File], done: TakenIn
 ) -> None:
     """Write a student's files beside their place, then put them there as a whole."""
+    most = 1000 * course.coursedir.max_dir_size
+    if sum(file.member.file_size for file in files) > most:
+        done.left.append(
+            f"{student}: what was handed in has more than {most // 1_000_000} MB (c.CourseDirectory.max_dir_size)."
+        )
+        return
     target = course.folder("submitted", student, lesson)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".taken-in-") as folder:

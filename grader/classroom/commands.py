@@ -207,9 +207,12 @@ def _take_in(names, archive):
             stop(str(error))
     for sentence in done.left:
         say(sentence)
-    left = f", {len(done.left)} files left in the archive (see above)" if done.left else ""
+    left = f"; left in the archive: {len(done.left)} (see above)" if done.left else ""
+    again = ""
+    if done.replaced:
+        again = f" ({', '.join(done.replaced[:10])}{' …' if len(done.replaced) > 10 else ''})"
     say(
-        f"{name}: {len(done.new)} new, {len(done.replaced)} replaced by a newer one, {done.same} unchanged{left}"
+        f"{name}: {len(done.new)} new, {len(done.replaced)} replaced by what the archive holds{again}, {done.same} unchanged{left}"
     )
 
 

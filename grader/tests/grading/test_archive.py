@@ -1,5 +1,6 @@
 """Archives of submissions as Canvas and Moodle hand them out, whole, damaged, and made to do harm."""
 
+import shutil
 import stat
 import zipfile
 
@@ -36,6 +37,7 @@ def of(name):
         ("Ada Lovelace_777_assignsubmission_file_/02_bce.ipynb", (["ada"], "02_bce.ipynb", 0)),
         ("Ada Lovelace_777_assignsubmission_file_02_bce.ipynb", (["ada"], "02_bce.ipynb", 0)),
         ("download/Núñez Ana María_5_assignsubmission_file/a_1.ipynb", (["ana"], "a_1.ipynb", 0)),
+        ("x/Ada Lovelace_777_assignsubmission_file/my work/1/02_bce.ipynb", (["ada"], "02_bce.ipynb", 0)),
         ("Li Wei_3_assignsubmission_file/02_bce.ipynb", (["li1", "li2"], "02_bce.ipynb", 0)),
         ("Nobody Here_3_assignsubmission_file/02_bce.ipynb", ([], "02_bce.ipynb", 0)),
         ("02_bce.ipynb", None),
@@ -50,10 +52,10 @@ def test_a_name_as_platforms_squeeze_it():
     assert plain("O'Neill-Šimůnek, José") == "oneillsimunekjose"
 
 
-@pytest.fixture
-def course(tmp_path, monkeypatch):
-    folder = school.make(tmp_path, LESSON)
-    monkeypatch.chdir(folder)
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """A course whose gradebook knows the people: made once, and copied for each test."""
+    folder = school.make(tmp_path_factory.mktemp("prepared"), LESSON)
     with Gradebook(f"sqlite:///{folder}/gradebook.db", "losses") as book:
         for person in PEOPLE:
             book.add_student(
@@ -63,6 +65,13 @@ def course(tmp_path, monkeypatch):
                 lms_user_id=person.lms_user_id or None,
             )
     return folder
+
+
+@pytest.fixture
+def course(prepared, tmp_path, monkeypatch):
+    shutil.copytree(prepared, tmp_path / "course")
+    monkeypatch.chdir(tmp_path / "course")
+    return tmp_path / "course"
 
 
 def collect(path):
@@ -87,14 +96,15 @@ def test_an_archive_is_taken_in_and_a_newer_one_replaces(course):
     ]
     done = collect(packed(course / "one.zip", first))
     assert done.exit_code == 0, done.output
-    assert "2 new, 0 replaced by a newer one, 0 unchanged, 3 files left in the archive" in done.output
+    assert "2 new, 0 replaced by what the archive holds, 0 unchanged; left in the archive: 4" in done.output
+    assert "`lovelaceada_12345_2_02_bce-1.ipynb` came later, and counts" in done.output
     assert "it may be li1, li2's" in done.output and "it is a notebook of 03_bce_with_logits" in done.output
     assert (course / "submitted/ada/02_bce/02_bce.ipynb").read_text() == "second"
     assert (course / "submitted/ana/02_bce/work.ipynb").read_text() == "hers"
     again = collect(
         packed(course / "two.zip", [*first[1:3], ("lovelaceada_12345_9_02_bce-2.ipynb", "third")])
     )
-    assert "0 new, 1 replaced by a newer one, 1 unchanged" in again.output
+    assert "0 new, 1 replaced by what the archive holds (ada), 1 unchanged" in again.output
     assert (course / "submitted/ada/02_bce/02_bce.ipynb").read_text() == "third"
     assert not list((course / "submitted/ada").glob(".taken*"))
 
@@ -109,8 +119,45 @@ def test_what_would_do_harm_stays_in_the_archive(course):
         ("nunezanamaria_9_3_02_bce.ipynb", "hers"),
     ]
     done = collect(packed(course / "harm.zip", harm))
-    assert "1 new" in done.output and "3 files left" in done.output
+    assert "1 new" in done.output and "left in the archive: 3" in done.output
     assert [path.name for path in (course / "submitted").iterdir()] == ["ana"]
+
+
+def test_one_learners_odd_file_keeps_nobody_elses_out(course):
+    """A name too long for a disk, a time of submission that its author wrote, more than a learner may hand in; texts typed in Moodle."""
+    with (course / "nbgrader_config.py").open("a") as file:
+        file.write("c.CourseDirectory.max_dir_size = 1000\n")
+    odd = [
+        (f"lovelaceada_12345_1_{'x' * 240}.ipynb", "long"),
+        ("lovelaceada_12345_1_timestamp.txt", "2020-01-01 00:00:00 UTC"),
+        ("Li Wei_4_assignsubmission_onlinetext/onlinetext.html", "<p>typed</p>"),
+        ("Ada Lovelace_5_assignsubmission_onlinetext_onlinetext.html", "<p>typed</p>"),
+        ("lovelaceada_12345_1_02_bce.ipynb", bytes(2 << 20)),
+        ("nunezanamaria_9_3_02_bce.ipynb", "hers"),
+    ]
+    done = collect(packed(course / "odd.zip", odd))
+    assert done.exit_code == 0 and "1 new" in done.output, done.output
+    for said in (
+        "its name is too long",
+        "says when it was submitted",
+        "2 texts that were typed",
+        "more than 1 MB",
+    ):
+        assert said in done.output
+    assert [path.name for path in (course / "submitted").iterdir()] == ["ana"]
+
+
+def test_a_size_that_is_a_lie_is_a_damaged_file(course):
+    """A member that says 5 bytes, and unpacks to a million: it is not unpacked further than it says."""
+    path = course / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("lovelaceada_12345_1_02_bce.ipynb", bytes(1_000_000))
+    said, true = (5).to_bytes(4, "little"), (1_000_000).to_bytes(4, "little")
+    assert path.read_bytes().count(true) == 2
+    path.write_bytes(path.read_bytes().replace(true, said))
+    done = collect(path)
+    assert done.exit_code == 0 and "0 new" in done.output and "it is damaged" in done.output
+    assert not list((course / "submitted").glob("*/02_bce"))
 
 
 def test_a_damaged_file_is_passed_over_and_named(course):
