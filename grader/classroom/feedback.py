@@ -14,6 +14,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import default
 from traitlets.config import Config
 
+from grader.classroom import prose
 from grader.classroom.marks import read
 from grader.classroom.rebuild import without_paths
 from grader.course.cells import marks as cell_marks
@@ -26,6 +27,12 @@ class Page(TemplateExporter):
     """Exports a submission through the template `feedback` of this package, whatever templates are configured for other pages."""
 
     output_mimetype = "text/html"
+
+    def default_filters(self):
+        """nbconvert's filters, and those that set formulas and take links away."""
+        yield from super().default_filters()
+        yield "prose", prose.prose
+        yield "comment", prose.comment
 
     @default("file_extension")
     def _file_extension_default(self):

@@ -64,6 +64,12 @@ def marks(of, lesson: str):
         return read(book.db, lesson)
 
 
+def roster(of) -> set[str]:
+    """The ids of the gradebook's students."""
+    with Book(of.coursedir, of.config) as book:
+        return set(students(book.db))
+
+
 def read(db, lesson: str):
     """student -> Marks of a lesson, from an open gradebook's session: three queries, whatever the size of the class."""
     try:

@@ -3,7 +3,6 @@
 Reading (files) is apart from counting (pure) and from writing (a template that escapes all it is given).
 """
 
-import ast
 import base64
 import io
 import json
@@ -12,22 +11,23 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from statistics import StatisticsError, correlation, median, pstdev
+from statistics import StatisticsError, correlation, median, stdev
 
 import grader
 from grader.classroom import similar
+from grader.classroom.anonymous import anonymous, words_of
 from grader.classroom.export import number, table
-from grader.classroom.gradebook import Book
-from grader.classroom.marks import Marks, exists, marks, students
+from grader.classroom.marks import Marks, exists, marks, roster
+from grader.classroom.prose import prose
 from grader.classroom.unnamed import groups
 from grader.course.cells import is_solution
 from grader.course.files import write_whole
+from grader.course.lessons import lessons as all_lessons
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST = 5  # mistakes that are proposed for the next lecture
-FEWEST = 5  # learners of whom a correlation says anything
-EARLIER = "earlier.json"  # what the reports said when they were last written
-BUILT = "Something was called that does what is to be built"  # whatever it is called, it is one mistake
+CALLED = "Called what was to be built"
+FEWEST = 5  # learners from which on a correlation is a number at all
 WORDS = {"passed": "✔ passed", "not yet": "✘ not yet", "error": "⚠ error", "not attempted": "○ not attempted"}
 
 
@@ -40,20 +40,29 @@ class ReportError(RuntimeError):
 
 @dataclass
 class Graded:
-    """What was read of one lesson: student -> record, student -> Marks, who has submitted without being graded, and who has not submitted."""
+    """What was read of one lesson: student -> record, student -> Marks, and who has submitted without being graded."""
 
     lesson: str
     records: dict
     marks: dict = field(default_factory=dict)
     waiting: list = field(default_factory=list)
     damaged: list = field(default_factory=list)
-    absent: list = field(default_factory=list)
+    missing: list = field(default_factory=list)  # of the class: who has handed in nothing
+    twice: list = field(default_factory=list)  # of these: who has not handed in the lesson before it, either
+    earlier: str = ""  # the lesson before it that the class had; "" where this is the first
+    attempts: dict = field(default_factory=dict)  # student -> how often it was handed in
 
 
 def read(of, lesson: str):
-    """The records of a lesson, and what the gradebook adds. A record that cannot be read is named, not fatal."""
+    """The records of a lesson, and what the gradebook adds. A record that cannot be read is named, not fatal.
+
+    Who is excluded by nbgrader's configuration, or was removed from the gradebook, is left out.
+    """
     found = Graded(lesson, {})
+    people = _class(of)
     for path in _folders(of, "autograded", lesson):
+        if path.parent.name not in people:
+            continue
         try:
             record = json.loads((path / "graded.json").read_bytes())
             if not all(
@@ -67,20 +76,50 @@ def read(of, lesson: str):
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             found.damaged.append(path.parent.name)
     known = {*found.records, *found.waiting, *found.damaged}
-    found.waiting += [p.parent.name for p in _folders(of, "submitted", lesson) if p.parent.name not in known]
+    found.waiting += sorted((_handed_in(of, lesson) & people) - known)
     if found.records:
         found.marks = marks(of, lesson)
-        handed_in = {*found.records, *found.waiting, *found.damaged}
-        found.absent = [student for student in enrolled(of) if student not in handed_in]
+    _who_is_missing(of, found, people)
+    in_exchange = _in_exchange(of, lesson) if found.records else Counter()
+    for student, record in found.records.items():
+        # the record counts what was graded; nbgrader's own autograde begins a new one each time
+        found.attempts[student] = max(1, in_exchange[student], int(record.get("handed_in") or 1))
     return found
 
 
-def enrolled(of):
-    """Who takes part: the students of the gradebook, but for those whom nbgrader's configuration leaves out."""
-    if not exists(of):
-        return []
-    with Book(of.coursedir, of.config) as book:
-        return [student for student in students(book.db) if student not in of.excluded]
+def _class(of):
+    """The students of the course: those of the gradebook, and whoever has handed in something and was not graded yet."""
+    listed = roster(of) if exists(of) else set()
+    graded = {p.parent.name for lesson in all_lessons() for p in _folders(of, "autograded", lesson)}
+    submitted = set().union(*(_handed_in(of, lesson) for lesson in all_lessons()))
+    # whoever was graded and is not in the gradebook was removed from it; a gradebook that knows none of them is a new one
+    removed = graded - listed if listed & graded else set()
+    return (listed | graded | submitted) - removed - of.excluded
+
+
+def _handed_in(of, lesson):
+    """Who has handed in a lesson, in a submission that lies here or was graded."""
+    return {p.parent.name for step in ("submitted", "autograded") for p in _folders(of, step, lesson)}
+
+
+def _in_exchange(of, lesson):
+    """How many submissions of a lesson lie in the exchange, by student: it keeps all of them."""
+    from nbgrader.apps import NbGraderAPI
+
+    api = NbGraderAPI(coursedir=of.coursedir, config=of.config)
+    inbound = Path(api.exchange_root, of.coursedir.course_id, "inbound")
+    return Counter(p.name.partition(f"+{lesson}+")[0] for p in inbound.glob(f"*+{lesson}+*"))
+
+
+def _who_is_missing(of, found, people):
+    """Fill in who has not handed in a lesson, and who not the one before it. A lesson that nobody handed in was not given to this class."""
+    found.missing = sorted(people - _handed_in(of, found.lesson))
+    names = all_lessons()
+    before = names[: names.index(found.lesson)] if found.lesson in names else []
+    given = [lesson for lesson in before if _handed_in(of, lesson) & people]
+    if given:
+        found.earlier = given[-1]
+        found.twice = [student for student in found.missing if student not in _handed_in(of, found.earlier)]
 
 
 def _folders(of, step, lesson):
@@ -96,7 +135,7 @@ def _folders(of, step, lesson):
 def mistake_of(verdict):
     """What went wrong, in a sentence that is the same for everybody with the same mistake."""
     if verdict.get("called"):
-        return "Something out of bounds was called: " + ", ".join(f"`{n}`" for n in verdict["called"]) + "."
+        return f"{CALLED}: " + ", ".join(f"`{n}`" for n in verdict["called"]) + "."
     if verdict.get("mistake"):
         return verdict["mistake"]
     if verdict["status"] == "error":
@@ -109,17 +148,28 @@ def mistake_of(verdict):
     return "Another difference: no mistake that is known."
 
 
+def kind_of(says):
+    """What is one mistake, in whichever exercise it was made: a call of what was to be built is one, whatever was called."""
+    return f"{CALLED}." if says.startswith(CALLED) else says
+
+
 def summarise(graded, own=None, stubs=()):
     """Everything that a lesson's page says, as plain data. own: name -> the course's answer; stubs: sources that say nothing."""
     records, own = graded.records, own or {}
+    known = words_of([*own.values(), *stubs])
     names = list(dict.fromkeys(n for r in records.values() for n in r["verdicts"]))
     rows = {student: _row(record, graded.marks.get(student)) for student, record in records.items()}
     exercises = [
-        _exercise(name, {s: r for s, r in records.items() if name in r["verdicts"]}, rows) for name in names
+        _exercise(name, {s: r["verdicts"][name] for s, r in records.items() if name in r["verdicts"]})
+        for name in names
     ]
+    for exercise in exercises:
+        exercise["discrimination"] = discrimination(exercise["name"], rows)
+        for mistake in exercise["mistakes"]:
+            mistake["example"] = _example(records, exercise["name"], mistake["learners"], known)
     for unnamed in groups(records):
         exercise = next(e for e in exercises if e["name"] == unnamed.exercise)
-        exercise["groups"].append(unnamed)
+        exercise["groups"].append({"group": unnamed, "source": anonymous(unnamed.source, known)})
     questions = sorted({q for r in rows.values() for q in r["questions"]})
     equal = []
     for name in names:
@@ -146,9 +196,10 @@ def summarise(graded, own=None, stubs=()):
         "exercises": exercises,
         "waiting": graded.waiting,
         "damaged": graded.damaged,
-        "absent": graded.absent,
-        "again": sum(record.get("handed_in", 1) > 1 for record in records.values()),
-        "handed_in": sum(record.get("handed_in", 1) for record in records.values()),
+        "missing": graded.missing,
+        "twice": graded.twice,
+        "earlier": graded.earlier,
+        "attempts": _attempts(graded.attempts),
         "questions": [
             _question(q, [r["questions"][q] for r in rows.values() if q in r["questions"]]) for q in questions
         ],
@@ -156,7 +207,9 @@ def summarise(graded, own=None, stubs=()):
         "lecture": lecture(exercises),
         "equal": equal,
         "notes": {s: r["notes"] for s, r in records.items() if r.get("notes")},
-        "ungraded": sum(r["waiting"] for r in rows.values()),
+        "ungraded": sum(any(m.waiting for m in r["questions"].values()) for r in rows.values()),
+        "again": [s for s, r in rows.items() if any(m.again for m in r["questions"].values())],
+        "overridden": [(s, name) for s, r in rows.items() for name in r["overridden"]],
     }
 
 
@@ -180,76 +233,88 @@ def _row(record, given):
         "most": number(most),
         "penalty": number(given.penalty),
         "waiting": any(m.unread for m in questions.values()),
+        "again": any(m.again for m in given.cells.values()),
+        "overridden": [
+            c.removeprefix("test_")
+            for c, m in given.cells.items()
+            if m.again and c.removeprefix("test_") in points
+        ],
         "verdicts": record["verdicts"],
         "notes": record.get("notes", []),
     }
 
 
-def _exercise(name, records, rows):
-    """How an exercise went: counts, the mistakes, who made them and an example of each, who has not tried it."""
-    verdicts = {student: record["verdicts"][name] for student, record in records.items()}
+def _exercise(name, verdicts):
+    """How an exercise went: counts, the mistakes and who made them, who has not tried it."""
     by = {status: [s for s, v in verdicts.items() if v["status"] == status] for status in WORDS}
     mistakes = {}
     for student in [*by["not yet"], *by["error"]]:
         verdict = verdicts[student]
-        says = mistake_of(verdict)
-        found = mistakes.setdefault(says, {"says": says, "hint": "", "learners": [], "sources": []})
+        found = mistakes.setdefault(
+            mistake_of(verdict), {"says": mistake_of(verdict), "hint": "", "learners": []}
+        )
         found["hint"] = found["hint"] or verdict.get("hint", "")
         found["learners"].append(student)
-        found["sources"].append(records[student].get("answers", {}).get(name, ""))
-    for mistake in mistakes.values():
-        mistake["example"] = anonymous(mistake.pop("sources"))
     return {
         "name": name,
         "total": len(verdicts),
         "passed": len(by["passed"]),
         "tried": len(verdicts) - len(by["not attempted"]),
-        "triers": [student for student in verdicts if student not in by["not attempted"]],
+        "triers": [s for s in verdicts if s not in by["not attempted"]],
         "absent": by["not attempted"],
         "groups": [],
         "mistakes": sorted(mistakes.values(), key=lambda m: (-len(m["learners"]), m["says"])),
         "points": number(sum(v["points"] for v in verdicts.values()) / max(1, len(verdicts))),
         "most": max((v["max_points"] for v in verdicts.values()), default=0),
-        "discrimination": discrimination(
-            [(rows[student]["points"][name], rows[student]["score"]) for student in verdicts]
-        ),
     }
 
 
-def discrimination(points):
-    """How well an exercise tells those who know from those who do not: the corrected item-total correlation.
+def discrimination(name, rows):
+    """How well an exercise tells apart who does well in the rest: the corrected item-total correlation, or None.
 
-    points: pairs (points of this exercise, score of the whole lesson), one for each learner. It is Pearson's correlation of the
-    exercise's points with the score *without* them, from −1 to 1 (Lord and Novick, 1968); None for fewer than five learners, or
-    where one of the two is the same for everybody.
+    r = cov(x, T − x) / (s(x) · s(T − x)), over all submissions: x the points of the exercise, T the score, s the standard deviation.
+    The exercise itself is taken out of the total, which it would else correlate with for that reason alone. For an exercise that is
+    passed or not it is the point-biserial correlation. None where all have the same points, or with fewer than five submissions.
+    Source: R. L. Ebel and D. A. Frisbie, Essentials of Educational Measurement.
 
-    >>> round(discrimination([(0, 1), (0, 2), (1, 5), (1, 6), (1, 5)]), 2)
-    0.94
+    >>> rows = [{"points": {"a": a, "b": b}, "questions": {}} for a, b in ((0, 0), (0, 1), (1, 1), (1, 2), (1, 2))]
+    >>> round(discrimination("a", dict(enumerate(rows))), 2)
+    0.76
     """
-    if len(points) < FEWEST:
+    items, rests = [], []
+    for row in rows.values():
+        if name in row["points"]:
+            items.append(row["points"][name])
+            total = sum(row["points"].values()) + sum(mark.score for mark in row["questions"].values())
+            rests.append(total - row["points"][name])
+    if len(items) < FEWEST:
         return None
     try:
-        return correlation([mine for mine, _ in points], [score - mine for mine, score in points])
-    except StatisticsError:
+        return correlation(items, rests)
+    except StatisticsError:  # all have the same
         return None
 
 
-def anonymous(sources):
-    """The shortest of some answers, without comments and docstrings, in which people write names; "" where none can be read."""
-    shown = []
-    for source in sources:
-        try:
-            tree = ast.parse(source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-        for node in ast.walk(tree):
-            if (
-                isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Module))
-                and ast.get_docstring(node, clean=False) is not None
-            ):
-                node.body = node.body[1:] or [ast.Pass()]
-        shown.append(ast.unparse(tree))
-    return min(shown, key=len, default="")
+def _example(records, name, learners, known):
+    """One of the answers in which a mistake was made, the shortest, without what says whose it is; "" where there is none."""
+    answers = [records[s].get("answers", {}).get(name) for s in learners]
+    shown = [anonymous(answer, known) for answer in answers if isinstance(answer, str) and answer.strip()]
+    return min(shown, key=_readable_and_short, default="")
+
+
+def _readable_and_short(source):
+    return source.startswith("#"), len(source), source
+
+
+def _attempts(counts):
+    """How often a lesson was handed in: the mean, the most, and how many learners did so how often."""
+    if not counts:
+        return None
+    return {
+        "mean": number(round(sum(counts.values()) / len(counts), 2)),
+        "most": max(counts.values()),
+        "counts": sorted(Counter(counts.values()).items()),
+    }
 
 
 def _question(name, given):
@@ -257,13 +322,14 @@ def _question(name, given):
     return {
         "name": name,
         "most": max(m.most for m in given),
-        "waiting": sum(m.unread for m in given),
+        "waiting": sum(m.waiting for m in given),
+        "again": sum(m.again for m in given),
         "mean": number(round(sum(done) / len(done), 2)) if done else None,
     }
 
 
 def _spread(scores):
-    """Of scores and the most that each could be: count, mean, median, quarters, and shares for the picture."""
+    """Of scores and the most that each could be: count, mean, standard deviation (with n − 1; None for one score), median, quarters."""
     values = sorted(s for s, _ in scores)
     if not values:
         return None
@@ -272,7 +338,7 @@ def _spread(scores):
         "count": len(values),
         "most": max(m for _, m in scores),
         "mean": number(round(sum(values) / len(values), 2)),
-        "deviation": number(round(pstdev(values), 2)),
+        "deviation": number(round(stdev(values), 2)) if len(values) > 1 else None,
         "median": number(median(values)),
         "low": number(round(median(values[:half] or values), 2)),
         "high": number(round(median(values[-half:] or values), 2)),
@@ -283,52 +349,81 @@ def _spread(scores):
 
 
 def lecture(exercises, most=MOST):
-    """What to speak about: the mistakes that most learners made, those that have a name. One that was made in several exercises counts once."""
+    """What to speak about: the mistakes made most often, those that have a name. One mistake in several exercises is one, and so is each
+    learner who made it.
+
+    Each is {"says", "hint", "learners", "exercises", "tried", "example"}; tried: how many tried one of these exercises.
+    """
     found = {}
-    for exercise in exercises:
-        for mistake in exercise["mistakes"]:
-            says = general(mistake["says"])
-            if says.startswith("Another difference"):
+    for e in exercises:
+        for m in e["mistakes"]:
+            if m["says"].startswith("Another difference"):
                 continue
             one = found.setdefault(
-                says, {"says": says, "hint": mistake["hint"], "exercises": [], "learners": [], "triers": []}
+                kind_of(m["says"]),
+                {"says": "", "hint": "", "learners": set(), "exercises": [], "tried": set(), "example": ""},
             )
-            one["exercises"].append(exercise["name"])
-            one["learners"] += [student for student in mistake["learners"] if student not in one["learners"]]
-            one["triers"] += [student for student in exercise["triers"] if student not in one["triers"]]
-    for one in found.values():
-        one["tried"] = len(one.pop("triers"))
-    return sorted(found.values(), key=lambda m: -len(m["learners"]))[:most]
+            one["says"] = m["says"] if one["says"] in ("", m["says"]) else kind_of(m["says"])
+            one["hint"] = one["hint"] or m["hint"]
+            one["example"] = one["example"] or m.get("example", "")
+            one["learners"] |= set(m["learners"])
+            one["tried"] |= set(e["triers"])
+            if e["name"] not in one["exercises"]:
+                one["exercises"].append(e["name"])
+    made = [m | {"learners": sorted(m["learners"]), "tried": len(m["tried"])} for m in found.values()]
+    return sorted(made, key=_most_learners_first)[:most]
 
 
-def general(says):
-    """A mistake's sentence without what differs from exercise to exercise."""
-    return f"{BUILT}." if says.startswith("Something out of bounds was called") else says
+def _most_learners_first(mistake):
+    return -len(mistake["learners"]), mistake["says"]
 
 
-def running(lessons, enrolled):
+def running(absent, people):
     """Who has not handed in twice running or more, up to the newest lesson: (student, how many), the longest first.
 
-    lessons: for each lesson that is graded, in the order of the course, who did not hand it in.
+    absent: for each lesson that is graded, in the order of the course, who did not hand it in.
     """
     found = []
-    for student in enrolled:
+    for student in people:
         count = 0
-        for absent in reversed(lessons):
-            if student not in absent:
+        for missing in reversed(absent):
+            if student not in missing:
                 break
             count += 1
         if count >= 2:
             found.append((student, count))
-    return sorted(found, key=lambda each: (-each[1], each[0]))
+    return sorted(found, key=_longest_first)
 
 
-def changes(summary, earlier):
-    """exercise -> how many more pass than when the report was last written, where it was and differs."""
-    before = earlier.get("passed", {})
-    now = {e["name"]: e["passed"] for e in summary["exercises"]}
+def _longest_first(each):
+    return -each[1], each[0]
+
+
+def changes(summary, before):
+    """What is different since the report of before, a sentence each. before: what `figures` gave then, or None."""
+    if before is None:
+        return []
+    now, said = figures(summary), []
+    if now["count"] != before["count"]:
+        said.append(f"{now['count']} submissions are graded; there were {before['count']}.")
+    if now["mean"] != before["mean"]:
+        said.append(f"The mean score is {now['mean']:g}; it was {before['mean']:g}.")
+    for name, (passed, total) in now["passed"].items():
+        was = before["passed"].get(name)
+        if was is None:
+            said.append(f"`{name}` is new.")
+        elif was != [passed, total]:
+            said.append(f"`{name}` is passed by {passed} of {total}; it was {was[0]} of {was[1]}.")
+    said += [f"`{name}` is no longer there." for name in before["passed"] if name not in now["passed"]]
+    return said
+
+
+def figures(summary):
+    """The numbers of a lesson that the next report is compared with."""
     return {
-        name: count - before[name] for name, count in now.items() if name in before and count != before[name]
+        "count": summary["scores"]["count"],
+        "mean": summary["scores"]["mean"],
+        "passed": {e["name"]: [e["passed"], e["total"]] for e in summary["exercises"]},
     }
 
 
@@ -370,23 +465,20 @@ def picture(spread, unit):
 
 
 def environment():
-    """Templates that escape whatever they are given; the filter `words` turns backticks into code, after escaping."""
+    """Templates that escape whatever they are given; the filter `words` sets code and formulas, after escaping."""
     from jinja2 import Environment, FileSystemLoader
-    from markupsafe import Markup, escape
 
     made = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    made.filters["words"] = lambda text: Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
-    made.filters["percent"] = lambda part, whole: f"{100 * part / whole:.0f} %" if whole else "–"
-    made.globals |= {
-        "WORDS": WORDS,
-        "alternative": alternative,
-        "picture": picture,
-        "written": _now(),
-        "version": grader.__version__,
-    }
+    made.filters["words"] = prose
+    made.filters["percent"] = _percent
+    made.globals |= {"WORDS": WORDS, "alternative": alternative, "picture": picture}
     return made
+
+
+def _percent(part, whole):
+    return f"{100 * part / whole:.0f} %" if whole else "–"
 
 
 def csv_of(summary):
@@ -437,18 +529,19 @@ def course_summary(summaries):
         for student, row in s["rows"].items():
             rows.setdefault(student, {})[s["lesson"]] = row
             open_[student] += sum(v["status"] in ("not yet", "error") for v in row["verdicts"].values())
+    mistakes = lecture([e for s in summaries for e in s["exercises"]], 2 * MOST)
     totals = {
         student: (sum(r["score"] for r in mine.values()), sum(r["most"] for r in mine.values()))
         for student, mine in rows.items()
     }
     whole = sum(max(r["most"] for r in s["rows"].values()) for s in summaries)
-    absent = [s["absent"] for s in summaries]
+    absent = [s["missing"] for s in summaries]
     return {
         "lessons": summaries,
         "running": running(absent, sorted(set().union(*absent))),
         "rows": dict(sorted(rows.items())),
         "totals": totals,
-        "lecture": lecture([e for s in summaries for e in s["exercises"]], 2 * MOST),
+        "lecture": mistakes,
         "scores": _spread([(total, whole) for total, _ in totals.values()]),
         "stuck": [(s, n) for s, n in sorted(open_.items(), key=lambda x: (-x[1], x[0])) if n][:30],
     }
@@ -470,8 +563,7 @@ def write(of, lessons, own=lambda lesson: ({}, ()), whole: bool = False):
 
     own: lesson -> (the course's answers by name, the sources of its stubs).
     """
-    folder = of.root / "reports"
-    earlier, summaries = _earlier(folder / EARLIER), []
+    summaries = []
     for lesson in lessons:
         graded = read(of, lesson)
         if graded.records:
@@ -482,20 +574,21 @@ def write(of, lessons, own=lambda lesson: ({}, ()), whole: bool = False):
             )
     if not summaries:
         raise ReportError("No submission is graded: run `python -m grader grade` first.")
-    templates, pages = environment(), []
+    folder, templates, pages = of.root / "reports", environment(), []
     files = {}
+    now = datetime.now().astimezone()
+    templates.globals |= {"written": f"{now:%Y-%m-%d %H:%M %Z}", "version": grader.__version__}
+    history = _History(folder / HISTORY)
     for s in summaries:
-        before = earlier.get(s["lesson"], {})
-        s |= {"since": before.get("written", ""), "changes": changes(s, before)}
-        passed = {e["name"]: e["passed"] for e in s["exercises"]}
-        earlier[s["lesson"]] = {"written": _now(), "passed": passed}
+        s["since"], before = history.compared(s["lesson"], figures(s), f"{now:%Y-%m-%d %H:%M}")
+        s["changes"] = changes(s, before)
         files[f"{s['lesson']}.html"] = templates.get_template("lesson.html.j2").render(s)
         files[f"{s['lesson']}.csv"] = table(csv_of(s))
     if whole:
         course = course_summary(summaries)
         files["course.html"] = templates.get_template("course.html.j2").render(course)
         files["course.csv"] = table(course_csv(course))
-    files[EARLIER] = json.dumps(earlier, indent=1) + "\n"
+    files[HISTORY] = history.text()
     folder.mkdir(exist_ok=True)
     for name, text in files.items():
         write_whole(folder / name, text)
@@ -504,17 +597,30 @@ def write(of, lessons, own=lambda lesson: ({}, ()), whole: bool = False):
     return pages
 
 
-def _now():
-    return datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
+HISTORY = ".figures.json"  # in the reports' folder: what the next report is compared with
 
 
-def _earlier(path):
-    """What the reports said when they were last written, by lesson; nothing where that cannot be read."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return {lesson: kept for lesson, kept in found.items() if isinstance(kept.get("passed"), dict)}
-    except (OSError, ValueError, AttributeError):
-        return {}
+class _History:
+    """The numbers of the last report that differ from today's, and when that was: a report that is written twice compares with the same one."""
+
+    def __init__(self, path):
+        try:
+            self._kept = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            self._kept = {}
+        if not isinstance(self._kept, dict):
+            self._kept = {}
+
+    def compared(self, lesson, now, date):
+        """(the date, the figures) of the earlier state that `now` is compared with; ("", None) where there is none."""
+        kept = self._kept.get(lesson) or {}
+        if kept.get("now") != now:
+            kept = {"now": now, "date": date, "before": kept.get("now"), "since": kept.get("date", "")}
+            self._kept[lesson] = kept
+        return kept["since"], kept["before"]
+
+    def text(self):
+        return json.dumps(self._kept, ensure_ascii=False, indent=1) + "\n"
 
 
 def course_answers(lesson: str):

@@ -275,7 +275,7 @@ def test_a_locked_gradebook_is_a_sentence_and_leaves_the_pages_of_before(home):
 
 
 def test_a_full_disk_leaves_no_half_page(home):
-    small = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)); from grader.__main__ import app; app(['feedback', 'bce'])"
+    small = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (6200, 6200)); from grader.__main__ import app; app(['feedback', 'bce'])"
     done = subprocess.run([sys.executable, "-c", small], cwd=home, text=True, capture_output=True)
     assert done.returncode == 1 and re.search(
         r"3 of 4 have no new feedback \(right, where, wrong\)\. .*too large", done.stderr
@@ -290,7 +290,7 @@ def test_a_disk_that_fills_up_leaves_the_pages_of_before_and_nothing_beside_them
     with Gradebook(f"sqlite:///{home}/gradebook.db", "losses") as book:
         book.find_comment("bce", LESSON, LESSON, "wrong").manual_comment = "You have seen me."
         book.db.commit()
-    small = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)); from grader.__main__ import app; app(['feedback', 'bce'])"
+    small = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (6200, 6200)); from grader.__main__ import app; app(['feedback', 'bce'])"
     done = subprocess.run([sys.executable, "-c", small], cwd=home, text=True, capture_output=True)
     assert done.returncode == 1 and re.search(
         r"1 of 4 have no new feedback \(wrong\)\. .*too large", done.stderr
