@@ -104,7 +104,24 @@ def _(rng):
 
 
 precision_recall.case("two positives among thirty")(rare)
+
+
+@precision_recall.case("probabilities of exactly one half")
+def _(rng):
+    z, y = scored(rng)
+    return torch.cat([z, torch.zeros(3, dtype=rng.dtype)]), torch.cat([y, y.new_tensor([0, 1, 0])])
+
+
 precision_recall.case("float32", dtype=torch.float32)(scored)
+
+
+@precision_recall.mistake(
+    "A probability of exactly the threshold raises an alarm in yours. Here an alarm is raised where it is above the threshold: `>`, not `>=`."
+)
+def _(z, y, threshold=0.5):
+    alarms = (torch.sigmoid(z) >= threshold).to(z.dtype)
+    hits = (alarms * y).sum()
+    return hits / alarms.sum(), hits / y.sum()
 
 
 def counts(z, y, threshold):

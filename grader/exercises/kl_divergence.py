@@ -43,6 +43,13 @@ def with_zeros(rng, n=4, c=5):
     return p / p.sum(dim=-1, keepdim=True)
 
 
+def hardly_ever(rng):
+    """Distributions with an outcome of 1e-15 or so: only the slope sees it."""
+    p = rng.distribution(4, 5)
+    p[:, 0] = rng.uniform(4, low=1e-15, high=9e-15)
+    return (p / p.sum(dim=-1, keepdim=True),)
+
+
 def one_hot_rows(rng, n=4, c=5):
     return F.one_hot(rng.classes(n, num_classes=c), c).to(rng.dtype)
 
@@ -72,6 +79,7 @@ entropy.case("three dimensions")(lambda rng: (rng.distribution(2, 3, 6),))
 entropy.case("outcomes that never happen", extreme=True)(
     lambda rng: [(with_zeros(rng),), (one_hot_rows(rng),)]
 )
+entropy.case("outcomes that hardly ever happen", gradient="p", extreme=True)(hardly_ever)
 entropy.case("float32", dtype=torch.float32)(one)
 
 

@@ -587,7 +587,17 @@ predict.case("random scores")(lambda rng: (scores(rng),))  # first: four scores 
 predict.case("the lesson's example", example=True)(example)
 predict.case("other thresholds")(lambda rng: [call(scores(rng), threshold=t) for t in (0.2, 0.35, 0.8)])
 predict.case("a matrix of scores")(lambda rng: (scores(rng)[:8].reshape(2, 4), 0.3))
+predict.case("a probability of exactly one half")(
+    lambda rng: (torch.cat([scores(rng), torch.zeros(2, dtype=rng.dtype)]),)
+)
 predict.case("float32", dtype=torch.float32)(lambda rng: [(scores(rng),), call(scores(rng), threshold=0.6)])
+
+
+@predict.mistake(
+    "A probability of exactly the threshold is an alarm in yours. The decision is 1 where it is above the threshold: `>`, not `>=`."
+)
+def _(z, threshold=0.5):
+    return (torch.sigmoid(z) >= threshold).long()
 
 
 @predict.mistake(

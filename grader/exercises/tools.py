@@ -199,10 +199,31 @@ numerical_gradient.case("a large step, so that the formula shows")(
         + [function_and_point(2, 3, eps=0.2)(rng)]
     )
 )
+
+
+@numerical_gradient.case("waves so short that the default step shows", **LOOSE)
+def _(rng):
+    x, waves = rng.normal(4), rng.uniform(4, low=0.8e6, high=1.3e6)
+    return Smooth(rng.normal(4), waves, torch.zeros_like(x)), x
+
+
 numerical_gradient.case("a single number")(lambda rng: function_and_point(eps=0.1)(rng))
 numerical_gradient.case("float32, a step of 0.1", dtype=torch.float32, rtol=1e-3, atol=1e-4)(
     lambda rng: function_and_point(rng.size(), eps=0.1)(rng)
 )
+
+
+@numerical_gradient.mistake(
+    "Each entry stays moved while the next ones are measured: put it back, or begin every time with a fresh copy of x."
+)
+def _(f, x, eps=1e-6):
+    moved, slopes = x.clone().view(-1), []
+    for i in range(len(moved)):
+        moved[i] += eps
+        up = f(moved.view(x.shape))
+        moved[i] -= 2 * eps
+        slopes.append((up - f(moved.view(x.shape))) / (2 * eps))
+    return torch.stack(slopes).view(x.shape)
 
 
 @numerical_gradient.mistake(

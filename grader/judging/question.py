@@ -104,14 +104,17 @@ def call(*args, **kwargs):
 
 @dataclass(frozen=True)
 class Smooth:
-    """A function of a tensor for exercises that take functions: sum(a·sin(b·x) + c·x²), with random a, b, c; 0-d."""
+    """A function of a tensor for exercises that take functions: sum(a·sin(b·x + m) + c·x²), with m the mean of x; 0-d.
+
+    a, b and c: tensors of the shape of x. m joins the entries: what is left changed in one is seen in the slopes of the others.
+    """
 
     a: torch.Tensor
     b: torch.Tensor
     c: torch.Tensor
 
     def __call__(self, x):
-        return (self.a * torch.sin(self.b * x) + self.c * x**2).sum()
+        return (self.a * torch.sin(self.b * x + x.mean()) + self.c * x**2).sum()
 
 
 class Ended(Enum):

@@ -38,7 +38,7 @@ def _same_answer(asked):
 
 def constant(evidence):
     others = [a for a in evidence.asked if not a.case.example]
-    if len(evidence.wrong) >= len(others) and _same_answer(evidence.asked):
+    if len(evidence.wrong) == len(others) and _same_answer(evidence.asked):
         return "Your result is the same whatever the inputs are: compute it from the arguments."
     return ""
 

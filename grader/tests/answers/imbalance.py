@@ -23,7 +23,7 @@ def precision_recall(z, y, threshold=0.5):
 def precision_recall(z, y, threshold=0.5):
     hits, false_alarms, misses = torch.zeros(3, dtype=z.dtype)
     for score, label in zip(z, y):
-        alarm = 1 / (1 + torch.exp(-score)) >= threshold
+        alarm = 1 / (1 + torch.exp(-score)) > threshold
         if alarm and label == 1:
             hits = hits + 1
         elif alarm:

@@ -107,7 +107,7 @@ def predict(z, threshold=0.5):
 
 @right("where")
 def predict(z, threshold=0.5):
-    return torch.where(torch.sigmoid(z) >= threshold, 1, 0)
+    return torch.where(torch.sigmoid(z) > threshold, 1, 0)
 
 
 @right("the odds")
