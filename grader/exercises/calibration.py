@@ -731,7 +731,13 @@ expected_cost.case("everybody gets an alarm")(
     lambda rng: (rng.uniform(9, low=0.2, high=0.98), rng.labels(9), 0.085, 3, 2)
 )
 expected_cost.case("a probability of exactly the threshold")(
-    lambda rng: (torch.cat([rng.probabilities(7), rng.uniform(2, low=0.5, high=0.5)]), rng.labels(9), 0.5, 3, 2)
+    lambda rng: (
+        torch.cat([rng.probabilities(7), rng.uniform(2, low=0.5, high=0.5)]),
+        rng.labels(9),
+        0.5,
+        3,
+        2,
+    )
 )
 expected_cost.case("by name")(
     lambda rng: call(*decisions(rng)[:2], threshold=0.385, cost_alarm=2, cost_miss=9)
