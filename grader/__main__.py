@@ -2,12 +2,17 @@
 
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from rich.text import Text
 
 from grader.classroom.commands import app as teacher
 from grader.classroom.commands import err, find_lessons, out, stop, warn_of_readers
+
+if TYPE_CHECKING:
+    from grader.classroom.task import Graded
+
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -169,7 +174,7 @@ def grade(
     try:
         with _progress(quiet=json) as advance:
 
-            def seen(graded, total):
+            def seen(graded: "Graded", total: int):
                 advance(total, bool(graded.error))
                 if graded.record.get("empty"):
                     without.append(graded.student)
@@ -263,7 +268,7 @@ def _progress(quiet):
     with bar:
         job, failures = bar.add_task("", total=None, rate="", failures=""), 0
 
-        def advance(total, failed):
+        def advance(total: int, failed: int):
             nonlocal failures
             failures += failed
             bar.update(job, total=total, advance=1)

@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import nbformat
 import psutil
@@ -30,6 +31,10 @@ from grader import demo
 from grader.classroom.rebuild import rebuild
 from grader.course.build import loads, released
 from grader.course.cells import is_grade
+
+if TYPE_CHECKING:
+    from grader.classroom.task import Graded
+
 
 LESSON = "02_bce"
 CLASS = int(os.environ.get("BENCH", 200))
@@ -84,7 +89,7 @@ def say(text: str):
     out.print(text, highlight=False, soft_wrap=True)
 
 
-def show(title: str, columns, rows):
+def show(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]):
     say(f"\n[bold]{title}[/]")
     table = Table(*columns)
     for row in rows:
@@ -96,7 +101,7 @@ def ms(seconds: float):
     return f"{seconds * 1000:.0f} ms"
 
 
-def code_cells(data):
+def code_cells(data: bytes):
     """The cells of a submission that are run, as the grader runs them."""
     from grader.classroom import submission
 
@@ -163,7 +168,7 @@ def _bare(notebooks, begin, seconds):
         seconds.put(time.perf_counter() - started)
 
 
-def floor(everybody):
+def floor(everybody: list):
     """Seconds a submission, on all cores: the cells alone."""
     some = [code_cells(x.data) for x in everybody[: min(CLASS, 60)]]
     spawn = multiprocessing.get_context("spawn")
@@ -202,7 +207,7 @@ class Run:
     def start(self):
         return self.seconds - self.each * len(self.lines)
 
-    def half(self, second):
+    def half(self, second: bool):
         """Seconds a submission in one half of the run, the start taken off."""
         rest = self.lines[self.first[1] :]
         middle = len(rest) // 2
@@ -212,13 +217,13 @@ class Run:
             else (rest[middle - 1][0] - self.first[0]) / middle
         )
 
-    def peak(self, part):
+    def peak(self, part: float):
         """Peak MB of coordinator and worker in the first part of the time after the start."""
         end = self.first[0] + part * (self.seconds - self.first[0])
         return [max((m[i] for m in self.memory if m[0] <= end), default=0) for i in (1, 2)]
 
 
-def run(folder: Path, everybody, jobs=None):
+def run(folder: Path, everybody: list, jobs: int | None = None):
     """Grade a class by the command, as a teacher does: with as many workers as it takes by itself, where `jobs` says nothing."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -255,7 +260,7 @@ def run(folder: Path, everybody, jobs=None):
     return Run(time.perf_counter() - begun, lines[:-1], memory)
 
 
-def classes(folder: Path, everybody):
+def classes(folder: Path, everybody: list):
     """The class on all cores, a quarter of it on fewer: jobs -> Run."""
     counts, rows, found = [n for n in (8, 4, 2, 1) if n <= CORES], [], {}
     for jobs in counts:
@@ -297,7 +302,7 @@ def classes(folder: Path, everybody):
     return found
 
 
-def stock(folder: Path, everybody):
+def stock(folder: Path, everybody: list):
     """Grade with nbgrader as it comes: seconds of the autograding alone."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -323,7 +328,7 @@ def stock(folder: Path, everybody):
     return time.perf_counter() - begun
 
 
-def compare(folder: Path, everybody, runs, bare):
+def compare(folder: Path, everybody: list, runs: dict[int, Run], bare: float):
     jobs = max(runs)
     some, whole = everybody[:SAMPLE], runs[jobs]
     one, theirs_in_all = stock(folder / "stock", some[:1]), stock(folder / "stock", some)
@@ -412,16 +417,15 @@ class Clock:
         return timed
 
 
-def stages_of(everybody):
+def stages_of(everybody: list):
     """Where the time of a worker goes: seconds a submission, by stage."""
     from grader.classroom import record, submission
     from grader.classroom.examine import examine
     from grader.jail import Jail
 
-    some, spent = (
-        everybody[: min(CLASS, 24)],
-        {k: [] for k in ("child", "end", "run_cell", "ask", "read", "rebuild", "judge", "write")},
-    )
+    stages = ("child", "end", "run_cell", "ask", "read", "rebuild", "judge", "write")
+    some = everybody[: min(CLASS, 24)]
+    spent: dict[str, list[float]] = {stage: [] for stage in stages}
     course, jail = loads(released(LESSON)), Jail()
     jail.child().end()  # it starts with its first child
     for learner in some:
@@ -431,7 +435,7 @@ def stages_of(everybody):
         notebook, _ = rebuild(course, notebook)
         times.append(time.perf_counter())
         inside = sum(sum(spent[k]) for k in ("child", "end", "run_cell", "ask"))
-        examined = examine(notebook, Clock(jail, spent), seed=1)
+        examined = examine(notebook, cast(Jail, Clock(jail, spent)), seed=1)
         times.append(time.perf_counter())
         inside = sum(sum(spent[k]) for k in ("child", "end", "run_cell", "ask")) - inside
         nbformat.writes(examined.notebook, version=nbformat.NO_CONVERT)
@@ -463,7 +467,7 @@ def stages_of(everybody):
         ["", "time", "share"],
         [
             (names[k], f"{each[k] * 1000:.1f} ms", f"{each[k] / total:.0%}")
-            for k in sorted(each, key=each.get, reverse=True)
+            for k in sorted(each, key=each.__getitem__, reverse=True)
         ]
         + [("together", f"{total * 1000:.1f} ms", "")],
     )
@@ -473,13 +477,13 @@ def stages_of(everybody):
     return total
 
 
-def copy(graded, student: str):
+def copy(graded: "Graded", student: str):
     """The same work by somebody else: no two texts are equal, so that the report compares them all."""
     answers = {name: f"{source}\n# {student}" for name, source in graded.record["answers"].items()}
     return replace(graded, student=student, record=graded.record | {"answers": answers})
 
 
-def coordinate(folder: Path, everybody):
+def coordinate(folder: Path, everybody: list):
     """What the coordinator does for a submission, and nobody else can: seconds each for the way there and back, files and gradebook."""
     from grader.classroom import grade
     from grader.classroom.examiner import Examiner
@@ -525,7 +529,7 @@ def coordinate(folder: Path, everybody):
     return writing + sending
 
 
-def hundred_thousand(runs, worker, coordinator, count: int = 100_000):
+def hundred_thousand(runs: dict[int, Run], worker: float, coordinator: float, count: int = 100_000):
     """A calculation from what was measured, not a measurement."""
     each = runs[min(runs)].each
     rows = []

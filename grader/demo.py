@@ -13,8 +13,11 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbformat
 
@@ -22,6 +25,10 @@ from grader.course.build import ROOT, loads, released, solution_cells
 from grader.course.cells import grade_id, is_grade, is_solution
 from grader.course.lessons import exercises_of
 from grader.tests.answers import answers
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
 
 STUDENTS = 24
 ORDINARY = {"right": 4, "wrong": 8, "unfinished": 6}  # of 24, what most classes are made of
@@ -39,7 +46,7 @@ class Learner:
     full: bool = False
 
 
-def written(function, name: str, known):
+def written(function: Callable, name: str, known: set[str]):
     """A function as a learner writes it into a cell: its source under the exercise's name. None where it uses what a notebook does not have."""
     definition = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
     if not isinstance(definition, (ast.FunctionDef, ast.ClassDef)):
@@ -54,7 +61,7 @@ def written(function, name: str, known):
     return ast.unparse(definition) if set(names) <= own | known | set(dir(builtins)) else None
 
 
-def imported(notebook):
+def imported(notebook: "NotebookNode"):
     """The names that a notebook's imports bind."""
     trees = [ast.parse(c.source) for c in notebook.cells if c.cell_type == "code" and "import" in c.source]
     return {
@@ -118,8 +125,8 @@ def learners(lesson: str, count: int, seed: int = 0, odd: bool = True):
 
 
 def filled(
-    release,
-    sources,
+    release: "NotebookNode",
+    sources: dict[str, str],
     open_answer: str = "Because the loss grows without bound where the model is sure and wrong.",
 ):
     """A submission as bytes: the release with these answers in it."""
@@ -154,7 +161,7 @@ ATTACKS = [  # appended to the right answer of the last exercise
 ]
 
 
-def submit(folder, learner, lesson: str, when=None):
+def submit(folder: Path, learner: Learner, lesson: str, when: datetime | None = None):
     """Put a submission where `nbgrader collect` would."""
     path = folder / "submitted" / learner.name / lesson / f"{lesson}.ipynb"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -162,7 +169,7 @@ def submit(folder, learner, lesson: str, when=None):
     (path.parent / "timestamp.txt").write_text(f"{when or datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f} UTC")
 
 
-def make_course(folder, lesson: str):
+def make_course(folder: Path, lesson: str):
     """A course's folder with one lesson, as a teacher has it."""
     for name in ("solutions", "notebooks"):
         shutil.copytree(ROOT / name / lesson, folder / name / lesson)

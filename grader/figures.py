@@ -9,6 +9,7 @@ import hashlib
 import html
 import io
 import os
+from collections.abc import Callable
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -79,7 +80,7 @@ plt.rcParams.update(
 DARK = '<style>[data-jp-theme-light="false"] img.figure {filter: invert(0.93) hue-rotate(180deg)}</style>'
 
 
-def show(alternative, measured: bool = False):
+def show(alternative: str, measured: bool = False):
     """Show the current figure. `alternative` says in words what is to be seen: for screen readers, for text, for print.
 
     measured: what is drawn is a time of this machine, another at every build; the words must hold whatever it is.
@@ -95,7 +96,7 @@ def show(alternative, measured: bool = False):
     display(data, metadata=metadata, raw=True)
 
 
-def interact(draw, **sliders):
+def interact(draw: Callable, **sliders):
     """Show the figure that `draw` draws, and in a live JupyterLab a slider for each of its arguments that draws it anew.
 
     draw: a function of the sliders' values that draws the current figure and returns its text alternative;
@@ -114,7 +115,7 @@ def interact(draw, **sliders):
         for name, (low, high, step, start) in sliders.items()
     }
 
-    def moved(_):
+    def moved(_: object):
         data, metadata = _picture(draw(**{name: slider.value for name, slider in moving.items()}))
         shown.update(data, metadata=metadata, raw=True)
 

@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -146,7 +146,7 @@ def differing(lesson: str, manager: KernelManager, packages_in: Path | None = No
     return rows
 
 
-def scan(versions: Iterable[str], told=print) -> dict[str, list[Change]]:
+def scan(versions: Iterable[str], told: Callable[[str], object] = print) -> dict[str, list[Change]]:
     """The changes under each release. `told` hears of each lesson, for this takes minutes."""
     found: dict[str, list[Change]] = {}
     for version in versions:

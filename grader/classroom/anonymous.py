@@ -78,12 +78,12 @@ class _Eraser(ast.NodeTransformer):
                 setattr(node, field, kept or ([ast.Pass()] if value and field == "body" else []))
         return super().generic_visit(node)
 
-    def visit_AnnAssign(self, node):
+    def visit_AnnAssign(self, node: ast.AnnAssign):
         if node.value is None:
             return ast.Pass()
         return self.visit(ast.Assign(targets=[node.target], value=node.value))
 
-    def visit_alias(self, node):
+    def visit_alias(self, node: ast.alias):
         roots = self.known | sys.stdlib_module_names
         node.name = ".".join(
             part if part in roots or part == "*" else self.name(part) for part in node.name.split(".")
@@ -92,14 +92,14 @@ class _Eraser(ast.NodeTransformer):
             node.asname = self.name(node.asname)
         return node
 
-    def visit_ImportFrom(self, node):
+    def visit_ImportFrom(self, node: ast.ImportFrom):
         if node.module:
             roots = self.known | sys.stdlib_module_names
             node.module = ".".join(p if p in roots else self.name(p) for p in node.module.split("."))
         node.names = [self.visit(alias) for alias in node.names]
         return node
 
-    def visit_Constant(self, node):
+    def visit_Constant(self, node: ast.Constant):
         if isinstance(node.value, (str, bytes)):
             text = node.value if isinstance(node.value, str) else ""
             node.value, node.kind = (text if text in self.known else STRING), None

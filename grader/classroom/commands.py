@@ -1,11 +1,17 @@
 """The teacher's commands after grading: report, export, feedback, release, collect, regrade. Each says in a sentence what went wrong, and exits
 with 1; with 2, as Typer does, where the words of the command are wrong."""
 
+from collections.abc import Iterable
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from grader.classroom.grade import Course
+
 
 app = typer.Typer()
 out, err = Console(), Console(stderr=True)
@@ -21,7 +27,7 @@ def stop(sentence: str, code: int = 1):
     raise typer.Exit(code)
 
 
-def find_lessons(names):
+def find_lessons(names: Iterable[str]):
     """The lessons that these words of a command name."""
     from grader.course.lessons import find
 
@@ -31,7 +37,7 @@ def find_lessons(names):
         stop(str(error), 2)
 
 
-def warn_of_readers(of):
+def warn_of_readers(of: "Course"):
     """Say so where the course's folder is open to everybody on this machine."""
     from grader.classroom.grade import readable_by_others
 

@@ -8,7 +8,9 @@ import functools
 import logging
 import secrets
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import nbformat
 
@@ -22,6 +24,14 @@ from grader.judging.judge import judge
 from grader.judging.question import Ended, Raised, Result
 from grader.judging.scan import together, written
 from grader.judging.verdict import ERROR, MISSING, Verdict
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+    from grader.jail.jail import Jail
+    from grader.judging.exercise import Exercise
+    from grader.judging.question import Call
+
 
 LOG = logging.getLogger(__name__)
 SHOWN_BYTES = 12 << 20  # of all outputs of a notebook: more than that no browser shows
@@ -53,14 +63,14 @@ def new_seed():
     return secrets.randbelow(2**31)
 
 
-def judged_in(cell):
+def judged_in(cell: "NotebookNode"):
     """The exercise that a graded cell judges, or None."""
     if cell.cell_type != "code" or not is_check(cell):
         return None
     return exercises().get(exercise_name(cell))
 
 
-def unjudged(exercise, seed: int):
+def unjudged(exercise: "Exercise", seed: int):
     """The verdict where none was formed: no points, and nothing held against anybody."""
     finding = "This answer was not judged. It counts as none until a person has looked at it."
     return Verdict(exercise.name, ERROR, exercise.points, finding, seed=seed, details={"unjudged": True})
@@ -70,7 +80,14 @@ def _nobody(verdict):
     """Hears each verdict where nobody else does."""
 
 
-def examine(notebook, jail, seed: int, notes=(), seconds: float | None = None, seen=_nobody):
+def examine(
+    notebook: "NotebookNode",
+    jail: "Jail",
+    seed: int,
+    notes: Iterable[str] = (),
+    seconds: float | None = None,
+    seen: Callable[[Verdict], None] = _nobody,
+):
     """Run and judge a rebuilt notebook. The seed and the notes are kept in its metadata, so that a verdict can be repeated exactly.
 
     seconds: after that nothing more is begun, and what is still open is not judged; as long as the jail's limits say by default.
@@ -109,7 +126,7 @@ def examine(notebook, jail, seed: int, notes=(), seconds: float | None = None, s
     return noted(notebook, verdicts, seed, [*notes, *session.notes])
 
 
-def noted(notebook, verdicts, seed: int, notes):
+def noted(notebook: "NotebookNode", verdicts: dict[str, Verdict], seed: int, notes: Iterable[str]):
     """What came of a notebook, with what is to be said about it at its head and in its metadata."""
     notes = list(dict.fromkeys(notes))
     notebook.metadata["grader"] = {"seed": seed, "notes": notes}
@@ -187,7 +204,7 @@ def _no_function(name, kind, tried):
 def _judge(exercise, session, seed, source, context, tried):
     deadline, lost = time.monotonic() + session.jail.limits.exercise_seconds, None
 
-    def ask(question, gradient):
+    def ask(question: "Call", gradient: tuple):
         nonlocal lost
         if lost is None and time.monotonic() > deadline:
             lost = Result(ended=Ended.LATE)
@@ -253,7 +270,7 @@ class _NoAnswer(Exception):
     """The name is not bound to anything that can be called."""
 
 
-def write_outputs(cell, verdict):
+def write_outputs(cell: "NotebookNode", verdict: Verdict):
     """The outputs of a graded cell, as nbgrader reads them."""
     points = min(max(verdict.points, 0.0), float(marks(cell)["points"]))
     cell.execution_count = None
@@ -302,7 +319,7 @@ class _Session:
             self.child.end()
             self.child = None
 
-    def run(self, cell):
+    def run(self, cell: "NotebookNode"):
         """Run an ordinary cell, and keep its outputs for the human eye."""
         if not cell.source.strip():
             return
@@ -334,7 +351,7 @@ class _Session:
             )
         self.done.append(cell.source)  # also where it failed: what it did before it failed stays done
 
-    def ask(self, exercise, question, gradient):
+    def ask(self, exercise: "Exercise", question: "Call", gradient: tuple):
         try:
             return self._alive().ask(
                 exercise.name, exercise.parameters, question, gradient, forbidden=exercise.forbidden
@@ -345,7 +362,7 @@ class _Session:
             self._died(death)
             raise
 
-    def lend(self, exercise):
+    def lend(self, exercise: "Exercise"):
         """Give `ready` the course's answer to an exercise that is judged and not passed, as it does at home. Never one that is still open."""
         sources = _course_answers(exercise.lesson)
         answers = {n: sources[n] for n in list(sources)[: list(sources).index(exercise.name) + 1]}

@@ -237,7 +237,7 @@ def serve(connection: Connection) -> None:
 _waiting: list[Connection] = []  # over there: the way to whoever waits for the call
 
 
-def ahead(value) -> None:
+def ahead(value: object) -> None:
     """Tell whoever waits for this call something that holds even where the call is ended before it is done; else nobody hears it."""
     for connection in _waiting:
         connection.send((AHEAD, value))

@@ -6,7 +6,9 @@ Names come from outside: every text is quoted, and one that a spreadsheet would 
 
 import csv
 import io
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nbgrader.api import Gradebook
 from nbgrader.plugins import ExportPlugin
@@ -15,12 +17,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from grader.classroom.marks import exists, first, read, students
 from grader.course.files import write_whole
 
+if TYPE_CHECKING:
+    from grader.classroom.grade import Course
+    from grader.classroom.marks import Marks
+
 
 class ExportError(RuntimeError):
     """The grades cannot be exported; says why, and what to do."""
 
 
-def safe(value):
+def safe(value: object):
     """A cell's text without control characters; with an apostrophe before what a spreadsheet would run as a formula."""
     if value is None or isinstance(value, (int, float)):
         return "" if value is None else value
@@ -30,7 +36,7 @@ def safe(value):
     return "'" + text if text[:1] in tuple("=+-@\uff1d\uff0b\uff0d\uff20") else text
 
 
-def table(rows):
+def table(rows: Iterable[Iterable[object]]):
     """Rows as the text of a CSV file: every text quoted, numbers plain. It begins with a mark by which a spreadsheet knows UTF-8."""
     file = io.StringIO("\ufeff")
     file.seek(0, io.SEEK_END)
@@ -40,7 +46,7 @@ def table(rows):
     return file.getvalue()
 
 
-def number(score):
+def number(score: float):
     """At most four decimals: 7, 7.5, 0.3333."""
     score = round(float(score), 4)
     return int(score) if score.is_integer() else score
@@ -51,7 +57,7 @@ class _Csv(ExportPlugin):
 
     default = "grades.csv"
 
-    def export(self, gradebook):
+    def export(self, gradebook: Gradebook):
         path = Path(self.to or self.default)
         try:
             lessons = {a.name: a.max_score for a in sorted(gradebook.assignments, key=lambda a: a.name)}
@@ -93,7 +99,7 @@ class Canvas(_Csv):
 
     default = "canvas.csv"
 
-    def rows(self, people, lessons, marks):
+    def rows(self, people: dict, lessons: dict[str, float], marks: "dict[str, dict[str, Marks]]"):
         yield ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *lessons]
         yield ["Points Possible", "", "", "", "", *map(number, lessons.values())]
         for key, person in people.items():
@@ -117,7 +123,7 @@ class Moodle(_Csv):
 
     default = "moodle.csv"
 
-    def rows(self, people, lessons, marks):
+    def rows(self, people: dict, lessons: dict[str, float], marks: "dict[str, dict[str, Marks]]"):
         people = {key: person for key, person in people.items() if any(key in marks[n] for n in lessons)}
         addresses = [person.email for person in people.values()]
         has_addresses = all(addresses)
@@ -135,7 +141,7 @@ class Moodle(_Csv):
 class Table(_Csv):
     """nbgrader's own columns: a row for each lesson and student, with the zero of who submitted nothing."""
 
-    def rows(self, people, lessons, marks):
+    def rows(self, people: dict, lessons: dict[str, float], marks: "dict[str, dict[str, Marks]]"):
         yield [
             "assignment",
             "timestamp",
@@ -169,7 +175,7 @@ class Table(_Csv):
 FORMATS = {"canvas": Canvas, "moodle": Moodle, "csv": Table}
 
 
-def export(of, kind: str, to=None):
+def export(of: "Course", kind: str, to: str | Path | None = None):
     """(path, students, waiting): write the course's grades in one of FORMATS."""
     if not exists(of):
         raise ExportError("There is no gradebook here: run `python -m grader grade` first.")

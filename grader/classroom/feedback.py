@@ -7,6 +7,7 @@ the verdicts are taken, so nothing else that code printed can get in; paths of t
 import functools
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbgrader.api import Gradebook
@@ -18,6 +19,12 @@ from grader.classroom import prose
 from grader.classroom.marks import read
 from grader.classroom.rebuild import without_paths
 from grader.course.cells import marks as cell_marks
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+    from grader.classroom.marks import Marks
+
 
 TEMPLATES = Path(__file__).parent / "templates"
 MARKER = "grader-feedback"  # in the page's head: says of what it was made
@@ -56,7 +63,7 @@ class Page(TemplateExporter):
 class Verdicts(NbGraderPreprocessor):
     """Gathers what the page says, from the graded notebook and, read once for all of a run, the gradebook."""
 
-    def preprocess(self, nb, resources):
+    def preprocess(self, nb: "NotebookNode", resources: dict):
         about = resources["nbgrader"]
         student, lesson = about["student"], about["assignment"]
         mine = self._marks(about["db_url"], lesson).get(student)
@@ -84,7 +91,7 @@ class Verdicts(NbGraderPreprocessor):
         return known[url, lesson]
 
 
-def content(nb, marks):
+def content(nb: "NotebookNode", marks: "Marks"):
     """What the page says of a graded notebook, as plain data. Pure."""
     parts, code, before = [], {}, ""
     for cell in nb.cells:
@@ -161,7 +168,7 @@ def _status(cell):
     return found.get("status", "")
 
 
-def made_of(notebook, marks):
+def made_of(notebook: Path, marks: "Marks"):
     """A digest of all that a page depends on: the graded notebook, the marks and comments, the template."""
     state = Path(notebook).stat()
     parts = (
@@ -181,7 +188,7 @@ def _template():
     return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()
 
 
-def is_current(page, digest):
+def is_current(page: Path, digest: str):
     """Was this page made of just that?"""
     try:
         with open(page, encoding="utf-8") as file:

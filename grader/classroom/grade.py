@@ -19,6 +19,7 @@ import tempfile
 import time
 import warnings
 from collections import Counter
+from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -76,7 +77,7 @@ class Course:
         """The students that nbgrader's configuration leaves out."""
         return set(filter(None, self.coursedir.student_id_exclude.split(",")))
 
-    def folder(self, step, student: str, lesson: str):
+    def folder(self, step: str, student: str, lesson: str):
         return Path(self.coursedir.format_path(getattr(self.coursedir, f"{step}_directory"), student, lesson))
 
 
@@ -131,7 +132,7 @@ def readable_by_others(root: Path) -> str:
 # ---------------------------------------------------------------- the coordinator
 
 
-def pending(of, lesson: str, book, again: bool = False):
+def pending(of: Course, lesson: str, book: Book, again: bool = False):
     """(due, unchanged, left_out): the submissions of a lesson that are to be graded, and the students whose need not be.
 
     left_out: who is excluded by nbgrader's configuration, or was graded once and then removed from the gradebook.
@@ -188,7 +189,7 @@ def _is_whole(path, size):
     return path.stat().st_size == size if size is not None else b'"verdict"' in path.read_bytes()
 
 
-def ensure_lesson(of, lesson: str, book):
+def ensure_lesson(of: Course, lesson: str, book: Book):
     """The lesson in the gradebook, as the release has it: by nbgrader's own generate_assignment."""
     if not released(lesson).exists():
         raise GradingError(
@@ -210,16 +211,16 @@ def ensure_lesson(of, lesson: str, book):
 
 
 def grade_class(
-    of,
-    lessons,
+    of: Course,
+    lessons: Iterable[str],
     *,
-    jobs=None,
+    jobs: int | None = None,
     scheduler: str | None = None,
     open_scheduler: bool = False,
     trust: bool = False,
     again: bool = False,
-    seconds=BUDGET,
-    seen=lambda graded, total: None,
+    seconds: float = BUDGET,
+    seen: Callable[[Graded, int], None] = lambda graded, total: None,
 ):
     """Grade all submissions of some lessons. `seen(graded, total)` is called for each that is written, or failed.
 
@@ -310,7 +311,7 @@ def _disk():
         ) from None
 
 
-def write(of, book, lesson: str, batch):
+def write(of: Course, book: Book, lesson: str, batch: list[Graded]):
     """Notebooks first, then the gradebook, then the records that say it is done: a kill in between repeats the batch and loses nothing.
 
     Returns what the gradebook refused: student -> why.
@@ -368,12 +369,12 @@ class Here:
         """How many submissions each examiner takes at a time."""
         return {number: 1 for number, _ in enumerate(self._everybody)}
 
-    def run(self, function, *args, on_error: str = "return") -> dict:
+    def run(self, function: Callable, *args, on_error: str = "return") -> dict:
         """What a function says of each examiner."""
         asked = [self._threads.submit(partial(function, *args, examiner)) for examiner in self._everybody]
         return {number: future.exception() or future.result() for number, future in enumerate(asked)}
 
-    def submit(self, function, *args, **_):
+    def submit(self, function: Callable, *args, **_):
         """The Future of a function that is given an idle examiner as its last argument."""
         return self._threads.submit(self._with_one, function, args)
 
@@ -422,7 +423,7 @@ def _client(jobs, scheduler, count, trust, open_scheduler=False):
         yield client
 
 
-def prepare(client, lessons, trust: bool, scheduler: str | None):
+def prepare(client, lessons: Iterable[str], trust: bool, scheduler: str | None):
     """Warm all workers up, and find out whether they can grade."""
     if not client.nthreads():
         raise GradingError(

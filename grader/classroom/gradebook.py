@@ -1,8 +1,10 @@
 """Write many grades at once, through nbgrader's own models: nbgrader's way costs a dozen commits a submission, this one a commit a batch."""
 
+from collections.abc import Iterable
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from nbgrader.api import (
     Comment,
@@ -24,6 +26,12 @@ from traitlets import TraitError
 
 from grader.course.build import loads, released
 from grader.course.cells import grade_id, is_grade, is_solution, marks
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+    from grader.classroom.task import Graded
+
 
 SAME_ANSWERS = ("exercises changed", "asked for")  # why something is graded again that a person may have read
 
@@ -83,12 +91,12 @@ class Book:
             )
         }
 
-    def removed(self, names):
+    def removed(self, names: Iterable[str]):
         """Of these students, who have been graded before, those that a person has removed since: nobody where the gradebook is new."""
         known = {name for (name,) in self.db.query(Student.id)}
         return set(names) - known if known & set(names) else set()
 
-    def write(self, lesson: str, batch):
+    def write(self, lesson: str, batch: "list[Graded]"):
         """Write a batch of Graded in one transaction. Returns what could not be written: student -> why."""
         try:
             with self._transaction():
@@ -104,7 +112,7 @@ class Book:
             refused |= self.write(lesson, [graded])
         return refused
 
-    def refresh_penalties(self, lesson: str, students):
+    def refresh_penalties(self, lesson: str, students: Iterable[str]):
         """Late penalties of submissions that are not graded again: due dates and extensions may have changed since."""
         assignment, row = (
             self._gradebook.find_assignment(lesson),
@@ -120,7 +128,7 @@ class Book:
                 for notebook in self._notebooks(row, some).values():
                     self._late(notebook, assignment)
 
-    def extend(self, lesson, student, days):
+    def extend(self, lesson: str, student: str, days: float):
         """Give a learner more time for a lesson, in days after its due date; 0 takes it back. A late penalty follows at once.
 
         Raises GradebookError where there is no due date, or nothing of the learner's is graded yet.
@@ -241,7 +249,7 @@ class Book:
         notebook.late_submission_penalty = None if penalty is None else min(max(penalty, 0.0), score)
 
 
-def fit(gradebook, lesson: str, cells):
+def fit(gradebook: Gradebook, lesson: str, cells: "Iterable[NotebookNode]"):
     """Let cells join and retire in a lesson that has submissions; nbgrader refuses that for the whole lesson.
 
     Marks and comments of all other cells stay; a cell that has left takes its own along. cells: of the notebook that is to be known.

@@ -1,7 +1,9 @@
 """What an examiner does with a submission, in its own process: rebuild, run, judge, score."""
 
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import nbformat
 from nbgrader.utils import compute_checksum, determine_grade
@@ -24,6 +26,10 @@ from grader.course.cells import grade_id, is_grade, is_solution, marks
 from grader.course.lessons import exercises, lessons
 from grader.judging.verdict import Verdict
 
+if TYPE_CHECKING:
+    from grader.jail.jail import Jail
+
+
 SOFT = 0.75  # of its time: what runs after that is not begun, so that the rest of it is judged and written in time
 
 
@@ -36,7 +42,7 @@ class Begun:
     seed: int
 
 
-def grade_here(task: Task, jail) -> Graded:
+def grade_here(task: Task, jail: "Jail") -> Graded:
     """Rebuild, examine and score one submission in this very process, whatever it takes. What is certain is told ahead."""
     if task.definitions not in (None, record.definitions(task.lesson)):
         raise GradingError(OTHER_COURSE)
@@ -93,12 +99,12 @@ def grade_as_ended(task: Task, told: list, notes: list[str]) -> Graded:
     return _graded(task, judged_so_far(begun, told, notes))
 
 
-def rebuild_here(lesson: str, data, notes):
+def rebuild_here(lesson: str, data: bytes | None, notes: Iterable[str]):
     notebook, notes = _rebuilt(lesson, data, notes)
     return nbformat.writes(notebook, version=nbformat.NO_CONVERT), notes
 
 
-def examine_here(text: str, jail, seed: int, notes, seconds: float):
+def examine_here(text: str, jail: "Jail", seed: int, notes: Iterable[str], seconds: float):
     return examine(nbformat.reads(text, as_version=4), jail, seed, notes, seconds * SOFT, ahead)
 
 

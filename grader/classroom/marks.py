@@ -1,13 +1,20 @@
 """What the gradebook says of a lesson, read at once: scores of persons and machine, comments, late penalties. Reads only."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nbgrader.api import Assignment, BaseCell, Comment, Grade, Student, SubmittedAssignment, SubmittedNotebook
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from grader.classroom.gradebook import Book, GradebookError
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from grader.classroom.grade import Course
 
 
 @dataclass
@@ -38,7 +45,7 @@ class Marks:
     cells: dict = field(default_factory=dict)
     comments: dict = field(default_factory=dict)
     penalty: float = 0.0
-    timestamp: object = None
+    timestamp: datetime | None = None
 
     @property
     def score(self):
@@ -50,13 +57,15 @@ class Marks:
         return any(m.unread for m in self.cells.values())
 
 
-def exists(of):
+def exists(of: "Course"):
     """Is there a gradebook? Opening one that is not there would make it."""
     url = make_url(of.coursedir.db_url)
-    return not url.drivername.startswith("sqlite") or bool(url.database) and Path(url.database).exists()
+    if not url.drivername.startswith("sqlite"):
+        return True
+    return bool(url.database) and Path(str(url.database)).exists()
 
 
-def marks(of, lesson: str):
+def marks(of: "Course", lesson: str):
     """student -> Marks; empty where there is no gradebook, or the lesson is not in it."""
     if not exists(of):
         return {}
@@ -64,13 +73,13 @@ def marks(of, lesson: str):
         return read(book.db, lesson)
 
 
-def roster(of) -> set[str]:
+def roster(of: "Course") -> set[str]:
     """The ids of the gradebook's students."""
     with Book(of.coursedir, of.config) as book:
         return set(students(book.db))
 
 
-def read(db, lesson: str):
+def read(db: "Session", lesson: str):
     """student -> Marks of a lesson, from an open gradebook's session: three queries, whatever the size of the class."""
     try:
         assignment = db.query(Assignment).filter(Assignment.name == lesson).one_or_none()
@@ -126,11 +135,11 @@ def _cells(db, kind, *columns):
     )
 
 
-def students(db):
+def students(db: "Session"):
     """Every student of the gradebook, by id."""
     return {s.id: s for s in db.query(Student).order_by(Student.id)}
 
 
-def first(error):
+def first(error: BaseException):
     """The first line of what a database says."""
     return str(getattr(error, "orig", None) or error).strip().splitlines()[0][:200]

@@ -8,8 +8,10 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbformat
 from nbconvert.exporters import NotebookExporter
@@ -26,6 +28,10 @@ from grader.classroom.gradebook import fit
 from grader.classroom.worker import examine_within, rebuild_within
 from grader.course.build import released
 from grader.course.lessons import lessons
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
 
 try:
     import pwd
@@ -47,16 +53,21 @@ class AnyNotebook(NotebookExporter):
         super().__init__(*args, **kwargs)
         _take_in_folders_without_a_notebook(self.parent)
 
-    def from_filename(self, filename, resources=None, **kwargs):
-        coursedir = self.parent.coursedir
+    def from_filename(self, filename: str, resources: dict | None = None, **kwargs):
+        coursedir = _coursedir(self)
         submitted = Path(coursedir.root, coursedir.submitted_directory)
         if not Path(coursedir.root, filename).is_relative_to(
             submitted
         ):  # the second pass, over what Rebuild wrote
             return super().from_filename(filename, resources=resources, **kwargs)
-        data, notes = submission.load(filename)
+        data, notes = submission.load(Path(filename))
+        resources = {} if resources is None else resources
         resources["grader"] = {"notes": [*_odd.pop(str(Path(filename).parent), ()), *notes], "data": data}
         return self.from_notebook_node(nbformat.v4.new_notebook(), resources=resources, **kwargs)
+
+
+def _coursedir(exporter):
+    return exporter.parent.coursedir
 
 
 def _take_in_folders_without_a_notebook(converter):
@@ -77,14 +88,14 @@ def _take_in_folders_without_a_notebook(converter):
 _odd: dict[str, tuple] = {}  # what the hook below found: folder -> notes
 
 
-def before_autograde(assignment, student: str, notebooks):
+def before_autograde(assignment: str, student: str, notebooks: Iterable[str]):
     """nbgrader's pre-convert hook: make the folder safe before nbgrader copies what lies in it, or what its links point at.
 
     A lesson that was never generated here, or has changed since, is recorded in the gradebook first, as `grade` does it.
     """
     _recorded(assignment, released(assignment).stat().st_mtime_ns if released(assignment).is_file() else 0)
     for folder in {os.path.dirname(notebook) for notebook in notebooks}:
-        _odd[str(Path(folder))] = submission.tidy(folder, assignment)
+        _odd[str(Path(folder))] = submission.tidy(Path(folder), assignment)
 
 
 @functools.cache
@@ -103,7 +114,7 @@ def _recorded(assignment, _when):
 class Cells(SaveCells):
     """Records a lesson's cells in the gradebook, also where some joined or left since the class was graded."""
 
-    def preprocess(self, nb, resources):
+    def preprocess(self, nb: "NotebookNode", resources: dict):
         about = resources["nbgrader"]
         with Gradebook(about["db_url"]) as gradebook:
             fit(gradebook, about["assignment"], nb.cells)
@@ -114,7 +125,7 @@ class Cells(SaveCells):
 class Rebuild(NbGraderPreprocessor):
     """Sanitising preprocessor: the course's notebook with the learner's answers in it, and nothing beside it but the time."""
 
-    def preprocess(self, nb, resources):
+    def preprocess(self, nb: "NotebookNode", resources: dict):
         found = resources.pop("grader", {"notes": [], "data": nbformat.writes(nb).encode()})
         text, notes = rebuild_within(resources["nbgrader"]["assignment"], found["data"], found["notes"])
         result = nbformat.reads(text, as_version=4)
@@ -147,7 +158,7 @@ class Examine(NbGraderPreprocessor):
     ).tag(config=True)
     seconds = Float(SECONDS, help="Time for one submission, at the most.").tag(config=True)
 
-    def preprocess(self, nb, resources):
+    def preprocess(self, nb: "NotebookNode", resources: dict):
         about = nb.metadata.get("grader", {})
         coursedir = self.parent.parent.coursedir
         lesson, folder = resources["nbgrader"]["assignment"], _folder(coursedir, resources)

@@ -6,11 +6,17 @@ cells as edited, the learner's own extra cells where they stood. Nothing of the 
 
 import base64
 import re
+from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 import nbformat
 
 from grader.course.cells import grade_id, is_solution, marks
 from grader.judging.wire import STACKED, is_picture, unstacked
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
 
 SOURCE = 200_000  # characters of a cell that are taken
 MARKDOWN, ALL_MARKDOWN = 20_000, 200_000  # of text that is shown: of a cell, and of all of a learner's
@@ -23,9 +29,9 @@ CUT_TEXT = "\n\n… cut: the text is longer than what is shown"
 CUT = "\n# … cut: the cell is longer than what is taken"
 
 
-def rebuild(course, submitted):
+def rebuild(course: "NotebookNode", submitted: "NotebookNode | None"):
     """(notebook, notes): `course` is the release, `submitted` what `submission.parse` gave, None for nothing."""
-    notes = []
+    notes: list[str] = []
     cells = list(submitted.cells) if submitted is not None else []
     known = {grade_id(c) for c in course.cells}
     for cell in cells:
@@ -34,7 +40,8 @@ def rebuild(course, submitted):
     match = _match(course, cells, notes)
     taken = {id(c) for c in match.values()}
     graded = {grade_id(c): c for c in course.cells if _is_locked(c)}
-    extra, after = {}, None  # the learner's own cells, by the course's cell that they follow
+    after = None
+    extra: dict[str | None, list] = {}  # the learner's own cells, by the course's cell that they follow
     positions = {id(c): key for key, c in match.items()}
     for cell in cells:
         if id(cell) in taken:
@@ -142,7 +149,7 @@ def _match(course, cells, notes):
     """Which of the learner's cells belongs to which of the course's: course cell id -> learner's cell."""
     match, free = {}, list(cells)
 
-    def take(course_cell, cell):
+    def take(course_cell: "NotebookNode", cell: "NotebookNode"):
         nonlocal free
         match[course_cell.id] = cell
         free = [c for c in free if c is not cell]
@@ -326,7 +333,7 @@ def _no_diagram(line):
     return re.sub(r"(`{3,}|~{3,})", r"\1diagram ", line[0])
 
 
-def harmless(markdown, pictures=()):
+def harmless(markdown: str, pictures: Collection[str] = ()):
     """Markdown that reads the same and cannot act: a space breaks every tag, link, entity, diagram and unusual TeX command apart.
 
     A space after `<` works wherever it stands (text, formula, code), which no escape sequence does. `pictures`: names of attachments; those stay.

@@ -71,18 +71,18 @@ def _code(lesson: str) -> list[bytes]:
     return parts + [source.encode() for source in solution_cells(lesson).values()]
 
 
-def content(data):
+def content(data: bytes | None):
     """A digest of a submission's bytes; None (no notebook) has one, too."""
     return hashlib.sha256(b"none" if data is None else b"some" + data).hexdigest()[:16]
 
 
-def save(folder: Path, record):
+def save(folder: Path, record: dict):
     """Write the record of a grading."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     write_whole(Path(folder, FILE), json.dumps(record, ensure_ascii=False) + "\n")
 
 
-def counted(record, earlier):
+def counted(record: dict, earlier: dict | None):
     """A record with the number of submissions that were graded until now: a new content is another one."""
     before = (earlier or {}).get("handed_in", 1 if earlier else 0)
     is_new = not earlier or earlier.get("content") != record["content"]
@@ -98,7 +98,7 @@ def load(folder: Path):
     return found if isinstance(found, dict) and "verdicts" in found else None
 
 
-def make(lesson: str, digest, examined):
+def make(lesson: str, digest: str, examined):
     """The record of an examined notebook."""
     answers = {
         grade_id(c): c.source for c in examined.notebook.cells if c.cell_type == "code" and is_solution(c)

@@ -8,10 +8,12 @@ import io
 import json
 import re
 from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from statistics import StatisticsError, correlation, median, stdev
+from typing import TYPE_CHECKING
 
 import grader
 from grader.classroom import similar
@@ -23,6 +25,10 @@ from grader.classroom.unnamed import groups
 from grader.course.cells import is_solution
 from grader.course.files import write_whole
 from grader.course.lessons import lessons as all_lessons
+
+if TYPE_CHECKING:
+    from grader.classroom.grade import Course
+
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST = 5  # mistakes that are proposed for the next lecture
@@ -53,7 +59,7 @@ class Graded:
     attempts: dict = field(default_factory=dict)  # student -> how often it was handed in
 
 
-def read(of, lesson: str):
+def read(of: "Course", lesson: str):
     """The records of a lesson, and what the gradebook adds. A record that cannot be read is named, not fatal.
 
     Who is excluded by nbgrader's configuration, or was removed from the gradebook, is left out.
@@ -132,7 +138,7 @@ def _folders(of, step, lesson):
 # ---------------------------------------------------------------- counting
 
 
-def mistake_of(verdict):
+def mistake_of(verdict: dict):
     """What went wrong, in a sentence that is the same for everybody with the same mistake."""
     if verdict.get("called"):
         return f"{CALLED}: " + ", ".join(f"`{n}`" for n in verdict["called"]) + "."
@@ -148,12 +154,12 @@ def mistake_of(verdict):
     return "Another difference: no mistake that is known."
 
 
-def kind_of(says):
+def kind_of(says: str):
     """What is one mistake, in whichever exercise it was made: a call of what was to be built is one, whatever was called."""
     return f"{CALLED}." if says.startswith(CALLED) else says
 
 
-def summarise(graded, own=None, stubs=()):
+def summarise(graded: Graded, own: dict[str, str] | None = None, stubs: Iterable[str] = ()):
     """Everything that a lesson's page says, as plain data. own: name -> the course's answer; stubs: sources that say nothing."""
     records, own = graded.records, own or {}
     known = words_of([*own.values(), *stubs])
@@ -348,13 +354,13 @@ def _spread(scores):
     }
 
 
-def lecture(exercises, most=MOST):
+def lecture(exercises: Iterable[dict], most: int = MOST):
     """What to speak about: the mistakes made most often, those that have a name. One mistake in several exercises is one, and so is each
     learner who made it.
 
     Each is {"says", "hint", "learners", "exercises", "tried", "example"}; tried: how many tried one of these exercises.
     """
-    found = {}
+    found: dict[str, dict] = {}
     for e in exercises:
         for m in e["mistakes"]:
             if m["says"].startswith("Another difference"):
@@ -399,7 +405,7 @@ def _longest_first(each):
     return -each[1], each[0]
 
 
-def changes(summary, before):
+def changes(summary: dict, before):
     """What is different since the report of before, a sentence each. before: what `figures` gave then, or None."""
     if before is None:
         return []
@@ -418,7 +424,7 @@ def changes(summary, before):
     return said
 
 
-def figures(summary):
+def figures(summary: dict):
     """The numbers of a lesson that the next report is compared with."""
     return {
         "count": summary["scores"]["count"],
@@ -430,7 +436,7 @@ def figures(summary):
 # ---------------------------------------------------------------- writing
 
 
-def alternative(spread, unit):
+def alternative(spread: dict, unit: str):
     """The picture of the scores in words."""
     return (
         f"Histogram of the scores of {spread['count']} {unit}s, of at most {spread['most']} points. The median is {spread['median']}, "
@@ -438,7 +444,7 @@ def alternative(spread, unit):
     )
 
 
-def picture(spread, unit):
+def picture(spread: dict, unit: str):
     """The distribution of scores as a PNG, base64: bars in one colour, the median as a dashed line with its number."""
     from matplotlib.figure import Figure
 
@@ -457,7 +463,7 @@ def picture(spread, unit):
     axes.set_xlabel(f"points, of {spread['most']}; dashed: the median, {spread['median']}")
     axes.set_ylabel(f"{unit}s")
     axes.set_xlim(-most / steps, most + most / steps)
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="y", integer=True)
     axes.spines[["top", "right"]].set_visible(False)
     file = io.BytesIO()
     figure.savefig(file, format="png", metadata={"Software": None})
@@ -481,7 +487,7 @@ def _percent(part, whole):
     return f"{100 * part / whole:.0f} %" if whole else "–"
 
 
-def csv_of(summary):
+def csv_of(summary: dict):
     """A row for each learner: score, then points and mistake of each exercise, then open questions and notes."""
     names, questions = summary["names"], [q["name"] for q in summary["questions"]]
     yield [
@@ -522,9 +528,10 @@ def csv_of(summary):
         ]
 
 
-def course_summary(summaries):
+def course_summary(summaries: list[dict]):
     """The lessons beside each other: totals of each learner, where people stand still, the most frequent mistakes of all."""
-    rows, open_ = {}, Counter()
+    rows: dict[str, dict] = {}
+    open_: Counter[str] = Counter()
     for s in summaries:
         for student, row in s["rows"].items():
             rows.setdefault(student, {})[s["lesson"]] = row
@@ -547,7 +554,7 @@ def course_summary(summaries):
     }
 
 
-def course_csv(summary):
+def course_csv(summary: dict):
     lessons = [s["lesson"] for s in summary["lessons"]]
     yield ["student", *lessons, "total"]
     for student, mine in summary["rows"].items():
@@ -558,7 +565,12 @@ def course_csv(summary):
         ]
 
 
-def write(of, lessons, own=lambda lesson: ({}, ()), whole: bool = False):
+def write(
+    of: "Course",
+    lessons: Iterable[str],
+    own: Callable[[str], tuple[dict, Iterable[str]]] = lambda lesson: ({}, ()),
+    whole: bool = False,
+):
     """Write the reports of some lessons, and of the course; returns the paths of the pages.
 
     own: lesson -> (the course's answers by name, the sources of its stubs).

@@ -3,6 +3,7 @@
 import tempfile
 from collections import namedtuple
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbformat
 from nbgrader.apps import NbGraderAPI
@@ -15,6 +16,10 @@ from grader.classroom.marks import marks
 from grader.classroom.task import Task
 from grader.classroom.worker import grade_one
 from grader.course.heard import heard
+
+if TYPE_CHECKING:
+    from grader.classroom.grade import Course
+
 
 Collected = namedtuple("Collected", "new replaced same refused warnings")
 
@@ -37,7 +42,7 @@ def _fail(lesson, reason):
     )
 
 
-def release(of, lesson: str, again: bool = False):
+def release(of: "Course", lesson: str, again: bool = False):
     """Put a lesson's release where learners fetch it."""
     api = _api(of, ExchangeReleaseAssignment={"force": again})
     target = Path(api.exchange_root, of.coursedir.course_id, "outbound", lesson)
@@ -52,7 +57,7 @@ def release(of, lesson: str, again: bool = False):
     return target
 
 
-def collect(of, lesson: str):
+def collect(of: "Course", lesson: str):
     """Take in the newest submission of everybody: a resubmission replaces the earlier one."""
     api = _api(of)
     if not Path(api.exchange_root, of.coursedir.course_id, "inbound").is_dir():
@@ -80,7 +85,7 @@ def _stamps(of, lesson):
     return {p.parent.name: submission.timestamp(p) for p in pattern.parents[1].glob(f"*/{lesson}")}
 
 
-def feedback(of, lesson: str):
+def feedback(of: "Course", lesson: str):
     """(made, unchanged): make the pages of those whose grade, comments or points have changed. RoundError names those without a page."""
     pattern = Path(of.folder("autograded", "*", lesson))
     graded = {
@@ -151,7 +156,7 @@ def _few(names):
 Regraded = namedtuple("Regraded", "same messages before now changed seed")
 
 
-def regrade(of, student: str, lesson: str, trust: bool = False):
+def regrade(of: "Course", student: str, lesson: str, trust: bool = False):
     """Repeat a verdict with its recorded seed. Writes nothing; says what the submission gets now, and whether that is the same."""
     before = record.load(of.folder("autograded", student, lesson))
     if before is None:

@@ -6,6 +6,7 @@ Equality is a question for a person, never a verdict: the course's solutions are
 import ast
 import warnings
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 
 SMALLEST = 50  # nodes of a syntax tree: below it, two people write the same without having seen each other's
 LARGEST = 20_000  # characters that are parsed
@@ -29,7 +30,7 @@ def shape(source: str):
     return " ".join(reader.words), reader.size
 
 
-def groups(answers, own=(), skip=()):
+def groups(answers: Mapping, own: Mapping | Iterable[tuple] = (), skip: Iterable[str] = ()):
     """The groups of equal answers: lists of keys, largest group first.
 
     answers: key -> source; own: sources of the course's, each named by a key in its own right; skip: sources not to be looked at (stubs).
@@ -62,9 +63,10 @@ class _Reader:
     def __init__(self):
         self.words, self.size, self.count = [], 0, 0
 
-    def scope(self, nodes):
+    def scope(self, nodes: Iterable[ast.AST]):
         """The names that these nodes bind, not counting what inner functions and comprehensions bind. Numbered when first written."""
-        names, outer = {}, set()
+        names: dict[str, None] = {}
+        outer: set[str] = set()
         waiting = list(nodes)
         while waiting:
             node = waiting.pop()
@@ -86,7 +88,7 @@ class _Reader:
             waiting += ast.iter_child_nodes(node)
         return {n: None for n in names if n not in outer}
 
-    def name(self, name: str, scopes):
+    def name(self, name: str, scopes: list[dict]):
         for scope in reversed(scopes):
             if name in scope:
                 if scope[name] is None:
@@ -95,14 +97,14 @@ class _Reader:
                 return f"${scope[name]}"
         return name
 
-    def block(self, body, scopes):
+    def block(self, body: Iterable[ast.AST], scopes: list[dict]):
         """Statements without docstrings and other constants that stand alone."""
         for statement in body:
             if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)):
                 self.read(statement, scopes)
         self.words.append(";")
 
-    def read(self, node, scopes):
+    def read(self, node: ast.AST, scopes: list[dict]):
         self.size += 1
         if isinstance(node, ast.AnnAssign) and node.value is not None:
             node = ast.Assign(targets=[node.target], value=node.value)
@@ -136,7 +138,7 @@ class _Reader:
         else:
             self.fields(node, scopes)
 
-    def function(self, node, scopes):
+    def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, scopes: list[dict]):
         for part in [
             *getattr(node, "decorator_list", ()),
             *node.args.defaults,
@@ -161,7 +163,7 @@ class _Reader:
                 self.read(part, inner)
         self.block(body, inner)
 
-    def call(self, node, scopes):
+    def call(self, node: ast.Call, scopes: list[dict]):
         """A keyword of a function that the answer itself defines is a name of its own, any other is somebody else's."""
         for part in [node.func, *node.args]:
             self.read(part, scopes)
@@ -171,7 +173,7 @@ class _Reader:
             self.words.append("=" if local else f"{keyword.arg}=")
             self.read(keyword.value, scopes)
 
-    def fields(self, node, scopes):
+    def fields(self, node: ast.AST, scopes: list[dict]):
         for field, value in ast.iter_fields(node):
             if field in IGNORED or value is None:
                 continue

@@ -12,7 +12,7 @@ import secrets
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -146,7 +146,7 @@ def _read(path):
         return None, [f"The notebook cannot be read: {error.strerror}."]
 
 
-def parse(data):
+def parse(data: bytes):
     """(notebook, notes) from the bytes of a file."""
     notes = []
     if not data.strip():
@@ -328,7 +328,7 @@ class Bounds:
     count: int = MANY
 
 
-def copy(source: str, target, lesson: str, bounds, owner=None):
+def copy(source: str, target: Path, lesson: str, bounds: Bounds, owner: Callable[[int], bool] | None = None):
     """Copy a submission's files into a new folder, and say what was left out. What lies there may change meanwhile.
 
     Every folder and file is opened once, without following a link, and read through that: whoever swaps one for a link gets an error, not
@@ -443,7 +443,7 @@ class _Copy:
                 raise  # the disk is full: a submission is collected whole or not at all
             _instead(to, "-was-unreadable")
 
-    def file(self, opened, to):
+    def file(self, opened: int, to: Path):
         """Copy an open file: as many bytes as it had when it was opened, and none that are somebody else's."""
         info = os.fstat(opened)
         if not stat.S_ISREG(info.st_mode) or self.owner is not None and not self.owner(info.st_uid):

@@ -17,6 +17,7 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grader.course.build import course_answer
 from grader.course.files import write_whole
@@ -25,6 +26,10 @@ from grader.judging.behaviour import alike, behaviour
 from grader.judging.exercise import Exercise, Mistake
 from grader.judging.judge import judge
 from grader.judging.verdict import Verdict
+
+if TYPE_CHECKING:
+    from grader.judging.question import Call
+
 
 SEEDS = (0, 1, 2)  # at which a new mistake must be named
 SECONDS = 20  # for trying one answer at one seed
@@ -316,8 +321,8 @@ def _verdict(exercise, function, seed=0) -> Verdict:
         return judge(exercise, _asks(exercise, function), seed=seed)
 
 
-def _asks(exercise: Exercise, function: object) -> Callable:
-    def ask(question, gradient):
+def _asks(exercise: Exercise, function: Callable) -> Callable:
+    def ask(question: "Call", gradient: tuple):
         return replace(exercise.run(function, question, gradient), called=frozenset())
 
     return ask

@@ -6,6 +6,7 @@ The coordinator (`grade`), nbgrader's plug-ins (`plugins`) and a verdict repeate
 import atexit
 import os
 import threading
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from grader.classroom import record
@@ -44,7 +45,9 @@ def grade_one(task: Task, trust: bool = False, examiner: Examiner | None = None)
 # ---------------------------------------------------------------- the two halves, for nbgrader's own converters
 
 
-def rebuild_within(lesson: str, data: bytes | None, notes, trust: bool = False) -> tuple[str, list]:
+def rebuild_within(
+    lesson: str, data: bytes | None, notes: Iterable[str], trust: bool = False
+) -> tuple[str, list]:
     """The rebuilt notebook as text, and the notes on it. What uses up its budget is rebuilt as nothing, with a note that says so."""
     try:
         return shared_examiner(trust).call(f"{INSIDE}.rebuild_here", lesson, data, tuple(notes))
@@ -54,7 +57,9 @@ def rebuild_within(lesson: str, data: bytes | None, notes, trust: bool = False) 
         return inside.rebuild_here(lesson, None, (*notes, over.says, PERSON))
 
 
-def examine_within(text: str, seed: int, notes, seconds: float, trust: bool = False) -> "Examined":
+def examine_within(
+    text: str, seed: int, notes: Iterable[str], seconds: float, trust: bool = False
+) -> "Examined":
     """A rebuilt notebook, run and judged within its time."""
     try:
         return shared_examiner(trust).call(

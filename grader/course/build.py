@@ -20,6 +20,7 @@ import re
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jupytext
 import nbformat
@@ -30,6 +31,12 @@ from grader.course.files import write_whole
 from grader.course.heard import heard
 from grader.course.imports import closure, modules
 from grader.course.lessons import RELEASES, ROOT, SOLUTIONS, exercises, exercises_of, lessons, slug
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+    from grader.judging.exercise import Exercise
+
 
 BUILT = ROOT / ".cache" / "built.json"  # not in the repository: what was built last on this machine
 
@@ -183,7 +190,7 @@ def _guesses_come_in_pairs(cells, lesson):
 def linked(markdown: str, lesson: str) -> str:
     """The text with a link on every name of another lesson: `02_bce` in backticks becomes [02_bce](../02_bce/02_bce.ipynb)."""
 
-    def link(found):
+    def link(found: re.Match):
         name = found[1]
         if name == lesson or name not in lessons():
             return found[0]
@@ -237,7 +244,7 @@ def _binds(source, name):
     return False
 
 
-def execute(nb, lesson: str):
+def execute(nb: "NotebookNode", lesson: str):
     """Run every cell in a fresh kernel and keep the outputs; raises LessonError where a cell does not run."""
     with tempfile.TemporaryDirectory() as folder:
         NotebookClient(
@@ -258,7 +265,7 @@ def execute(nb, lesson: str):
     return nb
 
 
-def dumps(nb):
+def dumps(nb: "NotebookNode"):
     """The notebook as text, the same bytes for the same notebook."""
     return nbformat.writes(nb, version=nbformat.NO_CONVERT) + "\n"
 
@@ -312,7 +319,7 @@ def _execute_and_write(lesson, figures_read):
     path.write_text(dumps(nb), encoding="utf-8")
 
 
-def keep_measured(stored, nb) -> None:
+def keep_measured(stored: "NotebookNode", nb: "NotebookNode") -> None:
     """Let each figure that shows a time (`show(…, measured=True)`) keep the picture that is stored.
 
     It comes out different at every build, and would change the repository although nothing has been changed.
@@ -335,7 +342,7 @@ def _pictures(nb):
                 yield cell, output, mark
 
 
-def figures(nb) -> dict[str, str]:
+def figures(nb: "NotebookNode") -> dict[str, str]:
     """The figures of an executed notebook: text alternative -> digest of what is drawn."""
     return {mark["alt"]: mark["drawn"] for _, _, mark in _pictures(nb) if "drawn" in mark}
 
@@ -356,7 +363,7 @@ def programs_on_path():
         os.environ["PATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PATH", "")]))
 
 
-def release(lesson: str, target=RELEASES, database=None, course_id: str = ""):
+def release(lesson: str, target: str | Path = RELEASES, database: str | None = None, course_id: str = ""):
     """Write the release of a lesson from its instructor's notebook, through nbgrader. database: of the gradebook that is to know the lesson."""
     from nbgrader.apps import NbGraderAPI
     from traitlets.config import Config
@@ -476,7 +483,7 @@ def course_namespace(exercise_name: str):
     raise LessonError(f"{found.lesson} has no cell for {exercise_name!r}")
 
 
-def solution_of(exercise):
+def solution_of(exercise: "Exercise"):
     """The course's answer to an exercise, as the lesson's text gives it; a comment where the text is not handed out."""
     lesson = next(name for name in lessons() if slug(name) == exercise.lesson)
     source = solution_cells(lesson).get(exercise.name, f"# {NO_ANSWERS}")

@@ -18,16 +18,25 @@ def modules() -> dict[str, Path]:
     return named
 
 
+class _Run(ast.NodeTransformer):
+    """Leaves out of a tree what only a type checker reads."""
+
+    def visit_If(self, node: ast.If):
+        self.generic_visit(node)
+        return node.orelse if ast.unparse(node.test) == "TYPE_CHECKING" else node
+
+
 @cache
 def imported_by(name: str) -> frozenset[str]:
-    """The modules of the package that the module `name` imports, anywhere in its text.
+    """The modules of the package that the module `name` imports when it runs, anywhere in its text.
 
     `from grader.judging import wire` means the module `grader.judging.wire`, not its folder's `__init__`.
+    What it names for the type checker alone, under `if TYPE_CHECKING:`, is not counted.
 
     >>> sorted(imported_by("grader.judging.picture"))
     ['grader.judging.compare', 'grader.judging.language', 'grader.judging.verdict']
     """
-    tree = ast.parse(modules()[name].read_text(encoding="utf-8"))
+    tree = _Run().visit(ast.parse(modules()[name].read_text(encoding="utf-8")))
     targets = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

@@ -7,6 +7,7 @@ import base64
 import io
 import os
 import signal
+import socket
 import sys
 from dataclasses import dataclass
 
@@ -36,7 +37,7 @@ class Recorder:
         self.outputs, self.on = [], False
         self.text_left = self.pictures_left = self.outputs_left = self.dropped = 0
 
-    def start(self, limits):
+    def start(self, limits: dict):
         self.outputs, self.dropped, self.on = [], 0, True
         self.text_left, self.pictures_left, self.outputs_left = (
             limits["output_kb"] << 10,
@@ -61,7 +62,7 @@ class Recorder:
         else:
             self._append(_Printed(kind, [kept]))
 
-    def show(self, kind: str, data):
+    def show(self, kind: str, data: dict):
         if not self.on:
             return
         png, text = data.get("image/png"), str(data.get("text/plain", ""))
@@ -107,7 +108,7 @@ class _Stream(io.TextIOBase):
 
 
 class _Publisher(DisplayPublisher):
-    def publish(self, data, metadata=None, **kwargs):
+    def publish(self, data, metadata=None, source=None, **kwargs):
         RECORDER.show("display", data)
 
     def clear_output(self, wait: bool = False):
@@ -118,7 +119,7 @@ class _Hook(DisplayHook):
     def write_output_prompt(self):
         pass
 
-    def write_format_data(self, format_dict, md_dict=None):
+    def write_format_data(self, format_dict: dict, md_dict: dict | None = None):
         RECORDER.show("result", format_dict)
 
     def finish_displayhook(self):
@@ -134,18 +135,18 @@ class Shell(InteractiveShell):
     def _showtraceback(self, etype, evalue, stb):
         self.last_traceback = self.InteractiveTB.stb2text(stb)
 
-    def enable_gui(self, gui=None):
+    def enable_gui(self, gui: str | None = None):
         pass
 
     def ask_exit(self):
         pass
 
-    def system(self, cmd):
+    def system(self, cmd: str):
         raise RuntimeError(NO_SHELL)
 
     system_piped = system_raw = system
 
-    def getoutput(self, cmd, split: bool = True, depth: int = 0):
+    def getoutput(self, cmd: str, split: bool = True, depth: int = 0):
         raise RuntimeError(NO_SHELL)
 
 
@@ -161,7 +162,7 @@ def make_shell():
     return shell
 
 
-def run_cell(shell, source: str, limits):
+def run_cell(shell: Shell, source: str, limits: dict):
     """Run one cell as a notebook would, and record what it shows and how it ends."""
     shell.last_traceback = ""
     for name in ("stdout", "stderr"):
@@ -188,7 +189,7 @@ def run_cell(shell, source: str, limits):
     return Outcome(CellError(seen.type, text, seen.line, seen.source, trace), outputs, dropped)
 
 
-def ask(shell, header, payload):
+def ask(shell: Shell, header: dict, payload: bytes):
     """Put one question to the object bound to a name: header and payload of the reply."""
     name, parameters, gradient = header["name"], header["parameters"], header["gradient"]
     if name not in shell.user_ns:
@@ -206,7 +207,7 @@ def ask(shell, header, payload):
         return "result", *wire.encode_result(question.Result(raised=raised))
 
 
-def serve(sock, shell, limits, walls):
+def serve(sock: socket.socket, shell: Shell, limits: dict, walls: bool):
     """Answer requests until the peer is gone."""
     number = 0
     while True:

@@ -349,7 +349,7 @@ def _solutions():
     return beside if beside.is_dir() else building.PACKAGE / "solutions"
 
 
-def missing(facts) -> list[str]:
+def missing(facts: dict) -> list[str]:
     """Targets that are not there, seen from outside: what is refused inside says nothing about them."""
     names = [*facts["files"], *facts["folders"], *facts["course_files"], *facts["course_folders"]]
     absent = [name for name in names if not os.path.exists(name)]

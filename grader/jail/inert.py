@@ -30,7 +30,7 @@ def guesses(least: int = 20):
 _lent: dict[str, object] = {}  # the course's functions for exercises that are judged already, and not passed
 
 
-def lend(sources):
+def lend(sources: dict[str, str]):
     """Define the course's answers (name -> source, in order) for `ready`: at home it gives them, too, until the learner's own pass."""
     import math
 
@@ -40,7 +40,14 @@ def lend(sources):
 
     from grader.judging.question import lent
 
-    namespace = {"math": math, "torch": torch, "nn": nn, "F": F, "ready": ready, "__tracebackhide__": True}
+    namespace: dict = {
+        "math": math,
+        "torch": torch,
+        "nn": nn,
+        "F": F,
+        "ready": ready,
+        "__tracebackhide__": True,
+    }
     for source in sources.values():
         exec(source, namespace)
     _lent.update((name, lent(name, namespace[name])) for name in list(sources)[-1:])

@@ -9,12 +9,18 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from grader.jail.launch import JailError, Launched, launch
 from grader.jail.limits import Limits
 from grader.jail.memory import killed_for_memory
 from grader.judging import wire
 from grader.judging.outcome import CellError, Outcome
+
+if TYPE_CHECKING:
+    from grader.judging.question import Call
+
 
 LOG = logging.getLogger(__name__)
 
@@ -200,7 +206,15 @@ class Child:
             return Outcome(CellError("ValueError", f"The cell is too large to be run: {error}."))
         return self._checked(wire.decode_outcome, tree, payload)
 
-    def ask(self, name: str, parameters, question, gradient=(), deadline: float | None = None, forbidden=()):
+    def ask(
+        self,
+        name: str,
+        parameters: Iterable[str],
+        question: "Call",
+        gradient: tuple = (),
+        deadline: float | None = None,
+        forbidden: Iterable[str] = (),
+    ):
         """Put a Call to what is bound to `name`: a Result, or Absent where that is nothing, or nothing that can be called."""
         tree, payload = wire.encode_call(question)
         header = {

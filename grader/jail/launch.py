@@ -45,7 +45,7 @@ def launch(limits: Limits, *, trust: bool = False, user: bool = False) -> Launch
     control, inner = socket.socketpair()
     errors, folder = tempfile.TemporaryFile(), None
     filtered = None if trust else seccomp.program()
-    if filtered is None:  # only without walls: a mode is found where there is a filter
+    if mode is None or filtered is None:  # only without walls: a mode is found where there is a filter
         folder = tempfile.mkdtemp(prefix="grader-")
         building.copy_course(Path(folder, "course"))
         box = f"{folder}/box"
@@ -88,7 +88,7 @@ def launch(limits: Limits, *, trust: bool = False, user: bool = False) -> Launch
     return Launched(process, control, errors, folder, report)
 
 
-def usable_mode(limits, user: bool = False):
+def usable_mode(limits: Limits, user: bool = False):
     """The best mode in which bubblewrap builds the walls here; JailError says why there is none."""
     if sys.platform != "linux":
         raise JailError(

@@ -77,7 +77,7 @@ def _written(rules):
     if not context:
         return None
 
-    def deny(name: str, *compare, code=errno.EPERM):
+    def deny(name: str, *compare, code: int = errno.EPERM):
         number = lib.seccomp_syscall_resolve_name(name.encode())
         if (
             number != -1

@@ -5,8 +5,14 @@ import secrets
 import shutil
 import sys
 import sysconfig
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from grader.jail.limits import Limits
+
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parent
@@ -86,7 +92,12 @@ def modes(user: bool = False):
     return ([Mode(uids)] if uids else []) + [Mode(None, True), Mode(None)]
 
 
-def command(mode, limits, filter_fd, program=("-I", f"{COURSE}/grader/jail/zygote.py")):
+def command(
+    mode: Mode,
+    limits: "Limits",
+    filter_fd: int,
+    program: Iterable[str] = ("-I", f"{COURSE}/grader/jail/zygote.py"),
+):
     """The command line that starts Python with `program` behind walls. Its mount points come in the order of their depth."""
     if mode.uids:
         who = ["--cap-drop", "ALL", *(a for c in CAPABILITIES for a in ("--cap-add", f"CAP_{c}"))]

@@ -27,6 +27,10 @@ import stat
 import subprocess
 import sys
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from grader.jail.child import Shell
 
 COURSE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LINUX = sys.platform == "linux"
@@ -86,7 +90,7 @@ def warm_up():
     return shell
 
 
-def fork_child(number: int, sock, shell, s):
+def fork_child(number: int, sock: socket.socket, shell: "Shell", s: dict):
     """The child's life: give up everything, then serve."""
     from grader.jail import child
 
@@ -136,7 +140,7 @@ def reseed():
     torch.seed()
 
 
-def set_limits(limits, walls, baseline):
+def set_limits(limits: dict, walls: bool, baseline: int):
     wanted = {
         "FSIZE": limits["disk_mb"] << 20,
         "NOFILE": limits["open_files"],
@@ -159,7 +163,7 @@ def set_limits(limits, walls, baseline):
                     raise
 
 
-def supervise(pid, control, wake, s):
+def supervise(pid: int, control: socket.socket, wake: socket.socket, s: dict):
     """Wait until a child ends, must end, or breaks a limit. Then end everything that is left of it."""
     why, status = "", None
     while status is None and not why:
@@ -190,7 +194,7 @@ def reap(flags: int = 0):
         return 0, 0
 
 
-def end_all(pid, s):
+def end_all(pid: int, s: dict):
     """Kill a child and everything that it left; the child's exit code, if it had not been waited for."""
     code = None
     while True:
@@ -226,7 +230,7 @@ def others():
     return [p for p in os.listdir("/proc") if p.isdigit() and int(p) != os.getpid()]
 
 
-def over(limits, own, box):
+def over(limits: dict, own: int, box: str):
     """Which limit the child and its descendants break together: a second wall, where the kernel counts each alone or not at all."""
     used = count = 0
     for pid in others():
@@ -246,7 +250,7 @@ def over(limits, own, box):
     return ""
 
 
-def inodes(box):
+def inodes(box: str):
     """How many files, folders and links there are in the box, whether they have names or not."""
     state = os.statvfs(box)
     return state.f_files - state.f_ffree
@@ -258,7 +262,7 @@ def sockets():
         return sum(1 for _ in file) - 1
 
 
-def private(pid):
+def private(pid: int):
     """Bytes that a process has for itself, or shares with another of its kind: everything that is not a file's."""
     with open(f"/proc/{pid}/status") as file:
         lines = dict(line.split(":", 1) for line in file if ":" in line)
@@ -267,7 +271,7 @@ def private(pid):
     )
 
 
-def empty(box):
+def empty(box: str):
     """Empty the box, whatever a child made of it. Is it empty?"""
     for name in os.listdir(box):
         path = f"{box}/{name}"
@@ -290,14 +294,14 @@ def empty(box):
     return not os.listdir(box)
 
 
-def furnish(box):
+def furnish(box: str):
     """The work folder and the folder for temporary files, open to a child of any uid."""
     for name in ("work", "tmp"):
         os.mkdir(f"{box}/{name}")
         os.chmod(f"{box}/{name}", 0o777)
 
 
-def leave(s):
+def leave(s: dict):
     if not s["walls"]:
         shutil.rmtree(os.path.dirname(s["box"]), ignore_errors=True)
     os._exit(0)
@@ -308,7 +312,7 @@ def _finds_grader(finder):
     return "grader" in getattr(sys.modules.get(getattr(finder, "__module__", "")), "MAPPING", ())
 
 
-def prctl(option, value):
+def prctl(option: int, value: int):
     if LINUX:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
@@ -384,7 +388,7 @@ def main():
             furnish(s["box"])  # now, so that the next child need not wait for it
 
 
-def say(control, message: str):
+def say(control: socket.socket, message: str):
     control.sendall(json.dumps(message).encode() + b"\n")
 
 

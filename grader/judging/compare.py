@@ -3,11 +3,15 @@
 import re
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 import torch
 
 from grader.judging.exercise import Case
 from grader.judging.question import Array, Call, Result
+
+if TYPE_CHECKING:
+    from grader.judging.exercise import Exercise
 
 
 class Difference(Enum):
@@ -36,7 +40,7 @@ class Asked:
     difference: Difference | None
 
 
-def as_tensor(value):
+def as_tensor(value: object):
     """A number, or a sequence of numbers and 0-d tensors, or a numpy array, as a tensor; anything else as it is."""
     if isinstance(value, Array):
         return value.tensor
@@ -59,7 +63,7 @@ def as_tensor(value):
     return value
 
 
-def compare(exercise, case, expected, got):
+def compare(exercise: "Exercise", case: Case, expected: Result, got: Result):
     """The first Difference between two Results, or None."""
     if got.failed:
         return Difference.ERROR
@@ -121,18 +125,18 @@ def _compare_values(exercise, case, want, have):
     return None if free or have.dtype == want.dtype else Difference.DTYPE
 
 
-def close(a, b, rtol: float = 1e-4, atol: float = 1e-6):
+def close(a: torch.Tensor, b: torch.Tensor, rtol: float = 1e-4, atol: float = 1e-6):
     """Equal within tolerances, nan to nan and inf to inf, whatever the dtypes; shapes must be the same."""
     if a.shape != b.shape or a.is_complex() or b.is_complex():
         return False
     return torch.allclose(a.double(), b.double(), rtol=rtol, atol=atol, equal_nan=True)
 
 
-def alike(a, b, case):
+def alike(a: Result, b: Result, case: Case):
     """Do two Results show the same behaviour? Used to recognise a mistake, so dtypes and types do not count."""
     if a.ended is not b.ended:
         return False
-    if a.raised:
+    if a.raised and b.raised:
         return a.raised.type == b.raised.type and _bare(a.raised.text) == _bare(b.raised.text)
     if a.failed:
         return True
@@ -161,7 +165,7 @@ def _bare(text):
     return re.sub(r"^\w+\.|'\w+' object|\d+", "", text)
 
 
-def as_parts(value):
+def as_parts(value: object):
     return value if isinstance(value, tuple) else (value,)
 
 

@@ -4,7 +4,7 @@ Stated once, in `grader/exercises/`, and read by the learner's check, the class'
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -51,11 +51,11 @@ class Inputs:
         """Float tensor of -1 and +1, both present where there is room."""
         return 2 * self.labels(*shape) - 1
 
-    def classes(self, *shape, num_classes):
+    def classes(self, *shape, num_classes: int):
         """int64 tensor in [0, num_classes)."""
         return self.integers(*shape, low=0, high=num_classes)
 
-    def integers(self, *shape, low, high):
+    def integers(self, *shape, low: int, high: int):
         """int64 tensor in [low, high)."""
         return torch.randint(low, high, shape, generator=self._generator)
 
@@ -67,7 +67,7 @@ class Inputs:
         """A random int in [low, high]."""
         return int(self.integers(1, low=low, high=high + 1))
 
-    def permutation(self, n):
+    def permutation(self, n: int):
         """int64 tensor: 0 … n-1 in random order."""
         return torch.randperm(n, generator=self._generator)
 
@@ -109,7 +109,7 @@ class Case:
             calls = [replace(c, largest=self.largest(*c.args, **c.kwargs)) for c in calls]
         return [replace(c, apart=self.apart) for c in calls] if self.apart else calls
 
-    def tolerance(self, dtype):
+    def tolerance(self, dtype: torch.dtype):
         relative, absolute = TOLERANCES.get(dtype, TOLERANCES[torch.float64])
         own = self.rtol or relative, self.atol or absolute
         if not dtype.is_floating_point or torch.finfo(dtype).bits >= torch.finfo(self.dtype).bits:
@@ -117,7 +117,7 @@ class Case:
         # a float32 is not held to float64's digits
         return max(own[0], relative), max(own[1], absolute)
 
-    def tolerance_of_slope(self, dtype):
+    def tolerance_of_slope(self, dtype: torch.dtype):
         relative, absolute = self.tolerance(dtype)
         return self.slope_rtol or relative, absolute
 
@@ -127,7 +127,7 @@ class Mistake:
     """A wrong answer as a learner would write it, and the sentence that names what is wrong with it."""
 
     says: str
-    function: object
+    function: Callable
     hint: str = ""
 
 
@@ -159,7 +159,7 @@ class Exercise:
     """Use `@exercise(…)` to make one. `reference` is a function or a class (an `nn.Module`)."""
 
     name: str
-    reference: object
+    reference: Callable
     points: float
     without: tuple = ()  # torch functions and modules, or their names, that do the same job: out of bounds
     hints: tuple = ()  # from a nudge to nearly there
@@ -172,7 +172,7 @@ class Exercise:
     mistakes: list = field(default_factory=list)
     _put: dict = field(default_factory=dict, repr=False, compare=False)  # seed -> Put
 
-    def case(self, name: str, *, gradient=(), **options):
+    def case(self, name: str, *, gradient: str | tuple = (), **options):
         """Decorator: add a case. `gradient`: a name or names of the inputs whose gradient is compared."""
         gradient = (gradient,) if isinstance(gradient, str) else tuple(gradient)
         unknown = set(gradient) - set(self.parameters)
@@ -200,7 +200,7 @@ class Exercise:
         """The spellings that must not be called."""
         return frozenset(name for function in self.without for name in spellings(function))
 
-    def run(self, function, question, gradient=()):
+    def run(self, function: Callable, question: Call, gradient: tuple = ()):
         """Ask any function (the reference, a mistake, a learner's) one question, in this process."""
         own = function is self.reference or any(function is m.function for m in self.mistakes)
         return run(
@@ -254,7 +254,7 @@ RELATIVES = {
 }
 
 
-def spellings(function):
+def spellings(function: Callable):
     """All the names under which `function` (or an `nn` module) may be called or may show in a trace."""
     name = spelling(function)
     return {name} | RELATIVES.get(name, set())
@@ -263,10 +263,10 @@ def spellings(function):
 _registry: dict[str, Exercise] = {}
 
 
-def exercise(*, points: float, without=(), **options):
+def exercise(*, points: float, without: Iterable[Callable] = (), **options):
     """Decorator: make an Exercise of its reference, and register it under the reference's name and its lesson's."""
 
-    def make(reference):
+    def make(reference: Callable):
         lesson = reference.__module__.rpartition(".")[2]
         found = Exercise(reference.__name__, reference, points, tuple(without), lesson=lesson, **options)
         if found.name in _registry and _registry[found.name].lesson != lesson:

@@ -4,8 +4,10 @@ The judge compares behaviour: value, shape, dtype, gradient, and that inputs wer
 looks for the mistake: the exercise's own known mistakes first, then what can go wrong with any loss (`diagnose`).
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from grader.judging.behaviour import behaviour
 from grader.judging.compare import Asked, compare
@@ -27,6 +29,11 @@ from grader.judging.verdict import (
     show_call,
 )
 
+if TYPE_CHECKING:
+    from grader.judging.exercise import Exercise
+    from grader.judging.question import Call, Result
+
+
 LEFT_BELOW = "Your answer is there, but `raise NotImplementedError()` still follows it: delete that line."
 BY_IS = (
     "You compare text with `is`, which asks whether two names stand for the same object; equal texts need not be one. "
@@ -38,7 +45,13 @@ BORROWED = borrowed("").removesuffix('")')
 
 
 def judge(
-    exercise, ask, *, seed: int = 0, source: str | None = None, context: str = "", remember: bool = False
+    exercise: "Exercise",
+    ask: "Callable[[Call, tuple], Result]",
+    *,
+    seed: int = 0,
+    source: str | None = None,
+    context: str = "",
+    remember: bool = False,
 ):
     """The Verdict on an answer.
 
@@ -104,7 +117,7 @@ def judge(
     )
 
 
-def passes(exercise, ask, *, seed: int = 0):
+def passes(exercise: "Exercise", ask: "Callable[[Call, tuple], Result]", *, seed: int = 0):
     """Is every question answered rightly, and nothing out of bounds called? Stops at the first that is not; names nothing."""
     put = exercise.put(seed)
     for number, case in enumerate(exercise.cases):

@@ -87,7 +87,7 @@ def _bare(operator):
 class _NoLibrary:
     """A finder that finds none of these libraries, and says why."""
 
-    def find_spec(self, name: str, path=None, target=None):
+    def find_spec(self, name: str, path: object = None, target: object = None):
         if name.partition(".")[0] in LIBRARIES:
             raise ImportError(f"{name} cannot be imported while an answer is checked: write it in torch")
 

@@ -2,10 +2,16 @@
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from grader.judging.language import say
 from grader.judging.verdict import block, rich, row, show, show_call
+
+if TYPE_CHECKING:
+    from grader.judging.exercise import Exercise
+    from grader.judging.question import Call, Result
+
 
 BOX = (
     '<div role="note" style="border-left:4px solid #7f7f7f;padding:6px 12px;margin:4px 0;'
@@ -20,7 +26,7 @@ def note(text: str, code: str = ""):
     return "\n".join(filter(None, [text.replace("`", ""), code])), BOX.format(body)
 
 
-def comparison(exercise, question, yours, definition):
+def comparison(exercise: "Exercise", question: "Call", yours: "Result | None", definition: "Result"):
     """The learner's result beside the definition's. yours: a Result, or None where nothing is written yet."""
     values = []
     for result in (yours, definition):
@@ -55,7 +61,13 @@ def _error(problem):
     return f"{problem.type}: {problem.text}{where}"
 
 
-def overview(summary, latest, title: Callable[[str], str], guesses=(), hunt=None):
+def overview(
+    summary: Sequence[tuple[str, Sequence[str], Sequence[str]]],
+    latest: str,
+    title: Callable[[str], str],
+    guesses: Iterable[dict] = (),
+    hunt: dict[str, dict] | None = None,
+):
     """Progress over the course.
 
     summary: a list of (lesson, passed names, open names); latest: the lesson somebody was at last, or ""; title: gives a lesson's question;
@@ -82,16 +94,17 @@ def overview(summary, latest, title: Callable[[str], str], guesses=(), hunt=None
     known = [g for g in guesses if "right" in g]
     if known:
         ends.append(f"Guesses: {sum(g['right'] for g in known)} of {len(known)} came out right.")
-    named = sum(len(kept["named"]) for kept in (hunt or {}).values())
+    hunted = list((hunt or {}).values())
+    named = sum(len(kept["named"]) for kept in hunted)
     if named:
-        points = sum(kept["points"] for kept in hunt.values())
+        points = sum(kept["points"] for kept in hunted)
         ends.append(f"The hunt: {points} of {3 * named} points, {named} named.")
     ends = [say(end) for end in ends]
     below = "".join(f"<div>{html.escape(end)}</div>" for end in ends)
     return "\n".join([*lines, *ends]), BOX.format(f"<table>{''.join(rows)}</table>{below}")
 
 
-def whats_next(summary, latest):
+def whats_next(summary: Sequence[tuple[str, Sequence[str], Sequence[str]]], latest: str):
     """(lesson, exercise) to go on with: in the lesson somebody was at last, else in the next one that has something open; None at the end."""
     open_ones = [(lesson, left[0]) for lesson, _, left in summary if left]
     at = next((pair for pair in open_ones if pair[0] == latest), None)
@@ -99,7 +112,17 @@ def whats_next(summary, latest):
     return at or after or (open_ones[0] if open_ones else None)
 
 
-def closing(lesson: str, passed, left, onward, course_done, total, guesses, hunt, start):
+def closing(
+    lesson: str,
+    passed: Sequence[str],
+    left: Sequence[str],
+    onward: Sequence[tuple[str, str, int]],
+    course_done: bool,
+    total: int,
+    guesses: Iterable[dict],
+    hunt: dict[str, dict],
+    start: str,
+):
     """The end of a lesson: what passes, what is open, the way on.
 
     onward: (lesson, title, minutes) of the lesson that follows, in a list, or nothing; course_done: does every exercise pass? total: how

@@ -4,7 +4,9 @@ Drawn only where it says something: for an answer that works on each entry of it
 """
 
 import html
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -12,16 +14,23 @@ from grader.judging.compare import Difference
 from grader.judging.language import say
 from grader.judging.verdict import number
 
+if TYPE_CHECKING:
+    from grader.judging.compare import Asked
+    from grader.judging.exercise import Exercise
+    from grader.judging.question import Call, Result
+
+
 POINTS, WIDTH, HEIGHT, LEFT, TOP = 41, 300, 150, 52, 22
 YOURS = "#d55e00"  # beside the colour of the text, which is dark or light with the theme
 
 
-def curve(exercise, ask, asked):
+def curve(exercise: "Exercise", ask: "Callable[[Call, tuple], Result]", asked: "Asked"):
     """The picture of a question that was answered wrongly, or "" where a picture would say nothing."""
     question, want, have = asked.question, asked.expected.value, asked.got.value
     x = question.args[0] if question.args else None
     if (
         asked.difference is not Difference.VALUE
+        or x is None
         or not _line(x)
         or not _like(want, x)
         or not _like(have, x)

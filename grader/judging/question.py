@@ -10,15 +10,20 @@ import io
 import linecache
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
 
 from grader.judging.watch import Made, Met, Watch
+
+if TYPE_CHECKING:
+    from types import FrameType
+
 
 __tracebackhide__ = True  # `raised` looks for the learner's line, and the frames of this module are none
 from grader.judging.kernels import refused, without_libraries
@@ -204,7 +209,7 @@ class Result:
         return self.ended is not Ended.RETURNED
 
 
-def spelling(function):
+def spelling(function: Callable):
     """The one name for all spellings of a torch function: `softmax` for F.softmax, torch.special.softmax, Tensor.softmax_."""
     name = getattr(function, "__name__", None) or str(function)
     return name.split(".")[0].strip("_").removeprefix("special_")
@@ -229,7 +234,7 @@ class _Capped(io.StringIO):
         return len(text)
 
 
-def plain(value, depth: int = 0):
+def plain(value: object, depth: int = 0):
     """The value in the normal form of `Result`: detached tensors, numbers, tuples; nothing of the answer's own types."""
     if isinstance(value, torch.Tensor):
         tensor = value.detach()
@@ -253,7 +258,7 @@ def plain(value, depth: int = 0):
     return Foreign(type(value).__name__)
 
 
-def is_learners(frame):
+def is_learners(frame: "FrameType"):
     """Does this frame run code that the learner wrote?
 
     Not a learner's: the frames of libraries, and those of modules that say `__tracebackhide__ = True`, as this one does
@@ -263,7 +268,7 @@ def is_learners(frame):
     return not ours and not frame.f_code.co_filename.startswith(LIBRARIES)
 
 
-def raised(error):
+def raised(error: BaseException):
     """The exception with the deepest line that the learner wrote."""
     line, source = 0, ""
     for frame, number in traceback.walk_tb(error.__traceback__):
@@ -293,7 +298,7 @@ def _left(before, after):
     return after.requires_grad != before.requires_grad or (after.is_leaf and after.grad is not None)
 
 
-def cotangent(value):
+def cotangent(value: torch.Tensor):
     """Fixed weights in [0.5, 1.5), all different, that turn a result into the scalar whose gradient is taken.
 
     Evenly spaced they would not do: rows and columns of a Jacobian of softmax sum to 0, and so would its entries weighted so.
@@ -303,7 +308,7 @@ def cotangent(value):
     return weights.to(value.dtype).reshape(value.shape)
 
 
-def first_float(value):
+def first_float(value: object):
     """The first floating-point tensor of a result: the one that a gradient is taken of."""
     for v in value if isinstance(value, (tuple, list)) else (value,):
         if isinstance(v, torch.Tensor) and v.is_floating_point():
@@ -312,11 +317,18 @@ def first_float(value):
 
 
 @torch.enable_grad()  # whatever an earlier cell has switched off
-def run(function, question, names=(), gradient=(), traced: bool = True, forbidden=()):
+def run(
+    function: Callable,
+    question: Call,
+    names: Sequence[str] = (),
+    gradient: Iterable[str] = (),
+    traced: bool = True,
+    forbidden: Iterable[str] = (),
+):
     """Call `function` on copies of the inputs of `question`.
 
     names: the parameters' names, one for each positional argument; gradient: those to differentiate by; traced: is it
-    recorded what is called? forbidden: functions whose operators are refused meanwhile, by whatever way they are reached.
+    recorded what is called? forbidden: names of functions whose operators are refused meanwhile, by whatever way they are reached.
     KeyboardInterrupt passes through (a learner stopped the cell); everything else is recorded.
     """
     names = list(names) + [f"argument {i + 1}" for i in range(len(names), len(question.args))]
@@ -372,7 +384,7 @@ def run(function, question, names=(), gradient=(), traced: bool = True, forbidde
 _handed: list[tuple] = []  # (name, inputs, output) of the course's functions that the answer has called
 
 
-def lent(name: str, function):
+def lent(name: str, function: Callable):
     """The course's function (or class) for `name`, as `ready` gives it: an answer that hands its output on is known by that."""
     if not isinstance(function, type):
 
@@ -382,11 +394,15 @@ def lent(name: str, function):
 
         return call_of_the_courses
 
-    class Lent(function):
+    return _lent_class(name, function)
+
+
+def _lent_class(name, base):
+    class Lent(base):
         def __call__(self, *args, **kwargs):
             return _note(name, args, kwargs, super().__call__(*args, **kwargs))
 
-    Lent.__name__, Lent.__qualname__ = function.__name__, function.__qualname__
+    Lent.__name__, Lent.__qualname__ = base.__name__, base.__qualname__
     return Lent
 
 
@@ -454,7 +470,7 @@ class _Given:
         self._tensors.append((name, tensor, copy))
         return copy
 
-    def changed(self, differentiates):
+    def changed(self, differentiates: bool):
         """The names of the tensors that an answer modified; where it differentiates, also of those on which it left a gradient."""
         return [
             name

@@ -151,7 +151,7 @@ class _Taken:
                 if isinstance(target, ast.Name):
                     self.modules.setdefault(target.id, self.theirs(node.value))
 
-    def theirs(self, node):
+    def theirs(self, node: ast.AST):
         """`torch.nn.functional` for an expression that stands for a library's module, function or class; "" for any other."""
         if isinstance(node, ast.Name):
             return self.modules.get(node.id, "")
@@ -176,7 +176,7 @@ class _Taken:
             return base and f"{base}.{_text(node.args[1])}" if len(node.args) > 1 else base
         return ""
 
-    def names(self, node, hidden):
+    def names(self, node: ast.AST, hidden: bool):
         """The names that one node of a syntax tree takes from a library. hidden: methods count, too."""
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
             return {node.attr} if hidden or self.theirs(node.value) else set()
@@ -189,7 +189,7 @@ class _Taken:
             return {_text(node.args[1])} if len(node.args) > 1 else set()
         return set()
 
-    def jit(self, node):
+    def jit(self, node: ast.AST):
         """Does this node name `torch.jit` or something of it?"""
         return isinstance(node, (ast.Attribute, ast.Name)) and f"{self.theirs(node)}.".startswith(
             "torch.jit."

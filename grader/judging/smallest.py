@@ -1,13 +1,20 @@
 """The smallest and roundest input on which an answer still differs from the reference, as an Example. Pure."""
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import torch
 
 from grader.judging.compare import Asked, Difference, as_parts, compare
 from grader.judging.diagnose.words import at, differs
 from grader.judging.verdict import Example, show, show_call
 
+if TYPE_CHECKING:
+    from grader.judging.exercise import Exercise
+    from grader.judging.question import Call, Result
 
-def separating(exercise, ask, first, tries: int = 24):
+
+def separating(exercise: "Exercise", ask: "Callable[[Call, tuple], Result]", first: Asked, tries: int = 24):
     """An Example: the smallest and roundest input found on which the answer still differs in the same way."""
     best = smallest(exercise, ask, first, tries)
     got, expected = show_result(best, best.got), show_result(best, best.expected)
@@ -17,7 +24,7 @@ def separating(exercise, ask, first, tries: int = 24):
     return Example(call, got, expected, differs(best), printed=best.got.printed)
 
 
-def smallest(exercise, ask, first, tries: int = 24):
+def smallest(exercise: "Exercise", ask: "Callable[[Call, tuple], Result]", first: Asked, tries: int = 24):
     """The Asked with the smallest and roundest input found on which the answer still differs in the same way."""
     best = first
     for question in _smaller(first):
@@ -34,7 +41,7 @@ def smallest(exercise, ask, first, tries: int = 24):
     return rounded or best
 
 
-def show_result(a, result, digits: int = 4):
+def show_result(a: Asked, result: "Result", digits: int = 4):
     """What counts in this difference: the value, or the gradient."""
     if result.raised:
         return result.raised.type
@@ -157,7 +164,7 @@ def _wrong_first(a, n):
 
 
 def _rounded(question, digits):
-    def r(v):
+    def r(v: object):
         if not isinstance(v, torch.Tensor) or not v.is_floating_point() or _is_distribution(v):
             return v
         short = torch.round(v, decimals=digits)

@@ -3,12 +3,19 @@
 import html
 import re
 import textwrap
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 
 from grader.judging.language import say
 from grader.judging.question import Array, Foreign, Mixing, Once, Smooth, several
+
+if TYPE_CHECKING:
+    from grader.judging.exercise import Exercise
+    from grader.judging.question import Call
+
 
 PASSED, FAILED, ERROR, MISSING = "passed", "not yet", "error", "not attempted"
 MARKS = {PASSED: "✔", FAILED: "✘", ERROR: "⚠", MISSING: "○"}
@@ -96,7 +103,7 @@ class Verdict:
         """Everything that the learner reads, as plain text."""
         return self.text()
 
-    def text(self, remark: str = "", footer=()):
+    def text(self, remark: str = "", footer: Iterable[str] = ()):
         """The message with a remark that comes before the finding, and lines that come after everything."""
         lines = [f"{MARKS[self.status]} {say(self.title)}", say(remark), say(self.finding)]
         if self.example:
@@ -117,7 +124,7 @@ class Verdict:
         title = say(self.title)
         return title if len(title) <= 80 else title[:79].rsplit(" ", 1)[0] + " …"
 
-    def html(self, remark: str = "", footer=()):
+    def html(self, remark: str = "", footer: Iterable[str] = ()):
         """The panel: meaning by word and mark first, colour only beside them; readable in light and dark themes.
 
         remark: a sentence that comes before the finding; footer: lines that come after everything.
@@ -205,12 +212,12 @@ def _first_lines(printed):
     return "\n".join(shown + ([f"… and {more} more lines"] if more > 0 else []))
 
 
-def block(label: str, value):
+def block(label: str, value: str):
     """A label and a value whose later lines begin below its first."""
     return label + textwrap.indent(value, " " * len(label)).lstrip(" ")
 
 
-def number(x, digits: int = 4):
+def number(x: float, digits: int = 4):
     """Four decimals at the most, or as many as asked for: 0.4485, -100, 1e-12, inf, nan."""
     if isinstance(x, (bool, int)):
         return str(x)
@@ -220,7 +227,7 @@ def number(x, digits: int = 4):
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def show(value, most: int = 12, digits: int = 4):
+def show(value: object, most: int = 12, digits: int = 4):
     """A value as a learner would write it, short."""
     if isinstance(value, Array):
         return f"numpy array {show(value.tensor, most, digits)}"
@@ -266,7 +273,7 @@ def _argument(value):
     return show(value)
 
 
-def show_call(exercise, question):
+def show_call(exercise: "Exercise", question: "Call"):
     """The question as the learner would type it."""
     given = list(zip(exercise.parameters, question.args)) + list(question.kwargs.items())
     text = exercise.name

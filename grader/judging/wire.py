@@ -12,9 +12,11 @@ The same file serves a grader and the process that it asks, behind walls or with
 import json
 import math
 import re
+import socket
 import struct
 import time
 import unicodedata
+from collections.abc import Iterable
 
 import safetensors
 import safetensors.torch
@@ -83,7 +85,7 @@ class TooLarge(WireError):
 # ---------------------------------------------------------------- frames
 
 
-def send(sock, header, payload: bytes = b"", deadline: float | None = None):
+def send(sock: socket.socket, header: dict, payload: bytes = b"", deadline: float | None = None):
     """Send one frame. deadline: a time of `time.monotonic`, for the whole frame; None waits for ever."""
     text = json.dumps(header, allow_nan=False, separators=(",", ":")).encode()
     if len(text) > HEADER_BYTES or len(payload) > PAYLOAD_BYTES:
@@ -101,7 +103,7 @@ def send(sock, header, payload: bytes = b"", deadline: float | None = None):
         raise Closed(f"the peer is gone ({error.strerror or error})") from None
 
 
-def receive(sock, deadline: float | None = None):
+def receive(sock: socket.socket, deadline: float | None = None):
     """The next frame: header (a dict) and payload (bytes). deadline: a time of `time.monotonic`, for the whole frame."""
     magic, header, payload = PREFIX.unpack(_exactly(sock, PREFIX.size, deadline))
     if magic != MAGIC:
@@ -113,7 +115,7 @@ def receive(sock, deadline: float | None = None):
     return parse(_exactly(sock, header, deadline)), _exactly(sock, payload, deadline)
 
 
-def silent(sock):
+def silent(sock: socket.socket):
     """WireError unless the peer has said nothing since the last frame: nobody answers before the question."""
     try:
         sock.settimeout(0)
@@ -192,9 +194,9 @@ def _is(value, kind, what):
     return value
 
 
-def fields(value, names, what):
+def fields(tree: object, names: Iterable[str], what: str):
     """The values of an object that has exactly these keys."""
-    _is(value, dict, what)
+    value = _is(tree, dict, what)
     if value.keys() != set(names):
         raise WireError(f"{what}: the keys {sorted(names)} expected, {sorted(map(str, value))[:10]} found")
     return [value[n] for n in names]
@@ -253,7 +255,7 @@ class _Writer:
         self.tensors, self.nodes, self.bytes, self.numbers = {}, 0, 0, 0
         self.most_numbers, self.most_nodes = numbers, nodes
 
-    def tensor(self, value):
+    def tensor(self, value: torch.Tensor):
         self.numbers += extent(value.shape)
         if self.numbers > self.most_numbers:
             raise TooLarge(f"more than {self.most_numbers} numbers")
@@ -268,7 +270,7 @@ class _Writer:
         self.tensors[name] = value.detach().clone(memory_format=torch.contiguous_format)
         return name
 
-    def value(self, value, depth: int = 0):
+    def value(self, value: object, depth: int = 0):
         self.nodes += 1
         if self.nodes > self.most_nodes or depth > DEPTH:
             raise TooLarge(f"more than {self.most_nodes} values, or nested more than {DEPTH} deep")
@@ -321,7 +323,7 @@ class _Reader:
             raise WireError(f"tensor {name[:20]!r} is not in the payload, or used twice")
         return self.tensors.pop(name)
 
-    def value(self, tree, depth: int = 0):
+    def value(self, tree: object, depth: int = 0):
         self.nodes += 1
         if self.nodes > self.most_nodes or depth > DEPTH:
             raise WireError(f"more than {self.most_nodes} values, or nested more than {DEPTH} deep")
@@ -355,7 +357,7 @@ class _Reader:
                 return NOT_FINITE[inner]
         raise WireError(f"a value that is none: {str(tree)[:60]}")
 
-    def of(self, tree, depth: int, kind: type, what: str):
+    def of(self, tree: object, depth: int, kind: type, what: str):
         value = self.value(tree, depth + 1)
         if not isinstance(value, kind):
             raise WireError(f"{what}: {kind.__name__} expected, {type(value).__name__} found")
@@ -372,7 +374,7 @@ class _Reader:
             raise WireError(f"{len(self.tensors)} tensors that belong to nothing")
 
 
-def load(payload):
+def load(payload: bytes):
     """The tensors of a payload by name; WireError unless it is plain safetensors of the dtypes that travel."""
     if not payload:
         return {}
@@ -393,7 +395,7 @@ def load(payload):
     return tensors
 
 
-def extent(shape) -> int:
+def extent(shape: Iterable[int]) -> int:
     """The sizes of a shape multiplied, each 0 counted as 1: what it takes to walk through it, also where it holds no number.
 
     >>> extent((3, 0, 5))
@@ -405,7 +407,7 @@ def extent(shape) -> int:
 # ---------------------------------------------------------------- questions and results
 
 
-def encode_call(question):
+def encode_call(question: Call):
     """Header and payload of a Call."""
     w = _Writer()
     tree = {
@@ -420,7 +422,7 @@ def encode_call(question):
     return tree, w.payload()
 
 
-def decode_call(tree, payload):
+def decode_call(tree: object, payload: bytes):
     """The Call of a header and a payload."""
     r = _Reader(payload, strings=True)
     args, kwargs, init, method, upstream, largest, apart = fields(
@@ -446,7 +448,7 @@ def _keyed(reader, tree, what):
     return {_text(k, NAME, what): reader.value(v) for k, v in tree.items()}
 
 
-def encode_result(result):
+def encode_result(result: Result):
     """Header and payload of a Result; TooLarge when it does not fit."""
     w = _Writer(RESULT_NUMBERS, RESULT_NODES)
     error = result.raised
@@ -475,7 +477,7 @@ def _where(error):
     }
 
 
-def decode_result(tree, payload):
+def decode_result(tree: object, payload: bytes):
     """The Result of a header and a payload."""
     r = _Reader(payload, numbers=RESULT_NUMBERS, nodes=RESULT_NODES)
     value, gradients, error, changed, called, printed, made, met = fields(
@@ -564,7 +566,7 @@ def _raised(tree):
 # ---------------------------------------------------------------- cells
 
 
-def encode_outcome(outcome):
+def encode_outcome(outcome: Outcome):
     """Header and payload of an Outcome."""
     w, error = _Writer(), outcome.error
     png = [o.png and w.tensor(torch.frombuffer(bytearray(o.png), dtype=torch.uint8)) for o in outcome.outputs]
@@ -576,7 +578,7 @@ def encode_outcome(outcome):
     return tree, w.payload()
 
 
-def decode_outcome(tree, payload):
+def decode_outcome(tree: object, payload: bytes):
     """The Outcome of a header and a payload."""
     r = _Reader(payload)
     outputs, dropped, error = fields(tree, ("outputs", "dropped", "error"), "cell")
@@ -607,7 +609,7 @@ def _cell_error(tree):
     )
 
 
-def picture(tensor):
+def picture(tensor: torch.Tensor):
     """The bytes of a PNG; WireError unless it looks like one, of a size that a browser can show."""
     if tensor.dtype is not torch.uint8 or tensor.ndim != 1:
         raise WireError("a picture that is no string of bytes")
@@ -617,7 +619,7 @@ def picture(tensor):
     return data
 
 
-def is_picture(data):
+def is_picture(data: bytes):
     """Is this a PNG from its first byte to its last, of a size that a browser can show?"""
     if (
         not 57 <= len(data) <= PNG_BYTES
@@ -636,7 +638,7 @@ def encode_absent(absent):
     return {"type": absent.type and absent.type[:NAME]}, b""
 
 
-def decode_absent(tree, payload):
+def decode_absent(tree: object, payload: bytes):
     (kind,) = fields(tree, ("type",), "absent")
     if payload:
         raise WireError("a payload where none belongs")

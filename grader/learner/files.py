@@ -11,8 +11,10 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -22,6 +24,11 @@ from grader.judging.judge import judge
 from grader.judging.question import Ended, Result, raised, run
 from grader.judging.scan import written
 from grader.judging.verdict import ERROR, Verdict
+
+if TYPE_CHECKING:
+    from grader.judging.exercise import Exercise
+    from grader.judging.question import Call
+
 
 __tracebackhide__ = True  # these frames are no learner's: see `question.raised`
 SECONDS = 10  # for loading a file, and for all the questions of one exercise
@@ -90,7 +97,7 @@ def check_file(path: Path, lesson: str, seed: int = 0):
             yield _whole(path, slip)
 
 
-def misspelt(bound, missing):
+def misspelt(bound: Iterable[str], missing: Iterable[str]):
     """A sentence for each exercise that is missing while a name is there that looks like it: `BCE` for `bce`."""
     for name in missing:
         same = [b for b in bound if b.lower().replace("_", "") == name.lower().replace("_", "")]
@@ -138,11 +145,11 @@ class _Process:
                 else "The file ended its Python process while it ran."
             }
 
-    def asks(self, exercise):
+    def asks(self, exercise: "Exercise"):
         """A function that puts questions to the exercise. A death or a hang is the answer to every question that is left."""
         deadline, lost = time.monotonic() + SECONDS, None
 
-        def ask(question, gradient):
+        def ask(question: "Call", gradient: tuple):
             nonlocal lost
             if lost:
                 return lost

@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Iterable
 
 import torch
 
@@ -14,7 +15,7 @@ from grader.sample import sample_class
 LEAST = 20  # guesses that make a diagram of one's own
 
 
-def guess(name: str = "", value=..., sure=...):
+def guess(name: str = "", value: object = ..., sure=...):
     """Keep a guess at what a later cell will show.
 
     value: a number, a word, True or False, or a shape; dots where nothing is guessed. sure: the probability that it will turn out
@@ -43,7 +44,13 @@ def guess(name: str = "", value=..., sure=...):
     show(*note(f"Your guess is kept: {_told(value)}{_how_sure(sure)}. Now run on."))
 
 
-def guessed(name: str, truth, within=None, percent=None, choices=()):
+def guessed(
+    name: str,
+    truth: object,
+    within: float | None = None,
+    percent: float | None = None,
+    choices: Iterable[str] = (),
+):
     """Compare the guess `name`, if one was made, with what came out.
 
     within: how far a right number may be off; percent: the same, relative to `truth`; choices: the words that were offered.
@@ -71,7 +78,7 @@ def guessed(name: str, truth, within=None, percent=None, choices=()):
     )
 
 
-def guesses(least=LEAST):
+def guesses(least: int = LEAST):
     """The learner's guesses so far: (sure, right, whose).
 
     sure: float64 of shape (N,), the probability that each was given; right: float64 of shape (N,) of 0 and 1; whose: "yours", or

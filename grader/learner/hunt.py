@@ -5,6 +5,7 @@ Three points a mystery: it was exposed; by an input no larger than the judge's o
 
 import random
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -18,6 +19,11 @@ from grader.judging.verdict import show_call
 from grader.learner import progress as book
 from grader.learner.kernel import show
 from grader.learner.notebook import Unknown, not_its_inputs, of_name, one_line
+
+if TYPE_CHECKING:
+    from grader.judging.exercise import Exercise
+    from grader.judging.question import Call
+
 
 CHOICES = 4
 SEEN = (Difference.VALUE, Difference.SHAPE)  # the differences that a plain call shows
@@ -88,14 +94,14 @@ def expose(name: str = "", *args, **kwargs):
     )
 
 
-def accuse(name: str = "", choice=None):
+def accuse(name: str = "", choice: int | None = None):
     """Without a choice: four mistakes, one of which it is. With one, 1 to 4: is it that?"""
     exercise = of_name(name)
     name, state = exercise.name, _open(exercise)
     if state["size"] is None:
         raise one_line(Unknown(f'First find an input that shows it: expose("{name}", …)'))
     offered = _offered(exercise, state["at"])
-    if choice not in range(1, len(offered) + 1):
+    if choice is None or choice not in range(1, len(offered) + 1):
         listed = "\n".join(f"{i}. {exercise.mistakes[m].says}" for i, m in enumerate(offered, 1))
         show(
             *note(
@@ -132,7 +138,7 @@ def _nudge(exercise, state):
     return f"\nThe judge's own input, which costs the point for the smallest:\n{call}"
 
 
-def entries(question) -> int:
+def entries(question: "Call") -> int:
     """How many numbers a question holds: the entries of its tensors, one for every other number."""
     total = 0
     for value in (*question.args, *question.kwargs.values()):
@@ -143,7 +149,7 @@ def entries(question) -> int:
     return total
 
 
-def judges_size(exercise, index) -> int:
+def judges_size(exercise: "Exercise", index: int) -> int:
     """The entries of the smallest input that the judge finds to separate a known mistake from the definition."""
     return entries(_shown(exercise, index).question)
 

@@ -113,7 +113,7 @@ def _after(result):
     _runs.append(Ran(number, result.info.cell_id or "", result.info.raw_cell, time.time(), told))
 
 
-def cell_of(thing) -> Ran | None:
+def cell_of(thing: object) -> Ran | None:
     """The cell that defined a function or class, as far as the record goes."""
     codes = [thing, *(vars(thing).values() if isinstance(thing, type) else ())]
     code = next((c.__code__ for c in codes if hasattr(c, "__code__")), None)
@@ -127,7 +127,7 @@ def cell_of(thing) -> Ran | None:
     return next((ran for ran in reversed(_runs) if ran.number == int(number[0])), None)
 
 
-def judged(name: str, answer) -> str:
+def judged(name: str, answer: object) -> str:
     """`judged: cell [9], run at 21:14`, or "" where that is not known."""
     ran = cell_of(answer)
     if ran is None:
@@ -135,7 +135,7 @@ def judged(name: str, answer) -> str:
     return f"judged: cell [{ran.number}], run at {time.strftime('%H:%M', time.localtime(ran.at))}"
 
 
-def stale(name: str, answer) -> str:
+def stale(name: str, answer: object) -> str:
     """Why what is judged may not be what the learner has in mind; "" where nothing speaks for it.
 
     answer: what the name is bound to, or None. Looked at: cells that ran later and tried to define the name, or ran in the exercise's

@@ -10,6 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grader.course.lessons import exercises, find, lessons, minutes, names, slug, title
 from grader.judging.judge import judge
@@ -22,6 +23,11 @@ from grader.judging.verdict import ERROR, FAILED, MISSING, Verdict, show_call
 from grader.learner import kernel
 from grader.learner import progress as book
 from grader.learner.kernel import show, show_markdown
+
+if TYPE_CHECKING:
+    from grader.judging.exercise import Exercise
+    from grader.judging.question import Call, Raised
+
 
 __tracebackhide__ = True  # these frames are no learner's: see `question.raised`
 
@@ -259,11 +265,11 @@ def _unknown(name):
     return one_line(Unknown(f"There is no exercise {name[:30]!r}.{hint_at}".replace("`", "")))
 
 
-def one_line(error):
+def one_line(error: BaseException):
     """The error, of which a notebook shows one line of at most 80 characters and no traceback (nbgrader's Validate cuts at 87)."""
     line = say(str(error))
     line = line if len(line) <= 80 else line[:80].rsplit(" ", 1)[0] + " …"
-    error._render_traceback_ = lambda: [line]
+    vars(error)["_render_traceback_"] = lambda: [line]
     return error
 
 
@@ -276,7 +282,7 @@ def _stopped(name, error, seconds=None):
     return one_line(Stopped(f"{name}: stopped"))
 
 
-def not_its_inputs(exercise, problem):
+def not_its_inputs(exercise: "Exercise", problem: "Raised"):
     """What is said where the definition itself cannot take the inputs of a comparison."""
     said = problem.text.splitlines()[0] if problem.text else ""
     sample = exercise.cases[0].calls(0)[0]
@@ -418,7 +424,7 @@ def _ask(exercise, answer):
     """A function that puts questions to an answer in this process. One that does not come back in time is asked no more."""
     ends, late = time.monotonic() + kernel.SECONDS, None
 
-    def ask(question, gradient):
+    def ask(question: "Call", gradient: tuple):
         nonlocal late
         if late is not None:
             return late

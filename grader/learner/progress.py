@@ -6,9 +6,14 @@ Nothing is written elsewhere, and nothing while a notebook is built, validated o
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grader.course.files import write_whole
 from grader.course.lessons import lessons, names
+
+if TYPE_CHECKING:
+    from grader.judging.verdict import Verdict
+
 
 FILE = "progress.json"
 EMPTY: dict = {
@@ -42,7 +47,7 @@ def load(path: Path):
         return dict(EMPTY)
 
 
-def save(path: Path, state):
+def save(path: Path, state: dict):
     """Write a progress file whole, or not at all."""
     write_whole(Path(path), json.dumps(state, indent=1, sort_keys=True) + "\n")
 
@@ -68,7 +73,7 @@ def _change(state):
         _session.update(state)
 
 
-def record(verdict):
+def record(verdict: "Verdict"):
     """Remember that an exercise passes, and the lesson that somebody is at."""
     state = _state()
     now = {"last": next((n for n in lessons() if verdict.exercise in names(n)), state["last"])}
@@ -120,7 +125,7 @@ def hints_seen(exercise: str) -> int:
     return _state()["hints"].get(exercise, 0)
 
 
-def count(what, name: str):
+def count(what: str, name: str):
     """How often "hints" or "solutions" of an exercise were asked for, this time included."""
     state = _state()
     number = state[what].get(name, 0) + 1

@@ -6,6 +6,7 @@ Loaded by `grader/learner/jupyter/jupyter_lab_config.json`. It needs no torch, s
 import os
 import re
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import tornado.web
@@ -28,7 +29,7 @@ def _load_jupyter_server_extension(app):
     app.io_loop.add_callback(lambda: print(greeting(app), flush=True))
 
 
-def without_sliders(model, **_):
+def without_sliders(model: dict, **_):
     """Before a notebook is saved: a slider lives as long as its kernel, so what is kept is a line that says how to get it back."""
     if model["type"] != "notebook":
         return
@@ -59,7 +60,7 @@ def greeting(app) -> str:
 class StartPage(JupyterHandler):
     """The start page, made anew each time it is looked at."""
 
-    def initialize(self, work):
+    def initialize(self, work: Path):
         self.work = work
 
     @tornado.web.authenticated
@@ -103,7 +104,7 @@ def page(work: Path, base: str) -> str:
     )
 
 
-def ahead(summary, latest) -> tuple[str, str] | None:
+def ahead(summary: Sequence[tuple[str, Sequence[str], Sequence[str]]], latest: str) -> tuple[str, str] | None:
     """(lesson, exercise) to go on with: in the lesson somebody was at last, else in the next one that has something open."""
     waiting = [(lesson, left[0]) for lesson, _, left in summary if left]
     here = [pair for pair in waiting if pair[0] == latest]

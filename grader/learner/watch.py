@@ -7,8 +7,10 @@ import re
 import symtable
 import tempfile
 import time
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Group
 from rich.live import Live
@@ -22,6 +24,10 @@ from grader.judging.verdict import COLOURS, ERROR, MARKS, MISSING, Verdict
 from grader.learner import progress
 from grader.learner.files import Judged, check_file
 from grader.learner.workspace import notebook_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
 
 POLL = 0.1  # seconds between two looks at the file
 
@@ -56,7 +62,7 @@ def lesson_of(path: Path):
         return lessons[0]
 
 
-def verdicts(path: Path, lesson: str, seen=lambda some: None):
+def verdicts(path: Path, lesson: str, seen: Callable[[list[Verdict]], object] = lambda some: None):
     """What is to be said about every exercise of the lesson, in its order; after it, what stopped the file as a whole. seen: is shown what there is
     at each step."""
     known, broken, found = exercises_of(lesson), {}, {}
@@ -88,7 +94,7 @@ def judged_in(path: Path, lesson: str):
         yield Judged(str(path), verdict)
 
 
-def answers(notebook, known):
+def answers(notebook: Path, known: Collection[str]):
     """The Python text of a notebook's exercise cells, with the imports and the definitions that they lean on; and which of
     them do not parse, and why. Nothing else is in it: a training or a figure of the lesson would make every check slow."""
     try:
@@ -160,7 +166,7 @@ def _text(path):
         raise ValueError(f"{path} does not parse: {error}") from None
 
 
-def view(lesson: str, found, whole, seconds: float | None):
+def view(lesson: str, found: Sequence[Verdict], whole: Sequence[Verdict], seconds: float | None):
     """What the terminal shows: a line for each exercise, and all that is known about the first that is wrong. seconds: that the check took, None
     while it goes on."""
     passed, total = sum(v.passed for v in found), len(exercises_of(lesson))
@@ -191,7 +197,7 @@ def view(lesson: str, found, whole, seconds: float | None):
     return Group(*lines, *map(Text, ends), Text("Save to check again; Ctrl+C ends this.", "dim"))
 
 
-def watch(path: Path, console, rounds=None):
+def watch(path: Path, console: "Console", rounds: int | None = None):
     """Judge the file now and at each save, until interrupted (or, for tests, for so many rounds)."""
     path = file_of(path)
     lesson = lesson_of(path)
@@ -212,7 +218,7 @@ def watch(path: Path, console, rounds=None):
             console=console, auto_refresh=False
         ) as live:  # an answer that never returns holds up none of those before it
 
-            def show(some, whole=(), seconds: float | None = None):
+            def show(some: Sequence[Verdict], whole: Sequence[Verdict] = (), seconds: float | None = None):
                 live.update(view(lesson, some, whole, seconds), refresh=True)
 
             found, whole = verdicts(path, lesson, seen=show)

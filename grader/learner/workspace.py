@@ -14,6 +14,7 @@ import subprocess
 import sys
 import webbrowser
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbformat
 
@@ -21,6 +22,10 @@ from grader.course.build import loads, released
 from grader.course.cells import grade_id, marks
 from grader.course.lessons import IS_CHECKOUT, RELEASES, ROOT, lessons, names
 from grader.learner import progress
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
 
 WORK = (  # set it where many people share one copy of the course; `~` is whoever's home it is
     Path(os.environ.get("GRADER_WORK") or (ROOT if IS_CHECKOUT else Path.cwd()) / "work")
@@ -94,7 +99,7 @@ def _upgrade(work, lesson, copied):
     ]
 
 
-def carried_over(yours, base, course):
+def carried_over(yours: "NotebookNode", base: "NotebookNode", course: "NotebookNode"):
     """The course's present notebook with what is the learner's own in it.
 
     yours: the learner's notebook; base: the release that it was begun from, or None. Theirs are: the text of solution cells, by grade_id;
@@ -136,7 +141,7 @@ def _digest(nb):
     return hashlib.sha256("\n".join(cell.source for cell in nb.cells).encode()).hexdigest()[:16]
 
 
-def write_notebook(path: Path, nb):
+def write_notebook(path: Path, nb: "NotebookNode"):
     """Write a notebook as JupyterLab would, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     nb.metadata.update(KERNEL | {"language_info": LANGUAGE})
@@ -241,14 +246,14 @@ def notebook_of(lesson: str, work: Path = WORK) -> Path:
     return work / lesson / f"{lesson}.ipynb"
 
 
-def fresh(lesson: str, work=WORK):
+def fresh(lesson: str, work: Path = WORK):
     """Put the course's present copy of a lesson beside the learner's; returns its path."""
     path = _free(work / lesson, f"{lesson}-fresh")
     write_notebook(path, loads(released(lesson)))
     return path
 
 
-def reset(lesson: str, name: str | None = None, work=WORK):
+def reset(lesson: str, name: str | None = None, work: Path = WORK):
     """Set one exercise, or the whole lesson, back to the release. The notebook as it was is kept: returns the path of that copy."""
     path = work / lesson / f"{lesson}.ipynb"
     if not path.exists():

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -9,8 +10,12 @@ from grader.judging.compare import Difference, alike, as_parts, as_tensor, compa
 from grader.judging.diagnose.evidence import Layer, classes, mapped, samples, telling, value_only
 from grader.judging.verdict import show
 
+if TYPE_CHECKING:
+    from grader.judging.diagnose.evidence import Evidence
+    from grader.judging.question import Call
 
-def only_example(evidence):
+
+def only_example(evidence: "Evidence"):
     examples = [a for a in evidence.asked if a.case.example]
     if (
         examples
@@ -36,14 +41,14 @@ def _same_answer(asked):
     )
 
 
-def constant(evidence):
+def constant(evidence: "Evidence"):
     others = [a for a in evidence.asked if not a.case.example]
     if len(evidence.wrong) == len(others) and _same_answer(evidence.asked):
         return "Your result is the same whatever the inputs are: compute it from the arguments."
     return ""
 
 
-def only_size(evidence):
+def only_size(evidence: "Evidence"):
     """Right only for the number of samples of the lesson's example?"""
     example = next((a for a in evidence.asked if a.case.example and not a.difference), None)
     n = samples(example.question) if example else 0
@@ -69,7 +74,7 @@ def _right_for(evidence, a, part):
     """Is the answer right for these samples of a question?"""
     size = samples(a.question)
 
-    def cut(v):
+    def cut(v: object):
         return v[part] if isinstance(v, torch.Tensor) and v.ndim and v.shape[0] == size else v
 
     question = mapped(a.question, cut)
@@ -80,7 +85,7 @@ def _right_for(evidence, a, part):
     return compare(evidence.exercise, a.case, expected, got) is None
 
 
-def only_classes(evidence):
+def only_classes(evidence: "Evidence"):
     """Right only for the number of classes of the lesson's example?"""
     example = next((a for a in evidence.asked if a.case.example and not a.difference), None)
     c = classes(example.question) if example else 1
@@ -96,7 +101,7 @@ def only_classes(evidence):
     for a in wider:
         size = classes(a.question)
 
-        def narrow(v):
+        def narrow(v: object):
             if not isinstance(v, torch.Tensor) or not v.ndim:
                 return v
             v = v[..., :c] if v.shape[-1] == size and (v.ndim > 1 or v.is_floating_point()) else v
@@ -115,7 +120,7 @@ def only_classes(evidence):
     )
 
 
-def where_wrong(evidence):
+def where_wrong(evidence: "Evidence"):
     """Which samples are right and which wrong, where an argument tells them apart: "Right where y is 1, wrong where y is 0", or ""."""
     if evidence.exercise.together:
         return ""
@@ -159,7 +164,7 @@ def _where(evidence, a):
         return "Each sample alone comes out right; several together do not: look at how they are put together (a sum, a mean, a `dim`)."
     for i, name in enumerate(evidence.exercise.parameters[: len(a.question.args)]):
 
-        def value(q):
+        def value(q: "Call"):
             v = q.args[i]
             return v.item() if isinstance(v, torch.Tensor) and v.numel() == 1 else math.nan
 
@@ -185,7 +190,7 @@ def _where(evidence, a):
     return ""
 
 
-def transformed_inputs(evidence):
+def transformed_inputs(evidence: "Evidence"):
     """Would the reference give this answer if its arguments had been treated otherwise?"""
     if any(a.difference not in (Difference.VALUE, Difference.SHAPE) for a in evidence.wrong):
         return ""
@@ -254,12 +259,12 @@ def _treatments(evidence):
 def _part_of(size, part):
     """The question with a part of its samples only."""
 
-    def change(q):
+    def change(q: "Call"):
         n = size(q)
         if n < 3:
             return None
 
-        def cut(v):
+        def cut(v: object):
             return v[part] if isinstance(v, torch.Tensor) and v.ndim and v.shape[0] == n else v
 
         return mapped(q, cut)
@@ -270,7 +275,7 @@ def _part_of(size, part):
 def _without_class(k):
     """A column of logits that counts for nothing."""
 
-    def change(t):
+    def change(t: torch.Tensor):
         if t.ndim != 2 or t.shape[1] < 3:
             raise ValueError("no classes")
         t = t.clone()
@@ -299,7 +304,7 @@ def _dims(exercise, question):
 
 
 def _swap(i, j):
-    def change(q):
+    def change(q: "Call"):
         args = list(q.args)
         args[i], args[j] = args[j], args[i]
         return replace(q, args=tuple(args))
@@ -308,7 +313,7 @@ def _swap(i, j):
 
 
 def _with(exercise, name, value):
-    def change(q):
+    def change(q: "Call"):
         given = dict(zip(exercise.parameters, q.args)) | q.kwargs
         if given.get(name) == value:
             return q
@@ -318,7 +323,7 @@ def _with(exercise, name, value):
 
 
 def _apply(i, f):
-    def change(q):
+    def change(q: "Call"):
         if i >= len(q.args) or not isinstance(q.args[i], torch.Tensor) or not q.args[i].is_floating_point():
             return None
         return replace(q, args=tuple(f(v) if k == i else v for k, v in enumerate(q.args)))
@@ -326,7 +331,7 @@ def _apply(i, f):
     return change
 
 
-def ignored(evidence):
+def ignored(evidence: "Evidence"):
     """Is the answer that of an argument's default, or of a constructor that is given nothing?"""
     return _default_taken(evidence) or _constructor_ignored(evidence)
 
@@ -342,7 +347,7 @@ def _default_taken(evidence):
         if parameter.default is parameter.empty:
             continue
 
-        def without(q):
+        def without(q: "Call"):
             given = {k: v for k, v in _given(exercise, q).items() if k != name}
             return replace(q, args=(), kwargs=given)
 
@@ -368,7 +373,7 @@ def _has_effect(evidence, a, name, without):
 
 
 def _constructor_ignored(evidence):
-    def unbuilt(q):
+    def unbuilt(q: "Call"):
         return replace(q, init={})
 
     init = evidence.wrong[0].question.init
@@ -389,7 +394,7 @@ def _differs_built(evidence, a, unbuilt):
     return not plain.failed and not alike(value_only(plain), value_only(a.expected), a.case)
 
 
-def unmoved(evidence):
+def unmoved(evidence: "Evidence"):
     """Is there an argument whose value makes no difference to the answer where it should?"""
     right = [a for a in evidence.right if not a.case.example]
     for i, name in enumerate(evidence.exercise.parameters):
@@ -441,7 +446,7 @@ def _unmoved(evidence, a, i, thorough):
     return all(told) if told else None
 
 
-def target(evidence):
+def target(evidence: "Evidence"):
     """The target that a loss of logits pulls towards, read from its slopes: does it sum to 1, and is it the right one?
 
     Any loss −Σ t·log softmax(z) has the slope T·p − t, where T is the sum of t. Two questions with the same labels and other logits

@@ -1,6 +1,7 @@
 """What an answer is, apart from its numbers: of another kind or dtype, an input changed, a gradient that is cut, not the same twice."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -10,8 +11,11 @@ from grader.judging.diagnose.results import largest_error
 from grader.judging.diagnose.words import at
 from grader.judging.question import Array, Foreign
 
+if TYPE_CHECKING:
+    from grader.judging.diagnose.evidence import Evidence
 
-def inconsistent(evidence):
+
+def inconsistent(evidence: "Evidence"):
     a = evidence.wrong[0]
     again = [evidence.ask(a.question, ()) for _ in range(2)]
     if any(r.lost for r in again) or all(alike(value_only(r), value_only(a.got), a.case) for r in again):
@@ -22,7 +26,7 @@ def inconsistent(evidence):
     )
 
 
-def kind(evidence):
+def kind(evidence: "Evidence"):
     if evidence.wrong[0].difference != Difference.KIND:
         return ""
     value, want = evidence.wrong[0].got.value, evidence.wrong[0].expected.value
@@ -31,7 +35,7 @@ def kind(evidence):
     if isinstance(want, tuple) and (not isinstance(value, tuple) or len(value) != len(want)):
         got = f"{len(value)} values" if isinstance(value, tuple) else "a single value"
         return f"Return {len(want)} values, as in `return a, b`: yours returns {got}."
-    if isinstance(want, tuple):
+    if isinstance(value, tuple) and isinstance(want, tuple):
         number, part, wanted = next(
             ((i, v, w) for i, (v, w) in enumerate(zip(value, want), 1) if _other_kind(v, w)),
             (1, value[0], want[0]),
@@ -88,7 +92,7 @@ def _contents(part):
     )
 
 
-def dtype(evidence):
+def dtype(evidence: "Evidence"):
     wrong = evidence.wrong
     wrong = (
         [a for a in wrong if a.difference == Difference.DTYPE]
@@ -117,7 +121,7 @@ def dtype(evidence):
     )
 
 
-def changed(evidence):
+def changed(evidence: "Evidence"):
     # Nothing but what is seen of a result whose value is right: else "the result is right" would be untrue.
     if evidence.wrong[0].difference != Difference.CHANGED or any(
         a.difference not in FORM for a in evidence.wrong
@@ -130,11 +134,11 @@ def changed(evidence):
     )
 
 
-def large(evidence):
+def large(evidence: "Evidence"):
     a = evidence.wrong[0]
-    if a.difference is not Difference.LARGE:
-        return ""
     made = a.got.made
+    if a.difference is not Difference.LARGE or made is None:
+        return ""
     where = f" ({at(made.place)})" if at(made.place) else ""
     if made.left_torch:
         return (
@@ -147,11 +151,11 @@ def large(evidence):
     )
 
 
-def met(evidence):
+def met(evidence: "Evidence"):
     a = evidence.wrong[0]
-    if a.difference is not Difference.MET:
-        return ""
     found, name = a.got.met, a.question.apart
+    if a.difference is not Difference.MET or found is None:
+        return ""
     where = f" ({at(found.place)})" if at(found.place) else ""
     one, other = (f"`{name}[{part}]`" for part in found.parts)
     return (
@@ -160,7 +164,7 @@ def met(evidence):
     )
 
 
-def gradient(evidence):
+def gradient(evidence: "Evidence"):
     kinds = {a.difference for a in evidence.wrong}
     if kinds == {Difference.CUT}:
         names = ", ".join(

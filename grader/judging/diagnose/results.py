@@ -1,6 +1,8 @@
 """What was done to the result: lost at the extremes, nearly right, of another shape, a constant factor, one function too many."""
 
 import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -15,6 +17,10 @@ from grader.judging.diagnose.evidence import (
     samples,
     times,
 )
+
+if TYPE_CHECKING:
+    from grader.judging.question import Call
+
 
 OVERFLOWS = (
     "something on the way overflows, or a logarithm meets 0. Rewrite the formula so that no large number is ever exponentiated and "
@@ -122,7 +128,7 @@ def _is_an_epsilon(x):
 
 
 def _row(i, n):
-    def cut(v):
+    def cut(v: object):
         return v[i : i + 1] if isinstance(v, torch.Tensor) and v.ndim and v.shape[0] == n else v
 
     return cut
@@ -177,7 +183,7 @@ def shape(evidence: Evidence) -> str:
     if any(not isinstance(v, torch.Tensor) or v.is_complex() for pair in pairs for v in pair):
         return ""
 
-    def fits(f):
+    def fits(f: Callable):
         return all(_quiet(f, g, w) for g, w in pairs)
 
     several = any(g.numel() > 1 for g, _ in pairs)
@@ -415,7 +421,7 @@ def _rescaled(triples):
     if not any(((g != 0) & g.isfinite()).any() for g in got):
         return ""
 
-    def explains(f):
+    def explains(f: Callable):
         for g, w, a in triples:
             made = f(w.double(), a.question)
             # a factor of 1 explains nothing, nor does one that is lost in the tolerance
@@ -431,7 +437,7 @@ def _rescaled(triples):
         # N is the first dimension, or the number of all entries: a loss of a matrix averages over those.
         for size in (samples, entries):
 
-            def scaled(w, question):
+            def scaled(w: torch.Tensor, question: "Call"):
                 k = factor(size(question), classes(question)) if callable(factor) else factor
                 return w * k
 
@@ -439,7 +445,7 @@ def _rescaled(triples):
                 return says
     for says, f in FUNCTIONS.items():
 
-        def mapped_result(w, question):
+        def mapped_result(w: torch.Tensor, question: "Call"):
             return f(w)
 
         if _quiet(explains, mapped_result):

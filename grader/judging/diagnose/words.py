@@ -1,11 +1,17 @@
 """Words for one difference: what was raised, what differs in one example, what differs where nothing explains it."""
 
 import re
+from typing import TYPE_CHECKING
 
 import torch
 
 from grader.judging.compare import Difference, as_tensor, close
 from grader.judging.question import Array, Ended
+
+if TYPE_CHECKING:
+    from grader.judging.compare import Asked
+    from grader.judging.watch import Place
+
 
 EXPLAINED = {
     "RecursionError": "Your function calls itself without end. Does it have the same name as the function it wants to use?",
@@ -66,7 +72,7 @@ LOST = {
 }
 
 
-def at(place):
+def at(place: "Place"):
     """Where something was seen, for a pair of brackets: "line 5: `z = h @ W.T`", or "" where no line of the learner's has to do with it."""
     when = "in the backward pass, " if place.backward else ""
     if place.line and place.source:
@@ -74,11 +80,13 @@ def at(place):
     return f"{when}line {place.line}" if place.line else when.removesuffix(", ")
 
 
-def error(a):
+def error(a: "Asked"):
     """A sentence on an exception: what, and the learner's own line."""
-    if a.got.lost:
+    if a.got.ended in LOST:
         return LOST[a.got.ended] + (f" It was at {a.got.at}." if a.got.at else "")
     r = a.got.raised
+    if r is None:
+        return ""
     if r.type == "NotImplementedError" and "forward" in r.text:  # torch's own
         return "Your class has no `forward`: is it there, spelled so, and indented into the class?"
     text = _behind(r)
@@ -104,7 +112,7 @@ def _behind(r):
     return EXPLAINED.get(r.type, "")
 
 
-def error_hint(a):
+def error_hint(a: "Asked"):
     """What such an exception usually means for a tensor program, or ""."""
     r = a.got.raised
     if r is None or _behind(r):
@@ -182,18 +190,23 @@ def error_hint(a):
     return ""
 
 
-def dtype_name(tensor):
+def dtype_name(tensor: torch.Tensor):
     return str(tensor.dtype).removeprefix("torch.")
 
 
-def difference(a):
+def difference(a: "Asked"):
     """A sentence on a difference that nothing else explains."""
+    if a.difference is None:
+        return ""
+    value = a.got.value
+    if isinstance(value, Array):
+        kind = "a numpy array"
+    elif isinstance(value, tuple):
+        kind = "a list or tuple"
+    else:
+        kind = f"of the kind {getattr(value, 'type', type(value).__name__)}"
     return {
-        Difference.KIND: "Your result is of another kind than expected: "
-        + {Array: "a numpy array", tuple: "a list or tuple"}.get(
-            type(a.got.value), f"of the kind {getattr(a.got.value, 'type', type(a.got.value).__name__)}"
-        )
-        + ", for some inputs.",
+        Difference.KIND: f"Your result is of another kind than expected: {kind}, for some inputs.",
         Difference.SHAPE: "Your result has another shape than expected.",
         Difference.DTYPE: "Your result has another dtype than expected.",
         Difference.CHANGED: "Your function changes its input.",
@@ -205,7 +218,7 @@ def difference(a):
     }.get(a.difference) or f"Your result differs from the definition (case: {a.case.name})."
 
 
-def differs(a):
+def differs(a: "Asked"):
     """What differs in one example: nan, sign, scale, or how many entries; of several values, which."""
     got, want = a.got.value, a.expected.value
     if (
@@ -214,14 +227,14 @@ def differs(a):
         and isinstance(want, tuple)
         and len(got) == len(want) > 1
     ):
-        off = [
+        numbers = [
             str(i)
             for i, (g, w) in enumerate(zip(map(as_tensor, got), map(as_tensor, want)), 1)
             if not (isinstance(g, torch.Tensor) and isinstance(w, torch.Tensor) and close(g, w))
         ]
         return (
-            f"Of the {len(want)} values, number {' and '.join(off)} differ{'s' if len(off) == 1 else ''}."
-            if 0 < len(off) < len(want)
+            f"Of the {len(want)} values, number {' and '.join(numbers)} differ{'s' if len(numbers) == 1 else ''}."
+            if 0 < len(numbers) < len(want)
             else ""
         )
     if (
