@@ -78,8 +78,10 @@ def check(
     from grader.learner.watch import judged_in
 
     if all:
-        names = [name for name in (lesson, *(files or ())) if name]
-        _score(_lessons(names), folder or workspace.WORK, to or [])
+        words = [word for word in (lesson, *(files or ())) if word]
+        names = [word for word in words if not word.endswith(".py")]
+        answers = [Path(word) for word in words if word.endswith(".py")]
+        _score(_lessons(names), folder or workspace.WORK, answers, to or [])
     if lesson is None:
         stop("Name a lesson, as `check 02_bce`, or say --all.", 2)
     name, failed = _lessons([lesson])[0], False
@@ -101,43 +103,81 @@ def check(
     raise typer.Exit(int(failed))
 
 
-def _score(lessons, folder, files):
-    """Score lessons in a learner's folder, as a class's grading would; write the files that are asked for. Exit code 1 if any fails."""
-    from grader.classroom import results
-    from grader.jail.launch import walls
+def _score(lessons, folder, answers, files):
+    """Score lessons in a learner's folder, as a class's grading would; write the files that are asked for. Exit code 1 if any fails.
 
-    unknown = [file.name for file in files if file.suffix not in results.FORMATS]
-    if unknown:
-        stop(
-            f"{unknown[0]} has no format of its own: name it .xml (JUnit), .md (Markdown) or .json (Gradescope).",
-            2,
-        )
+    answers: Python files with answers, besides the notebooks.
+    """
+    import time
+
+    from grader.classroom import results
+    from grader.jail.launch import JailError, walls
+
+    try:
+        for file in files:
+            results.format_of(file)
+    except ValueError as error:
+        stop(str(error), 2)
     if not folder.is_dir():
         stop(f"There is no folder {folder}.", 2)
-    found = walls()
-    if not found.ok:
-        err.print(
-            f"There are no walls here: answers run with all that this job can do. {found.why}",
-            style="yellow",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-    scores = []
+    began, walled, done = time.monotonic(), walls(), results.Results()
     for lesson in lessons:
-        for score in results.scored(folder, lesson, trust=not found.ok):
-            scores.append(score)
+        try:
+            scores, remarks = results.scored(folder, lesson, trust=not walled.ok)
+        except JailError as error:
+            stop(str(error))
+        in_files, about_files = _scores_in(answers, lesson)
+        scores, replaced = results.replaced(scores, in_files)
+        for score in scores:
             out.print(
                 f"{score.lesson}  {score.exercise}: {score.status}  {score.points:g}/{score.max_points:g}",
                 markup=False,
                 highlight=False,
                 soft_wrap=True,
             )
-    total = results.Total.of(scores)
-    out.print(total.sentence, highlight=False)
-    for file in files:
-        results.write(scores, file)
-    raise typer.Exit(int(total.passed < total.exercises))
+        done.scores += scores
+        done.remarks += [*remarks, *about_files, *replaced]
+    done.remarks = list(dict.fromkeys(done.remarks)) + results.open_questions(lessons)
+    if not walled.ok:
+        done.remarks.append(
+            f"There are no walls here: answers run with all that this job can do. {walled.why}"
+        )
+    elif answers:
+        done.remarks.append(
+            "Python files run without walls, in a process of their own; notebooks run behind them."
+        )
+    done.seconds = time.monotonic() - began
+    for remark in done.remarks:
+        err.print(remark, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    out.print(done.total.sentence, highlight=False)
+    try:
+        for file in files:
+            results.write(done, file)
+    except OSError as error:
+        stop(f"{error.filename} cannot be written: {error.strerror}.")
+    raise typer.Exit(int(done.total.passed < done.total.exercises))
+
+
+def _scores_in(answers, lesson):
+    """(scores, remarks): what Python files hold of a lesson. One may hold answers to several lessons."""
+    from grader.classroom.examine import new_seed
+    from grader.classroom.results import Score
+    from grader.course.lessons import exercises_of
+    from grader.learner.files import check_file
+
+    scores, remarks = [], []
+    for path in answers:
+        for judged in check_file(path, lesson, seed=new_seed()):
+            verdict = judged.verdict
+            if verdict.exercise in exercises_of(lesson):
+                text = verdict.message.partition("\n")[2]
+                score = Score(
+                    lesson, verdict.exercise, verdict.status, verdict.points, verdict.max_points, text
+                )
+                scores.append(score)
+            elif "defines none of the exercises" not in verdict.finding:
+                remarks.append(f"{path.name}: {verdict.finding}")
+    return scores, remarks
 
 
 @app.command()

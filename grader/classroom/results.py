@@ -7,21 +7,26 @@ The verdicts are a grading's own, formed behind the walls where the machine has 
 import json
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
 
 from grader.classroom import submission
+from grader.classroom.rebuild import with_directions_shown
 from grader.classroom.task import Task
 from grader.classroom.worker import grade_one
+from grader.course.build import loads, released
+from grader.course.cells import is_grade, is_solution
+from grader.course.files import write_whole
 from grader.course.lessons import exercises_of
 from grader.judging.language import say
-from grader.judging.verdict import MARKS, MISSING, PASSED, number
+from grader.judging.verdict import ERROR, MARKS, MISSING, PASSED, number
 
-# what XML 1.0 cannot hold, not even escaped
-NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+LONGEST = 4000  # characters of a text that are shown: a page holds a course's hundred exercises
+# what XML 1.0 cannot hold, not even escaped, and what a terminal would obey
+UNSHOWN = re.compile("[^\t\n\u0020-\u007e\u0085\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 CODE = re.compile(r"`([^`\n]+)`")
 PLACES = (
     "{lesson}/{lesson}.ipynb",
@@ -75,40 +80,75 @@ class Total:
         return f"{number(self.points)} of {number(self.max_points)} points, {self.passed} of {self.exercises} exercises pass."
 
 
+@dataclass
+class Results:
+    """Everything that was scored. remarks: what is to be said besides, in sentences; seconds: that it took."""
+
+    scores: list[Score] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def total(self) -> Total:
+        return Total.of(self.scores)
+
+
 # ---------------------------------------------------------------- scoring
 
 
-def notebook_in(folder: Path, lesson: str) -> Path | None:
-    """The notebook of a lesson in a learner's repository: in a folder of its name, in `work/` or `notebooks/`, or by itself."""
-    places = [folder / place.format(lesson=lesson) for place in PLACES]
-    return next((place for place in places if place.is_file()), None)
+def scored(folder: Path, lesson: str, trust: bool = False) -> tuple[list[Score], list[str]]:
+    """(scores, remarks): every exercise of a lesson, as a grading scores it; what is missing gets nothing.
 
-
-def scored(folder: Path, lesson: str, trust: bool = False) -> Iterator[Score]:
-    """Every exercise of a lesson, as a grading scores it; what is missing gets nothing. Raises JailError where there are no walls.
-
-    trust: run the answers without walls; they can do then what this process can.
+    The notebook lies in a folder of the lesson's name, in `work/` or `notebooks/`, or by itself; else exactly one copy of it lies anywhere below.
+    trust: run the answers without walls; they can do then what this process can. Raises JailError where there are no walls.
     """
-    path = notebook_in(folder, lesson)
-    if path is None:
-        for name, exercise in exercises_of(lesson).items():
-            yield Score(
-                lesson, name, MISSING, 0.0, exercise.points, f"There is no notebook of {lesson} here."
-            )
-        return
-    data, notes = submission.load(path)
+    places = [folder / place.format(lesson=lesson) for place in PLACES]
+    path = next((place for place in places if place.is_file()), folder / f"{lesson}.ipynb")
+    data, notes = submission.load(path, alone=False)
+    if data is None:
+        known = exercises_of(lesson).items()
+        reason = f"There is no notebook of {lesson} here."
+        missing = [Score(lesson, name, MISSING, 0.0, exercise.points, reason) for name, exercise in known]
+        return missing, [f"{lesson}: {note}" for note in notes]
     graded = grade_one(Task(lesson, "", data, tuple(notes)), trust)
-    verdicts = graded.record.get("verdicts", {})
     told = messages(graded.text) if graded.text else {}
+    scores = []
     for name, exercise in exercises_of(lesson).items():
-        verdict = verdicts.get(name)
+        verdict = graded.record.get("verdicts", {}).get(name)
         if verdict is None:
             reason = graded.error or "This exercise was not judged."
-            yield Score(lesson, name, MISSING, 0.0, exercise.points, reason)
+            scores.append(Score(lesson, name, MISSING, 0.0, exercise.points, reason))
             continue
-        yield Score(
-            lesson, name, verdict["status"], verdict["points"], verdict["max_points"], told.get(name, "")
-        )
+        text = told.get(name, "")
+        scores.append(Score(lesson, name, verdict["status"], verdict["points"], verdict["max_points"], text))
+    return scores, [f"{lesson}: {note}" for note in graded.record.get("notes", ())]
+
+
+def replaced(scores: list[Score], others: Iterable[Score]) -> tuple[list[Score], list[str]]:
+    """(scores, remarks): scores with those of other files in their places. An answer counts for more than none; of two, the later one."""
+    counted = {(score.lesson, score.exercise): score for score in scores}
+    remarks = []
+    for score in others:
+        key = (score.lesson, score.exercise)
+        if key not in counted or score.status == MISSING:
+            continue
+        if counted[key].status != MISSING:
+            remarks.append(
+                f"{score.lesson}: `{score.exercise}` is answered in several files; the last one counts."
+            )
+        counted[key] = score
+    return list(counted.values()), remarks
+
+
+def open_questions(lessons: Iterable[str]) -> list[str]:
+    """What is to be said of the questions that a person reads: a sentence, or nothing."""
+    cells = [cell for lesson in lessons for cell in loads(released(lesson)).cells]
+    waiting = sum(is_grade(cell) and is_solution(cell) for cell in cells)
+    return (
+        [f"Open questions ({waiting}) are read by a person: their points are no part of this."]
+        if waiting
+        else []
+    )
 
 
 def messages(notebook: str) -> dict[str, str]:
@@ -125,48 +165,69 @@ def messages(notebook: str) -> dict[str, str]:
 # ---------------------------------------------------------------- writing
 
 
-def write(scores: list[Score], path: Path) -> None:
-    """Write the scores in the format that the file's name asks for. Raises ValueError for a name of no format."""
+def format_of(path: Path) -> str:
+    """The format that a file's name asks for. Raises ValueError for a name of no format, or a folder that is not there."""
     if path.suffix not in FORMATS:
         raise ValueError(
             f"{path.name} has no format of its own: name it .xml (JUnit), .md (Markdown) or .json (Gradescope)."
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = FORMATS[path.suffix](scores)
-    path.write_text(text, encoding="utf-8")
+    if not path.absolute().parent.is_dir():
+        raise ValueError(f"There is no folder {path.absolute().parent} to write {path.name} into.")
+    return path.suffix
 
 
-def junit(scores: list[Score]) -> str:
-    """JUnit's XML: a suite for each lesson, a case for each exercise; what is not attempted is skipped."""
-    root = ElementTree.Element("testsuites")
-    for lesson in dict.fromkeys(score.lesson for score in scores):
-        mine = [score for score in scores if score.lesson == lesson]
-        failed = [score for score in mine if not score.passed]
-        suite = ElementTree.SubElement(
-            root, "testsuite", name=lesson, tests=str(len(mine)), failures=str(len(failed)), errors="0"
-        )
+def write(results: Results, path: Path) -> None:
+    """Write the results in the format that the file's name asks for. Raises ValueError, as `format_of`, and OSError."""
+    write_whole(path, FORMATS[format_of(path)](results))
+
+
+def clean(text: str) -> str:
+    """A text without what a file of results cannot hold, no longer than is read.
+
+    >>> clean("a\\x00b\\x1b[31m")
+    'a\ufffdb\ufffd[31m'
+    """
+    shown = UNSHOWN.sub("\ufffd", with_directions_shown(text.replace("\r\n", "\n").replace("\r", "\n")))
+    return shown if len(shown) <= LONGEST else shown[:LONGEST] + "\n… cut: the rest is not shown"
+
+
+def junit(results: Results) -> str:
+    """JUnit's XML: a suite for each lesson, a case for each exercise; what is not attempted is a failure, too."""
+    root = ElementTree.Element("testsuites", time=f"{results.seconds:.1f}")
+    for lesson in dict.fromkeys(score.lesson for score in results.scores):
+        mine = [score for score in results.scores if score.lesson == lesson]
+        errors = sum(score.status == ERROR for score in mine)
+        failures = sum(not score.passed for score in mine) - errors
+        suite = ElementTree.SubElement(root, "testsuite", name=lesson, tests=str(len(mine)))
+        suite.set("failures", str(failures))
+        suite.set("errors", str(errors))
         for score in mine:
             case = ElementTree.SubElement(suite, "testcase", classname=lesson, name=score.exercise)
             if not score.passed:
                 message = f"{say(score.status)}, {number(score.points)} of {number(score.max_points)} points"
-                failure = ElementTree.SubElement(case, "failure", message=message)
-                failure.text = NO_XML.sub("\ufffd", score.text)
+                kind = "error" if score.status == ERROR else "failure"
+                told = ElementTree.SubElement(case, kind, message=message)
+                told.text = clean(score.text)
+        said = "\n".join([Total.of(mine).sentence, *results.remarks])
+        ElementTree.SubElement(suite, "system-out").text = clean(said)
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def markdown(scores: list[Score]) -> str:
-    """A table of Markdown, in which nothing that a learner wrote is markup."""
+def markdown(results: Results) -> str:
+    """A table of Markdown, in which nothing that a learner wrote is markup; a table's cell is one line, so its lines are broken by `<br>`."""
     lines = [
-        f"**{Total.of(scores).sentence}**",
+        f"**{results.total.sentence}**",
         "",
         "| lesson | exercise | | points | what was found |",
         "|---|---|---|---|---|",
     ]
-    for score in scores:
+    for score in results.scores:
         points = f"{number(score.points)} of {number(score.max_points)}"
         state = f"{MARKS[score.status]} {say(score.status)}"
         lines.append(f"| {score.lesson} | `{score.exercise}` | {state} | {points} | {cell(score.text)} |")
+    for remark in results.remarks:
+        lines += ["", cell(remark)]
     return "\n".join(lines) + "\n"
 
 
@@ -183,35 +244,40 @@ def cell(text: str) -> str:
 
 def literally(text: str) -> str:
     """A text in which every character that Markdown or HTML could take for markup is written by its number."""
-    lines = NO_XML.sub("\ufffd", text).replace("\r", "\n").split("\n")
+    lines = clean(text).split("\n")
     return "<br>".join(
         re.sub(r"[^\w\s,.;?!'()=+−∞·-]|_|(?<=\w)\.(?=\w)", lambda c: f"&#{ord(c[0])};", line)
         for line in lines
     )
 
 
-def gradescope(scores: list[Score]) -> str:
-    """Gradescope's `results.json`: a test for each exercise; learners see what was found."""
+def gradescope(results: Results) -> str:
+    """Gradescope's `results.json`: a test for each exercise; learners see what was found, and not what was printed.
+
+    Source of the format: https://gradescope-autograders.readthedocs.io/en/latest/specs/
+    """
     tests = [
         {
             "name": f"{score.lesson}: {score.exercise}",
             "score": score.points,
             "max_score": score.max_points,
             "status": "passed" if score.passed else "failed",
-            "output": score.text or say(score.status),
+            "output": clean(score.text) or say(score.status),
             "output_format": "text",
             "visibility": "visible",
         }
-        for score in scores
+        for score in results.scores
     ]
-    total = Total.of(scores)
     whole = {
-        "score": round(total.points, 4),
-        "output": total.sentence,
+        "score": round(results.total.points, 4),
+        "execution_time": round(results.seconds),
+        "output": clean("\n".join([results.total.sentence, *results.remarks])),
+        "output_format": "text",
+        "visibility": "visible",
         "stdout_visibility": "hidden",
         "tests": tests,
     }
     return json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
 
 
-FORMATS: dict[str, Callable[[list[Score]], str]] = {".xml": junit, ".md": markdown, ".json": gradescope}
+FORMATS: dict[str, Callable[[Results], str]] = {".xml": junit, ".md": markdown, ".json": gradescope}

@@ -45,8 +45,10 @@ WAS = {  # what was put in the place of something that is not touched -> what is
 }
 
 
-def load(path: Path):
+def load(path: Path, alone: bool = True):
     """(data, notes): the bytes of a submitted notebook's file, or None where there is none that can be read, and what is to be said about it.
+
+    alone: all that lies in its folder was handed in for this lesson; otherwise other lessons' notebooks may lie there, and are not mentioned.
 
     Where the notebook is missing, or nothing was written in it, and exactly one other notebook with the lesson's cells lies there (by another
     name, in a folder below, in a zip archive), that one is taken, and said. Where there are several, or none, what lies there is named.
@@ -66,8 +68,9 @@ def load(path: Path):
             else f"nothing is written in `{path.name}`"
         )
         return found, [f"`{shown(name)}` was taken for `{path.name}`: {why}."]
-    names = ", ".join(f"`{shown(name)}`" for name, _ in others[:10])
-    if others and (written or data is None or not data.strip()):
+    mentioned = others if alone else chosen
+    names = ", ".join(f"`{shown(name)}`" for name, _ in mentioned[:10])
+    if mentioned and (written or data is None or not data.strip()):
         notes.append(
             f"There is no `{path.name}` with answers, and it is not clear what counts. What lies there: {names}. A person has to look at it."
         )
