@@ -143,6 +143,32 @@ def export(
 
 
 @app.command()
+def read(
+    lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2."),
+    names: bool = typer.Option(False, "--names", help="Say whose an answer is; by default it has a number."),
+    browser: bool = typer.Option(True, help="Open a browser window."),
+    port: int = typer.Option(0, help="The port; any free one by default."),
+):
+    """Read the open answers of a lesson side by side, and give points and comments by keys. Ctrl-C ends it."""
+    import webbrowser
+
+    from grader.classroom.reading import Reading
+
+    (name,) = find_lessons([lesson])
+    with _course() as of:
+        reading = Reading(of, name, names, port)
+        if not reading.questions:
+            stop(f"{name} has no open question.")
+        print(f"{reading.address} shows the open answers of {name}. Ctrl-C ends it.", flush=True)
+        if browser:
+            webbrowser.open(reading.address)
+        try:
+            reading.serve()
+        except KeyboardInterrupt:
+            say("")
+
+
+@app.command()
 def feedback(lesson: list[str] = LESSONS):
     """Make each learner's feedback page, where a grade, comment or score has changed. `nbgrader release_feedback` hands them out."""
     from grader.classroom import rounds

@@ -20,7 +20,7 @@ ELEMENTS = set(
     "math mrow mi mn mo mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mtable mtr mtd mstyle mpadded".split()
 )
 ATTRIBUTES = set(
-    "accent columnalign display displaystyle fence form linethickness mathvariant maxsize minsize movablelimits scriptlevel stretchy".split()
+    "accent columnalign display displaystyle fence form linethickness mathvariant maxsize minsize movablelimits scriptlevel stretchy width".split()
 )
 
 
@@ -45,7 +45,18 @@ def _mathml(tex, display):
             return None
         node.tag = node.tag.removeprefix(MATHML)
         node.attrib = {name: value for name, value in node.attrib.items() if name in ATTRIBUTES}
+        _space_after_functions(node)
     return tree.tostring(root, encoding="unicode")
+
+
+def _space_after_functions(row):
+    """TeX sets `\\log 2` with a thin space, which the converter leaves out."""
+    children = list(row)
+    for i in range(len(children) - 1, 0, -1):
+        name, argument = children[i - 1], children[i]
+        is_function = name.tag.removeprefix(MATHML) == "mi" and len(name.text or "") > 1
+        if is_function and argument.tag.removeprefix(MATHML) in ("mi", "mn", "mfrac", "msub", "msup", "mrow"):
+            row.insert(i, tree.Element("mspace", width="0.17em"))
 
 
 def prose(text: str) -> Markup:
