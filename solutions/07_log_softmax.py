@@ -471,7 +471,7 @@ for name, before in (("after only", words), ("before, too", words.masked_fill(em
     print(f"{name:12} p {[round(v, 4) for v in p.flatten().tolist()]}, slope {[round(v, 4) for v in slope.flatten().tolist()]}")
 
 # %% [markdown]
-# Both values look right. With the repair after the softmax only, the slopes of the empty row are nan: it is the trap of lesson 02, `where` hiding
+# Both values look right. With the repair after the softmax only, the slopes of the empty row are nan: it is the trap of lesson 03, `where` hiding
 # a nan and passing its gradient on.
 #
 # ## In your own words
