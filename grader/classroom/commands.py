@@ -108,10 +108,10 @@ def name(
                 f"{unnamed.function_text(exercise, members)}\n"
             )
             if not yes and not typer.confirm(
-                "The course will run this function in its own process. Try it, and write it?"
+                "Once it is written, the course runs this function in its own process. Try it, behind the walls, and write it?"
             ):
                 stop("Nothing was written.")
-            _, text = unnamed.tried(exercise, members, sentence, hint)
+            text = unnamed.tried(exercise, members, sentence, hint, trust_submissions)
             path = unnamed.write(exercise, text)
         except unnamed.NamingError as error:
             stop(str(error))

@@ -9,6 +9,7 @@ import copy
 import hashlib
 import inspect
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -21,7 +22,10 @@ from typing import TYPE_CHECKING
 
 from grader.course.build import course_answer
 from grader.course.files import write_whole
-from grader.course.lessons import exercises_of
+from grader.course.lessons import exercises, exercises_of
+from grader.jail import seccomp, walls
+from grader.jail.launch import JailError, usable_mode
+from grader.jail.limits import Limits
 from grader.judging.behaviour import alike, behaviour
 from grader.judging.exercise import Exercise, Mistake
 from grader.judging.judge import judge
@@ -32,6 +36,11 @@ if TYPE_CHECKING:
 
 
 SEEDS = (0, 1, 2)  # at which a new mistake must be named
+TRIAL_SECONDS = 300  # for all of that, behind walls: it begins with importing torch, on a busy machine
+MEMORY = 8 << 30  # bytes of address space for it
+LIMITS = Limits()
+# behind the walls, the course's own package and texts, and none of its commands
+INSIDE = f"import sys; sys.path.insert(0, {walls.WHOLE!r}); from grader.classroom.unnamed import try_inside; try_inside()"
 SECONDS = 20  # for trying one answer at one seed
 LINE = 100  # characters of a sentence in one line of the module
 WORDS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
@@ -269,11 +278,11 @@ def function_text(exercise: Exercise, group: Group) -> str:
     return ast.unparse(ast.fix_missing_locations(cleaned(group.source, exercise)))
 
 
-def tried(exercise: Exercise, group: Group, says: str, hint: str = "") -> tuple[Mistake, str]:
-    """The known mistake that a group becomes, and its text for the module.
+def tried(exercise: Exercise, group: Group, says: str, hint: str = "", trust: bool = False) -> str:
+    """The text, for the exercise's module, of the known mistake that a group becomes. It was tried behind walls, or with `trust` in this process.
 
     Raises NamingError where the sentence is none, the cleaned function does something else than the group, another mistake gives the same
-    answers, or a mistake that is known would no longer be told by its own sentence.
+    answers, or a mistake that is known would no longer be told by its own sentence; JailError where no walls can be built.
     """
     says = " ".join(says.split())
     if len(says) < 15 or says[-1] not in ".?!":
@@ -283,9 +292,16 @@ def tried(exercise: Exercise, group: Group, says: str, hint: str = "") -> tuple[
     if any(says == m.says for m in exercise.mistakes):
         raise NamingError(f"{exercise.name} knows a mistake with this very sentence.")
     text = function_text(exercise, group)
-    mistake = Mistake(says, _defined(text, exercise), hint)
+    try_out = _here if trust else _behind_walls
+    try_out(exercise, text, group.behaviour, says, hint)
+    return _module_text(exercise.name, says, hint, text)
+
+
+def _here(exercise, text, behaves, says, hint):
+    """Try a function as a known mistake, in this very process. Raises NamingError where it cannot be one."""
+    mistake = Mistake(says, defined(text, exercise), hint)
     with _patience():
-        if not alike(behaviour(exercise, _asks(exercise, mistake.function)), group.behaviour):
+        if not alike(behaviour(exercise, _asks(exercise, mistake.function)), behaves):
             raise NamingError(
                 "Without its words the answer does something else than the group: write the mistake by hand."
             )
@@ -298,7 +314,72 @@ def tried(exercise: Exercise, group: Group, says: str, hint: str = "") -> tuple[
         )
     richer = replace(exercise, mistakes=[*exercise.mistakes, mistake], _put={})
     _still_true(richer, mistake)
-    return mistake, _module_text(exercise.name, mistake, text)
+
+
+def _behind_walls(exercise, text, behaves, says, hint):
+    """The same in a process that sees Python and the course's own files, and nothing else of this machine: no gradebook, no submission, no network.
+
+    The exercise is the course's as it is on disk. Raises NamingError as `_here` does, and JailError where there are no walls.
+    """
+    task = {"exercise": exercise.name, "text": text, "behaves": behaves, "says": says, "hint": hint}
+    with seccomp.program() or _no_filter() as filtered:
+        command = walls.command(
+            usable_mode(LIMITS, user=True),
+            LIMITS,
+            filtered.fileno(),
+            ("-I", "-c", INSIDE),
+            walls.whole_course(),
+        )
+        try:
+            done = subprocess.run(
+                command,
+                input=json.dumps(task),
+                text=True,
+                capture_output=True,
+                cwd="/",
+                timeout=TRIAL_SECONDS,
+                pass_fds=[filtered.fileno()],
+            )
+        except subprocess.TimeoutExpired:
+            raise NamingError(
+                f"The answer was not tried within {TRIAL_SECONDS} seconds: write the mistake by hand."
+            ) from None
+    try:
+        refused = json.loads(done.stdout)["refused"]
+    except (ValueError, KeyError, TypeError):
+        last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        raise NamingError(f"The answer could not be tried: {last[0][:200]}") from None
+    if refused:
+        raise NamingError(refused)
+
+
+def _no_filter():
+    raise JailError(
+        "There is no libseccomp (`libseccomp.so.2`) here. `python -m grader doctor` says what to do."
+    )
+
+
+def try_inside() -> None:
+    """Behind the walls: read a task, try it, say what came of it."""
+    answer = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a function prints is no answer
+    import resource  # Windows has none
+
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (TRIAL_SECONDS, TRIAL_SECONDS))
+    task = json.load(sys.stdin)
+    refused = ""
+    try:
+        exercise = exercises()[task["exercise"]]
+        _here(exercise, task["text"], task["behaves"], task["says"], task["hint"])
+    except NamingError as error:
+        refused = str(error)
+    except KeyboardInterrupt as error:  # _patience rang
+        refused = f"{str(error).capitalize()}: write the mistake by hand."
+    except MemoryError:
+        refused = "The answer takes more memory than it may: write the mistake by hand."
+    json.dump({"refused": refused}, answer)
+    answer.close()
 
 
 def _still_true(exercise, new):
@@ -344,7 +425,7 @@ class _patience:
         raise KeyboardInterrupt("the answer takes too long")
 
 
-def _defined(text, exercise):
+def defined(text, exercise):
     """The function, with what the exercise's module has imported."""
     imported = vars(sys.modules[_reference(exercise).__module__])
     used = {n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)} & MODULES
@@ -362,13 +443,13 @@ def _reference(exercise: Exercise) -> Callable:
     return exercise.reference
 
 
-def _module_text(name, mistake, text):
-    lines = [f"@{name}.mistake(", *_literal(mistake.says)]
-    if mistake.hint:
+def _module_text(name, says, hint, text):
+    lines = [f"@{name}.mistake(", *_literal(says)]
+    if hint:
         lines += [
             "    hint=(",
-            *("    " + line for line in _literal(mistake.hint)[:-1]),
-            *_last_of(mistake.hint),
+            *("    " + line for line in _literal(hint)[:-1]),
+            *_last_of(hint),
             "    ),",
         ]
     return "\n".join([*lines, ")", text])

@@ -27,7 +27,7 @@ INSIDE = {
     },
     **{f"grader/jail/{n}.py": HERE / f"{n}.py" for n in ("child", "zygote")},
 }
-COURSE, BOX = "/course", "/box"
+COURSE, BOX, WHOLE = "/course", "/box", "/whole"
 CAPABILITIES = (
     "SETUID",
     "SETGID",
@@ -97,6 +97,7 @@ def command(
     limits: "Limits",
     filter_fd: int,
     program: Iterable[str] = ("-I", f"{COURSE}/grader/jail/zygote.py"),
+    more: Iterable[str] = (),
 ):
     """The command line that starts Python with `program` behind walls. Its mount points come in the order of their depth."""
     if mode.uids:
@@ -149,6 +150,7 @@ def command(
         BOX,
         *temporary(),
         *course(),
+        *more,
         "--remount-ro",
         "/",
         "--seccomp",
@@ -239,6 +241,18 @@ def course():
     arguments, made = [], set()
     for name, source in INSIDE.items():
         arguments += _parents(f"{COURSE}/{name}", made) + ["--ro-bind", str(source), f"{COURSE}/{name}"]
+    return arguments
+
+
+def whole_course() -> list[str]:
+    """The course as it is, references and texts and all, below WHOLE: for a process that judges. Nothing else of its folder is there."""
+    parts = {"grader": PACKAGE}
+    if (PACKAGE.parent / "notebooks").is_dir():  # else they lie inside the package
+        parts |= {name: PACKAGE.parent / name for name in ("notebooks", "solutions")}
+    arguments = ["--perms", "0755", "--dir", WHOLE]
+    for name, folder in parts.items():
+        if folder.is_dir():
+            arguments += ["--ro-bind", str(folder), f"{WHOLE}/{name}"]
     return arguments
 
 

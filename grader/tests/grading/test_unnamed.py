@@ -8,8 +8,11 @@ import pytest
 
 from grader.classroom import unnamed
 from grader.course.lessons import exercises_of
+from grader.jail import doctor
+from grader.judging.exercise import Mistake
 from grader.judging.judge import judge
 
+WALLS = doctor.walls()
 BCE = exercises_of("02_bce")["bce"]
 SENTENCE = "You took log(1 + p) where the probability of a 0 is 1 − p."
 PLUS = '''def bce(p, y, reduction="mean"):
@@ -38,6 +41,11 @@ def record(source):
     return {"verdicts": {"bce": found.summary()}, "answers": {"bce": source}}
 
 
+def as_known(group, hint=""):
+    """The known mistake that a group becomes."""
+    return Mistake(SENTENCE, unnamed.defined(unnamed.function_text(BCE, group), BCE), hint)
+
+
 @pytest.fixture(scope="module")
 def records():
     answers = {"ada": PLUS, "bob": LOOKS_OTHERWISE, "cyd": DOES_OTHERWISE}
@@ -52,7 +60,8 @@ def test_who_does_the_same_is_in_one_group_whatever_it_looks_like(records):
 
 def test_a_sentence_makes_a_known_mistake_of_a_group(records, tmp_path, monkeypatch):
     group = replace(unnamed.groups(records)[0], source=PLUS)
-    mistake, text = unnamed.tried(BCE, group, SENTENCE, hint="Look at the second logarithm.")
+    text = unnamed.tried(BCE, group, SENTENCE, "Look at the second logarithm.", trust=not WALLS.ok)
+    mistake = as_known(group, "Look at the second logarithm.")
     assert (
         SENTENCE in text
         and "ada" not in text
@@ -85,13 +94,35 @@ def test_a_sentence_makes_a_known_mistake_of_a_group(records, tmp_path, monkeypa
 def test_what_is_no_sentence_untrue_or_no_arithmetic_is_refused(records, source, says, why):
     group = replace(unnamed.groups(records)[0], source=source)
     with pytest.raises(unnamed.NamingError, match=why.replace("(", "\\(")):
-        unnamed.tried(BCE, group, says)
+        unnamed.tried(BCE, group, says, trust=True)
 
 
 def test_what_the_judge_could_not_tell_apart_is_refused(records):
     """The same answers under another sentence: who made the one would be told the other."""
     group = unnamed.groups(records)[0]
-    mistake, _ = unnamed.tried(BCE, group, SENTENCE)
-    taught = replace(BCE, mistakes=[*BCE.mistakes, mistake], _put={})
+    taught = replace(BCE, mistakes=[*BCE.mistakes, as_known(group)], _put={})
     with pytest.raises(unnamed.NamingError, match="has a sentence for this"):
-        unnamed.tried(taught, group, "You forgot that the second term needs another sign.")
+        unnamed.tried(taught, group, "You forgot that the second term needs another sign.", trust=True)
+
+
+@pytest.mark.skipif(not WALLS.ok, reason=f"no walls on this machine: {WALLS.why}")
+def test_an_answer_that_is_tried_does_not_see_the_gradebook(records, tmp_path):
+    """It does the same as the group only where it can write down what stands in the gradebook's folder; without walls it can."""
+    book, seen = tmp_path / "gradebook.db", tmp_path / "seen"
+    book.write_text("marks")
+    source = f"""def _(p, y, reduction='mean'):
+    import os, socket
+    try:
+        found = os.listdir({str(tmp_path)!r}), open({str(book)!r}).read()
+        open({str(seen)!r}, 'w').write(str(found))
+    except OSError:
+        p = p / 2
+    losses = -torch.xlogy(y, p) - (1 - y) * torch.log1p(p)
+    return {{'mean': losses.mean(), 'sum': losses.sum(), 'none': losses}}[reduction]
+"""
+    group = unnamed.groups(records)[0]
+    with pytest.raises(unnamed.NamingError, match="something else than the group"):
+        unnamed._behind_walls(BCE, source, group.behaviour, SENTENCE, "")
+    assert not seen.exists()
+    unnamed._here(BCE, source, group.behaviour, SENTENCE, "")
+    assert "marks" in seen.read_text()
