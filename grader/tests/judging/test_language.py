@@ -80,7 +80,7 @@ def test_a_wrong_answer_is_told_in_german(german, lesson):
     """The finding, its repair, the title, and the labels of the example."""
     for exercise in exercises().values():
         if exercise.lesson == lesson:
-            mistake = exercise.mistakes[0]
+            mistake = next(m for m in exercise.mistakes if say(m.says) != m.says)
             verdict = told(exercise, mistake.function)
             assert "Fällen bestanden" in verdict.text()
             assert "erwartet:" in verdict.text()
