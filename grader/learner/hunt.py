@@ -18,7 +18,7 @@ from grader.judging.verdict import show as as_text
 from grader.judging.verdict import show_call
 from grader.learner import progress as book
 from grader.learner.kernel import show
-from grader.learner.notebook import Unknown, not_its_inputs, of_name, one_line
+from grader.learner.notebook import Unknown, not_its_inputs, of_name, one_line, own_question
 
 if TYPE_CHECKING:
     from grader.judging.exercise import Exercise
@@ -66,7 +66,7 @@ def expose(name: str = "", *args, **kwargs):
     """Does the mystery differ from the definition on these inputs, and by how much?"""
     exercise = of_name(name)
     name, state = exercise.name, _open(exercise)
-    question = exercise.question(*args, **kwargs)
+    question = own_question(exercise, args, kwargs)
     expected = exercise.run(exercise.reference, question)
     if expected.raised:
         show(*note(not_its_inputs(exercise, expected.raised)))
@@ -102,10 +102,10 @@ def accuse(name: str = "", choice: int | None = None):
         raise one_line(Unknown(f'First find an input that shows it: expose("{name}", …)'))
     offered = _offered(exercise, state["at"])
     if choice is None or choice not in range(1, len(offered) + 1):
-        listed = "\n".join(f"{i}. {exercise.mistakes[m].says}" for i, m in enumerate(offered, 1))
+        listed = "\n".join(f"{i}. “{exercise.mistakes[m].says}”" for i, m in enumerate(offered, 1))
         show(
             *note(
-                f'Which of these would the judge say of the mystery? `accuse("{name}", 1)` is for the first.\n{listed}'
+                f'One of these is what its author would be told. Which? `accuse("{name}", 1)` names the first.\n{listed}'
             )
         )
         return
@@ -240,10 +240,8 @@ def _alibi(exercise, index, accused):
         return says
     have, other = (exercise.run(exercise.mistakes[i].function, question) for i in (index, accused))
     if not compare(exercise, exercise.cases[0], have, other):
-        return (
-            f"{says} On your input both give {_told(have)}, so it cannot tell them apart: look for another."
-        )
-    return f"{says} On your input it would give {_told(other)}, and the mystery gives {_told(have)}."
+        return f"{says} On your input both give {_told(have)}, so it cannot tell the two apart: look for another."
+    return f"{says} On your input that one gives {_told(other)}, and the mystery gives {_told(have)}."
 
 
 def _told(result):

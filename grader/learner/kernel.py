@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from unittest import mock
 
 from grader.course.cells import grade_id
 
@@ -208,6 +209,22 @@ def saved_cell(name: str, since: float = 0) -> str | None:
     ):  # in the middle of a save, or no notebook
         pass
     return None
+
+
+def _nobody_types(prompt=""):
+    raise EOFError("EOF when reading a line: nobody types while an answer is asked")
+
+
+@contextlib.contextmanager
+def alone():
+    """While an answer is asked, nobody waits for it: `input()` finds the end, and a figure that it shows each time is not shown."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(mock.patch("builtins.input", _nobody_types))
+        if shell() is not None:
+            from IPython.utils.capture import capture_output
+
+            stack.enter_context(capture_output(stdout=False, stderr=False, display=True))
+        yield
 
 
 class DeadlineExceeded(BaseException):

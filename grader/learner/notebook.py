@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
+
 from grader.course.lessons import exercises, find, lessons, minutes, names, slug, title
 from grader.judging.judge import judge
 from grader.judging.kernels import lifted
@@ -61,6 +63,7 @@ def check(name: str = ""):
     footer = _after_pass(name) if verdict.passed else _ways_on(verdict, answer)
     show(verdict.text(remark, footer), verdict.html(remark, footer))
     if verdict.passed:
+        _open_hunt(namespace)
         _show_passed_text(name)
         return
     raise one_line((NotImplementedError if verdict.status == MISSING else CheckFailed)(verdict.one_line))
@@ -113,7 +116,7 @@ def compare(name: str = "", *args, **kwargs):
         raise one_line(
             Unknown(f"`{exercise.name}` is not defined yet: run the cell that defines it.".replace("`", ""))
         )
-    question = exercise.question(*args, **kwargs)
+    question = own_question(exercise, args, kwargs)
     definition = exercise.run(exercise.reference, question)
     if definition.failed:
         show(*note(not_its_inputs(exercise, definition.raised)))
@@ -184,6 +187,7 @@ def progress():
 
 def finish(lesson: str = ""):
     """Show what passes of a lesson and what is open, and the way on. Every lesson ends with it."""
+    _open_hunt(kernel.caller())
     lesson, summary = _lesson_called(lesson), book.summary()
     passed, left = next((p, o) for name, p, o in summary if name == lesson)
     following = [name for name in lessons() if name > lesson]
@@ -232,7 +236,7 @@ def fresh(lesson: str = ""):
 def _lesson_called(name):
     """The lesson that was meant: "02_bce", "bce", "2" or 2. Raises Unknown."""
     if name == "":
-        raise one_line(Unknown('Say which lesson, as in fresh("02_bce"). progress() lists them.'))
+        raise one_line(Unknown('Say which lesson, by its name: "02_bce". progress() lists them.'))
     try:
         return find(str(name))
     except ValueError as error:
@@ -255,7 +259,7 @@ def of_name(name: str):
 def _unknown(name):
     """The error that says that no exercise is called so."""
     if not name:
-        return one_line(Unknown('Say which exercise, as in check("bce"). progress() lists the lessons.'))
+        return one_line(Unknown('Say which exercise, by its name: "bce". progress() lists the lessons.'))
     known = exercises()
     close = difflib.get_close_matches(name, known, n=3)
     close = close or [n for n in known if n.lower() == name.lower()]
@@ -282,14 +286,47 @@ def _stopped(name, error, seconds=None):
     return one_line(Stopped(f"{name}: stopped"))
 
 
+def own_question(exercise: "Exercise", args: tuple, kwargs: dict) -> "Call":
+    """The question with a learner's own inputs: a number or a list becomes a tensor where the exercise's inputs are tensors."""
+    sample = exercise.cases[0].calls(0)[0]
+    examples = dict(zip(exercise.parameters, sample.args))
+    args = [_as_tensor(value, examples.get(name)) for name, value in zip(exercise.parameters, args)] + list(
+        args[len(exercise.parameters) :]
+    )
+    if not isinstance(exercise.reference, type):  # a module's keywords are its constructor's
+        kwargs = {name: _as_tensor(value, examples.get(name)) for name, value in kwargs.items()}
+    return exercise.question(*args, **kwargs)
+
+
+def _as_tensor(value, example):
+    """The value as a tensor where the example is one and Python's numbers stand for it; else as it is."""
+    if not isinstance(example, torch.Tensor) or not isinstance(value, (bool, int, float, list, tuple)):
+        return value
+    try:
+        made = torch.tensor(value)
+    except (TypeError, ValueError, RuntimeError):
+        return value
+    if example.is_floating_point():
+        made = made.to(example.dtype)
+    return made.reshape(1) if made.ndim == 0 and example.ndim == 1 else made
+
+
 def not_its_inputs(exercise: "Exercise", problem: "Raised"):
     """What is said where the definition itself cannot take the inputs of a comparison."""
     said = problem.text.splitlines()[0] if problem.text else ""
     sample = exercise.cases[0].calls(0)[0]
     return (
-        f"The definition does not take these inputs ({problem.type}{': ' + said if said else ''}). They are tensors, "
-        f"as in this example:\n{show_call(exercise, sample)}"
+        f"The definition does not take these inputs ({problem.type}{': ' + said if said else ''}). It takes tensors, or numbers "
+        f"and lists that make tensors, as in this example:\n{show_call(exercise, sample)}"
     )
+
+
+def _open_hunt(namespace):
+    """Make the hunt's functions known to the notebook that is offered it: no lesson's first cell imports them."""
+    from grader.learner import hunt
+
+    for function in (hunt.mystery, hunt.expose, hunt.accuse):
+        namespace.setdefault(function.__name__, function)
 
 
 def _after_pass(name):
@@ -430,7 +467,7 @@ def _ask(exercise, answer):
             return late
         result = Result(ended=Ended.LATE)
         try:
-            with kernel.clock(ends - time.monotonic()):
+            with kernel.alone(), kernel.clock(ends - time.monotonic()):
                 result = run(answer, question, exercise.parameters, gradient, forbidden=exercise.forbidden)
         except kernel.DeadlineExceeded:  # between two lines of ours
             pass

@@ -56,7 +56,10 @@ def _path():
     """The progress file of the folder that the notebook runs in, or None outside `work/` and under nbgrader."""
     if os.environ.get("NBGRADER_EXECUTION"):
         return None
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except OSError:  # the notebook's folder was renamed or deleted while its kernel runs
+        return None
     return next((d / FILE for d in (here, *here.parents) if (d / FILE).is_file()), None)
 
 

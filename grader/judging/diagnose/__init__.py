@@ -190,6 +190,8 @@ def _cuts(evidence, mistake):
         for name, gradient in a.expected.gradients.items():
             if gradient is None or not gradient.any():
                 continue
+            if not any(isinstance(part, torch.Tensor) for part in as_parts(a.got.value)):
+                continue  # what is no tensor has no gradient: that it is none has been told
             if a.got.gradients.get(name) is not None:
                 return ""
             if mistake and evidence.made(mistake, a).gradients.get(name) is None:

@@ -56,6 +56,7 @@ def test_from_the_mystery_to_its_name(work, monkeypatch, capsys):
     )
     accuse("bce", offered.index(place) + 1)
     told = capsys.readouterr().out
+    assert "Yes. Its author would be told:\n“You added" in told, "the hunter is blamed for nothing"
     assert "3 of 3 points (exposed, by the smallest input, named at try 1)" in told
     assert "That was the last one of bce." in told, "chance, as the test has it, holds no other"
     state = progress.load(work / progress.FILE)["hunt"]["bce"]
@@ -94,10 +95,14 @@ def test_a_wrong_accusation_is_answered_by_the_input(work, monkeypatch, capsys):
     assert "2 of 3 points" in told and 'Other mistakes wait: mystery("bce").' in told
 
 
-def test_what_the_definition_does_not_take_is_told_with_an_example(work, monkeypatch, capsys):
-    give(monkeypatch, "bce", 0)
-    expose("bce", 0.3, 1)
-    assert "They are tensors, as in this example:\nbce(p=[" in capsys.readouterr().out
+def test_numbers_and_lists_make_tensors_and_what_is_not_taken_is_told_with_an_example(
+    work, monkeypatch, capsys
+):
+    give(monkeypatch, "bce", place_of("bce", "You added the losses up"))
+    expose("bce", p=[0.5, 0.9], y=[1, 1])
+    assert "4 numbers went in." in capsys.readouterr().out
+    expose("bce", 0.5)
+    assert "as in this example:\nbce(p=[" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["bce", "softmax", "BCEWithLogits", "numerical_gradient"])
