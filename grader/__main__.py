@@ -416,6 +416,8 @@ def lab(
     """Open the course in JupyterLab. Your work is kept in `work/`, and never overwritten."""
     from grader.learner import workspace
 
+    if workspace.is_open(browser, teacher):
+        return
     with _writable():
         sentences = workspace.prepare()
     for sentence in sentences:

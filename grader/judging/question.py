@@ -487,7 +487,7 @@ def _target(function, question, args, kwargs, watchers):
         return function
     if not issubclass(function, torch.nn.Module):
         raise TypeError(
-            f"{function.__name__} is a class, and no module. A function begins with `def {function.__name__}(`, "
+            f"{function.__name__} is a class, and is not a module. A function begins with `def {function.__name__}(`, "
             f"a module with `class {function.__name__}(nn.Module):`"
         )
     target = function(**question.init)

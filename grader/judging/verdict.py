@@ -206,7 +206,7 @@ PRINTED_LINES = 20  # of what an answer prints that are shown
 
 
 def _first_lines(printed):
-    lines = printed.rstrip("\n").splitlines()
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", printed).rstrip("\n").splitlines()  # without a terminal's colours
     more = len(lines) - PRINTED_LINES
     shown = [line[:200] for line in lines[:PRINTED_LINES]]
     return "\n".join(shown + ([f"… and {more} more lines"] if more > 0 else []))

@@ -116,6 +116,9 @@ def compare(name: str = "", *args, **kwargs):
         raise one_line(
             Unknown(f"`{exercise.name}` is not defined yet: run the cell that defines it.".replace("`", ""))
         )
+    if not callable(namespace[exercise.name]):
+        show(*note(_no_longer_a_function(exercise.name, namespace[exercise.name])))
+        return
     question = own_question(exercise, args, kwargs)
     definition = exercise.run(exercise.reference, question)
     if definition.failed:
@@ -190,14 +193,15 @@ def finish(lesson: str = ""):
     _open_hunt(kernel.caller())
     lesson, summary = _lesson_called(lesson), book.summary()
     passed, left = next((p, o) for name, p, o in summary if name == lesson)
-    following = [name for name in lessons() if name > lesson]
+    course_done = not any(open_ones for _, _, open_ones in summary)
+    following = [name for name in lessons() if name > lesson and not course_done]
     show(
         *closing(
             lesson=lesson,
             passed=passed,
             left=left,
             onward=[(name, title(name), minutes(name)) for name in following[:1]],
-            course_done=not any(o for _, _, o in summary),
+            course_done=course_done,
             total=sum(len(p) for _, p, _ in summary),
             guesses=list(book.guesses().values()),
             hunt=book.hunted(),
@@ -436,8 +440,7 @@ def _judged(name, namespace):
     if not callable(answer):
         return missing(
             ERROR,
-            finding=f"`{name}` is no longer a function: a cell has bound the name to an object of type "
-            f"{type(answer).__name__}. Give that another name, and run the cell that defines `{name}` again.",
+            finding=_no_longer_a_function(name, answer),
         )
     context = _text_of(namespace)
     try:
@@ -445,6 +448,13 @@ def _judged(name, namespace):
     except (OSError, TypeError):  # a class in a notebook, or what `torch.jit` made
         source = written(context).get(name)
     return judge(exercise, _ask(exercise, answer), source=source, context=context)
+
+
+def _no_longer_a_function(name, answer):
+    return (
+        f"`{name}` is no longer a function: a cell has bound the name to an object of type {type(answer).__name__}. "
+        f"Give that another name, and run the cell that defines `{name}` again."
+    )
 
 
 def _text_of(namespace):

@@ -108,20 +108,22 @@ def carried_over(yours: "NotebookNode", base: "NotebookNode", course: "NotebookN
     result = nbformat.from_dict(json.loads(json.dumps(course)))
     mine = {_key(cell): cell for cell in yours.cells}
     were = {_key(cell): cell for cell in base.cells} if base is not None else {}
-    by_text = {cell.source: key for key, cell in were.items()}
+    keys_by_text = {cell.source: key for key, cell in were.items()}
     cells = []
     for cell in result.cells:
         mark = marks(cell)
-        key = _key(cell) if mark.get("grade_id") else by_text.get(cell.source)
+        key = _key(cell) if mark.get("grade_id") else keys_by_text.get(cell.source)
         own = mine.get(key)
         if own is not None and own.cell_type == cell.cell_type and (mark.get("solution") or not mark):
             cell.source = own.source
         cells.append(cell)
     if base is not None:
-        placed = {cell.source: i for i, cell in enumerate(cells)}
+        by_text = {cell.source: i for i, cell in enumerate(cells)}
+        by_key = {_key(cell): i for i, cell in enumerate(cells)}  # the course may have changed its text
         for i, cell in reversed(list(enumerate(yours.cells))):
             if _key(cell) not in were:
-                before = [placed[c.source] for c in yours.cells[:i] if c.source in placed]
+                places = [by_text.get(c.source, by_key.get(_key(c))) for c in yours.cells[:i]]
+                before = [place for place in places if place is not None]
                 cells.insert(before[-1] + 1 if before else 0, cell)
     result.cells = cells
     return result
@@ -180,15 +182,9 @@ def _write_launcher(work):
 def serve(port: int, browser: bool = True, teacher: bool = False, work: Path = WORK) -> int:
     """Run JupyterLab on the folder until it is stopped; returns its exit code. It asks nothing of the internet (see `grader/learner/jupyter/`).
 
-    One that runs already on this folder is opened instead. teacher: with nbgrader's tools for teachers, on the whole course.
+    teacher: with nbgrader's tools for teachers, on the whole course.
     """
     folder = ROOT if teacher else work
-    running = _running(folder)
-    if running:
-        print(f"The course is open already, at {running}")
-        if browser:
-            webbrowser.open(running)
-        return 0
     configuration = [SETTINGS] if teacher else [SETTINGS / "learner", SETTINGS]
     options = ["--LabApp.default_url=/lab"] if teacher else []
     if not browser:
@@ -224,6 +220,16 @@ class _interrupts_are_the_servers:
 
     def wait_for_it(self, *_):
         """The server has the signal, too."""
+
+
+def is_open(browser: bool, teacher: bool, work: Path = WORK) -> bool:
+    """Does a server run on the folder already? Then it is opened again, where there is a browser, and its address is said."""
+    running = _running(ROOT if teacher else work)
+    if running:
+        print(f"The course is open already, at {running}")
+        if browser:
+            webbrowser.open(running)
+    return bool(running)
 
 
 def _joined(folders, variable):
