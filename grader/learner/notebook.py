@@ -9,6 +9,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -294,12 +295,10 @@ def own_question(exercise: "Exercise", args: tuple, kwargs: dict) -> "Call":
     """The question with a learner's own inputs: a number or a list becomes a tensor where the exercise's inputs are tensors."""
     sample = exercise.cases[0].calls(0)[0]
     examples = dict(zip(exercise.parameters, sample.args))
-    args = [_as_tensor(value, examples.get(name)) for name, value in zip(exercise.parameters, args)] + list(
-        args[len(exercise.parameters) :]
-    )
+    given = [_as_tensor(value, example) for value, example in zip_longest(args, sample.args[: len(args)])]
     if not isinstance(exercise.reference, type):  # a module's keywords are its constructor's
         kwargs = {name: _as_tensor(value, examples.get(name)) for name, value in kwargs.items()}
-    return exercise.question(*args, **kwargs)
+    return exercise.question(*given, **kwargs)
 
 
 def _as_tensor(value, example):

@@ -56,7 +56,7 @@ def test_from_the_mystery_to_its_name(work, monkeypatch, capsys):
     )
     accuse("bce", offered.index(place) + 1)
     told = capsys.readouterr().out
-    assert "Yes. Its author would be told:\n“You added" in told, "the hunter is blamed for nothing"
+    assert "Yes. Its author would be told: “You added" in told, "the hunter is blamed for nothing"
     assert "3 of 3 points (exposed, by the smallest input, named at try 1)" in told
     assert "That was the last one of bce." in told, "chance, as the test has it, holds no other"
     state = progress.load(work / progress.FILE)["hunt"]["bce"]
