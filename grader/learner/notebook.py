@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+import grader
 from grader.course.lessons import exercises, find, lessons, minutes, names, slug, title
 from grader.judging.judge import judge
 from grader.judging.kernels import lifted
@@ -326,10 +327,8 @@ def not_its_inputs(exercise: "Exercise", problem: "Raised"):
 
 def _open_hunt(namespace):
     """Make the hunt's functions known to the notebook that is offered it: no lesson's first cell imports them."""
-    from grader.learner import hunt
-
-    for function in (hunt.mystery, hunt.expose, hunt.accuse):
-        namespace.setdefault(function.__name__, function)
+    for name in ("mystery", "expose", "accuse"):
+        namespace.setdefault(name, getattr(grader, name))
 
 
 def _after_pass(name):
