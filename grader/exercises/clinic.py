@@ -585,7 +585,7 @@ def _(z, y, weight):
 
 
 @fix_5.mistake(
-    "You made the weights' mean over the classes 1, then divided by N. That is right only when every class is equally frequent.",
+    "You made the weights' mean over the classes 1, then divided by N. That is right where every class is equally frequent, and wrong where one is rare.",
     hint="Divide by the sum of `weight[y]`.",
 )
 def _(z, y, weight):
@@ -766,6 +766,15 @@ def _(z, y, pad):
 @fix_6.mistake("You divided by the number of sequences. The mean runs over real positions.")
 def _(z, y, pad):
     return F.cross_entropy(z, y, ignore_index=pad, reduction="sum") / len(y)
+
+
+@fix_6.mistake(
+    "You divided by the mean number of real positions in a sequence.",
+    hint="Divide by the number of real positions in the whole batch.",
+)
+def _(z, y, pad):
+    real = (y != pad).to(z.dtype)
+    return (F.cross_entropy(z, y, reduction="none") * real).sum() / real.sum(dim=1).mean()
 
 
 @fix_6.mistake(

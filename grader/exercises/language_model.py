@@ -364,6 +364,15 @@ def _(z, tokens, prompt, lengths):
 
 
 @answer_loss.mistake(
+    "You count one place too many at the end of each row: it is padding already, and where the padding is not −100 it is in your mean.",
+    hint="A row of `lengths` real tokens has its last one at place lengths − 1.",
+)
+def _(z, tokens, prompt, lengths):
+    counts = _answers(tokens, prompt, lengths + 1)
+    return F.cross_entropy(z[:, :-1].transpose(1, 2), tokens[:, 1:].masked_fill(~counts, -100))
+
+
+@answer_loss.mistake(
     "The last real token of each row is lost, and that is the end token: a model trained like this never learns to stop.",
     hint="The end token is one of the `lengths` real ones.",
 )
