@@ -514,7 +514,7 @@ class _:
     "z-loss",
     formula=r"$`-\ell_y + \alpha \bigl(\log \sum_c e^{z_c}\bigr)^2`$",
     slope=r"$`p_c - [c=y] + 2\alpha\, p_c \log \sum_k e^{z_k}`$",
-    mistake="The square of the mean: with values of both signs it is too small.",
+    mistake="The square of the mean for the mean of the squares: too small as soon as the values differ.",
 )
 class _:
     def loss(d):
@@ -529,7 +529,7 @@ class _:
         return (p - one_hot(d) + 2 * d.alpha * p * z_sum.log()) / d.N
 
     def mistake(d):
-        log_sums = torch.tensor([-3.0, 2.0])
+        log_sums = torch.tensor([2.0, 5.0])
         return log_sums.mean() ** 2 < log_sums.square().mean()
 
 
@@ -537,7 +537,7 @@ class _:
     "Large vocabulary",
     formula=r"$`-\ell_y`$ of the logits $`z_c = \sum_d h_d W_{cd}`$",
     slope=r"$`\sum_c (p_c - [c=y])\, W_c`$ with respect to $`h`$",
-    mistake="To trust the name: without `options` it makes all the logits, too.",
+    mistake="Trusting the name: without `options` it makes all the logits, too.",
 )
 class _:
     def loss(d):
