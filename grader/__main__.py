@@ -243,10 +243,10 @@ def grade(
                         highlight=False,
                     )
 
-            of = classroom.course()
-            warn_of_readers(of)
+            course = classroom.course_here()
+            warn_of_readers(course)
             counts = classroom.grade_class(
-                of,
+                course,
                 names,
                 jobs=jobs,
                 scheduler=scheduler,
@@ -341,7 +341,7 @@ def radar(
     if not versions:
         stop("Name the releases to try, as `python -m grader radar 2.9.1 2.14.1`, or say --here.", 2)
     try:
-        found = losses.scan(versions, told=out.print)
+        found = losses.scan(versions, seen=out.print)
     except losses.RadarError as error:
         stop(str(error))
     losses.PAGE.write_text(losses.page(found), encoding="utf-8")

@@ -373,7 +373,7 @@ READY = "from grader.classroom import examiner, worker; examiner.Examiner(worker
 STARTS = {  # what a run begins with, each alone in a fresh process; the coordinator's and the examiner's go on at the same time
     "Python": "pass",
     "Python with torch": "import torch",
-    "the coordinator: nbgrader, gradebook": "from grader.classroom import grade; grade.course()",
+    "the coordinator: nbgrader, gradebook": "from grader.classroom import grade; grade.course_here()",
     "an examiner that is ready: torch, twice, walls and course": READY,
 }
 
@@ -426,13 +426,13 @@ def stages_of(everybody: list):
     stages = ("child", "end", "run_cell", "ask", "read", "rebuild", "judge", "write")
     some = everybody[: min(CLASS, 24)]
     spent: dict[str, list[float]] = {stage: [] for stage in stages}
-    course, jail = loads(released(LESSON)), Jail()
+    release, jail = loads(released(LESSON)), Jail()
     jail.child().end()  # it starts with its first child
     for learner in some:
         times = [time.perf_counter()]
         notebook, _ = submission.parse(learner.data)
         times.append(time.perf_counter())
-        notebook, _ = rebuild(course, notebook)
+        notebook, _ = rebuild(release, notebook)
         times.append(time.perf_counter())
         inside = sum(sum(spent[k]) for k in ("child", "end", "run_cell", "ask"))
         examined = examine(notebook, cast(Jail, Clock(jail, spent)), seed=1)
@@ -492,13 +492,13 @@ def coordinate(folder: Path, everybody: list):
     here = os.getcwd()
     os.chdir(folder / "class")
     try:
-        of = grade.course()
+        course = grade.course_here()
         done = [grade.grade_one(grade.Task(LESSON, x.name, x.data, ())) for x in everybody[:12]]
         copies = [copy(done[i % len(done)], f"copy{i}") for i in range(REPORTED)]
-        with Book(of.coursedir, of.config) as book:
+        with Book(course.coursedir, course.config) as book:
             begun = time.perf_counter()
             for i in range(0, len(copies), grade.BATCH):
-                grade.write(of, book, LESSON, copies[i : i + grade.BATCH])
+                grade.write(course, book, LESSON, copies[i : i + grade.BATCH])
             writing = (time.perf_counter() - begun) / len(copies)
         begun = time.perf_counter()
         subprocess.run(

@@ -92,35 +92,38 @@ def learners(lesson: str, count: int, seed: int = 0, odd: bool = True):
         if i % len(kinds) == 0:
             draw.shuffle(kinds)
         kind, name = kinds[i % len(kinds)], f"learner{i + 1:0{len(str(count))}d}"
-        mine = {n: draw.choice(sources) for n, sources in right.items()}
+        chosen = {n: draw.choice(sources) for n, sources in right.items()}
         if kind == "right":
             yield Learner(
-                name, kind, "everything right, partly in another style", filled(release, mine), full=True
+                name, kind, "everything right, partly in another style", filled(release, chosen), full=True
             )
         elif kind == "wrong":
-            missed = draw.sample([n for n in mine if wrong[n]], k=draw.randint(1, max(1, len(mine) // 2)))
+            missed = draw.sample([n for n in chosen if wrong[n]], k=draw.randint(1, max(1, len(chosen) // 2)))
             yield Learner(
                 name,
                 kind,
                 f"mistakes in {', '.join(missed)}",
-                filled(release, mine | {n: draw.choice(wrong[n]) for n in missed}),
+                filled(release, chosen | {n: draw.choice(wrong[n]) for n in missed}),
             )
         elif kind == "unfinished":
-            done = draw.randint(0, len(mine) - 1)
+            done = draw.randint(0, len(chosen) - 1)
             yield Learner(
                 name,
                 kind,
-                f"the first {done} of {len(mine)}",
-                filled(release, dict(list(mine.items())[:done])),
+                f"the first {done} of {len(chosen)}",
+                filled(release, dict(list(chosen.items())[:done])),
             )
         elif kind == "damaged":
             what, change = DAMAGES[i % len(DAMAGES)]
-            yield Learner(name, kind, what, change(filled(release, mine)))
+            yield Learner(name, kind, what, change(filled(release, chosen)))
         else:
             what, code = ATTACKS[i % len(ATTACKS)]
-            last = list(mine)[-1]
+            last = list(chosen)[-1]
             yield Learner(
-                name, kind, what, filled(release, mine | {last: f"{mine[last]}\n\n{code.format(name=last)}"})
+                name,
+                kind,
+                what,
+                filled(release, chosen | {last: f"{chosen[last]}\n\n{code.format(name=last)}"}),
             )
 
 
@@ -180,7 +183,7 @@ def main(lesson: str = "02_bce"):
     from rich.console import Console
     from rich.table import Table
 
-    from grader.classroom.grade import course
+    from grader.classroom.grade import course_here
     from grader.classroom.marks import marks
 
     out, begun, folder = Console(), time.monotonic(), ROOT / "demo"
@@ -225,7 +228,7 @@ def main(lesson: str = "02_bce"):
         title_justify="left",
         box=None,
     )
-    for name, mark in sorted(marks(course(), lesson).items()):
+    for name, mark in sorted(marks(course_here(), lesson).items()):
         scores = [mark.cells[f"test_{n}"].score for n in names]
         line = " ".join(f"{s:g}".center(len(n)) for s, n in zip(scores, names))
         table.add_row(

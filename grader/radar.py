@@ -146,22 +146,22 @@ def differing(lesson: str, manager: KernelManager, packages_in: Path | None = No
     return rows
 
 
-def scan(versions: Iterable[str], told: Callable[[str], object] = print) -> dict[str, list[Change]]:
-    """The changes under each release. `told` hears of each lesson, for this takes minutes."""
-    found: dict[str, list[Change]] = {}
+def scan(versions: Iterable[str], seen: Callable[[str], object] = print) -> dict[str, list[Change]]:
+    """The changes under each release. `seen` hears of each lesson, for this takes minutes."""
+    changed: dict[str, list[Change]] = {}
     for version in versions:
         folder = packages(version)
-        found[version] = []
+        changed[version] = []
         missing = [lesson for lesson in lessons() if not kept(lesson, version).is_file()]
         if missing:
             with kernel(folder) as warm:
                 for lesson in missing:
                     rows = changes(lesson, folder, warm)
                     remember(lesson, version, rows)
-                    told(f"torch {version}, {lesson}: {len(rows)} cells differ")
+                    seen(f"torch {version}, {lesson}: {len(rows)} cells differ")
         for lesson in lessons():
-            found[version] += remembered(lesson, version)
-    return found
+            changed[version] += remembered(lesson, version)
+    return changed
 
 
 def kept(lesson: str, version: str) -> Path:
@@ -188,14 +188,14 @@ def age(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
-def page(found: dict[str, list[Change]]) -> str:
+def page(changed: dict[str, list[Change]]) -> str:
     """The table of all releases as Markdown: one row for each cell and each way in which it differs."""
     pinned = pins()["torch"]
     rows: dict[Change, list[str]] = {}
-    for version in sorted(found, key=age):
-        for change in found[version]:
+    for version in sorted(changed, key=age):
+        for change in changed[version]:
             rows.setdefault(change, []).append(version)
-    tried = ", ".join(sorted([*found, pinned], key=age))
+    tried = ", ".join(sorted([*changed, pinned], key=age))
     text = [
         "# The loss radar",
         "",

@@ -37,11 +37,11 @@ def find_lessons(names: Iterable[str]):
         stop(str(error), 2)
 
 
-def warn_of_readers(of: "Course"):
+def warn_of_readers(course: "Course"):
     """Say so where the course's folder is open to everybody on this machine."""
     from grader.classroom.grade import readable_by_others
 
-    if sentence := readable_by_others(of.root):
+    if sentence := readable_by_others(course.root):
         err.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -49,14 +49,14 @@ def warn_of_readers(of: "Course"):
 def _course():
     """The course of this folder; what can go wrong with it becomes a sentence."""
     from grader.classroom.export import ExportError
-    from grader.classroom.grade import GradingError, course
+    from grader.classroom.grade import GradingError, course_here
     from grader.classroom.gradebook import GradebookError
     from grader.classroom.report import ReportError
     from grader.classroom.rounds import RoundError
     from grader.jail import JailError
 
     try:
-        yield course()
+        yield course_here()
     except (GradingError, GradebookError, ReportError, ExportError, RoundError, JailError) as error:
         stop(str(error))
     except OSError as error:
@@ -76,9 +76,9 @@ def report(
     from grader.course.lessons import lessons
 
     names = find_lessons(lesson or [])
-    with _course() as of:
-        for path in pages.write(of, names or lessons(), own=pages.course_answers, whole=not names):
-            say(f"{path.relative_to(of.root)}")
+    with _course() as course:
+        for path in pages.write(course, names or lessons(), references=pages.course_answers, whole=not names):
+            say(f"{path.relative_to(course.root)}")
 
 
 @app.command()
@@ -98,8 +98,8 @@ def name(
     from grader.classroom import unnamed
 
     (found,) = find_lessons([lesson])
-    with _course() as of:
-        records = pages.read(of, found).records
+    with _course() as course:
+        records = pages.read(course, found).records
         try:
             exercise, members = unnamed.find(records, group, found)
             # nothing of a learner's runs here before a person has read it
@@ -133,8 +133,8 @@ def export(
 
     if format not in formats.FORMATS:
         stop(f"There is no format {format!r}. There are: {', '.join(formats.FORMATS)}.", 2)
-    with _course() as of:
-        path, count, waiting = formats.export(of, format, to)
+    with _course() as course:
+        path, count, waiting = formats.export(course, format, to)
     say(f"{path}: {count} students")
     if waiting:
         say(
@@ -155,8 +155,8 @@ def read(
     from grader.classroom.reading import Reading
 
     (name,) = find_lessons([lesson])
-    with _course() as of:
-        reading = Reading(of, name, names, port)
+    with _course() as course:
+        reading = Reading(course, name, names, port)
         if not reading.questions:
             stop(f"{name} has no open question.")
         print(f"{reading.address} shows the open answers of {name}. Ctrl-C ends it.", flush=True)
@@ -174,9 +174,9 @@ def feedback(lesson: list[str] = LESSONS):
     from grader.classroom import rounds
 
     names = find_lessons(lesson)
-    with _course() as of:
+    with _course() as course:
         for name in names:
-            made, unchanged = rounds.feedback(of, name)
+            made, unchanged = rounds.feedback(course, name)
             say(f"{name}: {made} pages made, {unchanged} unchanged")
 
 
@@ -188,9 +188,9 @@ def release(
     from grader.classroom import rounds
 
     names = find_lessons(lesson)
-    with _course() as of:
+    with _course() as course:
         for name in names:
-            say(f"{name}: released to {rounds.release(of, name, again)}")
+            say(f"{name}: released to {rounds.release(course, name, again)}")
 
 
 @app.command()
@@ -207,10 +207,10 @@ def collect(
     if archive:
         _take_in(names, archive)
         return
-    with _course() as of:
-        warn_of_readers(of)
+    with _course() as course:
+        warn_of_readers(course)
         for name in names:
-            found = rounds.collect(of, name)
+            found = rounds.collect(course, name)
             for warning in found.warnings:
                 say(warning)
             again = (
@@ -231,10 +231,10 @@ def _take_in(names, archive):
     if len(names) != 1:
         stop("An archive holds the submissions of one lesson: name that one.", 2)
     (name,) = names
-    with _course() as of:
-        warn_of_readers(of)
+    with _course() as course:
+        warn_of_readers(course)
         try:
-            done = take_in(of, name, archive)
+            done = take_in(course, name, archive)
         except ArchiveError as error:
             stop(str(error))
     for sentence in done.left:
@@ -258,7 +258,7 @@ def extend(
     from grader.classroom.gradebook import Book
 
     (name,) = find_lessons([lesson])
-    with _course() as of, Book(of.coursedir, of.config) as book:
+    with _course() as course, Book(course.coursedir, course.config) as book:
         book.extend(name, student, days)
     say(f"{student}: {days:g} days more for {name}. Now `./course feedback {name}` tells the new score.")
 
@@ -278,8 +278,8 @@ def regrade(
     (name,) = find_lessons([lesson])
     if not trust_submissions and not (found := walls()).ok:
         stop("\n".join([found.why, *found.advice]))
-    with _course() as of:
-        result = rounds.regrade(of, student, name, trust_submissions)
+    with _course() as course:
+        result = rounds.regrade(course, student, name, trust_submissions)
     for message in result.messages:
         say(message + "\n")
     for change in result.changed:

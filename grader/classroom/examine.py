@@ -167,10 +167,10 @@ def _stubs(notebook):
 
 def _meant(cell, stubs):
     """The exercises that a cell answers, or tries to: its own where it was written in, and those whose names it binds."""
-    own = grade_id(cell)
-    if own in stubs and cell.source.strip() == stubs[own].strip():
+    written_in = grade_id(cell)
+    if written_in in stubs and cell.source.strip() == stubs[written_in].strip():
         return []
-    return [name for name in stubs if name == own or defines(cell.source, name)]
+    return [name for name in stubs if name == written_in or defines(cell.source, name)]
 
 
 def _ended(cell):
@@ -214,7 +214,9 @@ def _judge(exercise, session, seed, source, context, tried):
                 if not isinstance(answer, Absent):
                     # what an answer prints while it is judged is withheld: it may hold the inputs
                     answer = replace(answer, printed="")
-                    return answer if answer.raised is None else replace(answer, raised=_told(answer.raised))
+                    return (
+                        answer if answer.raised is None else replace(answer, raised=_cleaned(answer.raised))
+                    )
                 lost = answer
             except _NoMore:
                 raise
@@ -246,7 +248,7 @@ def _judge(exercise, session, seed, source, context, tried):
         return unjudged(exercise, seed)
 
 
-def _told(raised):
+def _cleaned(raised):
     """What an answer raised, without this machine's paths; in plain words where the jail is the reason."""
     return replace(
         raised,

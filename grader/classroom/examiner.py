@@ -46,13 +46,13 @@ SAYS = {  # how a submission used up its budget -> what is said about it
 class OverBudget(Exception):
     """A submission used up its budget, or took its examiner along. `reason`: a key of SAYS; `says`: a sentence for the teacher.
 
-    told: what the call had told `ahead` by then, which holds all the same.
+    heard: what the call had told `ahead` by then, which holds all the same.
     """
 
-    def __init__(self, reason: str, seconds: float = SECONDS, told: Sequence = ()):
-        self.reason, self.told = reason, list(told)
+    def __init__(self, reason: str, seconds: float = SECONDS, heard: Sequence = ()):
+        self.reason, self.heard = reason, list(heard)
         self.says = SAYS[reason].format(seconds=seconds)
-        super().__init__(reason, seconds, self.told)
+        super().__init__(reason, seconds, self.heard)
 
     def __str__(self):
         return self.says
@@ -109,7 +109,7 @@ class Examiner:
         with self._lock:
             connection = self._started()
             before = killed_for_memory()
-            told: list = []
+            heard: list = []
             end = time.monotonic() + seconds
             try:
                 connection.send((function, args, seconds))
@@ -118,21 +118,21 @@ class Examiner:
                 while kind == AHEAD:
                     if not connection.poll(max(0.0, end - time.monotonic())):
                         self._kill()
-                        raise OverBudget("time", seconds, told)
+                        raise OverBudget("time", seconds, heard)
                     kind, value = connection.recv()
                     if kind == AHEAD:
-                        told.append(value)
+                        heard.append(value)
             except (EOFError, OSError):
                 self._kill()
                 reason = "machine" if killed_for_memory() > before else "ended"
-                raise OverBudget(reason, seconds, told) from None
+                raise OverBudget(reason, seconds, heard) from None
             if kind == DONE:
                 return value
             if isinstance(value, MemoryError):
                 self._kill()  # nobody knows what it left half done
-                raise OverBudget("memory", seconds, told)
+                raise OverBudget("memory", seconds, heard)
             if isinstance(value, OverBudget):
-                raise OverBudget(value.reason, seconds, told)
+                raise OverBudget(value.reason, seconds, heard)
             raise value
 
     def close(self) -> None:

@@ -80,7 +80,7 @@ class _Csv(ExportPlugin):
         if not any(marks.values()):
             raise ExportError("The gradebook holds no grades: run `python -m grader grade` first.")
         write_whole(Path(path), table(self.rows(people, lessons, marks)))
-        waiting = sum(m.waiting for of in marks.values() for m in of.values())
+        waiting = sum(m.waiting for course in marks.values() for m in course.values())
         if waiting:
             self.log.warning(
                 "%d submissions have answers that a person has still to read. Their scores go without them, or with the mark of an earlier answer.",
@@ -156,18 +156,18 @@ class Table(_Csv):
         ]
         for lesson, most in lessons.items():
             for key, person in people.items():
-                mine = marks[lesson].get(key)
-                raw = sum(m.score for m in mine.cells.values()) if mine else 0
+                submitted = marks[lesson].get(key)
+                raw = sum(m.score for m in submitted.cells.values()) if submitted else 0
                 yield [
                     lesson,
-                    mine and mine.timestamp and mine.timestamp.isoformat(),
+                    submitted and submitted.timestamp and submitted.timestamp.isoformat(),
                     key,
                     person.last_name,
                     person.first_name,
                     person.email,
                     number(raw),
-                    number(mine.penalty if mine else 0),
-                    number(mine.score if mine else 0),
+                    number(submitted.penalty if submitted else 0),
+                    number(submitted.score if submitted else 0),
                     number(most),
                 ]
 
@@ -175,16 +175,16 @@ class Table(_Csv):
 FORMATS = {"canvas": Canvas, "moodle": Moodle, "csv": Table}
 
 
-def export(of: "Course", kind: str, to: str | Path | None = None):
+def export(course: "Course", kind: str, to: str | Path | None = None):
     """(path, students, waiting): write the course's grades in one of FORMATS."""
-    if not exists(of):
+    if not exists(course):
         raise ExportError("There is no gradebook here: run `python -m grader grade` first.")
-    plugin = FORMATS[kind](config=of.config)
+    plugin = FORMATS[kind](config=course.config)
     plugin.log.setLevel("ERROR")
     if to:
         plugin.to = str(to)
     try:
-        with Gradebook(of.coursedir.db_url, of.coursedir.course_id) as gradebook:
+        with Gradebook(course.coursedir.db_url, course.coursedir.course_id) as gradebook:
             count, waiting = plugin.export(gradebook)
     except (SQLAlchemyError, ModuleNotFoundError) as error:
         raise ExportError(f"The gradebook cannot be opened: {first(error)}.") from None

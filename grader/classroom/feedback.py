@@ -66,8 +66,8 @@ class Verdicts(NbGraderPreprocessor):
     def preprocess(self, nb: "NotebookNode", resources: dict):
         about = resources["nbgrader"]
         student, lesson = about["student"], about["assignment"]
-        mine = self._marks(about["db_url"], lesson).get(student)
-        if mine is None:
+        marks = self._marks(about["db_url"], lesson).get(student)
+        if marks is None:
             raise KeyError(f"The gradebook has no submission of {lesson} by {student}: grade it again.")
         coursedir = self.parent.parent.coursedir
         graded = Path(
@@ -75,11 +75,11 @@ class Verdicts(NbGraderPreprocessor):
             coursedir.format_path(coursedir.autograded_directory, student, lesson),
             f"{about['notebook']}.ipynb",
         )
-        resources["feedback"] = content(nb, mine) | {
+        resources["feedback"] = content(nb, marks) | {
             "student": student,
             "lesson": lesson,
             "marker": MARKER,
-            "made_of": made_of(graded, mine),
+            "made_of": made_of(graded, marks),
         }
         return nb, resources
 

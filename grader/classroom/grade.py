@@ -81,7 +81,7 @@ class Course:
         return Path(self.coursedir.format_path(getattr(self.coursedir, f"{step}_directory"), student, lesson))
 
 
-def course():
+def course_here():
     """The course in whose folder this process runs."""
     from nbgrader.apps import NbGrader
 
@@ -132,12 +132,12 @@ def readable_by_others(root: Path) -> str:
 # ---------------------------------------------------------------- the coordinator
 
 
-def pending(of: Course, lesson: str, book: Book, again: bool = False):
+def pending(course: Course, lesson: str, book: Book, again: bool = False):
     """(due, unchanged, left_out): the submissions of a lesson that are to be graded, and the students whose need not be.
 
     left_out: who is excluded by nbgrader's configuration, or was graded once and then removed from the gradebook.
     """
-    base = Path(of.folder("submitted", "*", lesson))
+    base = Path(course.folder("submitted", "*", lesson))
     folders = sorted(
         p
         for p in base.parents[1].glob(f"*/{lesson}")
@@ -147,22 +147,26 @@ def pending(of: Course, lesson: str, book: Book, again: bool = False):
     due: list[Due] = []
     unchanged: list[str] = []
     left_out: list[str] = []
-    graded = [f.parent.name for f in folders if record.load(of.folder("autograded", f.parent.name, lesson))]
-    excluded = of.excluded | book.removed(graded)
+    graded = [
+        f.parent.name for f in folders if record.load(course.folder("autograded", f.parent.name, lesson))
+    ]
+    excluded = course.excluded | book.removed(graded)
     for folder in folders:
         student = folder.parent.name
         if student in excluded:
             left_out.append(student)
             continue
         notes = submission.tidy(folder, lesson)
-        data, more = submission.load(folder / f"{lesson}.ipynb")
-        before = record.load(of.folder("autograded", student, lesson)) if student in known else None
+        data, later = submission.load(folder / f"{lesson}.ipynb")
+        before = record.load(course.folder("autograded", student, lesson)) if student in known else None
         seed, why = None, "new"
         if before:
             same = before["content"] == record.content(data) and before.get("timestamp", "?") == _stamp(
                 submission.timestamp(folder)
             )
-            kept = _is_whole(of.folder("autograded", student, lesson) / f"{lesson}.ipynb", before.get("size"))
+            kept = _is_whole(
+                course.folder("autograded", student, lesson) / f"{lesson}.ipynb", before.get("size")
+            )
             if same and kept and not again and before["definitions"] == definitions:
                 unchanged.append(student)
                 continue
@@ -174,7 +178,7 @@ def pending(of: Course, lesson: str, book: Book, again: bool = False):
                 why = "exercises changed"
             if same:  # the same answer meets the same inputs: only what was changed changes its grade
                 seed = before["seed"]
-        due.append(Due(lesson, student, folder, (*notes, *more), why, seed))
+        due.append(Due(lesson, student, folder, (*notes, *later), why, seed))
     return due, unchanged, left_out
 
 
@@ -189,7 +193,7 @@ def _is_whole(path, size):
     return path.stat().st_size == size if size is not None else b'"verdict"' in path.read_bytes()
 
 
-def ensure_lesson(of: Course, lesson: str, book: Book):
+def ensure_lesson(course: Course, lesson: str, book: Book):
     """The lesson in the gradebook, as the release has it: by nbgrader's own generate_assignment."""
     if not released(lesson).exists():
         raise GradingError(
@@ -205,13 +209,18 @@ def ensure_lesson(of: Course, lesson: str, book: Book):
         book.fit(lesson)
         with tempfile.TemporaryDirectory(prefix="grader-") as folder:
             try:
-                release(lesson, target=folder, database=of.coursedir.db_url, course_id=of.coursedir.course_id)
+                release(
+                    lesson,
+                    target=folder,
+                    database=course.coursedir.db_url,
+                    course_id=course.coursedir.course_id,
+                )
             except LessonError as error:
                 raise GradebookError(f"{lesson} is not in the gradebook: {error}") from None
 
 
 def grade_class(
-    of: Course,
+    course: Course,
     lessons: Iterable[str],
     *,
     jobs: int | None = None,
@@ -228,15 +237,15 @@ def grade_class(
 
     Returns a Counter: of the reasons why submissions were graded (see Due), and of "unchanged", "failed" and "left out".
     """
-    with _only_run(of.root), Book(of.coursedir, of.config) as book:
+    with _only_run(course.root), Book(course.coursedir, course.config) as book:
         due: list[Due] = []
         counts: Counter[str] = Counter()
         for lesson in lessons:
-            ensure_lesson(of, lesson, book)
+            ensure_lesson(course, lesson, book)
             with _disk():
-                more, unchanged, left_out = pending(of, lesson, book, again)
+                due_now, unchanged, left_out = pending(course, lesson, book, again)
             book.refresh_penalties(lesson, unchanged)  # due dates and extensions may have changed since
-            due, counts = due + more, counts + Counter(unchanged=len(unchanged))
+            due, counts = due + due_now, counts + Counter(unchanged=len(unchanged))
             counts += Counter({"left out": len(left_out)})
         if not due:
             return counts
@@ -247,9 +256,9 @@ def grade_class(
             nonlocal waiting, written
             batch, waiting, written = waiting, [], time.monotonic()
             for lesson in lessons:
-                if mine := [g for g in batch if g.lesson == lesson]:
-                    refused = write(of, book, lesson, mine)
-                    for graded in mine:
+                if of_lesson := [g for g in batch if g.lesson == lesson]:
+                    refused = write(course, book, lesson, of_lesson)
+                    for graded in of_lesson:
                         error = refused.get(graded.student, "")
                         counts["failed" if error else graded.why] += 1
                         seen(replace(graded, error=error), len(due))
@@ -311,21 +320,21 @@ def _disk():
         ) from None
 
 
-def write(of: Course, book: Book, lesson: str, batch: list[Graded]):
+def write(course: Course, book: Book, lesson: str, batch: list[Graded]):
     """Notebooks first, then the gradebook, then the records that say it is done: a kill in between repeats the batch and loses nothing.
 
     Returns what the gradebook refused: student -> why.
     """
     with _disk():
         for graded in batch:
-            folder = of.folder("autograded", graded.student, lesson)
-            _copy_beside(of.folder("submitted", graded.student, lesson), folder, lesson)
+            folder = course.folder("autograded", graded.student, lesson)
+            _copy_beside(course.folder("submitted", graded.student, lesson), folder, lesson)
             write_whole(folder / f"{lesson}.ipynb", graded.text)
         refused = book.write(lesson, batch)
         for graded in batch:
             if graded.student in refused:
                 continue
-            folder = of.folder("autograded", graded.student, lesson)
+            folder = course.folder("autograded", graded.student, lesson)
             record.save(folder, record.counted(graded.record, record.load(folder)))
     return refused
 

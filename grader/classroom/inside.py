@@ -58,8 +58,8 @@ def _seed(seed):
 
 def _rebuilt(lesson, data, notes):
     found, said = (None, []) if data is None else submission.parse(data)
-    notebook, more = rebuild(_release(lesson), found)
-    return notebook, [*notes, *said, *more]
+    notebook, changes = rebuild(_release(lesson), found)
+    return notebook, [*notes, *said, *changes]
 
 
 def _graded(task, examined):
@@ -76,12 +76,12 @@ def _graded(task, examined):
     )
 
 
-def judged_so_far(begun: Begun, told: list, notes: list[str]) -> Examined:
+def judged_so_far(begun: Begun, heard: list, notes: list[str]) -> Examined:
     """A submission whose examiner was ended. What was judged by then counts; in all other panels stands that a person has to look.
 
-    told: what the examiner told ahead; notes: why it was ended.
+    heard: what the examiner told ahead; notes: why it was ended.
     """
-    verdicts = {v.exercise: v for v in told if isinstance(v, Verdict)}
+    verdicts = {v.exercise: v for v in heard if isinstance(v, Verdict)}
     for cell in begun.notebook.cells:
         exercise = judged_in(cell)
         if exercise is not None:
@@ -90,13 +90,13 @@ def judged_so_far(begun: Begun, told: list, notes: list[str]) -> Examined:
     return noted(begun.notebook, verdicts, begun.seed, [*begun.notes, *notes])
 
 
-def grade_as_ended(task: Task, told: list, notes: list[str]) -> Graded:
+def grade_as_ended(task: Task, heard: list, notes: list[str]) -> Graded:
     """The record of a submission that used up its budget; where that was before it was rebuilt, of the release in its place."""
-    begun = next((each for each in told if isinstance(each, Begun)), None)
+    begun = next((each for each in heard if isinstance(each, Begun)), None)
     if begun is None:
         notebook, _ = rebuild(_release(task.lesson), None)
         begun = Begun(notebook, list(task.notes), _seed(task.seed))
-    return _graded(task, judged_so_far(begun, told, notes))
+    return _graded(task, judged_so_far(begun, heard, notes))
 
 
 def rebuild_here(lesson: str, data: bytes | None, notes: Iterable[str]):
@@ -108,9 +108,9 @@ def examine_here(text: str, jail: "Jail", seed: int, notes: Iterable[str], secon
     return examine(nbformat.reads(text, as_version=4), jail, seed, notes, seconds * SOFT, ahead)
 
 
-def examine_as_ended(text: str, seed: int, told: list, notes: list[str], why: list[str]) -> Examined:
+def examine_as_ended(text: str, seed: int, heard: list, notes: list[str], why: list[str]) -> Examined:
     """A rebuilt notebook whose examiner was ended."""
-    return judged_so_far(Begun(nbformat.reads(text, as_version=4), notes, seed), told, why)
+    return judged_so_far(Begun(nbformat.reads(text, as_version=4), notes, seed), heard, why)
 
 
 @functools.cache

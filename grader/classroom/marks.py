@@ -57,25 +57,25 @@ class Marks:
         return any(m.unread for m in self.cells.values())
 
 
-def exists(of: "Course"):
+def exists(course: "Course"):
     """Is there a gradebook? Opening one that is not there would make it."""
-    url = make_url(of.coursedir.db_url)
+    url = make_url(course.coursedir.db_url)
     if not url.drivername.startswith("sqlite"):
         return True
     return bool(url.database) and Path(str(url.database)).exists()
 
 
-def marks(of: "Course", lesson: str):
+def marks(course: "Course", lesson: str):
     """student -> Marks; empty where there is no gradebook, or the lesson is not in it."""
-    if not exists(of):
+    if not exists(course):
         return {}
-    with Book(of.coursedir, of.config) as book:
+    with Book(course.coursedir, course.config) as book:
         return read(book.db, lesson)
 
 
-def roster(of: "Course") -> set[str]:
+def roster(course: "Course") -> set[str]:
     """The ids of the gradebook's students."""
-    with Book(of.coursedir, of.config) as book:
+    with Book(course.coursedir, course.config) as book:
         return set(students(book.db))
 
 
@@ -89,7 +89,7 @@ def read(db: "Session", lesson: str):
             c.id: c.max_score or 0.0 for nb in assignment.notebooks for c in [*nb.grade_cells, *nb.task_cells]
         }
         here = SubmittedAssignment.assignment_id == assignment.id
-        found: dict[str, Marks] = {}
+        marks_of: dict[str, Marks] = {}
         for student, when, penalty in (
             db.query(
                 SubmittedAssignment.student_id,
@@ -99,12 +99,12 @@ def read(db: "Session", lesson: str):
             .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
             .filter(here)
         ):
-            mine = found.setdefault(student, Marks(timestamp=when))
-            mine.penalty += penalty or 0.0
+            submitted = marks_of.setdefault(student, Marks(timestamp=when))
+            submitted.penalty += penalty or 0.0
         for student, name, cell, auto, manual, extra, waiting in _cells(
             db, Grade, Grade.auto_score, Grade.manual_score, Grade.extra_credit, Grade.needs_manual_grade
         ).filter(here):
-            found[student].cells[name] = Mark(
+            marks_of[student].cells[name] = Mark(
                 auto,
                 manual,
                 extra or 0.0,
@@ -116,13 +116,13 @@ def read(db: "Session", lesson: str):
             db, Comment, Comment.auto_comment, Comment.manual_comment
         ).filter(here):
             if said := manual if manual is not None else auto:
-                found[student].comments[name] = said
+                marks_of[student].comments[name] = said
     except SQLAlchemyError as error:
         raise GradebookError(
             f"The gradebook cannot be read ({first(error)}). "
             "Is another program using it? Run the same command again."
         ) from None
-    return found
+    return marks_of
 
 
 def _cells(db, kind, *columns):

@@ -101,14 +101,14 @@ def before_autograde(assignment: str, student: str, notebooks: Iterable[str]):
 @functools.cache
 def _recorded(assignment, _when):
     """See to it that the gradebook knows this lesson as it is released, once for each state of the release."""
-    from grader.classroom.grade import course, ensure_lesson
+    from grader.classroom.grade import course_here, ensure_lesson
     from grader.classroom.gradebook import Book
 
     if assignment not in lessons():
         return
-    of = course()
-    with Book(of.coursedir, of.config) as book:
-        ensure_lesson(of, assignment, book)
+    course = course_here()
+    with Book(course.coursedir, course.config) as book:
+        ensure_lesson(course, assignment, book)
 
 
 class Cells(SaveCells):
@@ -228,14 +228,14 @@ class Collect(_Whole, ExchangeCollect):
                 f"{submission.shown(student)!r} is no id of a learner: that has at most 128 letters, digits, spaces and . , @ + - _ ' & only. "
                 "It stays in the exchange; rename it there, or have it handed in under another id."
             )
-        theirs = self._theirs(student)
+        may_own = self._ownership(student)
         with contextlib.suppress(OSError):  # gone meanwhile
             uid = os.lstat(path).st_uid
-            if theirs is not None and not theirs(uid):
+            if may_own is not None and not may_own(uid):
                 return self._says_whose(student, uid)
         return ""
 
-    def _theirs(self, student):
+    def _ownership(self, student):
         """A function of a uid: may its files count as this learner's? Those of this user, and of root, may: they were put there by a teacher."""
         if not self.check_owner or pwd is None:
             return None
@@ -278,7 +278,7 @@ class Collect(_Whole, ExchangeCollect):
         student, lesson = chosen["username"], self.coursedir.assignment_id
         source = Path(self.inbound_path, chosen["filename"])
         bounds = submission.Bounds(1000 * self.coursedir.max_dir_size)
-        notes = submission.copy(source, copied, lesson, bounds, self._theirs(student))
+        notes = submission.copy(source, copied, lesson, bounds, self._ownership(student))
         notes += submission.tidy(copied, lesson)
         if submission.timestamp(copied) is None:
             info = os.lstat(source)

@@ -82,8 +82,8 @@ def comment(rendered: str) -> Markup:
     return Markup("".join(piece if i % 2 else _formulas(piece) for i, piece in enumerate(pieces)))
 
 
-def _address(found):
-    address, said = found[1], re.sub(r"<[^>]*>", "", found[2])
+def _address(match):
+    address, said = match[1], re.sub(r"<[^>]*>", "", match[2])
     return said if address == said or address.startswith("#") else f"{said} ({address})"
 
 
@@ -92,7 +92,7 @@ def _formulas(piece):
     return re.sub(PIECES, _formula_in_html, piece)
 
 
-def _formula_in_html(found):
-    if found["code"] is not None:
-        return found[0]
-    return str(formula(html.unescape(found["block"] or found["inline"]), found["block"] is not None))
+def _formula_in_html(match):
+    if match["code"] is not None:
+        return match[0]
+    return str(formula(html.unescape(match["block"] or match["inline"]), match["block"] is not None))

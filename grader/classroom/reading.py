@@ -22,6 +22,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler
 
 from grader.classroom.export import number
+from grader.classroom.grade import Course
 from grader.classroom.gradebook import GradebookError
 from grader.classroom.marks import Mark, first, marks
 from grader.classroom.prose import comment
@@ -100,17 +101,17 @@ def _model_answers(lesson):
     return {grade_id(cell): cell.source for cell in loads(path).cells if is_grade(cell) and is_solution(cell)}
 
 
-def answers(of, lesson: str, question: str) -> tuple[list[Answer], int]:
+def answers(course: Course, lesson: str, question: str) -> tuple[list[Answer], int]:
     """(the answers to a question, how many left it empty), in an order that says nothing of who wrote them."""
-    known = marks(of, lesson)
+    known = marks(course, lesson)
     written: list[Answer] = []
     empty = 0
     for student in sorted(known, key=lambda student: _shuffled(lesson, question, student)):
         mark, path = (
             known[student].cells.get(question),
-            of.folder("autograded", student, lesson) / f"{lesson}.ipynb",
+            course.folder("autograded", student, lesson) / f"{lesson}.ipynb",
         )
-        if mark is None or student in of.excluded or not path.is_file():
+        if mark is None or student in course.excluded or not path.is_file():
             continue
         cell = next((cell for cell in loads(path).cells if grade_id(cell) == question), None)
         given = known[student].comments.get(question, "")
@@ -128,13 +129,15 @@ def _shuffled(lesson, question, student):
     return hashlib.sha256(f"{lesson}\0{question}\0{student}".encode()).hexdigest()
 
 
-def offered(found: list[Answer]) -> list[str]:
+def offered(given: list[Answer]) -> list[str]:
     """The comments that were given most often, to be given again."""
-    counts = Counter(answer.said for answer in found if answer.said)
+    counts = Counter(answer.said for answer in given if answer.said)
     return [said for said, _ in counts.most_common(OFFERED)]
 
 
-def save(of, lesson: str, question: Question, student: str, points: float | None, said: str) -> None:
+def save(
+    course: Course, lesson: str, question: Question, student: str, points: float | None, said: str
+) -> None:
     """Write the points and the comment of a person, as formgrader does. points: None where nothing was decided.
 
     Raises ValueError where the points are none that the question can give; GradebookError where it cannot be written.
@@ -144,7 +147,7 @@ def save(of, lesson: str, question: Question, student: str, points: float | None
     if len(said) > LONGEST:
         raise ValueError(f"A comment has at most {LONGEST} characters.")
     try:
-        with Gradebook(of.coursedir.db_url, of.coursedir.course_id) as book:
+        with Gradebook(course.coursedir.db_url, course.coursedir.course_id) as book:
             grade = book.find_grade(question.name, lesson, lesson, student)
             if points is not None:
                 grade.manual_score = points
@@ -260,8 +263,8 @@ class _OneQuestion(_Page):
 class Reading:
     """What is read: a lesson's questions, with names or without, at an address of this machine."""
 
-    def __init__(self, of, lesson: str, names: bool = False, port: int = 0):
-        self.course, self.lesson, self.names = of, lesson, names
+    def __init__(self, course: Course, lesson: str, names: bool = False, port: int = 0):
+        self.course, self.lesson, self.names = course, lesson, names
         self.questions = questions(lesson)
         self.token = secrets.token_urlsafe(24)
         self.template = environment().get_template("read.html.j2")

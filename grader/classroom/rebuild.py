@@ -29,17 +29,17 @@ CUT_TEXT = "\n\n… cut: the text is longer than what is shown"
 CUT = "\n# … cut: the cell is longer than what is taken"
 
 
-def rebuild(course: "NotebookNode", submitted: "NotebookNode | None"):
-    """(notebook, notes): `course` is the release, `submitted` what `submission.parse` gave, None for nothing."""
+def rebuild(release: "NotebookNode", submitted: "NotebookNode | None"):
+    """(notebook, notes): `release` is the release, `submitted` what `submission.parse` gave, None for nothing."""
     notes: list[str] = []
     cells = list(submitted.cells) if submitted is not None else []
-    known = {grade_id(c) for c in course.cells}
+    known = {grade_id(c) for c in release.cells}
     for cell in cells:
         if grade_id(cell) not in known:  # a mark of no cell of this lesson, copied or mistyped, is none
             cell.metadata.pop("nbgrader", None)
-    match = _match(course, cells, notes)
+    match = _match(release, cells, notes)
     taken = {id(c) for c in match.values()}
-    graded = {grade_id(c): c for c in course.cells if _is_locked(c)}
+    graded = {grade_id(c): c for c in release.cells if _is_locked(c)}
     after = None
     extra: dict[str | None, list] = {}  # the learner's own cells, by the course's cell that they follow
     positions = {id(c): key for key, c in match.items()}
@@ -58,39 +58,39 @@ def rebuild(course: "NotebookNode", submitted: "NotebookNode | None"):
                     f"The graded cell `{grade_id(course_cell)}` was changed; the course's own was used."
                 )
             after = course_cell.id
-        elif cell.source.strip() and not _is_stub(cell, course):
+        elif cell.source.strip() and not _is_stub(cell, release):
             extra.setdefault(after, []).append(cell)
-    _join_answers(course, match, extra, notes)
+    _join_answers(release, match, extra, notes)
     result, count = [], 0
-    for cell in [None, *course.cells]:
+    for cell in [None, *release.cells]:
         if cell is not None:
             result.append(_filled(cell, match.get(cell.id), notes))
-        for own in extra.get(cell.id if cell is not None else None, ()):
+        for extra_cell in extra.get(cell.id if cell is not None else None, ()):
             count += 1
             if count <= EXTRA:
-                result.append(_own(own, count, notes))
+                result.append(_extra_cell(extra_cell, count, notes))
     if count > EXTRA:
         notes.append(f"{count} cells of your own: the first {EXTRA} were taken.")
-    _bounded(course, result, notes)
+    _bounded(release, result, notes)
     nb = nbformat.NotebookNode(
-        course, cells=result, metadata=course.metadata.copy()
+        release, cells=result, metadata=release.metadata.copy()
     )  # whoever writes it validates it
     return nb, list(dict.fromkeys(notes))
 
 
-def _join_answers(course, match, extra, notes):
+def _join_answers(release, match, extra, notes):
     """An answer to an open question may stand below its cell, or go on there, or its cell was deleted and written anew.
 
     All text of the learner's own that stands behind the question, or behind the text that asks it where the question's cell is
     lost, becomes its answer: a person reads it, and loses nothing by reading more.
     """
-    for number, question in enumerate(course.cells):
+    for number, question in enumerate(release.cells):
         if not is_solution(question) or question.cell_type == "code":
             continue
         places = [question.id]
         if question.id not in match and number:
-            places.insert(0, course.cells[number - 1].id)
-        after = course.cells[number + 1 : number + 2]
+            places.insert(0, release.cells[number - 1].id)
+        after = release.cells[number + 1 : number + 2]
         places += [c.id for c in after if c.id == f"answer_{grade_id(question)}"]
         theirs = [c for place in places for c in extra.get(place, ()) if c.cell_type == "markdown"]
         texts = [c for c in theirs if c.source.strip() != question.source.strip()]
@@ -119,9 +119,9 @@ def _join_answers(course, match, extra, notes):
             notes.remove(lost)
 
 
-def _bounded(course, cells, notes):
+def _bounded(release, cells, notes):
     """Cut a learner's Markdown to what a browser shows in a moment: a page is rendered by whoever looks at it."""
-    known = {cell.id: cell.source for cell in course.cells}
+    known = {cell.id: cell.source for cell in release.cells}
     left = ALL_MARKDOWN
     for cell in cells:
         if cell.cell_type == "code" or known.get(cell.id) == cell.source:
@@ -137,15 +137,15 @@ def _is_locked(cell):
     return bool(marks(cell)) and not is_solution(cell)
 
 
-def _is_stub(cell, course):
+def _is_stub(cell, release):
     """Is this one more copy of an exercise's cell as it was released? Behind the answer it would undo it."""
     return any(
         is_solution(c) and grade_id(c) == grade_id(cell) and c.source.strip() == cell.source.strip()
-        for c in course.cells
+        for c in release.cells
     )
 
 
-def _match(course, cells, notes):
+def _match(release, cells, notes):
     """Which of the learner's cells belongs to which of the course's: course cell id -> learner's cell."""
     match, free = {}, list(cells)
 
@@ -154,41 +154,41 @@ def _match(course, cells, notes):
         match[course_cell.id] = cell
         free = [c for c in free if c is not cell]
 
-    for own in filter(is_solution, course.cells):
-        name = grade_id(own)
+    for solution in filter(is_solution, release.cells):
+        name = grade_id(solution)
         found = [c for c in free if grade_id(c) == name]
         if len(found) > 1:
             notes.append(f"There are {len(found)} cells of `{name}`; the last one that was changed counts.")
-        changed = [c for c in found if c.source.strip() != own.source.strip()]
+        changed = [c for c in found if c.source.strip() != solution.source.strip()]
         if not changed:  # its mark is lost, or a fresh cell was written: by its id, or by what it defines
             changed = [
                 c
                 for c in free
                 if not grade_id(c)
                 and (
-                    c.id == own.id
-                    or own.cell_type == "code"
+                    c.id == solution.id
+                    or solution.cell_type == "code"
                     and c.cell_type == "code"
                     and defines(c.source, name)
                 )
             ]
-            if changed and not (len(changed) == 1 and changed[0].id == own.id):
+            if changed and not (len(changed) == 1 and changed[0].id == solution.id):
                 notes.append(f"The answer to `{name}` was found in a cell of your own.")
         chosen = (changed or found)[-1:]
         if chosen:
-            if chosen[0].cell_type != own.cell_type:
+            if chosen[0].cell_type != solution.cell_type:
                 notes.append(
-                    f"The cell of `{name}` had become a {chosen[0].cell_type} cell; it was read as {own.cell_type} again."
+                    f"The cell of `{name}` had become a {chosen[0].cell_type} cell; it was read as {solution.cell_type} again."
                 )
-            take(own, chosen[0])
-        elif own.cell_type == "code" and any(
+            take(solution, chosen[0])
+        elif solution.cell_type == "code" and any(
             c.cell_type == "code" and defines(c.source, name) for c in cells
         ):  # two cells merged into one
             notes.append(f"The cell of `{name}` is missing; it is defined in another cell, and that counts.")
-            match[own.id] = nbformat.from_dict(
+            match[solution.id] = nbformat.from_dict(
                 {
                     "cell_type": "code",
-                    "id": own.id,
+                    "id": solution.id,
                     "metadata": {},
                     "source": f"# {name} is defined in another cell",
                 }
@@ -196,15 +196,20 @@ def _match(course, cells, notes):
         elif cells:
             notes.append(f"The cell of `{name}` is missing; the empty one was used.")
     ordinary, free = (
-        [c for c in course.cells if not marks(c)],
+        [c for c in release.cells if not marks(c)],
         [c for c in free if not grade_id(c)],
     )
-    for same in (lambda own, c: c.id == own.id, lambda own, c: c.source.strip() == own.source.strip()):
-        for own in ordinary:
-            if own.id not in match and (
-                found := next((c for c in free if same(own, c) and c.cell_type == own.cell_type), None)
+    for same in (
+        lambda solution, c: c.id == solution.id,
+        lambda solution, c: c.source.strip() == solution.source.strip(),
+    ):
+        for solution in ordinary:
+            if solution.id not in match and (
+                found := next(
+                    (c for c in free if same(solution, c) and c.cell_type == solution.cell_type), None
+                )
             ):
-                take(own, found)
+                take(solution, found)
     return match
 
 
@@ -228,7 +233,7 @@ def _filled(course_cell, cell, notes):
     return result
 
 
-def _own(cell, number, notes):
+def _extra_cell(cell, number, notes):
     made = (nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell)(
         _source(cell, notes)
     )
@@ -321,8 +326,8 @@ def with_directions_shown(text: str) -> str:
     return DIRECTION.sub(_code_point, text)
 
 
-def _code_point(found):
-    return f"⟨U+{ord(found[0]):04X}⟩"
+def _code_point(match):
+    return f"⟨U+{ord(match[0]):04X}⟩"
 
 
 MERMAID = re.compile(r"^.*mermaid.*$", re.I | re.M)

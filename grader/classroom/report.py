@@ -59,14 +59,14 @@ class Graded:
     attempts: dict = field(default_factory=dict)  # student -> how often it was handed in
 
 
-def read(of: "Course", lesson: str):
+def read(course: "Course", lesson: str):
     """The records of a lesson, and what the gradebook adds. A record that cannot be read is named, not fatal.
 
     Who is excluded by nbgrader's configuration, or was removed from the gradebook, is left out.
     """
-    found = Graded(lesson, {})
-    people = _class(of)
-    for path in _folders(of, "autograded", lesson):
+    graded = Graded(lesson, {})
+    people = _class(course)
+    for path in _folders(course, "autograded", lesson):
         if path.parent.name not in people:
             continue
         try:
@@ -76,60 +76,62 @@ def read(of: "Course", lesson: str):
                 for v in record["verdicts"].values()
             ):
                 raise ValueError
-            found.records[path.parent.name] = record
+            graded.records[path.parent.name] = record
         except FileNotFoundError:
-            found.waiting.append(path.parent.name)
+            graded.waiting.append(path.parent.name)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            found.damaged.append(path.parent.name)
-    known = {*found.records, *found.waiting, *found.damaged}
-    found.waiting += sorted((_handed_in(of, lesson) & people) - known)
-    if found.records:
-        found.marks = marks(of, lesson)
-    _who_is_missing(of, found, people)
-    in_exchange = _in_exchange(of, lesson) if found.records else Counter()
-    for student, record in found.records.items():
+            graded.damaged.append(path.parent.name)
+    known = {*graded.records, *graded.waiting, *graded.damaged}
+    graded.waiting += sorted((_handed_in(course, lesson) & people) - known)
+    if graded.records:
+        graded.marks = marks(course, lesson)
+    _who_is_missing(course, graded, people)
+    in_exchange = _in_exchange(course, lesson) if graded.records else Counter()
+    for student, record in graded.records.items():
         # the record counts what was graded; nbgrader's own autograde begins a new one each time
-        found.attempts[student] = max(1, in_exchange[student], int(record.get("handed_in") or 1))
-    return found
+        graded.attempts[student] = max(1, in_exchange[student], int(record.get("handed_in") or 1))
+    return graded
 
 
-def _class(of):
+def _class(course):
     """The students of the course: those of the gradebook, and whoever has handed in something and was not graded yet."""
-    listed = roster(of) if exists(of) else set()
-    graded = {p.parent.name for lesson in all_lessons() for p in _folders(of, "autograded", lesson)}
-    submitted = set().union(*(_handed_in(of, lesson) for lesson in all_lessons()))
+    listed = roster(course) if exists(course) else set()
+    graded = {p.parent.name for lesson in all_lessons() for p in _folders(course, "autograded", lesson)}
+    submitted = set().union(*(_handed_in(course, lesson) for lesson in all_lessons()))
     # whoever was graded and is not in the gradebook was removed from it; a gradebook that knows none of them is a new one
     removed = graded - listed if listed & graded else set()
-    return (listed | graded | submitted) - removed - of.excluded
+    return (listed | graded | submitted) - removed - course.excluded
 
 
-def _handed_in(of, lesson):
+def _handed_in(course, lesson):
     """Who has handed in a lesson, in a submission that lies here or was graded."""
-    return {p.parent.name for step in ("submitted", "autograded") for p in _folders(of, step, lesson)}
+    return {p.parent.name for step in ("submitted", "autograded") for p in _folders(course, step, lesson)}
 
 
-def _in_exchange(of, lesson):
+def _in_exchange(course, lesson):
     """How many submissions of a lesson lie in the exchange, by student: it keeps all of them."""
     from nbgrader.apps import NbGraderAPI
 
-    api = NbGraderAPI(coursedir=of.coursedir, config=of.config)
-    inbound = Path(api.exchange_root, of.coursedir.course_id, "inbound")
+    api = NbGraderAPI(coursedir=course.coursedir, config=course.config)
+    inbound = Path(api.exchange_root, course.coursedir.course_id, "inbound")
     return Counter(p.name.partition(f"+{lesson}+")[0] for p in inbound.glob(f"*+{lesson}+*"))
 
 
-def _who_is_missing(of, found, people):
+def _who_is_missing(course, graded, people):
     """Fill in who has not handed in a lesson, and who not the one before it. A lesson that nobody handed in was not given to this class."""
-    found.missing = sorted(people - _handed_in(of, found.lesson))
+    graded.missing = sorted(people - _handed_in(course, graded.lesson))
     names = all_lessons()
-    before = names[: names.index(found.lesson)] if found.lesson in names else []
-    given = [lesson for lesson in before if _handed_in(of, lesson) & people]
+    before = names[: names.index(graded.lesson)] if graded.lesson in names else []
+    given = [lesson for lesson in before if _handed_in(course, lesson) & people]
     if given:
-        found.earlier = given[-1]
-        found.twice = [student for student in found.missing if student not in _handed_in(of, found.earlier)]
+        graded.earlier = given[-1]
+        graded.twice = [
+            student for student in graded.missing if student not in _handed_in(course, graded.earlier)
+        ]
 
 
-def _folders(of, step, lesson):
-    pattern = Path(of.folder(step, "*", lesson))
+def _folders(course, step, lesson):
+    pattern = Path(course.folder(step, "*", lesson))
     return sorted(
         p for p in pattern.parents[1].glob(f"*/{lesson}") if p.is_dir() and not p.parent.name.startswith(".")
     )
@@ -159,10 +161,10 @@ def kind_of(says: str):
     return f"{CALLED}." if says.startswith(CALLED) else says
 
 
-def summarise(graded: Graded, own: dict[str, str] | None = None, stubs: Iterable[str] = ()):
-    """Everything that a lesson's page says, as plain data. own: name -> the course's answer; stubs: sources that say nothing."""
-    records, own = graded.records, own or {}
-    known = words_of([*own.values(), *stubs])
+def summarise(graded: Graded, references: dict[str, str] | None = None, stubs: Iterable[str] = ()):
+    """Everything that a lesson's page says, as plain data. references: name -> the course's answer; stubs: sources that say nothing."""
+    records, references = graded.records, references or {}
+    known = words_of([*references.values(), *stubs])
     names = list(dict.fromkeys(n for r in records.values() for n in r["verdicts"]))
     rows = {student: _row(record, graded.marks.get(student)) for student, record in records.items()}
     exercises = [
@@ -184,9 +186,9 @@ def summarise(graded: Graded, own: dict[str, str] | None = None, stubs: Iterable
             for s, r in records.items()
             if isinstance(r.get("answers", {}).get(name), str)
         }
-        course = {"the course's own": own[name]} if name in own else {}
-        for keys in similar.groups(answers, course, stubs):
-            learners = [k for k in keys if k not in course]
+        reference = {"the course's own": references[name]} if name in references else {}
+        for keys in similar.groups(answers, reference, stubs):
+            learners = [k for k in keys if k not in reference]
             equal.append(
                 {
                     "exercise": name,
@@ -566,27 +568,27 @@ def course_csv(summary: dict):
 
 
 def write(
-    of: "Course",
+    course: "Course",
     lessons: Iterable[str],
-    own: Callable[[str], tuple[dict, Iterable[str]]] = lambda lesson: ({}, ()),
+    references: Callable[[str], tuple[dict, Iterable[str]]] = lambda lesson: ({}, ()),
     whole: bool = False,
 ):
     """Write the reports of some lessons, and of the course; returns the paths of the pages.
 
-    own: lesson -> (the course's answers by name, the sources of its stubs).
+    references: lesson -> (the course's answers by name, the sources of its stubs).
     """
     summaries = []
     for lesson in lessons:
-        graded = read(of, lesson)
+        graded = read(course, lesson)
         if graded.records:
-            summaries.append(summarise(graded, *own(lesson)))
+            summaries.append(summarise(graded, *references(lesson)))
         elif not whole:
             raise ReportError(
                 f"No submission of {lesson} is graded: run `python -m grader grade {lesson}` first."
             )
     if not summaries:
         raise ReportError("No submission is graded: run `python -m grader grade` first.")
-    folder, templates, pages = of.root / "reports", environment(), []
+    folder, templates, pages = course.root / "reports", environment(), []
     files = {}
     now = datetime.now().astimezone()
     templates.globals |= {"written": f"{now:%Y-%m-%d %H:%M %Z}", "version": grader.__version__}
@@ -597,9 +599,9 @@ def write(
         files[f"{s['lesson']}.html"] = templates.get_template("lesson.html.j2").render(s)
         files[f"{s['lesson']}.csv"] = table(csv_of(s))
     if whole:
-        course = course_summary(summaries)
-        files["course.html"] = templates.get_template("course.html.j2").render(course)
-        files["course.csv"] = table(course_csv(course))
+        summary = course_summary(summaries)
+        files["course.html"] = templates.get_template("course.html.j2").render(summary)
+        files["course.csv"] = table(course_csv(summary))
     files[HISTORY] = history.text()
     folder.mkdir(exist_ok=True)
     for name, text in files.items():

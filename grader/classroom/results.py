@@ -56,7 +56,7 @@ class Score:
 class Total:
     """The sum of some scores.
 
-    >>> Total.of([Score("02_bce", "bce", "passed", 3, 3), Score("02_bce", "bce_grad", "not attempted", 0, 2)]).sentence
+    >>> Total.over([Score("02_bce", "bce", "passed", 3, 3), Score("02_bce", "bce_grad", "not attempted", 0, 2)]).sentence
     '3 of 5 points, 1 of 2 exercises pass.'
     """
 
@@ -66,7 +66,7 @@ class Total:
     exercises: int
 
     @classmethod
-    def of(cls, scores: Iterable[Score]) -> "Total":
+    def over(cls, scores: Iterable[Score]) -> "Total":
         scores = list(scores)
         return cls(
             sum(score.points for score in scores),
@@ -90,7 +90,7 @@ class Results:
 
     @property
     def total(self) -> Total:
-        return Total.of(self.scores)
+        return Total.over(self.scores)
 
 
 # ---------------------------------------------------------------- scoring
@@ -111,7 +111,7 @@ def scored(folder: Path, lesson: str, trust: bool = False) -> tuple[list[Score],
         missing = [Score(lesson, name, MISSING, 0.0, exercise.points, reason) for name, exercise in known]
         return missing, [f"{lesson}: {note}" for note in notes]
     graded = grade_one(Task(lesson, "", data, tuple(notes)), trust)
-    told = messages(graded.text) if graded.text else {}
+    said = messages(graded.text) if graded.text else {}
     scores = []
     for name, exercise in exercises_of(lesson).items():
         verdict = graded.record.get("verdicts", {}).get(name)
@@ -119,7 +119,7 @@ def scored(folder: Path, lesson: str, trust: bool = False) -> tuple[list[Score],
             reason = graded.error or "This exercise was not judged."
             scores.append(Score(lesson, name, MISSING, 0.0, exercise.points, reason))
             continue
-        text = told.get(name, "")
+        text = said.get(name, "")
         scores.append(Score(lesson, name, verdict["status"], verdict["points"], verdict["max_points"], text))
     return scores, [f"{lesson}: {note}" for note in graded.record.get("notes", ())]
 
@@ -208,7 +208,7 @@ def junit(results: Results) -> str:
                 kind = "error" if score.status == ERROR else "failure"
                 told = ElementTree.SubElement(case, kind, message=message)
                 told.text = clean(score.text)
-        said = "\n".join([Total.of(mine).sentence, *results.remarks])
+        said = "\n".join([Total.over(mine).sentence, *results.remarks])
         ElementTree.SubElement(suite, "system-out").text = clean(said)
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"

@@ -28,11 +28,11 @@ class RoundError(RuntimeError):
     """A step of the round failed; says why, and what to do."""
 
 
-def _api(of, **sections):
-    config = Config(of.config.copy())
+def _api(course, **sections):
+    config = Config(course.config.copy())
     for section, values in sections.items():
         config[section].update(values)
-    return NbGraderAPI(coursedir=of.coursedir, config=config)
+    return NbGraderAPI(coursedir=course.coursedir, config=config)
 
 
 def _fail(lesson, reason):
@@ -42,10 +42,10 @@ def _fail(lesson, reason):
     )
 
 
-def release(of: "Course", lesson: str, again: bool = False):
+def release(course: "Course", lesson: str, again: bool = False):
     """Put a lesson's release where learners fetch it."""
-    api = _api(of, ExchangeReleaseAssignment={"force": again})
-    target = Path(api.exchange_root, of.coursedir.course_id, "outbound", lesson)
+    api = _api(course, ExchangeReleaseAssignment={"force": again})
+    target = Path(api.exchange_root, course.coursedir.course_id, "outbound", lesson)
     if target.exists() and not again:
         raise RoundError(
             f"{lesson} is released already ({target}). `--again` puts the present release in its place; what learners have fetched stays as it is."
@@ -57,20 +57,20 @@ def release(of: "Course", lesson: str, again: bool = False):
     return target
 
 
-def collect(of: "Course", lesson: str):
+def collect(course: "Course", lesson: str):
     """Take in the newest submission of everybody: a resubmission replaces the earlier one."""
-    api = _api(of)
-    if not Path(api.exchange_root, of.coursedir.course_id, "inbound").is_dir():
+    api = _api(course)
+    if not Path(api.exchange_root, course.coursedir.course_id, "inbound").is_dir():
         raise RoundError(
             f"There is no exchange with submissions at {api.exchange_root}: release a lesson first, or name the right folder as "
             "c.Exchange.root in nbgrader_config.py."
         )
-    before = _stamps(of, lesson)
+    before = _stamps(course, lesson)
     with heard(api) as said:
         result = api.collect(lesson, update=True)
     if not result["success"]:
         _fail(lesson, said.reason(result))
-    after = _stamps(of, lesson)
+    after = _stamps(course, lesson)
     return Collected(
         sorted(after.keys() - before.keys()),
         sorted(s for s in before if after.get(s) != before[s]),
@@ -80,35 +80,39 @@ def collect(of: "Course", lesson: str):
     )
 
 
-def _stamps(of, lesson):
-    pattern = Path(of.folder("submitted", "*", lesson))
+def _stamps(course, lesson):
+    pattern = Path(course.folder("submitted", "*", lesson))
     return {p.parent.name: submission.timestamp(p) for p in pattern.parents[1].glob(f"*/{lesson}")}
 
 
-def feedback(of: "Course", lesson: str):
+def feedback(course: "Course", lesson: str):
     """(made, unchanged): make the pages of those whose grade, comments or points have changed. RoundError names those without a page."""
-    pattern = Path(of.folder("autograded", "*", lesson))
+    pattern = Path(course.folder("autograded", "*", lesson))
     graded = {
         p.parent.name: p / f"{lesson}.ipynb"
         for p in sorted(pattern.parents[1].glob(f"*/{lesson}"))
-        if (p / f"{lesson}.ipynb").is_file() and p.parent.name not in of.excluded
+        if (p / f"{lesson}.ipynb").is_file() and p.parent.name not in course.excluded
     }
     if not graded:
         raise RoundError(f"No submission of {lesson} is graded: run `python -m grader grade {lesson}` first.")
-    known = marks(of, lesson)
+    known = marks(course, lesson)
 
     def stale():
         return [
             s
             for s, path in graded.items()
             if s in known
-            and not is_current(of.folder("feedback", s, lesson) / f"{lesson}.html", made_of(path, known[s]))
+            and not is_current(
+                course.folder("feedback", s, lesson) / f"{lesson}.html", made_of(path, known[s])
+            )
         ]
 
     todo, result = stale(), {}
     if todo:
-        with temp_attrs(of.coursedir, student_id_exclude=",".join(of.excluded | graded.keys() - set(todo))):
-            result = _made_beside(of, lesson)
+        with temp_attrs(
+            course.coursedir, student_id_exclude=",".join(course.excluded | graded.keys() - set(todo))
+        ):
+            result = _made_beside(course, lesson)
     if left := stale():
         if not result["success"]:
             raise RoundError(
@@ -125,19 +129,20 @@ def feedback(of: "Course", lesson: str):
     return len(todo), len(graded) - len(todo)
 
 
-def _made_beside(of, lesson):
+def _made_beside(course, lesson):
     """Make pages in a folder of their own first: nbgrader removes the earlier page before it begins the new one. What is whole takes its place."""
-    with tempfile.TemporaryDirectory(dir=of.root, prefix=".feedback-") as folder:
-        with temp_attrs(of.coursedir, feedback_directory=folder):
-            api = _api(of)
+    with tempfile.TemporaryDirectory(dir=course.root, prefix=".feedback-") as folder:
+        with temp_attrs(course.coursedir, feedback_directory=folder):
+            api = _api(course)
             with heard(api) as said:
                 result = api.generate_feedback(lesson, force=True)
             result["why"] = said.reason(result)
             pages = {
-                p.parent.name: p for p in of.folder("feedback", "*", lesson).parents[1].glob(f"*/{lesson}")
+                p.parent.name: p
+                for p in course.folder("feedback", "*", lesson).parents[1].glob(f"*/{lesson}")
             }
         for student, made in pages.items():
-            target = of.folder("feedback", student, lesson)
+            target = course.folder("feedback", student, lesson)
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if not target.exists():
@@ -156,15 +161,15 @@ def _few(names):
 Regraded = namedtuple("Regraded", "same messages before now changed seed")
 
 
-def regrade(of: "Course", student: str, lesson: str, trust: bool = False):
+def regrade(course: "Course", student: str, lesson: str, trust: bool = False):
     """Repeat a verdict with its recorded seed. Writes nothing; says what the submission gets now, and whether that is the same."""
-    before = record.load(of.folder("autograded", student, lesson))
+    before = record.load(course.folder("autograded", student, lesson))
     if before is None:
         raise RoundError(
             f"There is no grading of {lesson} by {student}: run `python -m grader grade {lesson}`. "
-            f"Graded are: {_few(sorted(p.parent.parent.name for p in of.root.glob(f'autograded/*/{lesson}/{record.FILE}'))) or 'none'}."
+            f"Graded are: {_few(sorted(p.parent.parent.name for p in course.root.glob(f'autograded/*/{lesson}/{record.FILE}'))) or 'none'}."
         )
-    path = of.folder("submitted", student, lesson) / f"{lesson}.ipynb"
+    path = course.folder("submitted", student, lesson) / f"{lesson}.ipynb"
     usable = path.is_file() and not path.is_symlink() and path.stat().st_size <= submission.LARGEST
     data = path.read_bytes() if usable else None
     changed = [

@@ -30,25 +30,25 @@ def shape(source: str):
     return " ".join(reader.words), reader.size
 
 
-def groups(answers: Mapping, own: Mapping | Iterable[tuple] = (), skip: Iterable[str] = ()):
+def groups(answers: Mapping, references: Mapping | Iterable[tuple] = (), skip: Iterable[str] = ()):
     """The groups of equal answers: lists of keys, largest group first.
 
-    answers: key -> source; own: sources of the course's, each named by a key in its own right; skip: sources not to be looked at (stubs).
-    A group has at least two members; one with a key of `own` says that a learner's equals the course's.
+    answers: key -> source; references: sources of the course's, each named by a key in its own right; skip: sources not to be looked at (stubs).
+    A group has at least two members; one with a key of `references` says that a learner's equals the course's.
     """
-    own, cache, found = dict(own), {}, defaultdict(list)
+    references, cache, by_shape = dict(references), {}, defaultdict(list)
 
-    def of(source: str):
+    def shape_of(source: str):
         if source not in cache:
             cache[source] = shape(source)
         return cache[source]
 
-    blank = {of(s) for s in skip}
-    for key, source in [*own.items(), *answers.items()]:
-        seen = of(source)
+    blank = {shape_of(s) for s in skip}
+    for key, source in [*references.items(), *answers.items()]:
+        seen = shape_of(source)
         if seen and seen[1] >= SMALLEST and seen not in blank:
-            found[seen].append(key)
-    several = [keys for keys in found.values() if len(keys) > 1 and any(k not in own for k in keys)]
+            by_shape[seen].append(key)
+    several = [keys for keys in by_shape.values() if len(keys) > 1 and any(k not in references for k in keys)]
     return sorted(several, key=lambda keys: (-len(keys), str(keys[0])))
 
 

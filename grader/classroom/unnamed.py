@@ -26,7 +26,7 @@ from grader.course.lessons import exercises, exercises_of
 from grader.jail import seccomp, walls
 from grader.jail.launch import JailError, usable_mode
 from grader.jail.limits import Limits
-from grader.judging.behaviour import alike, behaviour
+from grader.judging.behaviour import behaviour, same_behaviour
 from grader.judging.exercise import Exercise, Mistake
 from grader.judging.judge import judge
 from grader.judging.verdict import Verdict
@@ -70,7 +70,9 @@ def groups(records: dict[str, dict]) -> list[Group]:
             if not verdict.get("behaviour"):
                 continue
             same = found.setdefault(name, [])
-            group = next((g for g in same if alike(_does(records, g[0], name), verdict["behaviour"])), None)
+            group = next(
+                (g for g in same if same_behaviour(_does(records, g[0], name), verdict["behaviour"])), None
+            )
             if group is None:
                 same.append([student])
             else:
@@ -301,7 +303,7 @@ def _here(exercise, text, behaves, says, hint):
     """Try a function as a known mistake, in this very process. Raises NamingError where it cannot be one."""
     mistake = Mistake(says, defined(text, exercise), hint)
     with _patience():
-        if not alike(behaviour(exercise, _asks(exercise, mistake.function)), behaves):
+        if not same_behaviour(behaviour(exercise, _asks(exercise, mistake.function)), behaves):
             raise NamingError(
                 "Without its words the answer does something else than the group: write the mistake by hand."
             )

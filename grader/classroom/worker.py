@@ -39,7 +39,7 @@ def grade_one(task: Task, trust: bool = False, examiner: Examiner | None = None)
             return Graded(task.lesson, task.student, later=True)
         from grader.classroom import inside
 
-        return inside.grade_as_ended(task, over.told, [over.says, PERSON])
+        return inside.grade_as_ended(task, over.heard, [over.says, PERSON])
 
 
 # ---------------------------------------------------------------- the two halves, for nbgrader's own converters
@@ -68,7 +68,7 @@ def examine_within(
     except OverBudget as over:
         from grader.classroom import inside
 
-        return inside.examine_as_ended(text, seed, over.told, list(notes), [over.says, PERSON])
+        return inside.examine_as_ended(text, seed, over.heard, list(notes), [over.says, PERSON])
 
 
 # ---------------------------------------------------------------- the examiner of this process

@@ -190,10 +190,10 @@ def _guesses_come_in_pairs(cells, lesson):
 def linked(markdown: str, lesson: str) -> str:
     """The text with a link on every name of another lesson: `02_bce` in backticks becomes [02_bce](../02_bce/02_bce.ipynb)."""
 
-    def link(found: re.Match):
-        name = found[1]
+    def link(match: re.Match):
+        name = match[1]
         if name == lesson or name not in lessons():
-            return found[0]
+            return match[0]
         return f"[{name}](../{name}/{name}.ipynb)"  # no code: of code in a link JupyterLab shows no link
 
     return re.sub(r"(?<!\[)`(\d\d_\w+)`", link, markdown)

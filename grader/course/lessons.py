@@ -70,7 +70,7 @@ def find(name: str) -> str:
 
 
 @functools.cache
-def _told(lesson: str) -> tuple[str, str, tuple[str, ...]]:
+def _summary(lesson: str) -> tuple[str, str, tuple[str, ...]]:
     """What a lesson's text says of itself, or its release where there is no text: title, opening, names of its exercises."""
     text = SOLUTIONS / f"{lesson}.py"
     if os.access(text, os.R_OK):
@@ -90,18 +90,18 @@ def _told(lesson: str) -> tuple[str, str, tuple[str, ...]]:
 
 def title(lesson: str) -> str:
     """The question that a lesson answers: `What does a wrong prediction cost?` for `02_bce`."""
-    return _told(lesson)[0]
+    return _summary(lesson)[0]
 
 
 def minutes(lesson: str) -> int:
     """How long a lesson takes, as its first cell says (`About 40 minutes.`); 40 where it says nothing."""
-    found = re.search(r"\b[Aa]bout (\d+) minutes", _told(lesson)[1])
+    found = re.search(r"\b[Aa]bout (\d+) minutes", _summary(lesson)[1])
     return int(found[1]) if found else 40
 
 
 def names(lesson: str) -> tuple[str, ...]:
     """The names of a lesson's exercises, in the order of its text: without importing what they are."""
-    return _told(lesson)[2]
+    return _summary(lesson)[2]
 
 
 def exercises() -> dict[str, Exercise]:

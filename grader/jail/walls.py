@@ -97,7 +97,7 @@ def command(
     limits: "Limits",
     filter_fd: int,
     program: Iterable[str] = ("-I", f"{COURSE}/grader/jail/zygote.py"),
-    more: Iterable[str] = (),
+    options: Iterable[str] = (),
 ):
     """The command line that starts Python with `program` behind walls. Its mount points come in the order of their depth."""
     if mode.uids:
@@ -150,7 +150,7 @@ def command(
         BOX,
         *temporary(),
         *course(),
-        *more,
+        *options,
         "--remount-ro",
         "/",
         "--seccomp",

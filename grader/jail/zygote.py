@@ -213,7 +213,7 @@ def end_all(pid: int, s: dict):
                 code = os.waitstatus_to_exitcode(status)
             if not found:
                 break
-        if s["walls"] and others():
+        if s["walls"] and other_processes():
             continue
         return code
 
@@ -225,17 +225,17 @@ def _kill(how, pid):
         pass
 
 
-def others():
+def other_processes():
     """The other processes of this jail."""
     return [p for p in os.listdir("/proc") if p.isdigit() and int(p) != os.getpid()]
 
 
-def over(limits: dict, own: int, box: str):
+def over(limits: dict, idle: int, box: str):
     """Which limit the child and its descendants break together: a second wall, where the kernel counts each alone or not at all."""
     used = count = 0
-    for pid in others():
+    for pid in other_processes():
         try:
-            used += max(0, private(pid) - own)
+            used += max(0, private(pid) - idle)
             count += len(os.listdir(f"/proc/{pid}/task"))
         except OSError:  # gone meanwhile
             pass

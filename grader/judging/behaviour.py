@@ -19,37 +19,37 @@ def behaviour(exercise: Exercise, ask: Callable[[Call, tuple], Result]) -> list[
     It is plain data that JSON holds: nan and the infinities are texts.
     """
     put = exercise.put(SEED)
-    questions = [q for number in range(len(exercise.cases)) for q, _ in put.of(number)][:QUESTIONS]
-    return [_told(ask(question, ())) for question in questions]
+    questions = [q for number in range(len(exercise.cases)) for q, _ in put.questions(number)][:QUESTIONS]
+    return [_as_data(ask(question, ())) for question in questions]
 
 
-def _told(result):
+def _as_data(result):
     if result.failed:
         return [result.raised.type if result.raised else "lost"]
-    told = []
+    data = []
     for part in as_parts(result.value):
         part = as_tensor(part)
         if isinstance(part, torch.Tensor) and not part.is_complex():
-            told.append(str(tuple(part.shape)))
-            told += [_number(x) for x in part.double().flatten()[:NUMBERS].tolist()]
+            data.append(str(tuple(part.shape)))
+            data += [_number(x) for x in part.double().flatten()[:NUMBERS].tolist()]
         else:
-            told.append(type(part).__name__)
-    return told
+            data.append(type(part).__name__)
+    return data
 
 
 def _number(x):
     return float(f"{x:.6g}") if math.isfinite(x) else str(x)
 
 
-def alike(one: list[list], other: list[list]) -> bool:
+def same_behaviour(first: list[list], second: list[list]) -> bool:
     """Do two answers behave alike, but for rounding?
 
-    >>> alike([["()", 0.5]], [["()", 0.500001]]), alike([["()", 0.5]], [["()", 0.6]])
+    >>> same_behaviour([["()", 0.5]], [["()", 0.500001]]), same_behaviour([["()", 0.5]], [["()", 0.6]])
     (True, False)
     """
-    if [len(each) for each in one] != [len(each) for each in other]:
+    if [len(each) for each in first] != [len(each) for each in second]:
         return False
-    return all(_near(a, b) for here, there in zip(one, other) for a, b in zip(here, there))
+    return all(_near(a, b) for here, there in zip(first, second) for a, b in zip(here, there))
 
 
 def _near(a, b):

@@ -140,7 +140,7 @@ class Put:
     made: dict = field(default_factory=dict)  # filled by the search for a known mistake
     _asked: dict = field(default_factory=dict)
 
-    def of(self, number: int) -> list[tuple[Call, Result]]:
+    def questions(self, number: int) -> list[tuple[Call, Result]]:
         """The questions of the case with this number, each with what the reference says."""
         exercise, case = self.exercise, self.exercise.cases[number]
         if number not in self._asked:

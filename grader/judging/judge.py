@@ -62,7 +62,7 @@ def judge(
     asked, cases = [], []
     put = exercise.put(seed)
     for number, (case, share) in enumerate(zip(exercise.cases, exercise.shares())):
-        mine = [_ask(exercise, ask, case, *each) for each in put.of(number)]
+        mine = [_ask(exercise, ask, case, *each) for each in put.questions(number)]
         asked += mine
         ordinary = not (case.example or case.extreme or case.edge)
         cases.append(CaseVerdict(case.name, not any(a.difference for a in mine), share, ordinary))
@@ -121,7 +121,7 @@ def passes(exercise: "Exercise", ask: "Callable[[Call, tuple], Result]", *, seed
     """Is every question answered rightly, and nothing out of bounds called? Stops at the first that is not; names nothing."""
     put = exercise.put(seed)
     for number, case in enumerate(exercise.cases):
-        for question, expected in put.of(number):
+        for question, expected in put.questions(number):
             asked = _ask(exercise, ask, case, question, expected)
             if asked.difference or asked.got.called & exercise.forbidden:
                 return False

@@ -26,10 +26,10 @@ def note(text: str, code: str = ""):
     return "\n".join(filter(None, [text.replace("`", ""), code])), BOX.format(body)
 
 
-def comparison(exercise: "Exercise", question: "Call", yours: "Result | None", definition: "Result"):
-    """The learner's result beside the definition's. yours: a Result, or None where nothing is written yet."""
+def comparison(exercise: "Exercise", question: "Call", answer: "Result | None", definition: "Result"):
+    """The learner's result beside the definition's. answer: a Result, or None where nothing is written yet."""
     values = []
-    for result in (yours, definition):
+    for result in (answer, definition):
         if result is None:
             values.append(say("not written yet"))
         elif result.lost:
@@ -45,8 +45,8 @@ def comparison(exercise: "Exercise", question: "Call", yours: "Result | None", d
             values.append(show(result.value))
     title = show_call(exercise, question)
     rows = [("yours", values[0]), ("definition", values[1])]
-    if yours is not None and yours.printed:
-        rows.append(("printed", yours.printed[:2000].rstrip("\n")))
+    if answer is not None and answer.printed:
+        rows.append(("printed", answer.printed[:2000].rstrip("\n")))
     rows = [(say(label), value) for label, value in rows]
     plain = [block(f"  {label + ':':12}", value) for label, value in rows]
     cells = "".join(row(label, value) for label, value in rows)

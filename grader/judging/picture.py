@@ -39,25 +39,27 @@ def curve(exercise: "Exercise", ask: "Callable[[Call, tuple], Result]", asked: "
     ):
         return ""
     dense, rows = _dense(question, x)
-    right, yours = (
+    right, answered = (
         _by_entry(lambda q: exercise.run(exercise.reference, q), dense),
         _by_entry(lambda q: ask(q, ()), dense),
     )
     if (
         right is None
-        or yours is None
+        or answered is None
         or not right.isfinite().any()
-        or torch.allclose(right, yours, rtol=1e-3, atol=1e-3, equal_nan=True)
+        or torch.allclose(right, answered, rtol=1e-3, atol=1e-3, equal_nan=True)
     ):
         return ""
-    right, yours = right.reshape(rows, POINTS), yours.reshape(rows, POINTS)
+    right, answered = right.reshape(rows, POINTS), answered.reshape(rows, POINTS)
     x = dense.args[0][:POINTS]
-    return _svg(exercise, x, right, yours, _furthest(exercise, dense, x, right, yours))
+    return _svg(exercise, x, right, answered, _furthest(exercise, dense, x, right, answered))
 
 
-def _furthest(exercise, dense, x, right, yours):
+def _furthest(exercise, dense, x, right, answered):
     """Where the two curves are furthest apart, in a sentence: "Furthest apart at p = 0.02, y = 1: expected 3.91, yours 0.04."."""
-    apart = torch.where(right.isfinite() & yours.isfinite(), (right - yours).abs(), torch.zeros_like(right))
+    apart = torch.where(
+        right.isfinite() & answered.isfinite(), (right - answered).abs(), torch.zeros_like(right)
+    )
     place = int(apart.argmax())
     row, column = divmod(place, POINTS)
     if apart.flatten()[place] == 0:
@@ -66,7 +68,7 @@ def _furthest(exercise, dense, x, right, yours):
     for name, value in zip(exercise.parameters[1:], dense.args[1:]):
         if _like(value, dense.args[0]):
             where += f", {name} = {number(float(value[place]), 2)}"
-    want, have = number(float(right[row, column]), 2), number(float(yours[row, column]), 2)
+    want, have = number(float(right[row, column]), 2), number(float(answered[row, column]), 2)
     return f"Furthest apart at {where}: expected {want}, yours {have}."
 
 
@@ -109,11 +111,11 @@ def _by_entry(answer, question):
     return whole.double()
 
 
-def _svg(exercise, x, right, yours, furthest):
+def _svg(exercise, x, right, answered, furthest):
     seen = right[right.isfinite()]
     room = float(seen.max() - seen.min()) or 1.0
-    near = yours[
-        yours.isfinite() & (yours > seen.min() - room) & (yours < seen.max() + room)
+    near = answered[
+        answered.isfinite() & (answered > seen.min() - room) & (answered < seen.max() + room)
     ]  # a curve far off leaves the picture
     low, high = float(min([seen.min(), *near])), float(max([seen.max(), *near]))
     low, high = low - 0.05 * (high - low or 1.0), high + 0.05 * (high - low or 1.0)
@@ -148,7 +150,7 @@ def _svg(exercise, x, right, yours, furthest):
         f'<path d="M{LEFT} {TOP}v{h}h{w}" fill="none" stroke="currentColor" opacity="0.5"/>'
         f'<svg x="{LEFT}" y="{TOP}" width="{w}" height="{h}">'
         + "".join(lines(right, 'stroke="currentColor" stroke-width="1.5"'))
-        + "".join(lines(yours, f'stroke="{YOURS}" stroke-width="2.5" stroke-dasharray="5 4"'))
+        + "".join(lines(answered, f'stroke="{YOURS}" stroke-width="2.5" stroke-dasharray="5 4"'))
         + f"</svg>{text(LEFT - 4, TOP + 9, number(round(high, 2)), 'end')}{text(LEFT - 4, TOP + h, number(round(low, 2)), 'end')}"
         + f"{text(LEFT, HEIGHT - 5, first)}{text(WIDTH - 8, HEIGHT - 5, last, 'end')}{text(LEFT + w // 2, HEIGHT - 5, name, 'middle')}</svg>"
         + f'<div aria-hidden="true">{html.escape(furthest)}</div>'  # the drawing's alternative says it, too

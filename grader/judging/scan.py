@@ -82,16 +82,16 @@ def _reached(source, context):
     return texts
 
 
-def _free(node, own=frozenset()):
+def _free(node, bound=frozenset()):
     """The names that a text takes from outside: a function's parameters and variables are its own, whatever else bears their name.
 
     >>> sorted(_free(ast.parse("def f(z, p): q = z ** p; return g(q)")))
     ['g']
     """
     if isinstance(node, ast.Name):
-        return {node.id} - own
+        return {node.id} - bound
     if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-        return set().union(*(_free(child, own) for child in ast.iter_child_nodes(node)))
+        return set().union(*(_free(child, bound) for child in ast.iter_child_nodes(node)))
     # Decorators and defaults are read where the function is defined.
     outside = [
         *getattr(node, "decorator_list", ()),
@@ -99,8 +99,8 @@ def _free(node, own=frozenset()):
         *filter(None, node.args.kw_defaults),
     ]
     body = node.body if isinstance(node.body, list) else [node.body]
-    inside = own | _variables(node, body)
-    return set().union(*(_free(part, own) for part in outside), *(_free(part, inside) for part in body))
+    inside = bound | _variables(node, body)
+    return set().union(*(_free(part, bound) for part in outside), *(_free(part, inside) for part in body))
 
 
 def _variables(function, body):
@@ -146,20 +146,22 @@ class _Taken:
 
     def _aliases(self, node):
         """`G = torch.nn.functional`: from there on, G is theirs as well."""
-        if isinstance(node, ast.Assign) and self.theirs(node.value):
+        if isinstance(node, ast.Assign) and self.library_name(node.value):
             for target in node.targets:
                 if isinstance(target, ast.Name):
-                    self.modules.setdefault(target.id, self.theirs(node.value))
+                    self.modules.setdefault(target.id, self.library_name(node.value))
 
-    def theirs(self, node: ast.AST):
+    def library_name(self, node: ast.AST):
         """`torch.nn.functional` for an expression that stands for a library's module, function or class; "" for any other."""
         if isinstance(node, ast.Name):
             return self.modules.get(node.id, "")
         if isinstance(node, ast.Attribute):
-            base = self.theirs(node.value)
+            base = self.library_name(node.value)
             return base and f"{base}.{node.attr}"
         if isinstance(node, ast.Subscript):  # `torch.__dict__["softmax"]`, `sys.modules["torch"]`
-            return self.theirs(node.value) or (_text(node.slice) if _last(node.value) == "modules" else "")
+            return self.library_name(node.value) or (
+                _text(node.slice) if _last(node.value) == "modules" else ""
+            )
         if isinstance(node, ast.Call):
             return self._made(node)
         return ""
@@ -172,26 +174,26 @@ class _Taken:
         if _last(node.func) in IMPORTERS:
             return _text(first) if _text(first).split(".")[0] in LIBRARIES else ""
         if _last(node.func) in ("getattr", "vars"):
-            base = self.theirs(first)
+            base = self.library_name(first)
             return base and f"{base}.{_text(node.args[1])}" if len(node.args) > 1 else base
         return ""
 
     def names(self, node: ast.AST, hidden: bool):
         """The names that one node of a syntax tree takes from a library. hidden: methods count, too."""
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
-            return {node.attr} if hidden or self.theirs(node.value) else set()
+            return {node.attr} if hidden or self.library_name(node.value) else set()
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             origin = self.modules.get(node.id, "")
             return {origin.rpartition(".")[2]} if origin else {node.id} if self.starred else set()
-        if isinstance(node, ast.Subscript) and self.theirs(node.value):
+        if isinstance(node, ast.Subscript) and self.library_name(node.value):
             return {_text(node.slice)}
-        if isinstance(node, ast.Call) and _last(node.func) == "getattr" and self.theirs(node):
+        if isinstance(node, ast.Call) and _last(node.func) == "getattr" and self.library_name(node):
             return {_text(node.args[1])} if len(node.args) > 1 else set()
         return set()
 
     def jit(self, node: ast.AST):
         """Does this node name `torch.jit` or something of it?"""
-        return isinstance(node, (ast.Attribute, ast.Name)) and f"{self.theirs(node)}.".startswith(
+        return isinstance(node, (ast.Attribute, ast.Name)) and f"{self.library_name(node)}.".startswith(
             "torch.jit."
         )
 

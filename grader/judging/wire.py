@@ -344,20 +344,20 @@ class _Reader:
             if tag == "complex":
                 return self.complex(inner)
             if tag == "array":
-                return Array(self.of(inner, depth, torch.Tensor, "array"))
+                return Array(self.typed(inner, depth, torch.Tensor, "array"))
             if tag == "smooth" and self.strings and type(inner) is list and len(inner) == 3:
-                return Smooth(*(self.of(t, depth, torch.Tensor, "smooth") for t in inner))
+                return Smooth(*(self.typed(t, depth, torch.Tensor, "smooth") for t in inner))
             if tag == "mixing" and self.strings and type(inner) is list and len(inner) == 2:
-                return Mixing(*(self.of(t, depth, torch.Tensor, "mixing") for t in inner))
+                return Mixing(*(self.typed(t, depth, torch.Tensor, "mixing") for t in inner))
             if tag == "once" and self.strings and type(inner) is list:
-                return Once(tuple(self.of(t, depth, torch.Tensor, "once") for t in inner))
+                return Once(tuple(self.typed(t, depth, torch.Tensor, "once") for t in inner))
             if tag == "foreign":
                 return Foreign(_text(inner, NAME, "foreign"))
             if tag == "float" and type(inner) is str and inner in NOT_FINITE:
                 return NOT_FINITE[inner]
         raise WireError(f"a value that is none: {str(tree)[:60]}")
 
-    def of(self, tree: object, depth: int, kind: type, what: str):
+    def typed(self, tree: object, depth: int, kind: type, what: str):
         value = self.value(tree, depth + 1)
         if not isinstance(value, kind):
             raise WireError(f"{what}: {kind.__name__} expected, {type(value).__name__} found")

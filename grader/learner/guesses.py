@@ -36,12 +36,12 @@ def guess(name: str = "", value: object = ..., sure=...):
     if "right" in kept:
         show(
             *note(
-                f"Your guess was {_told(kept['guess'])}: it stands as you made it before you saw the answer."
+                f"Your guess was {_shown(kept['guess'])}: it stands as you made it before you saw the answer."
             )
         )
         return
     book.keep_guess(name, {"guess": value, "sure": sure})
-    show(*note(f"Your guess is kept: {_told(value)}{_how_sure(sure)}. Now run on."))
+    show(*note(f"Your guess is kept: {_shown(value)}{_how_sure(sure)}. Now run on."))
 
 
 def guessed(
@@ -62,7 +62,9 @@ def guessed(
     if choices and str(value).strip().lower() not in [str(c).lower() for c in choices]:
         words = ", ".join(f'"{c}"' for c in choices)
         show(
-            *note(f"Your guess was {_told(value)}; the choices were {words}. It came out as {_told(truth)}.")
+            *note(
+                f"Your guess was {_shown(value)}; the choices were {words}. It came out as {_shown(truth)}."
+            )
         )
         return
     right = _agree(value, truth, within, percent)
@@ -72,7 +74,7 @@ def guessed(
     room = f" (within {as_text(percent)} per cent counts)" if percent is not None else room
     show(
         *note(
-            f"Your guess: {_told(value)}{_how_sure(kept.get('sure'))}. It came out as {_told(truth)}: "
+            f"Your guess: {_shown(value)}{_how_sure(kept.get('sure'))}. It came out as {_shown(truth)}: "
             f"{'right' if right else 'not this time'}{room}."
         )
     )
@@ -123,7 +125,7 @@ def _agree(value, truth, within, percent):
     return abs(value - truth) <= room + 1e-12
 
 
-def _told(value):
+def _shown(value):
     if isinstance(value, list):
         return as_text(tuple(value))
     return value if isinstance(value, str) else as_text(value)

@@ -75,7 +75,7 @@ def expose(name: str = "", *args, **kwargs):
     if not compare(exercise, exercise.cases[0], expected, got):
         state = state | {"missed": state["missed"] + 1}
         book.keep_hunt(name, state)
-        show(*note(f"No difference: both give {_told(got)}.{_nudge(exercise, state)}"))
+        show(*note(f"No difference: both give {_in_words(got)}.{_nudge(exercise, state)}"))
         return
     _latest[name] = question
     size = entries(question)
@@ -88,7 +88,7 @@ def expose(name: str = "", *args, **kwargs):
         comment = f"The judge needs {least}: can you do with fewer?"
     show(
         *note(
-            f"They differ. The definition gives {_told(expected)}, the mystery {_told(got)}.\n"
+            f"They differ. The definition gives {_in_words(expected)}, the mystery {_in_words(got)}.\n"
             f'{_numbers(size)} went in. {comment} `accuse("{name}")` when you know what it is.'
         )
     )
@@ -240,11 +240,11 @@ def _alibi(exercise, index, accused):
         return says
     have, other = (exercise.run(exercise.mistakes[i].function, question) for i in (index, accused))
     if not compare(exercise, exercise.cases[0], have, other):
-        return f"{says} On your input both give {_told(have)}, so it cannot tell the two apart: look for another."
-    return f"{says} On your input that one gives {_told(other)}, and the mystery gives {_told(have)}."
+        return f"{says} On your input both give {_in_words(have)}, so it cannot tell the two apart: look for another."
+    return f"{says} On your input that one gives {_in_words(other)}, and the mystery gives {_in_words(have)}."
 
 
-def _told(result):
+def _in_words(result):
     if result.raised:
         return f"{result.raised.type}: {result.raised.text.splitlines()[0] if result.raised.text else ''}".rstrip(
             ": "

@@ -114,14 +114,14 @@ def _after(result):
     _runs.append(Ran(number, result.info.cell_id or "", result.info.raw_cell, time.time(), told))
 
 
-def cell_of(thing: object) -> Ran | None:
+def cell_of(definition: object) -> Ran | None:
     """The cell that defined a function or class, as far as the record goes."""
-    codes = [thing, *(vars(thing).values() if isinstance(thing, type) else ())]
+    codes = [definition, *(vars(definition).values() if isinstance(definition, type) else ())]
     code = next((c.__code__ for c in codes if hasattr(c, "__code__")), None)
-    found = shell()
-    if code is None or found is None:
+    running = shell()
+    if code is None or running is None:
         return None
-    named = found.compile.format_code_name(code.co_filename)
+    named = running.compile.format_code_name(code.co_filename)
     number = re.search(r"\d+", named[1]) if named else None
     if number is None:
         return None

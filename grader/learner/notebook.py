@@ -249,9 +249,9 @@ def _lesson_called(name):
         raise one_line(Unknown(str(error))) from None
 
 
-def _name_of(thing):
+def _name_of(exercise):
     """The name that was meant: `hint(bce)` for `hint("bce")`."""
-    return thing if isinstance(thing, str) else getattr(thing, "__name__", str(thing))
+    return exercise if isinstance(exercise, str) else getattr(exercise, "__name__", str(exercise))
 
 
 def of_name(name: str):
@@ -335,14 +335,14 @@ def _after_pass(name):
     """The lines below a pass: where one is, and what to do next."""
     lesson = _lesson_of(name)
     done = set(book.passed())
-    mine = list(names(lesson))
-    left = [n for n in mine if n not in done]
+    in_lesson = list(names(lesson))
+    left = [n for n in in_lesson if n not in done]
     lines = []
     if left:
-        ahead = next((n for n in left if mine.index(n) > mine.index(name)), left[0])
-        lines.append(f"{len(mine) - len(left)} of {len(mine)} in this lesson. Next: `{ahead}`.")
+        ahead = next((n for n in left if in_lesson.index(n) > in_lesson.index(name)), left[0])
+        lines.append(f"{len(in_lesson) - len(left)} of {len(in_lesson)} in this lesson. Next: `{ahead}`.")
     else:
-        lines.append(f"All {len(mine)} exercises of this lesson pass.")
+        lines.append(f"All {len(in_lesson)} exercises of this lesson pass.")
         lines.append(
             f'The hunt is open: `mystery("{name}")` gives you a loss in which somebody made a mistake.'
         )

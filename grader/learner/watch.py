@@ -62,10 +62,10 @@ def lesson_of(path: Path):
         return lessons[0]
 
 
-def verdicts(path: Path, lesson: str, seen: Callable[[list[Verdict]], object] = lambda some: None):
+def verdicts(path: Path, lesson: str, seen: Callable[[list[Verdict]], object] = lambda judged: None):
     """What is to be said about every exercise of the lesson, in its order; after it, what stopped the file as a whole. seen: is shown what there is
     at each step."""
-    known, broken, found = exercises_of(lesson), {}, {}
+    known, broken, by_name = exercises_of(lesson), {}, {}
     with tempfile.TemporaryDirectory() as folder:
         if path.suffix == ".ipynb":
             text, broken = answers(path, known)
@@ -75,12 +75,12 @@ def verdicts(path: Path, lesson: str, seen: Callable[[list[Verdict]], object] = 
         for verdict in (j.verdict for j in check_file(path, lesson)):
             if path.parent == Path(folder):  # its lines are nobody's lines: the line itself is shown
                 verdict = replace(verdict, finding=re.sub(r"\(line \d+: ", "(", verdict.finding))
-            found[verdict.exercise] = verdict
-            seen([v for n, v in found.items() if n])
+            by_name[verdict.exercise] = verdict
+            seen([v for n, v in by_name.items() if n])
     missing = {n: Verdict(n, MISSING, e.points) for n, e in known.items()}
     failed = {n: Verdict(n, ERROR, known[n].points, finding) for n, finding in broken.items()}
-    whole = [v for n, v in found.items() if not n and not broken]
-    return [(missing | found | failed)[n] for n in known], whole
+    whole = [v for n, v in by_name.items() if not n and not broken]
+    return [(missing | by_name | failed)[n] for n in known], whole
 
 
 def judged_in(path: Path, lesson: str):
@@ -166,10 +166,10 @@ def _text(path):
         raise ValueError(f"{path} does not parse: {error}") from None
 
 
-def view(lesson: str, found: Sequence[Verdict], whole: Sequence[Verdict], seconds: float | None):
+def view(lesson: str, judged: Sequence[Verdict], whole: Sequence[Verdict], seconds: float | None):
     """What the terminal shows: a line for each exercise, and all that is known about the first that is wrong. seconds: that the check took, None
     while it goes on."""
-    passed, total = sum(v.passed for v in found), len(exercises_of(lesson))
+    passed, total = sum(v.passed for v in judged), len(exercises_of(lesson))
     when = "  checking …" if seconds is None else f"  checked {time.strftime('%H:%M:%S')} in {seconds:.1f} s"
     head = Text.assemble(
         (lesson, "bold"),
@@ -179,8 +179,8 @@ def view(lesson: str, found: Sequence[Verdict], whole: Sequence[Verdict], second
         (when, "dim"),
     )
     lines: list[Text | Padding] = [head]
-    wrong = next((v for v in found if v.status not in ("passed", MISSING)), None)
-    for v in found:
+    wrong = next((v for v in judged if v.status not in ("passed", MISSING)), None)
+    for v in judged:
         also = f"  {v.finding}" if v.status not in ("passed", MISSING) and v is not wrong else ""
         lines.append(
             Text.assemble(
@@ -192,7 +192,7 @@ def view(lesson: str, found: Sequence[Verdict], whole: Sequence[Verdict], second
     if seconds is None:
         return Group(*lines)
     ends = [v.finding for v in whole]
-    ahead = next((v.exercise for v in found if not v.passed), None)
+    ahead = next((v.exercise for v in judged if not v.passed), None)
     ends.append(f"Next: {ahead}." if ahead else "All exercises of this lesson pass.")
     return Group(*lines, *map(Text, ends), Text("Save to check again; Ctrl+C ends this.", "dim"))
 
@@ -218,8 +218,8 @@ def watch(path: Path, console: "Console", rounds: int | None = None):
             console=console, auto_refresh=False
         ) as live:  # an answer that never returns holds up none of those before it
 
-            def show(some: Sequence[Verdict], whole: Sequence[Verdict] = (), seconds: float | None = None):
-                live.update(view(lesson, some, whole, seconds), refresh=True)
+            def show(judged: Sequence[Verdict], whole: Sequence[Verdict] = (), seconds: float | None = None):
+                live.update(view(lesson, judged, whole, seconds), refresh=True)
 
             found, whole = verdicts(path, lesson, seen=show)
             for verdict in found:

@@ -99,30 +99,30 @@ def _upgrade(work, lesson, copied):
     ]
 
 
-def carried_over(yours: "NotebookNode", base: "NotebookNode", course: "NotebookNode"):
+def carried_over(edited: "NotebookNode", base: "NotebookNode | None", release: "NotebookNode"):
     """The course's present notebook with what is the learner's own in it.
 
-    yours: the learner's notebook; base: the release that it was begun from, or None. Theirs are: the text of solution cells, by grade_id;
+    edited: the learner's notebook; base: the release that it was begun from, or None. Theirs are: the text of solution cells, by grade_id;
     cells that they added, behind the cell that they stood behind; ordinary cells that they changed, where the course has not.
     """
-    result = nbformat.from_dict(json.loads(json.dumps(course)))
-    mine = {_key(cell): cell for cell in yours.cells}
+    result = nbformat.from_dict(json.loads(json.dumps(release)))
+    edited_cells = {_key(cell): cell for cell in edited.cells}
     were = {_key(cell): cell for cell in base.cells} if base is not None else {}
     keys_by_text = {cell.source: key for key, cell in were.items()}
     cells = []
     for cell in result.cells:
         mark = marks(cell)
         key = _key(cell) if mark.get("grade_id") else keys_by_text.get(cell.source)
-        own = mine.get(key)
+        own = edited_cells.get(key)
         if own is not None and own.cell_type == cell.cell_type and (mark.get("solution") or not mark):
             cell.source = own.source
         cells.append(cell)
     if base is not None:
         by_text = {cell.source: i for i, cell in enumerate(cells)}
         by_key = {_key(cell): i for i, cell in enumerate(cells)}  # the course may have changed its text
-        for i, cell in reversed(list(enumerate(yours.cells))):
+        for i, cell in reversed(list(enumerate(edited.cells))):
             if _key(cell) not in were:
-                places = [by_text.get(c.source, by_key.get(_key(c))) for c in yours.cells[:i]]
+                places = [by_text.get(c.source, by_key.get(_key(c))) for c in edited.cells[:i]]
                 before = [place for place in places if place is not None]
                 cells.insert(before[-1] + 1 if before else 0, cell)
     result.cells = cells

@@ -129,10 +129,10 @@ def _of_mistake(evidence: Evidence, mistake: Mistake, first: Asked) -> Explanati
     return Explanation(mistake.says, first, besides, mistake.hint, known=True)
 
 
-def _besides(evidence: Evidence, layer: Layer, mistake: Mistake | None, told: str) -> tuple[str, ...]:
+def _besides(evidence: Evidence, layer: Layer, mistake: Mistake | None, finding: str) -> tuple[str, ...]:
     """What else is wrong, in half sentences: facts only, and only those that what was told does not bring with it."""
     wrong = [a for a in evidence.wrong if not (mistake and known.same(evidence, mistake, a))]
-    facts = _form(evidence, mistake, told)
+    facts = _form(evidence, mistake, finding)
     by_layer = {each: [a for a in wrong if evidence.layer(a) is each] for each in Layer if each > layer}
     shapes = by_layer.get(Layer.SHAPES)
     if shapes and shapes[0].got.failed and not any(a.got.failed for a in evidence.within(layer).wrong):
@@ -145,7 +145,7 @@ def _besides(evidence: Evidence, layer: Layer, mistake: Mistake | None, told: st
     return tuple(facts[:2])
 
 
-def _form(evidence: Evidence, mistake: Mistake | None, told: str) -> list[str]:
+def _form(evidence: Evidence, mistake: Mistake | None, finding: str) -> list[str]:
     """A dtype, a changed input, a gradient that is cut: seen whether the values are right or not."""
     facts = []
     for kind, says in ((Difference.DTYPE, _dtypes), (Difference.CHANGED, _changes), (Difference.CUT, _cuts)):
@@ -153,7 +153,7 @@ def _form(evidence: Evidence, mistake: Mistake | None, told: str) -> list[str]:
             kind is a.difference for a in evidence.wrong
         ):
             continue  # that is what was told
-        if kind is Difference.CUT and any(word in told for word in ("effect", "gradient", "whatever")):
+        if kind is Difference.CUT and any(word in finding for word in ("effect", "gradient", "whatever")):
             continue
         facts += [says(evidence, mistake)]
     return [fact for fact in facts if fact]

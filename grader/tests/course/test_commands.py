@@ -71,10 +71,10 @@ def test_without_the_texts_the_releases_say_what_each_lesson_is(tmp_path, monkey
     """A course may be handed out without its solutions."""
     known = {lesson: (course.title(lesson), course.minutes(lesson)) for lesson in course.lessons()}
     monkeypatch.setattr(course, "SOLUTIONS", tmp_path)
-    course._told.cache_clear()
+    course._summary.cache_clear()
     try:
         assert {
             lesson: (course.title(lesson), course.minutes(lesson)) for lesson in course.lessons()
         } == known
     finally:
-        course._told.cache_clear()
+        course._summary.cache_clear()

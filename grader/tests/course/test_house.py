@@ -1,5 +1,6 @@
 """The house as a drawing: which module imports which. No circles, and no arrow from a lower room to a higher one."""
 
+import ast
 import doctest
 import importlib
 
@@ -91,3 +92,47 @@ def test_the_examples_of_docstrings_hold(name):
     tried = doctest.testmod(importlib.import_module(name))
     assert tried.attempted
     assert not tried.failed
+
+
+# ---------------------------------------------------------------- signatures
+
+PRONOUNS = {"of", "own", "mine", "ours", "yours", "theirs", "more", "found", "some", "thing", "told"}
+TYPED = 0.95  # of the parameters of public functions, at least
+
+
+def functions():
+    """(module, function) for every function of the machinery; an exercise's and its wrong answers are what a learner would write."""
+    for name, path in MODULES.items():
+        if not name.startswith(("grader.exercises", "grader.site")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, (ast.FunctionDef, ast.Lambda)):
+                    yield name, node
+
+
+def parameters(function):
+    given = function.args
+    return [*given.posonlyargs, *given.args, *given.kwonlyargs]
+
+
+def test_public_functions_say_what_they_take():
+    untyped, count = [], 0
+    for module, function in functions():
+        if isinstance(function, ast.Lambda) or function.name.startswith("_"):
+            continue
+        for parameter in parameters(function):
+            if parameter.arg in ("self", "cls"):
+                continue
+            count += 1
+            if parameter.annotation is None:
+                untyped.append(f"{module}.{function.name}({parameter.arg})")
+    assert len(untyped) <= (1 - TYPED) * count, "give these a type:\n" + "\n".join(untyped)
+
+
+def test_no_function_and_no_parameter_is_called_by_a_pronoun():
+    called = []
+    for module, function in functions():
+        name = getattr(function, "name", "lambda")
+        called += [f"{module}.{name}({p.arg})" for p in parameters(function) if p.arg in PRONOUNS]
+        if name.strip("_") in PRONOUNS:
+            called.append(f"{module}.{name}")
+    assert not called, "call these by what they are:\n" + "\n".join(called)

@@ -108,7 +108,7 @@ def test_an_examiner_is_ended_and_the_next_call_meets_a_new_one(examiner, does, 
     pid = examiner.pid
     with pytest.raises(OverBudget) as over:
         examiner.call(_told_and, does, seconds=1 if reason == "time" else 60)
-    assert (over.value.reason, over.value.told) == (reason, ["said before"])
+    assert (over.value.reason, over.value.heard) == (reason, ["said before"])
     assert examiner.call(math.factorial, 5) == 120 and examiner.pid != pid
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

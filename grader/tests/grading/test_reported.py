@@ -275,9 +275,9 @@ def test_cells_join_and_retire_and_all_other_marks_stay(tmp_path, monkeypatch):
         book.find_grade(OPEN, LESSON, LESSON, "ann").manual_score = 1.5
         book.find_comment(OPEN, LESSON, LESSON, "ann").manual_comment = "Say it shorter."
         book.db.commit()
-    of = grade.course()
-    with Book(of.coursedir, of.config) as book:
-        grade.ensure_lesson(of, LESSON, book)
+    course = grade.course_here()
+    with Book(course.coursedir, course.config) as book:
+        grade.ensure_lesson(course, LESSON, book)
         assert book.is_current(LESSON)
     school.nbgrader(folder, "generate_assignment", LESSON)
     assert (folder / "notebooks" / LESSON / f"{LESSON}.ipynb").is_file()

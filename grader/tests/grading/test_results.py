@@ -170,7 +170,7 @@ def test_gradescope_gets_what_it_reads():
 
 
 def test_a_total():
-    assert Total.of(SCORES).sentence == "3.5 of 10 points, 1 of 4 exercises pass."
+    assert Total.over(SCORES).sentence == "3.5 of 10 points, 1 of 4 exercises pass."
 
 
 @pytest.mark.parametrize(
