@@ -38,7 +38,7 @@ LABELS = (
     "next: {1}",
     "{1} of {2}",
 )
-CODE = re.compile(r"\w\[\w|[<>\\;_]|\w/\w|\||-\w+=")
+CODE = re.compile(r"\w\[|[<>\\;_]|\w/\w|\||-\w+=")
 WORDS = re.compile(r"[A-Za-z]{2,}[^A-Za-z]+(?:[^A-Za-z]*[A-Za-z]){2,}")
 
 
