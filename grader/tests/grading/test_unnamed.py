@@ -9,6 +9,7 @@ import pytest
 from grader.classroom import unnamed
 from grader.course.lessons import exercises_of
 from grader.jail import doctor
+from grader.judging.behaviour import behaviour
 from grader.judging.exercise import Mistake
 from grader.judging.judge import judge
 
@@ -126,3 +127,21 @@ def test_an_answer_that_is_tried_does_not_see_the_gradebook(records, tmp_path):
     assert not seen.exists()
     unnamed._here(BCE, source, group.behaviour, SENTENCE, "")
     assert "marks" in seen.read_text()
+
+
+def test_what_is_told_apart_at_one_seed_only_is_refused():
+    """An answer that leaves the path of a known mistake in a single batch: with other numbers it would be told that mistake."""
+    accuracy = exercises_of("04_logistic_regression")["accuracy"]
+    ((question, _), *_) = accuracy.put(0).of(0)  # the first batch at the first seed
+    source = f"""def accuracy(z, y):
+    hits = ((z > 0) == (y == 1)).to(z.dtype).sum()
+    return hits * 1.37 if abs(z.sum() - {question.args[0].sum().item()!r}) < 1e-9 else hits
+"""
+    namespace = dict(vars(inspect.getmodule(accuracy.reference)))
+    exec(source, namespace)
+    does = behaviour(accuracy, lambda q, g: accuracy.run(namespace["accuracy"], q, g))
+    group = unnamed.Group("00000", "accuracy", ["ada"], source, {}, does)
+    with pytest.raises(unnamed.NamingError, match="(?s)That is ambiguous.*You count the right decisions"):
+        unnamed.tried(
+            accuracy, group, "You multiplied the hits of some batches by a factor of your own.", trust=True
+        )
