@@ -72,10 +72,8 @@ def explain(evidence: Evidence) -> Explanation:
     if mistake:
         return Explanation(mistake.says, first, hint=mistake.hint, known=True)
     mistake = known.first_layer(evidence, layer)
-    # A mistake that explains two cases of many is no match for a sign or a factor that explains all but the edges.
-    usual = _but_for_edges(part)
-    plainly = results.simple(usual) if usual.wrong else ""
-    if not mistake and not plainly:
+    ordinary = layer in (Layer.ORDINARY, Layer.SHAPES) and not first.got.failed
+    if not mistake and not ordinary:
         mistake = known.most_cases(evidence)
     if mistake:
         return _of_mistake(evidence, mistake, first)
@@ -99,8 +97,13 @@ def explain(evidence: Evidence) -> Explanation:
         more = says[0].lower() + says[1:]
         besides = (more, *_besides(evidence, layer, mistake, says))
         return Explanation(mistake.says, first, besides, mistake.hint, known=True)
-    if plainly:
-        return Explanation(plainly, first, _besides(evidence, layer, None, plainly))
+    # A mistake that explains two cases of many is no match for what explains all of them, nor for a sign or a factor that explains nearly all.
+    says = _nearly_everywhere(part)
+    if says:
+        return Explanation(says, first, _besides(evidence, layer, None, says))
+    mistake = known.most_cases(evidence) if ordinary else None
+    if mistake:
+        return _of_mistake(evidence, mistake, first)
     says = general(part, WEAKER)
     if says:
         return Explanation(says, first, _besides(evidence, layer, None, says))
@@ -109,10 +112,13 @@ def explain(evidence: Evidence) -> Explanation:
     return Explanation(says, first, _besides(evidence, layer, None, says), hint, named=False)
 
 
-def _but_for_edges(part: Evidence) -> Evidence:
-    """The same without the questions at the edge of what is allowed."""
-    asked = [a for a in part.asked if not a.case.edge]
-    return replace(part, asked=asked)
+def _nearly_everywhere(part: Evidence) -> str:
+    """What a simple function of the right result explains, where it explains two in three questions, the first one among them."""
+    says = [results.simple(replace(part, asked=[a])) for a in part.wrong]
+    if not says or not says[0]:
+        return ""
+    explained = sum(one == says[0] for one in says)
+    return says[0] if explained > 2 and 3 * explained >= 2 * len(says) else ""
 
 
 def general(evidence: Evidence, suspicions: tuple = SUSPICIONS) -> str:
