@@ -583,6 +583,9 @@ corrected_probability.case("a weight below 1", gradient="z")(lambda rng: trained
 corrected_probability.case("a weight of 1 changes nothing", gradient="z")(
     lambda rng: (rng.logits(rng.size()), tensor(rng, 1.0))
 )
+corrected_probability.case("a weight of 1e-9", gradient="z", extreme=True)(
+    lambda rng: (rng.logits(rng.size()) - 20, tensor(rng, 1e-9))
+)
 corrected_probability.case("a matrix of logits", gradient="z")(
     lambda rng: (rng.logits(3, 4), rng.uniform(low=2.0, high=9.0))
 )
