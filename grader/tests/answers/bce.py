@@ -286,3 +286,36 @@ def bce_grad(p, y):
 @wrong("the size of the slope", says="wherever `y` is 1")
 def bce_grad(p, y):
     return ((p - y) / (p * (1 - p))).abs()
+
+
+@right("cumprod last")
+def bernoulli_likelihood(p, y):
+    return torch.cumprod(torch.lerp(1 - p, p, y), 0)[-1]
+
+
+@right("lerp of logs")
+def bce_per_sample(p, y):
+    return -torch.lerp(torch.log1p(-p), torch.log(p), y)
+
+
+@right("nested function, upper-case default")
+def bce(p, y, reduction="mean"):
+
+    def per(pi, yi):
+        return -(yi * pi.log() + (1 - yi) * (1 - pi).log())
+
+    l = torch.vmap(per)(p.reshape(-1), y.reshape(-1)).reshape(p.shape)
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(reduction)
+    return l if reduction == "none" else getattr(torch, reduction)(l)
+
+
+@right("where on the log")
+def bce_clamped(p, y):
+
+    def safe(x):
+        pos = x > 0
+        l = torch.where(pos, torch.where(pos, x, torch.ones_like(x)).log(), torch.full_like(x, -100.0))
+        return torch.clip(l, -100)
+
+    return -(y * safe(p) + (1 - y) * safe(1 - p)).sum() / p.numel()

@@ -399,3 +399,19 @@ def squared_error_grad(z, y):
 def squared_error_grad(z, y):
     p = torch.sigmoid(z)
     return (2 * (p - y) * p * (1 - p)).abs()
+
+
+@right("both sigmoids")
+def squared_error_grad(z, y):
+    return (z.sigmoid() - y).mul(2).mul(z.sigmoid()).mul((-z).sigmoid())
+
+
+@right("buffer and dictionary")
+class BCEWithLogits(nn.Module):
+    def __init__(self, reduction: str = "mean"):
+        super().__init__()
+        self.register_buffer("zero", torch.zeros(()))
+        self.how = {"mean": torch.mean, "sum": torch.sum, "none": nn.Identity()}[reduction]
+
+    def forward(self, z, y):
+        return self.how(torch.logaddexp(self.zero.to(z.dtype), z) - z * y)

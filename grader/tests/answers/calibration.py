@@ -299,7 +299,7 @@ def fit_temperature(z, y):
     return grid[torch.stack([F.cross_entropy(z / T, y) for T in grid]).argmin()]
 
 
-@wrong("the place in the grid", says="never leaves the range")
+@wrong("the place in the grid", says="search longer or finer")
 def fit_temperature(z, y):
     grid = torch.logspace(-1.5, 1.5, 500, dtype=z.dtype)
     return torch.stack([F.cross_entropy(z / T, y) for T in grid]).argmin()
@@ -351,3 +351,28 @@ def expected_cost(p, y, threshold, cost_miss, cost_alarm):
 def expected_cost(p, y, threshold, cost_miss, cost_alarm):
     alarm = (p > threshold).double()
     return (cost_miss * (1 - alarm) * y.double() + cost_alarm * alarm * (1 - y.double())).mean()
+
+
+@right("bincount with weights")
+def reliability(p, y, bins=10):
+    conf = p.amax(1)
+    ok = p.argmax(1).eq(y)
+    idx = (conf * bins).long().clamp_max(bins - 1)
+    n = torch.bincount(idx, minlength=bins)
+    s = torch.bincount(idx, weights=conf, minlength=bins)
+    t = torch.bincount(idx, weights=ok.to(p.dtype), minlength=bins)
+    d = n.clamp(min=1)
+    return ((s / d).to(p.dtype), (t / d).to(p.dtype), n)
+
+
+@right("sum over bins of absolute sums")
+def expected_calibration_error(p, y, bins=10):
+    conf, pred = p.max(1)
+    gap = conf - (pred == y).to(p.dtype)
+    idx = (conf * bins).long().clamp(max=bins - 1)
+    return p.new_zeros(bins).index_add(0, idx, gap).abs().sum() / len(y)
+
+
+@right("expanded square")
+def brier_score(p, y):
+    return (p.pow(2).sum(1) - 2 * p.gather(1, y[:, None])[:, 0] + 1).mean()

@@ -442,3 +442,19 @@ def dependency(f, x):
 def dependency(f, x):
     copy = x.clone().requires_grad_()
     return [torch.autograd.grad(o, copy, retain_graph=True)[0].ne(0).any(dim=1) for o in f(copy)]
+
+
+@right("by hand")
+def fix_7(z, y, weight, smoothing):
+    c = z.shape[1]
+    lp = z.log_softmax(1)
+    t = (1 - smoothing) * F.one_hot(y, c) + smoothing / c
+    return -(t * lp * weight).sum() / weight[y].sum()
+
+
+@right("vmapped vjp")
+def dependency(f, x):
+    x = x.detach().requires_grad_() if False else x.detach().clone().requires_grad_()
+    out = f(x)
+    (g,) = torch.autograd.grad(out, x, torch.eye(len(out), dtype=out.dtype), is_grads_batched=True)
+    return (g != 0).any(2)

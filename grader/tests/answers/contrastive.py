@@ -167,3 +167,24 @@ def triplet_loss(anchor, positive, negative, margin=1.0):
 @wrong("one loss for each triplet", says="one loss per sample")
 def triplet_loss(anchor, positive, negative, margin=1.0):
     return torch.relu(margin + (anchor - positive).norm(dim=1) - (anchor - negative).norm(dim=1))
+
+
+@right("both by diagonals")
+def clip_loss(a, b, log_scale):
+    s = F.normalize(a) @ F.normalize(b).T * log_scale.exp()
+    return -(s.log_softmax(0).diag().mean() + s.log_softmax(1).diag().mean()) / 2
+
+
+@right("logsigmoid, labels")
+def siglip_loss(a, b, scale, bias):
+    s = F.normalize(a, dim=-1) @ F.normalize(b, dim=-1).T * scale + bias
+    l = 2 * torch.eye(len(a), dtype=s.dtype) - 1
+    return -F.logsigmoid(l * s).sum(-1).mean()
+
+
+@right("pow and sqrt")
+def triplet_loss(anchor, positive, negative, margin=1.0):
+    def d(u, v):
+        return (u - v).pow(2).sum(-1).sqrt()
+
+    return torch.clamp(d(anchor, positive) - d(anchor, negative) + margin, min=0.0).mean()

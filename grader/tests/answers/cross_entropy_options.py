@@ -256,3 +256,47 @@ def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", l
     if reduction == "none":
         return losses
     return losses.sum() if reduction == "sum" else losses.sum() / (w[label] * keep).sum()
+
+
+@right("per class")
+def weighted_cross_entropy(z, y, weight):
+    lp = torch.log_softmax(z, dim=-1)
+    num = den = 0.0
+    for c in range(len(weight)):
+        m = y == c
+        num = num - weight[c] * lp[m, c].sum()
+        den = den + weight[c] * m.sum()
+    return num / den
+
+
+@right("lerp of targets")
+def smoothed_cross_entropy(z, y, label_smoothing=0.1):
+    hot = F.one_hot(y, z.shape[-1]).to(z.dtype)
+    t = hot.lerp(torch.full_like(hot, 1 / z.shape[-1]), label_smoothing)
+    return torch.logsumexp(z, 1).mean() - (t * z).sum() / len(z)
+
+
+@right("one-hot moved")
+def sequence_cross_entropy(z, y):
+    h = F.one_hot(y, z.shape[1]).movedim(-1, 1)
+    return -(h * torch.log_softmax(z, 1)).sum(1).mean()
+
+
+@right("filtered, then put back")
+def full_cross_entropy(z, y, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+    keep = y != ignore_index
+    zk, yk = (z[keep], y[keep])
+    C = z.shape[1]
+    w = torch.ones(C, dtype=z.dtype) if weight is None else weight
+    lp = torch.log_softmax(zk, 1)
+    own = -w[yk] * lp[torch.arange(len(yk)), yk]
+    loss = own
+    if label_smoothing > 0:
+        loss = (1 - label_smoothing) * own - label_smoothing / C * (lp * w).sum(1)
+    if reduction == "none":
+        out = z.new_zeros(len(y))
+        out[keep] = loss
+        return out
+    if reduction == "sum":
+        return loss.sum()
+    return loss.sum() / w[yk].sum()

@@ -316,3 +316,22 @@ def cost_threshold(cost_miss, cost_alarm):
 @wrong("squares of the costs", says="differs")
 def cost_threshold(cost_miss, cost_alarm):
     return cost_alarm**2 / (cost_miss**2 + cost_alarm**2)
+
+
+@right("confusion by bincount")
+def precision_recall(z, y, threshold=0.5):
+    a = (z.sigmoid() > threshold).long()
+    m = torch.bincount(2 * y.long() + a, minlength=4).to(z.dtype)
+    return (m[3] / (m[1] + m[3]), m[3] / (m[2] + m[3]))
+
+
+@right("tanh of half")
+def corrected_probability(z, pos_weight):
+    return (1 + torch.tanh((z - pos_weight.log()) / 2)) / 2
+
+
+@right("expm1")
+def focal_loss(z, y, alpha=0.25, gamma=2.0):
+    s = (2 * y - 1) * z
+    lp = F.logsigmoid(s)
+    return -(torch.where(y > 0, alpha, 1 - alpha) * torch.exp(gamma * F.logsigmoid(-s)) * lp).mean()

@@ -228,7 +228,7 @@ def kl_divergence(p, q):
 
 @wrong("PyTorch's own, as a subclass of its module", says="kl_div")
 def kl_divergence(p, q):
-    class Mine(torch.nn.KLDivLoss):
+    class Mine(torch.torch.nn.KLDivLoss):
         pass
 
     return Mine(reduction="none")(q.log(), p).sum(dim=-1)
@@ -279,3 +279,20 @@ def distillation_loss(student, teacher, y, temperature=2.0, alpha=0.5):
         reduction="batchmean",
     )
     return alpha * temperature**2 * soft + (1 - alpha) * F.cross_entropy(student, y)
+
+
+@right("dict")
+def kl_div_loss(log_q, p, reduction="batchmean"):
+    l = torch.xlogy(p, p).sub(p.mul(log_q))
+    return {"none": lambda: l, "sum": l.sum, "mean": l.mean, "batchmean": lambda: l.flatten(1).sum(1).mean()}[
+        reduction
+    ]()
+
+
+@right("KLDivLoss with log_target")
+def distillation_loss(student, teacher, y, temperature=2.0, alpha=0.5):
+    kd = torch.nn.KLDivLoss(reduction="batchmean", log_target=True)(
+        F.log_softmax(student / temperature, 1), F.log_softmax(teacher / temperature, 1)
+    )
+    ce = nn.CrossEntropyLoss()(student, y)
+    return kd * (alpha * temperature * temperature) + ce * (1.0 - alpha)

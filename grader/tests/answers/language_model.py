@@ -210,3 +210,28 @@ def bits_per_byte(loss, token_count, byte_count):
 def z_loss(z, y, coefficient=1e-4):
     centred = z - z.mean(dim=1, keepdim=True)
     return F.cross_entropy(z, y) + coefficient * torch.logsumexp(centred, dim=1).square().mean()
+
+
+@right("mask select")
+def answer_loss(z, tokens, prompt, lengths):
+    pos = torch.arange(tokens.size(1))[None]
+    m = ((pos >= prompt.unsqueeze(1)) & (pos < lengths.unsqueeze(1)))[:, 1:]
+    return F.cross_entropy(z[:, :-1][m], tokens[:, 1:][m])
+
+
+@right("loop over rows")
+def micro_batch_loss(z, tokens, lengths, total):
+    return (
+        sum(
+            (
+                F.cross_entropy(z[i, : n - 1], tokens[i, 1:n], reduction="sum")
+                for i, n in enumerate(lengths.tolist())
+            )
+        )
+        / total
+    )
+
+
+@right("geometric mean")
+def perplexity(z, y):
+    return (torch.logsumexp(z, -1) - z.gather(-1, y[:, None]).squeeze()).mean().exp()

@@ -251,3 +251,16 @@ def softmax_jacobian(z):
 @wrong("every row by torch.func", says="You called `grad`")
 def softmax_jacobian(z):
     return torch.stack([torch.func.grad(lambda v: torch.softmax(v, 0)[i])(z) for i in range(len(z))])
+
+
+@right("masked maximum")
+def logsumexp(z, dim):
+    m = torch.max(z, dim, keepdim=True)[0].detach()
+    m = m.masked_fill(m.isinf(), 0.0)
+    return ((z - m).exp().sum(dim, keepdim=True).log() + m).squeeze(dim)
+
+
+@right("broadcasting")
+def softmax_jacobian(z):
+    p = z.softmax(-1)
+    return p[:, None] * (torch.eye(z.numel(), dtype=z.dtype) - p[None, :])

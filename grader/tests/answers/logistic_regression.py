@@ -362,3 +362,15 @@ def accuracy(z, y):
 @wrong("everything with everything", says="several together")
 def accuracy(z, y):
     return ((z[:, None] > 0) == (y == 1)).float().mean()
+
+
+@right("mean over samples of products")
+def loss_and_grad(X, y, w, b):
+    z = X.matmul(w).add(b)
+    d = torch.sigmoid(z) - y
+    return (F.softplus(torch.where(y == 1, -z, z)).mean(), (d.unsqueeze(-1) * X).mean(0), d.mean())
+
+
+@right("xor")
+def accuracy(z, y):
+    return torch.logical_not((z > 0) ^ y.bool()).double().mean().to(z.dtype)

@@ -252,3 +252,20 @@ def multilabel_margin(z, y):
             max(0.0, 1 - scores[a] + scores[b]) for a in labels for b in range(len(scores)) if b not in labels
         ) / len(scores)
     return torch.tensor(total / len(z), dtype=z.dtype)
+
+
+@right("masked_fill -inf")
+def multi_margin(z, y, p=1, margin=1.0):
+    own = F.one_hot(y, z.size(1)).bool()
+    d = (z - z[own][:, None] + margin).masked_fill(own, 0).clamp_min(0)
+    return d.pow(p).mean()
+
+
+@right("vectorised with masks")
+def multilabel_margin(z, y):
+    n, c = z.shape
+    valid = (y == -1).cumsum(1) == 0
+    listed = torch.zeros(n, c + 1, dtype=torch.bool).scatter(1, torch.where(valid, y, c), True)[:, :c]
+    d = (1 - z.unsqueeze(2) + z.unsqueeze(1)).clamp(min=0)
+    pair = listed.unsqueeze(2) & ~listed.unsqueeze(1)
+    return (d * pair).sum((1, 2)).div(c).mean()

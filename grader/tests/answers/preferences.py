@@ -185,3 +185,28 @@ def kl_estimates(log_p, log_q):
 def plackett_luce_loss(scores, ranking):
     ordered = scores.gather(1, ranking)[:, :-1]
     return (ordered.flip(1).logcumsumexp(1).flip(1) - ordered).sum(1).mean()
+
+
+@right("cross entropy of pair")
+def bradley_terry_loss(chosen, rejected):
+    return F.cross_entropy(torch.stack([chosen, rejected], 1), torch.zeros(len(chosen), dtype=torch.long))
+
+
+@right("ignored tokens")
+def sequence_log_probability(z, tokens, mask):
+    t = torch.where(mask, tokens, -100)[:, 1:]
+    return -F.cross_entropy(z[:, :-1].mT, t, reduction="none").sum(1)
+
+
+@right("exp minus 1")
+def kl_estimates(log_p, log_q):
+    d = log_p - log_q
+    return (d.mean(), 0.5 * (d**2).mean(), (torch.exp(-d) - 1 + d).mean())
+
+
+@right("mask matrix")
+def plackett_luce_loss(scores, ranking):
+    s = scores.gather(1, ranking)
+    K = s.shape[1]
+    m = torch.ones(K, K).tril(-1).bool()
+    return (s[:, None, :].expand(-1, K, -1).masked_fill(m, -torch.inf).logsumexp(-1) - s).sum(1).mean()

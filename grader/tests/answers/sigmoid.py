@@ -386,3 +386,23 @@ def stable_sigmoid(z):
         return 1 / (1 + torch.exp(-v)) if v >= 0 else torch.exp(v) / (1 + torch.exp(v))
 
     return of(z)
+
+
+@right("reciprocal of expm1")
+def sigmoid(z):
+    return (torch.expm1(-z) + 2).reciprocal()
+
+
+@right("atanh")
+def logit(p):
+    return 2 * torch.atanh(2 * p - 1)
+
+
+@right("logaddexp")
+def stable_sigmoid(z):
+    return torch.exp(-torch.logaddexp(torch.zeros_like(z), -z))
+
+
+@right("ceil of heaviside")
+def predict(z, threshold=0.5):
+    return torch.heaviside(torch.sigmoid(z) - threshold, torch.zeros((), dtype=z.dtype))

@@ -250,3 +250,14 @@ def predict_class(z):
 @wrong("both scores alike", says="`z` has no effect")
 def sigmoid_as_softmax(z):
     return torch.softmax(torch.stack([z, z], dim=1), dim=1)[:, 1]
+
+
+@right("cumsum last")
+def softmax(z, dim):
+    e = z.exp()
+    return e / e.cumsum(dim).select(dim, -1).unsqueeze(dim)
+
+
+@right("pad")
+def sigmoid_as_softmax(z):
+    return torch.nn.functional.pad(z[:, None], (1, 0)).softmax(-1)[:, -1]
