@@ -228,7 +228,7 @@ def kl_divergence(p, q):
 
 @wrong("PyTorch's own, as a subclass of its module", says="kl_div")
 def kl_divergence(p, q):
-    class Mine(torch.torch.nn.KLDivLoss):
+    class Mine(torch.nn.KLDivLoss):
         pass
 
     return Mine(reduction="none")(q.log(), p).sum(dim=-1)
@@ -294,5 +294,5 @@ def distillation_loss(student, teacher, y, temperature=2.0, alpha=0.5):
     kd = torch.nn.KLDivLoss(reduction="batchmean", log_target=True)(
         F.log_softmax(student / temperature, 1), F.log_softmax(teacher / temperature, 1)
     )
-    ce = nn.CrossEntropyLoss()(student, y)
+    ce = torch.nn.CrossEntropyLoss()(student, y)
     return kd * (alpha * temperature * temperature) + ce * (1.0 - alpha)
