@@ -132,7 +132,7 @@ def test_an_answer_that_is_tried_does_not_see_the_gradebook(records, tmp_path):
 def test_what_is_told_apart_at_one_seed_only_is_refused():
     """An answer that leaves the path of a known mistake in a single batch: with other numbers it would be told that mistake."""
     accuracy = exercises_of("04_logistic_regression")["accuracy"]
-    ((question, _), *_) = accuracy.put(0).of(0)  # the first batch at the first seed
+    ((question, _), *_) = accuracy.put(0).questions(0)  # the first batch at the first seed
     source = f"""def accuracy(z, y):
     hits = ((z > 0) == (y == 1)).to(z.dtype).sum()
     return hits * 1.37 if abs(z.sum() - {question.args[0].sum().item()!r}) < 1e-9 else hits
