@@ -28,9 +28,10 @@ from rich.console import Console
 from rich.table import Table
 
 from grader import demo
-from grader.classroom.rebuild import rebuild
+from grader.course import submitted
 from grader.course.build import loads, released
 from grader.course.cells import is_grade
+from grader.course.rebuild import rebuild
 
 if TYPE_CHECKING:
     from grader.classroom.task import Graded
@@ -103,9 +104,8 @@ def ms(seconds: float):
 
 def code_cells(data: bytes):
     """The cells of a submission that are run, as the grader runs them."""
-    from grader.classroom import submission
 
-    notebook, _ = rebuild(loads(released(LESSON)), submission.parse(data)[0])
+    notebook, _ = rebuild(loads(released(LESSON)), submitted.parse(data)[0])
     return [
         c.source for c in notebook.cells if c.cell_type == "code" and not is_grade(c) and c.source.strip()
     ]
@@ -419,7 +419,7 @@ class Clock:
 
 def stages_of(everybody: list):
     """Where the time of a worker goes: seconds a submission, by stage."""
-    from grader.classroom import record, submission
+    from grader.classroom import record
     from grader.classroom.examine import examine
     from grader.jail import Jail
 
@@ -430,7 +430,7 @@ def stages_of(everybody: list):
     jail.child().end()  # it starts with its first child
     for learner in some:
         times = [time.perf_counter()]
-        notebook, _ = submission.parse(learner.data)
+        notebook, _ = submitted.parse(learner.data)
         times.append(time.perf_counter())
         notebook, _ = rebuild(release, notebook)
         times.append(time.perf_counter())

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 import nbformat
 
 from grader.classroom.examiner import OverBudget
-from grader.classroom.rebuild import defines, harmless, without_paths
 from grader.course.build import lends, loads, released, solution_cells
 from grader.course.cells import exercise_name, grade_id, is_check, is_solution, marks
 from grader.course.lessons import exercises, lessons, slug
+from grader.course.rebuild import defines, harmless, without_paths
 from grader.jail import Absent, ChildDied
 from grader.judging.judge import judge
+from grader.judging.outcome import ELSEWHERE
 from grader.judging.question import Ended, Raised, Result
 from grader.judging.scan import together, written
 from grader.judging.verdict import ERROR, MISSING, Verdict
@@ -38,12 +39,6 @@ SHOWN_BYTES = 12 << 20  # of all outputs of a notebook: more than that no browse
 ENDED = {"deadline": Ended.LATE, "memory": Ended.MEMORY}  # what ended a child, as an answer's end
 NO_MATH = "tex2jax_ignore mathjax_ignore"  # a panel quotes the learner's own words: MathJax makes links of `$\\href…$`
 NO_COMPILER = "`torch.compile` does not run where submissions are graded: there is no compiler. Leave it out."
-ELSEWHERE = {  # errors that a notebook meets where it is graded, and not at home -> why
-    "ModuleNotFoundError": ". In class only the course's own packages are there, and no files from beside the notebook.",
-    "FileNotFoundError": ". In class the notebook is alone: no files from beside it are there.",
-    "StdinNotImplementedError": ". In class nobody is there to answer `input()`.",
-    "EOFError": ". In class nobody is there to answer `input()`.",
-}
 NO_TIME = "The time for the whole notebook was used up: what comes last in it was not judged. A person has to look at it."
 NO_LIVES = "The interpreter ended too often: what came after that was not judged. A person has to look at it."
 UNSHOWN = "… more was shown here than fits into the notebook.\n"

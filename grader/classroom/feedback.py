@@ -17,8 +17,8 @@ from traitlets.config import Config
 
 from grader.classroom import prose
 from grader.classroom.marks import read
-from grader.classroom.rebuild import without_paths
 from grader.course.cells import marks as cell_marks
+from grader.course.rebuild import without_paths
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import nbformat
 from nbgrader.utils import compute_checksum, determine_grade
 
-from grader.classroom import record, submission
+from grader.classroom import record
 from grader.classroom.examine import (
     Examined,
     examine,
@@ -19,11 +19,12 @@ from grader.classroom.examine import (
     write_outputs,
 )
 from grader.classroom.examiner import ahead
-from grader.classroom.rebuild import rebuild
 from grader.classroom.task import OTHER_COURSE, Graded, GradingError, Task
+from grader.course import submitted
 from grader.course.build import loads, released
 from grader.course.cells import grade_id, is_grade, is_solution, marks
 from grader.course.lessons import exercises, lessons
+from grader.course.rebuild import rebuild
 from grader.judging.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _seed(seed):
 
 
 def _rebuilt(lesson, data, notes):
-    found, said = (None, []) if data is None else submission.parse(data)
+    found, said = (None, []) if data is None else submitted.parse(data)
     notebook, changes = rebuild(_release(lesson), found)
     return notebook, [*notes, *said, *changes]
 

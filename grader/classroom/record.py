@@ -15,7 +15,7 @@ from grader.course.lessons import lessons, slug
 FILE = "graded.json"
 DECIDES = {  # what a verdict comes from, with all that these import: the worker's side and the jail's
     "grader.classroom.submission",
-    "grader.classroom.rebuild",
+    "grader.course.rebuild",
     "grader.classroom.examine",
     "grader.classroom.inside",
     "grader.jail.child",

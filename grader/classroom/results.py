@@ -14,13 +14,13 @@ from pathlib import Path
 import nbformat
 
 from grader.classroom import submission
-from grader.classroom.rebuild import with_directions_shown
 from grader.classroom.task import Task
 from grader.classroom.worker import grade_one
 from grader.course.build import loads, released
 from grader.course.cells import is_grade, is_solution
 from grader.course.files import write_whole
 from grader.course.lessons import exercises_of
+from grader.course.rebuild import with_directions_shown
 from grader.judging.language import say
 from grader.judging.verdict import ERROR, MARKS, MISSING, PASSED, number
 

@@ -18,10 +18,9 @@ from traitlets import Type
 from traitlets.config import Config
 
 from grader.judging import question, wire
-from grader.judging.outcome import Absent, CellError, Outcome, Output
+from grader.judging.outcome import NO_SHELL, Absent, CellError, Outcome, Output
 
 __tracebackhide__ = True  # these frames are no learner's: see `question.raised`
-NO_SHELL = "Shell commands (`!…`, `%pip`, `%%bash`) do not run where submissions are graded. Write it in Python, or leave the cell out."
 
 
 @dataclass

@@ -2,6 +2,15 @@
 
 from dataclasses import dataclass
 
+NO_SHELL = "Shell commands (`!…`, `%pip`, `%%bash`) do not run where submissions are graded. Write it in Python, or leave the cell out."
+# errors that a notebook meets where it is graded, and perhaps not at home -> why
+ELSEWHERE = {
+    "ModuleNotFoundError": ". In class only the course's own packages are there, and no files from beside the notebook.",
+    "FileNotFoundError": ". In class the notebook is alone: no files from beside it are there.",
+    "StdinNotImplementedError": ". In class nobody is there to answer `input()`.",
+    "EOFError": ". In class nobody is there to answer `input()`.",
+}
+
 
 @dataclass(frozen=True)
 class Output:

@@ -3,6 +3,9 @@
 The process is forked where the platform forks safely, so that many files cost one import of torch; elsewhere it is spawned.
 """
 
+import ast
+import bisect
+import codeop
 import contextlib
 import difflib
 import multiprocessing
@@ -13,6 +16,7 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +25,7 @@ import torch
 from grader.course.lessons import exercises_of
 from grader.judging import wire
 from grader.judging.judge import judge
+from grader.judging.outcome import ELSEWHERE
 from grader.judging.question import Ended, Result, raised, run
 from grader.judging.scan import written
 from grader.judging.verdict import ERROR, Verdict
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
 
 
 __tracebackhide__ = True  # these frames are no learner's: see `question.raised`
+CELL = "# %%"  # the line that begins a cell in a notebook's text
 SECONDS = 10  # for loading a file, and for all the questions of one exercise
 ALONE_SECONDS = 2 * SECONDS  # after that an answer ends even where nobody is left to end it
 PROCESSES = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
@@ -56,18 +62,21 @@ class Judged:
         }
 
 
-def check_file(path: Path, lesson: str, seed: int = 0):
-    """Judge every exercise of the lesson that the file defines; yields a Judged each, or one for a file that defines none."""
+def check_file(path: Path, lesson: str, seed: int = 0, cells: bool = False):
+    """Judge every exercise of the lesson that the file defines; yields a Judged each, or one for a file that defines none.
+
+    cells: it is a notebook's text, in which each cell begins with a line CELL: an error ends its cell, and the next one runs.
+    """
     path = Path(path)
     exercises = exercises_of(lesson)
     try:
-        source = path.read_text(encoding="utf-8")
+        source = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         what = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         yield _whole(path, f"The file cannot be read: {what}.")
         return
     texts = written(source)
-    with _Process(path) as process:
+    with _Process(path, cells) as process:
         loaded = process.load()
         bound = set(loaded.get("bound", ()))
         names = [n for n in exercises if n in bound | set(texts)]
@@ -80,7 +89,11 @@ def check_file(path: Path, lesson: str, seed: int = 0):
             return
         for name in names:
             if name not in bound:
-                reason = problem or f"`{name}` is not bound to a function when the file has run."
+                reason = (
+                    loaded.get("problems", {}).get(name)
+                    or problem
+                    or f"`{name}` is not bound to a function when the file has run."
+                )
                 yield Judged(str(path), Verdict(name, ERROR, exercises[name].points, reason))
             else:
                 yield Judged(
@@ -113,8 +126,9 @@ def _whole(path, finding):
 class _Process:
     """The process that runs one file and answers questions; begun again when it died, for the exercises that are left."""
 
-    def __init__(self, path):
-        self.path, self.process, self.socket = path, None, None
+    def __init__(self, path, cells):
+        self.path, self.cells = path, cells
+        self.process, self.socket = None, None
 
     def __enter__(self):
         return self
@@ -128,7 +142,7 @@ class _Process:
         self.socket, theirs = socket.socketpair()
         with theirs, _quiet_start():
             self.process = PROCESSES.Process(
-                target=_serve, args=(self.socket, theirs, str(self.path)), daemon=True
+                target=_serve, args=(self.socket, theirs, str(self.path), self.cells), daemon=True
             )
             self.process.start()
         try:
@@ -136,6 +150,7 @@ class _Process:
             return {
                 "bound": [n for n in header.get("bound", ()) if isinstance(n, str)],
                 "problem": str(header.get("problem", ""))[:1000],
+                "problems": {str(n): str(p)[:1000] for n, p in dict(header.get("problems", {})).items()},
             }
         except wire.WireError as error:
             self._end()
@@ -207,7 +222,43 @@ def _bound(seconds):
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
-def _serve(others, sock, path):
+def _run_file(path, cells, namespace):
+    """(problem, problems): run a file; what stopped it first, and what stopped the cell that was to bind a name, by that name.
+
+    A notebook's cells are run one after the other, each to its first error, as IPython does.
+    """
+    what, problem, problems = "cell" if cells else "file", "", {}
+    compiled = codeop.Compile()  # `from __future__` holds for the cells that follow
+    try:
+        source = Path(path).read_bytes().decode("utf-8-sig")
+        tree = ast.parse(source, path)
+    except (SyntaxError, ValueError) as error:
+        return _stopped(what, error), {}
+    first_lines = [number for number, line in enumerate(source.splitlines(), 1) if line == CELL and cells]
+    by_cell = groupby(tree.body, lambda node: bisect.bisect(first_lines, node.lineno))
+    for _, statements in by_cell:
+        body = list(statements)
+        try:
+            exec(compiled(ast.Module(body, []), path, "exec"), namespace)
+        except BaseException as error:
+            told = _stopped(what, error)
+            problem = problem or told
+            problems |= {name: told for name in written("\n".join(map(ast.unparse, body)))}
+    return problem, problems
+
+
+def _stopped(what, error):
+    """What stopped a file, or a cell, in a sentence; where a class's notebooks would meet the same, that is said."""
+    found = raised(error)
+    text = f"The {what} stopped with {found.type}"
+    if found.text:
+        text += f": {found.text}"
+    if found.line:
+        text += f" (line {found.line}: `{found.source}`)"
+    return text + (ELSEWHERE.get(found.type, "") if what == "cell" else "")
+
+
+def _serve(others, sock, path, cells):
     """In the process of its own: run the file, then answer questions until the socket closes. others: the end of whoever asks."""
     others.close()  # held open here it would never close, and this process would outlive one that was killed
     if hasattr(os, "setsid"):
@@ -217,24 +268,17 @@ def _serve(others, sock, path):
         os.dup2(nothing, fd)
     sys.stdin, sys.stdout, sys.stderr = (open(os.devnull, mode) for mode in "rww")
     torch.set_num_threads(1)
-    namespace, problem = {"__name__": "__answer__", "__file__": path, "__builtins__": __builtins__}, ""
+    namespace = {"__name__": "__answer__", "__file__": path, "__builtins__": __builtins__}
     sys.path.insert(0, str(Path(path).resolve().parent))
     _bound(ALONE_SECONDS)
-    try:
-        exec(compile(Path(path).read_bytes(), path, "exec"), namespace)
-    except BaseException as error:
-        found = raised(error)
-        problem = (
-            f"The file stopped with {found.type}"
-            + (f": {found.text}" if found.text else "")
-            + (f" (line {found.line}: `{found.source}`)" if found.line else "")
-        )
+    problem, problems = _run_file(path, cells, namespace)
     try:
         wire.send(
             sock,
             {
                 "bound": [n for n, v in namespace.items() if callable(v) and n.isidentifier()][:1000],
                 "problem": problem,
+                "problems": problems,
             },
         )
         while True:

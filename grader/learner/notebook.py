@@ -62,7 +62,7 @@ def check(name: str = ""):
         raise _stopped(name, error, time.monotonic() - began) from None
     book.record(verdict)
     remark = kernel.stale(name, answer)
-    footer = _after_pass(name) if verdict.passed else _ways_on(verdict, answer)
+    footer = _after_pass(name, answer) if verdict.passed else _ways_on(verdict, answer)
     show(verdict.text(remark, footer), verdict.html(remark, footer))
     if verdict.passed:
         _open_hunt(namespace)
@@ -331,7 +331,7 @@ def _open_hunt(namespace):
         namespace.setdefault(name, getattr(grader, name))
 
 
-def _after_pass(name):
+def _after_pass(name, answer):
     """The lines below a pass: where one is, and what to do next."""
     lesson = _lesson_of(name)
     done = set(book.passed())
@@ -353,6 +353,11 @@ def _after_pass(name):
         _lent.discard(name)
     if kernel.live() and not book.is_kept():
         lines.append("This notebook is in no work folder, so progress is not kept: `make lab` opens yours.")
+    cell = kernel.cell_of(answer)
+    if cell is not None:
+        from grader.learner.in_class import differs
+
+        lines += differs(cell.source, Path.cwd())
     return lines
 
 

@@ -7,7 +7,7 @@ import re
 import symtable
 import tempfile
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,12 +17,15 @@ from rich.live import Live
 from rich.padding import Padding
 from rich.text import Text
 
-from grader.course.build import loads
+from grader.course import submitted
+from grader.course.build import loads, released
 from grader.course.cells import grade_id
 from grader.course.lessons import exercises, exercises_of, find
+from grader.course.rebuild import rebuild
 from grader.judging.verdict import COLOURS, ERROR, MARKS, MISSING, Verdict
 from grader.learner import progress
-from grader.learner.files import Judged, check_file
+from grader.learner.files import CELL, Judged, check_file
+from grader.learner.python import plain_python
 from grader.learner.workspace import notebook_of
 
 if TYPE_CHECKING:
@@ -66,14 +69,15 @@ def verdicts(path: Path, lesson: str, seen: Callable[[list[Verdict]], object] = 
     """What is to be said about every exercise of the lesson, in its order; after it, what stopped the file as a whole. seen: is shown what there is
     at each step."""
     known, broken, by_name = exercises_of(lesson), {}, {}
+    is_notebook = path.suffix == ".ipynb"
     with tempfile.TemporaryDirectory() as folder:
-        if path.suffix == ".ipynb":
-            text, broken = answers(path, known)
+        if is_notebook:
+            text, broken = answers(path, lesson)
             path = Path(folder) / "answers.py"
             path.write_text(text, encoding="utf-8")
         seen([])
-        for verdict in (j.verdict for j in check_file(path, lesson)):
-            if path.parent == Path(folder):  # its lines are nobody's lines: the line itself is shown
+        for verdict in (j.verdict for j in check_file(path, lesson, cells=is_notebook)):
+            if is_notebook:  # its lines are nobody's lines: the line itself is shown
                 verdict = replace(verdict, finding=re.sub(r"\(line \d+: ", "(", verdict.finding))
             by_name[verdict.exercise] = verdict
             seen([v for n, v in by_name.items() if n])
@@ -94,54 +98,66 @@ def judged_in(path: Path, lesson: str):
         yield Judged(str(path), verdict)
 
 
-def answers(notebook: Path, known: Collection[str]):
-    """The Python text of a notebook's exercise cells, with the imports and the definitions that they lean on; and which of
-    them do not parse, and why. Nothing else is in it: a training or a figure of the lesson would make every check slow."""
-    try:
-        cells = [c for c in loads(notebook).cells if c.cell_type == "code"]
-    except Exception as error:  # caught in the middle of a save, or damaged: nbformat raises many kinds
-        return "", dict.fromkeys(
-            known, f"The notebook cannot be read ({type(error).__name__}). Save it once more."
-        )
+def answers(notebook: Path, lesson: str):
+    """(text, broken): the Python text of a notebook's exercise cells, with the imports and the definitions that they lean on; and which of
+    them do not parse, and why.
+
+    The notebook is read and put into the course's order as in class. Nothing else is in it: a training or a figure of the lesson would make every
+    check slow. The text of each cell begins with a line `# %%`.
+    """
+    known = exercises_of(lesson)
+    submission, notes = submitted.parse(notebook.read_bytes())
+    if submission is None:  # caught in the middle of a save, or damaged
+        return "", dict.fromkeys(known, f"{notes[-1]} Save it once more.")
+    rebuilt, _ = rebuild(loads(released(lesson)), submission)
     broken, parts = {}, []  # (source, names bound, names used, is it an exercise?)
-    for cell in cells:
+    for cell in rebuilt.cells:
+        if cell.cell_type != "code":
+            continue
         name = grade_id(cell)
         try:
-            statements = (
-                [cell.source]
-                if name in known and compile(cell.source, name, "exec")
-                else _statements(cell.source)
-            )
+            source = plain_python(cell.source)
+            statements = [source] if name in known and compile(source, name, "exec") else _statements(source)
             parts += [(s, _binds(s), _uses(s), name in known) for s in statements]
-        except SyntaxError as error:
+        except (SyntaxError, ValueError) as error:
             if name in known:
-                broken[name] = (
-                    f"SyntaxError: {error.msg} (line {error.lineno} of its cell: `{(error.text or '').strip()}`)"
-                )
-    needed = set().union(*(uses for *_, uses, mine in parts if mine))
-    for _, binds, uses, mine in reversed(parts):
-        needed |= uses if not mine and binds & needed else set()
-    return "\n\n".join(s for s, binds, _, mine in parts if mine or binds & needed), broken
+                broken[name] = _does_not_parse(error)
+    needed = set(known).union(*(uses for *_, uses, is_exercise in parts if is_exercise))
+    for _, binds, uses, is_exercise in reversed(parts):
+        needed |= uses if not is_exercise and binds & needed else set()
+    taken = [source for source, binds, _, is_exercise in parts if is_exercise or binds & needed]
+    return "\n\n".join(f"{CELL}\n{source}" for source in taken), broken
+
+
+def _does_not_parse(error):
+    """What is said of a cell that is no Python."""
+    if not isinstance(error, SyntaxError):
+        return f"SyntaxError: {error}"
+    return f"SyntaxError: {error.msg} (line {error.lineno} of its cell: `{(error.text or '').strip()}`)"
+
+
+COMPOUND = ast.If, ast.Try, ast.With, ast.For
+DEFINES = ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, *COMPOUND
 
 
 def _statements(source):
-    """The top-level statements of a cell that bind a name, as text; lines for IPython are left out."""
-    text = "\n".join("pass" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines())
-    kinds = ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign
-    return [ast.unparse(n) for n in ast.parse(text).body if isinstance(n, kinds)]
+    """The top-level statements of a cell that bind a name, as text."""
+    return [ast.unparse(n) for n in ast.parse(source).body if isinstance(n, DEFINES)]
 
 
 def _binds(source):
-    found = set()
-    for node in ast.parse(source).body:
+    """The names that a text binds at its top level, also within an `if` or a `for`."""
+    found: set[str] = set()
+    todo: list[ast.AST] = list(ast.parse(source).body)
+    for node in todo:  # it grows as blocks are met
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             found |= {(a.asname or a.name).split(".")[0] for a in node.names}
         elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             found.add(node.name)
-        else:
-            found |= {
-                n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-            }
+        elif isinstance(node, ast.Name):
+            found |= {node.id} if isinstance(node.ctx, ast.Store) else set()
+        elif not isinstance(node, ast.Lambda):
+            todo += ast.iter_child_nodes(node)
     return found
 
 
@@ -160,7 +176,7 @@ def _uses(source):
 
 def _text(path):
     try:
-        ast.parse(text := path.read_text(encoding="utf-8"))
+        ast.parse(text := path.read_text(encoding="utf-8-sig"))
         return text
     except (SyntaxError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} does not parse: {error}") from None

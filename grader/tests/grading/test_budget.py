@@ -7,15 +7,15 @@ import time
 import nbformat
 import pytest
 
-from grader.classroom import submission
 from grader.classroom.examine import NO_TIME
 from grader.classroom.examiner import Examiner, OverBudget, ahead
 from grader.classroom.inside import grade_as_ended
-from grader.classroom.rebuild import harmless, rebuild
 from grader.classroom.task import Task
 from grader.classroom.worker import INSIDE, PREPARE, grade_one
 from grader.course.build import loads, released
 from grader.course.lessons import exercises_of
+from grader.course.rebuild import harmless, rebuild
+from grader.course.submitted import parse
 from grader.jail import doctor, jail
 from grader.judging.scan import scan, together, written
 from grader.tests import school
@@ -39,7 +39,7 @@ STEPS = {
     "harmless": harmless,
     "written": written,
     "scan": lambda text: scan(text, frozenset({"softmax"}), together([text])),
-    "parse": lambda text: submission.parse(text.encode()),
+    "parse": lambda text: parse(text.encode()),
     "rebuild": _rebuild,
 }
 

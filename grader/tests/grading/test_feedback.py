@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 from grader.__main__ import app
 from grader.classroom.feedback import content
 from grader.classroom.marks import Mark, Marks
-from grader.classroom.rebuild import without_paths
 from grader.course.build import ROOT, solution_cells
 from grader.course.lessons import exercises_of
+from grader.course.rebuild import without_paths
 from grader.tests import school
 from grader.tests.pages import barriers
 

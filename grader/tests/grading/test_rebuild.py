@@ -8,9 +8,9 @@ import nbformat
 import pytest
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath, markdown2html_mistune
 
-from grader.classroom.rebuild import harmless, rebuild
-from grader.classroom.submission import parse
 from grader.course.build import loads, released
+from grader.course.rebuild import harmless, rebuild
+from grader.course.submitted import parse
 from grader.tests import school
 
 LESSON = "02_bce"

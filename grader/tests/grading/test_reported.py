@@ -1,5 +1,6 @@
 """What teachers and learners have reported of other courses, tried on this one: one class, graded once by the command."""
 
+import codecs
 import subprocess
 import sys
 import zipfile
@@ -16,6 +17,7 @@ from grader.classroom.plugins import STUDENT
 from grader.course.build import loads, released, solution_cells
 from grader.course.lessons import exercises_of
 from grader.jail import doctor
+from grader.learner import in_class, watch
 from grader.tests import school
 
 LESSON = "02_bce"
@@ -43,6 +45,39 @@ DO_NOT_RUN = {
 
 def text(nb):
     return nbformat.writes(nb).encode()
+
+
+def odd_notebooks():
+    """Answers as editors, and people, leave them: learner -> (notebook, how `bce` comes out)."""
+    whole = solution_cells(LESSON)
+    answer = whole["bce"]
+    helper = "with torch.no_grad():\n    one = torch.tensor(1.0)\nfor each in [one]:\n    scale = each"
+    scaled = f"{answer}\n_plain = bce\ndef bce(p, y, reduction='mean'):\n    return scale * _plain(p, y, reduction)"
+    begins = {
+        "timed": "%%time\n",
+        "captured": "%%capture out\n",
+        "asks": "torch.log?\n",
+        "future": "from __future__ import annotations\n",
+        "magic": "%matplotlib inline\n",
+        "shell": "!echo hello\n",
+        "pip": "%pip install nothing\n",
+        "helper": "from helpers import clip\n",
+    }
+    fails = ("shell", "pip", "helper")
+    for student, first in begins.items():
+        nb = school.answered(LESSON, whole | {"bce": first + answer})
+        yield student, nb, "error" if student in fails else "passed"
+    yield "bare", _bare(school.answered(LESSON)), "passed"
+    for student, sources in (("moved", ["# below", answer]), ("loops", [helper, scaled])):
+        nb = school.answered(LESSON)
+        at = next(
+            i for i, c in enumerate(nb.cells) if c.metadata.get("nbgrader", {}).get("grade_id") == "bce"
+        )
+        before, last = sources
+        place = at if student == "loops" else at + 1
+        nb.cells[at].source = last if student == "loops" else before
+        nb.cells.insert(place, nbformat.v4.new_code_cell(before if student == "loops" else last))
+        yield student, nb, "passed"
 
 
 def in_other_places(folder):
@@ -87,6 +122,11 @@ def folder(tmp_path_factory):
     for student, (source, _) in DO_NOT_RUN.items():
         answers = solution_cells(LESSON) | {"bce": source}
         school.submit(folder, student, LESSON, school.answered(LESSON, answers))
+    for student, nb, _ in odd_notebooks():
+        school.submit(folder, student, LESSON, nb)
+    path = school.submit(folder, "mark", LESSON, school.answered(LESSON))
+    path.write_bytes(codecs.BOM_UTF8 + path.read_bytes())
+    (folder / "submitted/helper" / LESSON / "helpers.py").write_text("def clip(x):\n    return x\n")
     school.submit(folder, "guest", LESSON, school.answered(LESSON))
     school.submit(folder, "stub", LESSON, school.answered(LESSON, {}))
     return folder
@@ -113,6 +153,32 @@ def test_what_does_not_run_is_an_error_that_is_told(graded):
         assert verdict["status"] == "error", (student, verdict)
         assert said in str(verdict), (student, verdict)
     assert {v["status"] for v in kept(folder, "stub")["verdicts"].values()} == {"not attempted"}
+
+
+@needs_walls
+def test_at_home_the_verdicts_are_those_of_the_class(graded):
+    """`check` and `watch` read a notebook as the class does, whatever its editor left of it."""
+    folder, *_ = graded
+    for student, expected in [*((s, e) for s, _, e in odd_notebooks()), ("mark", "passed")]:
+        path = folder / "submitted" / student / LESSON / f"{LESSON}.ipynb"
+        home, _ = watch.verdicts(path, LESSON)
+        graded_as = kept(folder, student)["verdicts"]
+        assert graded_as["bce"]["status"] == expected, (student, graded_as["bce"])
+        assert {v.exercise: v.status for v in home} == {n: v["status"] for n, v in graded_as.items()}, student
+
+
+def test_what_does_not_run_in_class_is_told_at_home(tmp_path):
+    (tmp_path / "helpers.py").touch()
+    assert in_class.differs("import torch, math, rich\ndef f(x):\n    return x", tmp_path) == []
+    for source, word in (
+        ("from helpers import clip", "`helpers` is imported here. In class only"),
+        ("import pandas_of_nobody as pd", "`pandas_of_nobody` is imported here"),
+        ("n = int(input())", "nobody is there to answer `input()`"),
+        ("!pip install x", "Shell commands"),
+        ("files = !ls", "Shell commands"),
+    ):
+        (said,) = in_class.differs(source, tmp_path)
+        assert word in said, source
 
 
 @needs_walls
@@ -172,7 +238,7 @@ def below(nb, sources, keep):
     ],
 )
 def test_an_open_answer_is_found_where_it_stands(sources, keep, answer):
-    from grader.classroom.rebuild import rebuild
+    from grader.course.rebuild import rebuild
 
     nb = below(school.answered(LESSON), sources, keep)
     for found in (nb, _bare(nb)):

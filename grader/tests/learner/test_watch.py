@@ -55,7 +55,7 @@ def test_the_courses_answers_pass_though_exercises_lean_on_each_other_and_on_imp
 
 def test_no_training_and_no_figure_of_the_lesson_runs(notebook):
     write(notebook, solution_cells(LESSON))
-    text, broken = watch.answers(notebook, exercises_of(LESSON))
+    text, broken = watch.answers(notebook, LESSON)
     assert not broken and "import torch" in text and "class BCEWithLogits" in text
     assert not any(word in text for word in ("plt.", "train_on", "check(", "print(", "load_breast_cancer()"))
 
@@ -65,7 +65,7 @@ def test_a_name_that_an_answer_binds_itself_brings_nothing_of_another_cell(lesso
     path = tmp_path / f"{lesson}.ipynb"
     path.write_bytes(released(lesson).read_bytes())
     write(path, solution_cells(lesson))
-    text, _ = watch.answers(path, exercises_of(lesson))
+    text, _ = watch.answers(path, lesson)
     assert not re.search(r"sklearn|matplotlib|^from grader", text, re.M), (
         "a check would import it at each save"
     )
@@ -73,7 +73,7 @@ def test_a_name_that_an_answer_binds_itself_brings_nothing_of_another_cell(lesso
 
 def test_a_definition_of_another_cell_comes_along_when_an_answer_uses_it(notebook):
     write(notebook, {"softplus": "def softplus(z):\n    return naive(z, 0)"})
-    text, _ = watch.answers(notebook, exercises_of(LESSON))
+    text, _ = watch.answers(notebook, LESSON)
     assert "def naive(z, y)" in text and "def clamped" not in text
 
 

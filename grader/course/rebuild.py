@@ -30,7 +30,7 @@ CUT = "\n# … cut: the cell is longer than what is taken"
 
 
 def rebuild(release: "NotebookNode", submitted: "NotebookNode | None"):
-    """(notebook, notes): `release` is the release, `submitted` what `submission.parse` gave, None for nothing."""
+    """(notebook, notes): `release` is the release, `submitted` what `submitted.parse` gave, None for nothing."""
     notes: list[str] = []
     cells = list(submitted.cells) if submitted is not None else []
     known = {grade_id(c) for c in release.cells}
