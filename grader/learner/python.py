@@ -12,7 +12,7 @@ def plain_python(source: str) -> str:
     """A cell's text without magics and `torch.log?`; what starts another program raises what it raises in class. Lines stay where they are.
 
     >>> plain_python("%%time\\nx = 1")
-    '\\nx = 1'
+    '# %%time\\nx = 1'
     """
     if not IPYTHONS.search(source):
         return source
@@ -22,7 +22,7 @@ def plain_python(source: str) -> str:
     if magic:
         if magic[1] not in RUN_THEIR_CELL:
             return ""
-        source = source[: magic.start()] + source[magic.end() :]
+        source = f"# {source.lstrip()}"
     lines = TransformerManager().transform_cell(source).split("\n")
     if not source.endswith("\n") and lines[-1] == "":
         lines.pop()
