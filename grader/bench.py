@@ -279,7 +279,7 @@ def classes(folder: Path, everybody: list):
             )
         )
     show(
-        "Whole classes by `python -m grader grade`",
+        "Whole classes by `./course grade`",
         [
             "workers",
             "submissions",
@@ -522,7 +522,7 @@ def coordinate(folder: Path, everybody: list):
         ],
     )
     show(
-        "`python -m grader report`",
+        "`./course report`",
         ["learners", "time (goal: under 10 s)"],
         [(f"{REPORTED:,} and the class", f"{reporting:.1f} s")],
     )
@@ -585,7 +585,7 @@ def checks(folder: Path, count: int = 6):
 
     together, alone = seconds(*files), sum(seconds(f) for f in files[:3]) / 3
     show(
-        f"`python -m grader check` of {len(files)} files of {LESSON}",
+        f"`./course check` of {len(files)} files of {LESSON}",
         ["", "time a file"],
         [
             ("one call for all", ms(together / len(files))),

@@ -191,16 +191,17 @@ def main(lesson: str = "02_bce"):
     folder.mkdir()
     os.chdir(folder)
     make_course(folder, lesson)
+    (folder / "course").symlink_to(ROOT / "course")  # the commands are typed here as in the checkout
     everybody = {x.name: x for x in learners(lesson, STUDENTS)}
     for learner in everybody.values():
         submit(folder, learner, lesson)
     out.print(f"{len(everybody)} learners have submitted {lesson}.", highlight=False)
 
     def run(*words):
-        out.print(f"\n[bold]$ python -m grader {' '.join(words)}[/]", highlight=False)
+        out.print(f"\n[bold]$ ./course {' '.join(words)}[/]", highlight=False)
         done = subprocess.run([sys.executable, "-m", "grader", *words], cwd=folder)
         if done.returncode:
-            sys.exit(f"`python -m grader {' '.join(words)}` ended with {done.returncode}")
+            sys.exit(f"`./course {' '.join(words)}` ended with {done.returncode}")
 
     run("grade", lesson)
     again = next(x for x in everybody.values() if x.kind == "unfinished")

@@ -1,7 +1,7 @@
 """The loss radar: every cell of the course under other releases of torch, and what comes out differently.
 
-`python -m grader radar 2.6.0 2.9.1 2.14.1` runs the instructor's notebooks under each release and writes `notebooks/radar.md`;
-`python -m grader radar --here` runs them with what is installed, and prints what differs from the stored outputs.
+`./course radar 2.6.0 2.9.1 2.14.1` runs the instructor's notebooks under each release and writes `notebooks/radar.md`;
+`./course radar --here` runs them with what is installed, and prints what differs from the stored outputs.
 """
 
 import hashlib
@@ -201,7 +201,7 @@ def page(changed: dict[str, list[Change]]) -> str:
         "",
         "Which number, message or gradient of PyTorch's losses changed in which release: every cell of the course, run under",
         f"torch {tried} and compared with what the lessons show, which is what {pinned} gives. A cell that is not named here came out",
-        f"the same under all of them. Compared: {compared()}. Made by `python -m grader radar`.",
+        f"the same under all of them. Compared: {compared()}. Made by `./course radar`.",
         "",
         f"| lesson and cell | torch {pinned} | instead | under |",
         "|---|---|---|---|",

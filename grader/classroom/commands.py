@@ -119,8 +119,8 @@ def name(
     trust = ["--trust-submissions"] if trust_submissions else []
     done = subprocess.run([sys.executable, "-m", "grader", "grade", found, *trust], check=False)
     if done.returncode:
-        stop(f"The grading went wrong: run `python -m grader grade {found}` again.")
-    say(f"Now `python -m grader feedback {found}` tells them.")
+        stop(f"The grading went wrong: run `./course grade {found}` again.")
+    say(f"Now `./course feedback {found}` tells them.")
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Grades as CSV files that Canvas and Moodle import, as nbgrader's export plug-ins: `python -m grader export canvas`, or
+"""Grades as CSV files that Canvas and Moodle import, as nbgrader's export plug-ins: `./course export canvas`, or
 `nbgrader export --exporter=grader.classroom.export.Canvas --to grades.csv`.
 
 Names come from outside: every text is quoted, and one that a spreadsheet would read as a formula is defused.
@@ -78,7 +78,7 @@ class _Csv(ExportPlugin):
         except SQLAlchemyError as error:
             raise ExportError(f"The gradebook cannot be read ({first(error)}).") from None
         if not any(marks.values()):
-            raise ExportError("The gradebook holds no grades: run `python -m grader grade` first.")
+            raise ExportError("The gradebook holds no grades: run `./course grade` first.")
         write_whole(Path(path), table(self.rows(people, lessons, marks)))
         waiting = sum(m.waiting for course in marks.values() for m in course.values())
         if waiting:
@@ -178,7 +178,7 @@ FORMATS = {"canvas": Canvas, "moodle": Moodle, "csv": Table}
 def export(course: "Course", kind: str, to: str | Path | None = None):
     """(path, students, waiting): write the course's grades in one of FORMATS."""
     if not exists(course):
-        raise ExportError("There is no gradebook here: run `python -m grader grade` first.")
+        raise ExportError("There is no gradebook here: run `./course grade` first.")
     plugin = FORMATS[kind](config=course.config)
     plugin.log.setLevel("ERROR")
     if to:

@@ -197,13 +197,13 @@ def ensure_lesson(course: Course, lesson: str, book: Book):
     """The lesson in the gradebook, as the release has it: by nbgrader's own generate_assignment."""
     if not released(lesson).exists():
         raise GradingError(
-            f"{lesson} has no release ({released(lesson).relative_to(ROOT)}): run `python -m grader build {lesson}`."
+            f"{lesson} has no release ({released(lesson).relative_to(ROOT)}): run `./course build {lesson}`."
         )
     stated = {exercise_name(c): marks(c)["points"] for c in loads(released(lesson)).cells if is_grade(c)}
     for name, found in exercises().items():
         if name in stated and stated[name] != found.points:
             raise GradingError(
-                f"{name} gives {found.points:g} points, in the release of {lesson} {stated[name]:g}: run `python -m grader build {lesson}`."
+                f"{name} gives {found.points:g} points, in the release of {lesson} {stated[name]:g}: run `./course build {lesson}`."
             )
     if not book.is_current(lesson):
         book.fit(lesson)

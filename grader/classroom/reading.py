@@ -1,6 +1,6 @@
 """Open answers, read side by side: a small page of this machine for each question, which writes points and comments into nbgrader's gradebook.
 
-`python -m grader read 02_bce` serves it to the person who started it, and to nobody else: it listens on this machine alone, its
+`./course read 02_bce` serves it to the person who started it, and to nobody else: it listens on this machine alone, its
 address holds a secret, and what changes something must come from the page itself. Of a learner's text nothing acts: it is escaped.
 """
 

@@ -583,11 +583,9 @@ def write(
         if graded.records:
             summaries.append(summarise(graded, *references(lesson)))
         elif not whole:
-            raise ReportError(
-                f"No submission of {lesson} is graded: run `python -m grader grade {lesson}` first."
-            )
+            raise ReportError(f"No submission of {lesson} is graded: run `./course grade {lesson}` first.")
     if not summaries:
-        raise ReportError("No submission is graded: run `python -m grader grade` first.")
+        raise ReportError("No submission is graded: run `./course grade` first.")
     folder, templates, pages = course.root / "reports", environment(), []
     files = {}
     now = datetime.now().astimezone()

@@ -94,7 +94,7 @@ def feedback(course: "Course", lesson: str):
         if (p / f"{lesson}.ipynb").is_file() and p.parent.name not in course.excluded
     }
     if not graded:
-        raise RoundError(f"No submission of {lesson} is graded: run `python -m grader grade {lesson}` first.")
+        raise RoundError(f"No submission of {lesson} is graded: run `./course grade {lesson}` first.")
     known = marks(course, lesson)
 
     def stale():
@@ -123,7 +123,7 @@ def feedback(course: "Course", lesson: str):
         )
     if strangers := [s for s in graded if s not in known]:
         raise RoundError(
-            f"{lesson}: {len(strangers)} graded submissions are not in the gradebook ({_few(strangers)}): run `python -m grader grade {lesson}`. "
+            f"{lesson}: {len(strangers)} graded submissions are not in the gradebook ({_few(strangers)}): run `./course grade {lesson}`. "
             f"The other {len(graded) - len(strangers)} have their feedback."
         )
     return len(todo), len(graded) - len(todo)
@@ -166,7 +166,7 @@ def regrade(course: "Course", student: str, lesson: str, trust: bool = False):
     before = record.load(course.folder("autograded", student, lesson))
     if before is None:
         raise RoundError(
-            f"There is no grading of {lesson} by {student}: run `python -m grader grade {lesson}`. "
+            f"There is no grading of {lesson} by {student}: run `./course grade {lesson}`. "
             f"Graded are: {_few(sorted(p.parent.parent.name for p in course.root.glob(f'autograded/*/{lesson}/{record.FILE}'))) or 'none'}."
         )
     path = course.folder("submitted", student, lesson) / f"{lesson}.ipynb"

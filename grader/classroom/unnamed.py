@@ -356,9 +356,7 @@ def _behind_walls(exercise, text, behaves, says, hint):
 
 
 def _no_filter():
-    raise JailError(
-        "There is no libseccomp (`libseccomp.so.2`) here. `python -m grader doctor` says what to do."
-    )
+    raise JailError("There is no libseccomp (`libseccomp.so.2`) here. `./course doctor` says what to do.")
 
 
 def try_inside() -> None:
@@ -498,6 +496,6 @@ def find(records: dict[str, dict], group: str, lesson: str) -> tuple[Exercise, G
     if found is None:
         there = ", ".join(f"{g.id} ({g.exercise}, {len(g.learners)})" for g in made[:10]) or "none"
         raise NamingError(
-            f"There is no group {group} in {lesson}. There are: {there}. `python -m grader report` shows them."
+            f"There is no group {group} in {lesson}. There are: {there}. `./course report` shows them."
         )
     return exercises_of(lesson)[found.exercise], copy.deepcopy(found)

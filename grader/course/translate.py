@@ -1,6 +1,6 @@
 """Catalogues for translators: every sentence that a learner may read in a panel, gathered from the exercises and from the judge's code.
 
-`python -m grader language de` brings `grader/languages/de.po` up to date: new sentences come in untranslated, and what is said no longer
+`./course language de` brings `grader/languages/de.po` up to date: new sentences come in untranslated, and what is said no longer
 goes. Docstrings and the lessons' prose are no part of it.
 """
 

@@ -90,9 +90,7 @@ class Jail:
                 return self._child
             except (wire.WireError, OSError) as error:
                 self._broke(f"forked no child ({error})")
-        raise JailError(
-            "The jail was started twice and forked no child. `python -m grader doctor` says more."
-        )
+        raise JailError("The jail was started twice and forked no child. `./course doctor` says more.")
 
     def close(self):
         """End everything. A closed jail starts again when a child is asked for."""
@@ -137,7 +135,7 @@ class Jail:
             said = self._errors.read()[-1000:].decode(errors="replace").strip()
             self.close()
             raise JailError(
-                f"The warm interpreter does not start: {said or error}\n`python -m grader doctor` says more."
+                f"The warm interpreter does not start: {said or error}\n`./course doctor` says more."
             ) from None
 
     def _line(self, seconds):

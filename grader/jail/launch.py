@@ -91,17 +91,15 @@ def launch(limits: Limits, *, trust: bool = False, user: bool = False) -> Launch
 def usable_mode(limits: Limits, user: bool = False):
     """The best mode in which bubblewrap builds the walls here; JailError says why there is none."""
     if sys.platform != "linux":
-        raise JailError(
-            f"Bubblewrap needs Linux; this is {sys.platform}. `python -m grader doctor` says what to do."
-        )
+        raise JailError(f"Bubblewrap needs Linux; this is {sys.platform}. `./course doctor` says what to do.")
     if not shutil.which("bwrap"):
-        raise JailError("There is no bubblewrap (`bwrap`) here. `python -m grader doctor` says what to do.")
+        raise JailError("There is no bubblewrap (`bwrap`) here. `./course doctor` says what to do.")
     said = ""
     for mode in building.modes(user):
         filtered = seccomp.program()
         if filtered is None:  # without it, keys, queues and shared memory outlive a child
             raise JailError(
-                "There is no libseccomp (`libseccomp.so.2`) here. `python -m grader doctor` says what to do."
+                "There is no libseccomp (`libseccomp.so.2`) here. `./course doctor` says what to do."
             )
         with filtered:
             try:
@@ -119,7 +117,7 @@ def usable_mode(limits: Limits, user: bool = False):
         if tried.returncode == 0:
             return mode
         said = said or tried.stderr.decode(errors="replace").strip()[-400:]
-    raise JailError(f"Bubblewrap cannot build walls here: {said}. `python -m grader doctor` says what to do.")
+    raise JailError(f"Bubblewrap cannot build walls here: {said}. `./course doctor` says what to do.")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A browser for tests: JupyterLab as `python -m grader lab` starts it, Debian's Chromium, a learner's seat before both, axe beside it. No internet."""
+"""A browser for tests: JupyterLab as `./course lab` starts it, Debian's Chromium, a learner's seat before both, axe beside it. No internet."""
 
 import contextlib
 import os

@@ -39,7 +39,7 @@ def run(*words):
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
-    """A class of four after `python -m grader grade`, and a person who has read one open answer and written two comments."""
+    """A class of four after `./course grade`, and a person who has read one open answer and written two comments."""
     home = school.make(tmp_path_factory.mktemp("course"), LESSON)
     school.submit(
         home, "right", LESSON, school.answered(LESSON, open_answer="The <i>mean</i> of $\\log p$ hides one.")
@@ -229,7 +229,7 @@ def _no_place(home):
         (
             ["feedback", "bce"],
             _no_autograded,
-            f"No submission of {LESSON} is graded: run `python -m grader grade {LESSON}` first.",
+            f"No submission of {LESSON} is graded: run `./course grade {LESSON}` first.",
         ),
         (
             ["feedback", "bce"],

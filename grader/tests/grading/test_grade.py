@@ -209,7 +209,7 @@ def test_a_corrected_exercise_regrades_the_class_and_nobody_hands_in_again(own_c
     )
     assert marked != definitions.read_text()
     definitions.write_text(marked)
-    assert f"python -m grader build {LESSON}" in grader(own_copy, *words, code=1)[1]
+    assert f"./course build {LESSON}" in grader(own_copy, *words, code=1)[1]
     grader(own_copy, "build", LESSON)
     grader(own_copy, *words)
     assert scores(own_copy) == first | {"ada": first["ada"] + 2}

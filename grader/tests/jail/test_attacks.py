@@ -140,7 +140,7 @@ def content(folder):
 
 
 def graded(folder, examiner, lesson=LESSON, limits=LIMITS):
-    """What `python -m grader grade` does with one submission."""
+    """What `./course grade` does with one submission."""
     examiner.call(give, "{jail}", limits)
     return grade_one(task(folder, lesson), examiner=examiner)
 

@@ -1,4 +1,4 @@
-"""`python -m grader check LESSON FILE…`: answers in plain files, tried from outside."""
+"""`./course check LESSON FILE…`: answers in plain files, tried from outside."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""`python -m grader watch`: each save is a check."""
+"""`./course watch`: each save is a check."""
 
 import json
 import re
