@@ -147,10 +147,7 @@ def pending(course: Course, lesson: str, book: Book, again: bool = False):
     due: list[Due] = []
     unchanged: list[str] = []
     left_out: list[str] = []
-    graded = [
-        f.parent.name for f in folders if record.load(course.folder("autograded", f.parent.name, lesson))
-    ]
-    excluded = course.excluded | book.removed(graded)
+    excluded = course.excluded | book.removed(graded_students(course))
     for folder in folders:
         student = folder.parent.name
         if student in excluded:
@@ -180,6 +177,14 @@ def pending(course: Course, lesson: str, book: Book, again: bool = False):
                 seed = before["seed"]
         due.append(Due(lesson, student, folder, (*notes, *later), why, seed))
     return due, unchanged, left_out
+
+
+def graded_students(course: Course) -> set[str]:
+    """Everybody of whom something was graded here, in whichever lesson."""
+    return {
+        path.parents[1].name
+        for path in course.folder("autograded", "*", "*").parents[1].glob(f"*/*/{record.FILE}")
+    }
 
 
 def _stamp(time):

@@ -52,6 +52,7 @@ class AnyNotebook(NotebookExporter):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         _take_in_folders_without_a_notebook(self.parent)
+        _leave_out_who_was_removed(self.parent)
 
     def from_filename(self, filename: str, resources: dict | None = None, **kwargs):
         coursedir = _coursedir(self)
@@ -83,6 +84,31 @@ def _take_in_folders_without_a_notebook(converter):
         if path not in found.get(folder, ()):
             submission.placeholder(folder, lesson)
             found.setdefault(folder, []).append(path)
+
+
+def _leave_out_who_was_removed(converter):
+    """nbgrader makes a student of whoever has a folder: one that was graded and then removed from the gradebook would be back."""
+    found = getattr(converter, "assignments", None)
+    if not found:
+        return
+    from grader.classroom.grade import Course, graded_students
+    from grader.classroom.gradebook import Book
+
+    of = Course(converter.coursedir, converter.config)
+    graded = graded_students(of)
+    if not graded:
+        return
+    with Book(of.coursedir, of.config) as book:
+        removed = book.removed(graded)
+    for folder in list(found):
+        student = Path(folder).parent.name
+        if student in removed:
+            del found[folder]
+            converter.log.warning(
+                "%s is left out: removed from the gradebook. `nbgrader db student add %s` takes them in again.",
+                student,
+                student,
+            )
 
 
 _odd: dict[str, tuple] = {}  # what the hook below found: folder -> notes

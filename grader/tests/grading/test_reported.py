@@ -205,6 +205,28 @@ def test_who_is_excluded_or_removed_stays_so(graded):
     done = command(folder, "grade", LESSON, "--again", "--jobs", "1")
     assert done.returncode == 0 and "2 left out" in done.stdout, done.stdout
     assert {"guest", "colon"}.isdisjoint(school.grades(folder, LESSON))
+    # nbgrader's own command, too; and it names whom it leaves out
+    said = school.nbgrader(folder, "autograde", LESSON, "--create", "--force", "--student", "colon")
+    assert "colon is left out" in said and "Processing" not in said
+    assert {"guest", "colon"}.isdisjoint(school.grades(folder, LESSON))
+
+
+def test_who_was_removed_is_left_out_of_the_next_lesson_as_well(tmp_path, monkeypatch):
+    """Graded in an earlier lesson, then removed: a submission of the next lesson brings nobody back."""
+    folder = school.make(tmp_path, LESSON)
+    monkeypatch.chdir(folder)
+    for student in ("stays", "gone"):
+        record.save(folder / "autograded" / student / "01_sigmoid", {"verdicts": {}})
+        school.submit(folder, student, LESSON, school.answered(LESSON))
+    school.submit(folder, "new", LESSON, school.answered(LESSON))
+    with Gradebook(f"sqlite:///{folder}/gradebook.db", "losses") as book:
+        book.add_student("stays")
+        book.add_assignment(LESSON)
+    of = grade.course()
+    with Book(of.coursedir, of.config) as book:
+        due, _, left_out = grade.pending(of, LESSON, book)
+    assert [each.student for each in due] == ["new", "stays"]
+    assert left_out == ["gone"]
 
 
 @needs_walls
