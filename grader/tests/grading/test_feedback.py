@@ -211,6 +211,32 @@ def test_points_that_a_teacher_gave_for_an_exercise_are_said_to_be_the_teachers(
     assert part["by_hand"] and part["score"] == 2.5 and part["code"] == "def f(): pass"
 
 
+def test_a_mark_of_an_earlier_answer_is_called_that_everywhere(home):
+    """A person gave points for an open answer and for an exercise; then the learner hands in other answers to both."""
+    with Gradebook(f"sqlite:///{home}/gradebook.db", "losses") as book:
+        grade = book.find_grade("test_bce", LESSON, LESSON, "right")
+        grade.manual_score, grade.needs_manual_grade = 2.0, False
+        book.db.commit()
+    other = school.answered(LESSON, {"bce": SUMS}, open_answer="I have thought again.")
+    school.submit(home, "right", LESSON, other)
+    assert run("grade", "bce", "--trust-submissions", "--jobs", "1").exit_code == 0
+    assert run("feedback", "bce").exit_code == run("report", "bce").exit_code == 0
+    said = visible(page(home, "right"))
+    assert "points so far" in said and "they are to be looked at again" in said
+    assert "This is the mark of your earlier answer, to be read again." in said
+    assert f"{QUESTION}: 1.5 of 2 (of an earlier answer), with a comment" in said
+    assert "These points were given by your teacher, before this answer was judged." in said
+    report = visible((home / "reports" / f"{LESSON}.html").read_text())
+    assert "1 submission counted with the mark of an earlier answer, to be read again. right" in report
+    assert "before its present answer was judged, to be looked at again: right ( bce )." in report.replace(
+        "(bce)", "( bce )"
+    )
+    exported = run("export", "canvas").output
+    assert (
+        "answers that a person has still to read" in exported and "the mark of an earlier answer" in exported
+    )
+
+
 def _no_autograded(home):
     shutil.rmtree(home / "autograded")
 
