@@ -477,7 +477,7 @@ for name, gradient in [("means, averaged", by_means), ("shares, added up", by_sh
 # %% [markdown]
 # ## How good is 2.2?
 #
-# Nats for each token mean little to most people. A model that hesitates between $k$ equally likely tokens pays $\ln k$ each time, so ask the other way about: which $k$ belongs to a
+# What does a number of nats for each token mean? A model that hesitates between $k$ equally likely tokens pays $\ln k$ each time, so ask the other way round: which $k$ belongs to a
 # mean loss? That is the **perplexity**.
 #
 # A first idea is to compute it for each page of a text, and to average over pages. Here the test text is cut into pages of 500, 50 and 5 letters. The prices of the letters are the same each time.
@@ -593,7 +593,7 @@ for shift in (0.0, 30.0, 300.0, 3000.0):
 print(f"from 2048 to 4096, bfloat16 moves in steps of {2048 * torch.finfo(torch.bfloat16).eps:.0f}")
 
 # %% [markdown]
-# In float64 the loss stays the same to four places. So no gradient holds all scores together where they are. But in bfloat16 numbers lie the further apart the larger they are: far out, what distinguishes one score
+# In float64 the loss stays the same to four places. So the gradient does not hold the scores in place. But the larger numbers are, the further apart they lie in bfloat16: far out, what distinguishes one score
 # from another is rounded away.
 #
 # So a second term is added, the **z-loss**. With $\log Z = \log \sum_k e^{z_k}$, one for each prediction, it is a coefficient times the mean of $(\log Z)^2$.

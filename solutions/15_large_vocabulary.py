@@ -2,7 +2,7 @@
 # # How much memory does the loss need?
 #
 # A language model reads 8192 tokens at once, and after each of them it scores every word that it knows. Llama 3 knows
-# 128,256, of which [256](https://github.com/meta-llama/llama3/blob/main/llama/tokenizer.py) are signs of its own, such as the end of a text. That is one matrix of logits, made for a single number, the loss. **How large is it?**
+# 128,256, of which [256](https://github.com/meta-llama/llama3/blob/main/llama/tokenizer.py) are special tokens, such as the end of a text. That is one matrix of logits, made for a single number, the loss. **How large is it?**
 #
 # In this lesson you build cross-entropy without that matrix, block by block and with a backward pass of your own, and meet it in PyTorch as
 # `nn.LinearCrossEntropyLoss`. You spread it over several machines, and find out what happens to it in 16 bits. You need
@@ -166,7 +166,7 @@ for name, widths in [("2, 2, 1", (2, 2, 1)), ("1, 1, 3", (1, 1, 3)), ("5", (5,))
 # %% [markdown]
 # ## Chunks of rows
 #
-# The same can be had from the other side: all words, but only some rows at a time. A chunk of 64 rows has 64·V logits; it gives its share of the loss, and
+# It also works from the other side: all words, but only some rows at a time. A chunk of 64 rows has 64·V logits; it gives its share of the loss, and
 # its logits can go.
 #
 # ## Exercise: `chunked_cross_entropy`

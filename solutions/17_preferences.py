@@ -567,7 +567,7 @@ def errors():
 
 
 whole, winner = torch.tensor([errors() for _ in range(8)]).T
-print(f"error of the strengths: from whole orders {whole.mean():.2f}, from winners {winner.mean():.2f}")
+print(f"error of the strengths after 120 steps: from whole orders {whole.mean():.2f}, from winners {winner.mean():.2f}")
 print(f"the whole order is the better source in {int((whole < winner).sum())} of {len(whole)} contests")
 
 # %% [markdown]
