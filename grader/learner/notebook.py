@@ -256,7 +256,12 @@ def _name_of(exercise):
 
 def of_name(name: str):
     """The exercise that was meant: by its name, or by the function itself, `hint(bce)` for `hint("bce")`. Raises Unknown."""
-    known, name = exercises(), _name_of(name)
+    try:
+        known, name = exercises(), _name_of(name)
+    except (
+        KeyboardInterrupt
+    ):  # the first call loads the whole course, which takes some seconds on a busy machine
+        raise one_line(Stopped("Stopped while the course was being loaded: run the cell again.")) from None
     if name not in known:
         raise _unknown(name)
     return known[name]

@@ -70,7 +70,8 @@ def prepare(work: Path = WORK) -> list[str]:
             write_notebook(_base(work, lesson), loads(released(lesson)))
         copied[lesson] = now
     _write_losses(work, copied)
-    _write_launcher(work)
+    for folder in (work, *(work / lesson for lesson in lessons())):
+        _write_launcher(folder)
     progress.save(book, state | {"copied": copied, "news": news})
     return news
 
@@ -168,7 +169,7 @@ def _write_losses(work, copied):
 
 
 def _write_launcher(work):
-    """`./course` in the work folder, too: the terminal of JupyterLab opens there, and finds no Python of the course by itself."""
+    """`./course` in a folder: JupyterLab's terminal opens in the one that its file browser shows, and finds no Python of the course by itself."""
     if os.name != "posix":
         return
     path = work / LAUNCHER
@@ -204,7 +205,8 @@ def serve(port: int, browser: bool = True, teacher: bool = False, work: Path = W
         "--Application.log_level=ERROR",
     ]
     with _interrupts_are_the_servers():
-        return subprocess.call([sys.executable, *words, *options], cwd=ROOT, env=environment)
+        # a terminal opens in the folder that the server was started in: there is the launcher `./course`
+        return subprocess.call([sys.executable, *words, *options], cwd=folder, env=environment)
 
 
 class _interrupts_are_the_servers:
@@ -287,7 +289,7 @@ def after_reset(kept: Path) -> str:
     """What is said after a reset: the notebook may be open, and saving it there would undo the reset."""
     return (
         f"Done. The notebook as it was is kept in `{kept}`.\nIs it open in JupyterLab? Then reload it before anything else: "
-        "File > Reload Notebook from Disk. Save would put the old text back."
+        "File > Reload Notebook from Disk, or “Revert” where JupyterLab asks. “Overwrite” would put the old text back."
     )
 
 
