@@ -187,6 +187,13 @@ bce_per_sample.case("nearly certain predictions", extreme=True)(certain)
 
 
 @bce_per_sample.mistake(
+    "Both logarithms are weighted with y. The second is that of the probability of label 0, and its weight is 1 − y."
+)
+def _(p, y):
+    return -(y * torch.log(p) + y * torch.log(1 - p))
+
+
+@bce_per_sample.mistake(
     "You took minus the logarithm of |y − p|, the distance from the label, which is small where the model is right. The logarithm is that of the "
     "probability of what happened."
 )
@@ -304,6 +311,14 @@ bce.case("nearly certain predictions", extreme=True)(certain)
 
 
 @bce.mistake(
+    "Both logarithms are weighted with y. The second is that of the probability of label 0, and its weight is 1 − y."
+)
+def _(p, y, reduction="mean"):
+    losses = -(y * torch.log(p) + y * torch.log(1 - p))
+    return losses if reduction == "none" else getattr(losses, reduction)()
+
+
+@bce.mistake(
     "You added the losses up. The mean divides their sum by N.",
     hint='Look at `reduction`: its default is "mean".',
 )
@@ -408,6 +423,14 @@ bce_clamped.case("tiny probabilities", extreme=True)(
     lambda rng: (torch.tensor([1e-30, 1e-12, 1e-60, 0.5], dtype=rng.dtype), torch.ones(4, dtype=rng.dtype))
 )
 bce_clamped.case("float32", dtype=torch.float32)(ordinary)
+
+
+@bce_clamped.mistake(
+    "Both logarithms are weighted with y. The second is that of the probability of label 0, and its weight is 1 − y."
+)
+def _(p, y):
+    log_p, log_q = torch.log(p).clamp(min=-100), torch.log(1 - p).clamp(min=-100)
+    return -(y * log_p + y * log_q).mean()
 
 
 @bce_clamped.mistake(

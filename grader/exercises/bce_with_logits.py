@@ -744,6 +744,12 @@ def slope_of_sigmoid(z):
     return torch.sigmoid(z) * torch.sigmoid(-z)
 
 
+@squared_error_grad.mistake("Your factor is p², the probability twice. The sigmoid's slope is p(1 − p).")
+def _(z, y):
+    p = torch.sigmoid(z)
+    return 2 * (p - y) * p * p
+
+
 @squared_error_grad.mistake(
     "You took the sigmoid's slope at the probability, as if p were a score once more. At the score z the slope is p(1 − p)."
 )
