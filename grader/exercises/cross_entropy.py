@@ -39,6 +39,12 @@ def one_sample(rng):
     return rng.logits(1, 4), rng.classes(1, num_classes=4)
 
 
+def surprising(rng):
+    """Labels whose probability is about 1e-11: small, and no reason for an epsilon."""
+    z, y = ordinary(rng)
+    return z.scatter(1, y[:, None], -25.0), y
+
+
 def extremes(rng):
     """Logits of ±1000; the first sample is sure and wrong, the second sure and right, the third all at −1000."""
     z = 1000 * rng.signs(6, 4)
@@ -109,6 +115,9 @@ cross_entropy_one_hot.case("labels of other dtypes")(
 )
 cross_entropy_one_hot.case("one sample, many classes")(
     lambda rng: [p_and("float", one_sample)(rng), p_and("float", many_classes)(rng)]
+)
+cross_entropy_one_hot.case("labels that hardly ever happen", gradient="p", extreme=True)(
+    p_and("float", surprising)
 )
 cross_entropy_one_hot.case("float32", dtype=torch.float32, gradient="p")(p_and("float"))
 
@@ -235,6 +244,7 @@ cross_entropy_indices.case("the lesson's example", example=True, gradient="p")(p
 cross_entropy_indices.case("random probabilities", gradient="p")(p_and())
 cross_entropy_indices.case("more classes than samples")(p_and(of=many_classes))
 cross_entropy_indices.case("one sample")(p_and(of=one_sample))
+cross_entropy_indices.case("labels that hardly ever happen", gradient="p", extreme=True)(p_and(of=surprising))
 cross_entropy_indices.case("float32", dtype=torch.float32, gradient="p")(p_and())
 
 
