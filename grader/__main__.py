@@ -399,9 +399,10 @@ def _writable():
     try:
         yield
     except PermissionError as error:
+        place = str(error.filename).removesuffix(".part")
         stop(
-            f"{error.filename} cannot be written: this copy of the course belongs to somebody else. Name a folder of your own for your "
-            f"work: GRADER_WORK=~/work ./course lab. (Now it is {workspace.WORK}.)"
+            f"{place} cannot be written: this copy of the course belongs to somebody else. Your work is looked for in {workspace.WORK}. "
+            "Name a folder of your own, and run the same command again: export GRADER_WORK=~/work"
         )
 
 
@@ -461,7 +462,8 @@ def reset(
     from grader.learner import workspace
 
     try:
-        kept = workspace.reset(_lessons([lesson])[0], exercise)
+        with _writable():
+            kept = workspace.reset(_lessons([lesson])[0], exercise)
     except (ValueError, FileNotFoundError) as error:
         stop(str(error), 2 if isinstance(error, ValueError) else 1)
     out.print(workspace.after_reset(kept).replace("`", ""), highlight=False, soft_wrap=True)

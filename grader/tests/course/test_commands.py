@@ -78,3 +78,21 @@ def test_without_the_texts_the_releases_say_what_each_lesson_is(tmp_path, monkey
         } == known
     finally:
         course._summary.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "words, does", [(["fresh", "02"], "fresh"), (["reset", "02"], "reset"), (["lab"], "prepare")]
+)
+def test_who_may_not_write_is_told_what_to_set(words, does, monkeypatch):
+    from grader.learner import workspace
+
+    def refused(*_):
+        raise PermissionError(13, "Permission denied", "/srv/course/work/02_bce.part")
+
+    monkeypatch.setattr(workspace, does, refused)
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 1
+    assert (
+        "/srv/course/work/02_bce cannot be written" in done.stderr
+        and "export GRADER_WORK=~/work" in done.stderr
+    )
