@@ -134,8 +134,10 @@ def export(
     if format not in formats.FORMATS:
         stop(f"There is no format {format!r}. There are: {', '.join(formats.FORMATS)}.", 2)
     with _course() as course:
-        path, count, waiting = formats.export(course, format, to)
+        path, count, waiting, told = formats.export(course, format, to)
     say(f"{path}: {count} students")
+    if told:
+        say(told)
     if waiting:
         say(
             f"{waiting} submissions have answers that a person has still to read. Their scores go without them, or with the mark of an earlier answer."

@@ -56,6 +56,11 @@ class _Csv(ExportPlugin):
     """Rows of a table, written whole or not at all."""
 
     default = "grades.csv"
+    told = ""  # what was to be known before importing the last table
+
+    def tells(self, lessons: dict[str, float]) -> str:
+        """What somebody must know before they import it, in a sentence; "" where there is nothing. lessons: name -> most points."""
+        return ""
 
     def export(self, gradebook: Gradebook):
         path = Path(self.to or self.default)
@@ -74,6 +79,8 @@ class _Csv(ExportPlugin):
                 n: m for n, m in lessons.items() if not self.assignment or n in map(str, self.assignment)
             }
             people = {i: p for i, p in people.items() if not self.student or i in map(str, self.student)}
+            left_out = str(self.config.CourseDirectory.get("student_id_exclude", "")).split(",")
+            people = {i: p for i, p in people.items() if i not in left_out}
             marks = {name: read(gradebook.db, name) for name in lessons}
         except SQLAlchemyError as error:
             raise ExportError(f"The gradebook cannot be read ({first(error)}).") from None
@@ -86,6 +93,9 @@ class _Csv(ExportPlugin):
                 "%d submissions have answers that a person has still to read. Their scores go without them, or with the mark of an earlier answer.",
                 waiting,
             )
+        self.told = self.tells(lessons)
+        if self.told:
+            self.log.warning(self.told)
         self.log.info("Exported %d students to %s", len(people), path)
         return len(people), waiting
 
@@ -98,6 +108,12 @@ class Canvas(_Csv):
     """
 
     default = "canvas.csv"
+
+    def tells(self, lessons: dict[str, float]) -> str:
+        return (
+            f"The row “Points Possible” overwrites what Canvas has: an assignment of the same name gets these points ({_maxima(lessons)}), "
+            "and a lesson that Canvas does not have becomes a new assignment."
+        )
 
     def rows(self, people: dict, lessons: dict[str, float], marks: "dict[str, dict[str, Marks]]"):
         yield ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *lessons]
@@ -122,6 +138,12 @@ class Moodle(_Csv):
     """
 
     default = "moodle.csv"
+
+    def tells(self, lessons: dict[str, float]) -> str:
+        return (
+            f"Moodle's table holds no maxima: a new grade item gets 100. Set the maximum grade of each item to {_maxima(lessons)}. "
+            "Moodle stops at the first user whom it does not know: enrol everybody first."
+        )
 
     def rows(self, people: dict, lessons: dict[str, float], marks: "dict[str, dict[str, Marks]]"):
         people = {key: person for key, person in people.items() if any(key in marks[n] for n in lessons)}
@@ -175,8 +197,13 @@ class Table(_Csv):
 FORMATS = {"canvas": Canvas, "moodle": Moodle, "csv": Table}
 
 
+def _maxima(lessons):
+    """02_bce 15, 03_bce_with_logits 12."""
+    return ", ".join(f"{name} {number(most):g}" for name, most in lessons.items())
+
+
 def export(course: "Course", kind: str, to: str | Path | None = None):
-    """(path, students, waiting): write the course's grades in one of FORMATS."""
+    """(path, students, waiting, what is to be known before it is imported): write the course's grades in one of FORMATS."""
     if not exists(course):
         raise ExportError("There is no gradebook here: run `./course grade` first.")
     plugin = FORMATS[kind](config=course.config)
@@ -188,4 +215,4 @@ def export(course: "Course", kind: str, to: str | Path | None = None):
             count, waiting = plugin.export(gradebook)
     except (SQLAlchemyError, ModuleNotFoundError) as error:
         raise ExportError(f"The gradebook cannot be opened: {first(error)}.") from None
-    return Path(plugin.to or plugin.default), count, waiting
+    return Path(plugin.to or plugin.default), count, waiting, plugin.told

@@ -90,6 +90,22 @@ def test_moodle_reads_nothing_where_nothing_was_handed_in(home):
     ]
 
 
+def test_what_an_import_does_to_maxima_is_told(home):
+    """Moodle's table has no maxima; Canvas takes those of the points row, also for an assignment that it has."""
+    assert f"Set the maximum grade of each item to {LESSON} 5." in run("moodle").output
+    assert f"an assignment of the same name gets these points ({LESSON} 5)" in run("canvas").output
+    assert "maximum" not in run("csv").output
+
+
+def test_who_is_excluded_is_in_no_table(home):
+    with open(home / "nbgrader_config.py", "a") as config:
+        config.write("c.CourseDirectory.student_id_exclude = 'bob,zoe'\n")
+    for kind in ("canvas", "moodle", "csv"):
+        assert run(kind, "--to", "out.csv").exit_code == 0
+        text = (home / "out.csv").read_text(encoding="utf-8-sig")
+        assert "ann" in text and "bob" not in text and "zoe" not in text
+
+
 def test_the_plain_table_agrees_with_nbgraders_own(home):
     assert run("csv", "--to", "ours.csv").exit_code == 0
     school.nbgrader(home, "export", "--to", "theirs.csv", "--student", '["ann", "bob"]')

@@ -222,7 +222,7 @@ def test_who_was_removed_is_left_out_of_the_next_lesson_as_well(tmp_path, monkey
     with Gradebook(f"sqlite:///{folder}/gradebook.db", "losses") as book:
         book.add_student("stays")
         book.add_assignment(LESSON)
-    of = grade.course()
+    of = grade.course_here()
     with Book(of.coursedir, of.config) as book:
         due, _, left_out = grade.pending(of, LESSON, book)
     assert [each.student for each in due] == ["new", "stays"]
