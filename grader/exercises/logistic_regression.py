@@ -98,7 +98,7 @@ def _(X, w, b):
     "`torch.tensor(…)` of finished numbers cuts the graph, and may change the dtype. `torch.stack` joins 0-d tensors, and `@` needs neither."
 )
 def _(X, w, b):
-    return torch.tensor([float(row @ w + b) for row in X])
+    return torch.tensor([(row @ w + b).item() for row in X])
 
 
 @linear.mistake("You subtracted b. It is added.")
