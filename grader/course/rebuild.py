@@ -5,13 +5,16 @@ cells as edited, the learner's own extra cells where they stood. Nothing of the 
 """
 
 import base64
+import itertools
 import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import nbformat
 
 from grader.course.cells import grade_id, is_solution, marks
+from grader.course.submitted import shown
 from grader.judging.wire import STACKED, is_picture, unstacked
 
 if TYPE_CHECKING:
@@ -229,7 +232,7 @@ def _filled(course_cell, cell, notes):
         return result
     result.source = _source(cell, notes)
     if result.cell_type != "code":
-        _fill_markdown(result, cell, course_cell.source)
+        _fill_markdown(result, cell, notes, course_cell.source)
     return result
 
 
@@ -238,21 +241,28 @@ def _extra_cell(cell, number, notes):
         _source(cell, notes)
     )
     if cell.cell_type != "code":
-        _fill_markdown(made, cell)
+        _fill_markdown(made, cell, notes)
     made.id = f"extra-{number:03d}"
     return made
 
 
-def _fill_markdown(made, cell, untouched=None):
-    pictures = _pictures(cell)
+def _fill_markdown(made, cell, notes, untouched=None):
+    pictures, names = _pictures(cell, notes)
     made.pop("attachments", None)
     if pictures:
         made["attachments"] = pictures
-    made.source = (
-        untouched
-        if untouched is not None and made.source.strip() == untouched.strip()
-        else harmless(made.source, pictures)
-    )
+    if untouched is not None and made.source.strip() == untouched.strip():
+        made.source = untouched
+        return
+    for name, free in names.items():
+        if name != free:
+            for written in (
+                name,
+                quote(name, errors="replace"),
+                quote(name, safe="()", errors="replace"),
+            ):  # as editors write it
+                made.source = made.source.replace(f"(attachment:{written})", f"(attachment:{free})")
+    made.source = harmless(made.source, pictures)
 
 
 def _source(cell, notes):
@@ -269,19 +279,41 @@ def _source(cell, notes):
     return cell.source + cut
 
 
-def _pictures(cell):
-    """PNG attachments under harmless names."""
-    kept = {}
+def _pictures(cell, notes):
+    """(kept, names): PNG attachments under harmless names, and what each was called. What is left out is noted."""
+    kept: dict[str, dict[str, str]] = {}
+    names: dict[str, str] = {}
+    left_out = []
     for name, bundle in cell.get("attachments", {}).items():
-        data = bundle.get("image/png")
-        if len(kept) < PICTURES and re.fullmatch(r"[\w.-]{1,80}", name, re.A) and isinstance(data, str):
-            try:
-                picture = base64.b64decode(re.sub(r"\s", "", data), validate=True)
-            except ValueError:
-                continue
-            if is_picture(picture):
-                kept[name] = {"image/png": base64.b64encode(picture).decode()}
-    return kept
+        picture = _decoded(bundle.get("image/png")) if len(kept) < PICTURES else None
+        if picture is None:
+            left_out.append(f"`{shown(name)}`")
+            continue
+        is_harmless = re.fullmatch(r"[\w.-]{1,80}", name, re.A) is not None
+        free = name if is_harmless else _free_name({*cell.attachments, *kept})
+        kept[free], names[name] = {"image/png": base64.b64encode(picture).decode()}, free
+    if left_out:
+        notes.append(
+            f"Pictures that are left out: {', '.join(left_out[:5])}{' …' if len(left_out) > 5 else ''}. "
+            f"A cell may have {PICTURES}, and each is a PNG that is not too large."
+        )
+    return kept, names
+
+
+def _free_name(taken):
+    """A harmless name for a picture."""
+    return next(name for name in map("picture-{}.png".format, itertools.count(1)) if name not in taken)
+
+
+def _decoded(data):
+    """The bytes of an attached PNG, or None."""
+    if not isinstance(data, str):
+        return None
+    try:
+        picture = base64.b64decode(re.sub(r"\s", "", data), validate=True)
+    except ValueError:
+        return None
+    return picture if is_picture(picture) else None
 
 
 # The TeX that a derivation needs. Whatever else MathJax knows defines commands, makes links and styles, or moves and paints outside of its line.

@@ -112,9 +112,7 @@ def _cell(raw):
         cell.metadata["nbgrader"] = {"grade_id": grade_id}
     if isinstance(raw.get("attachments"), dict):
         cell["attachments"] = {
-            name: {"image/png": found}
-            for name, bundle in raw["attachments"].items()
-            if (found := _png(bundle))
+            name: {"image/png": _png(bundle)} for name, bundle in raw["attachments"].items()
         }
     return cell
 

@@ -1,9 +1,11 @@
 """What teachers and learners have reported of other courses, tried on this one: one class, graded once by the command."""
 
 import codecs
+import re
 import subprocess
 import sys
 import zipfile
+from urllib.parse import quote
 
 import nbformat
 import pytest
@@ -16,9 +18,12 @@ from grader.classroom.gradebook import Book
 from grader.classroom.plugins import STUDENT
 from grader.course.build import loads, released, solution_cells
 from grader.course.lessons import exercises_of
+from grader.course.rebuild import rebuild
+from grader.course.submitted import parse
 from grader.jail import doctor
 from grader.learner import in_class, watch
 from grader.tests import school
+from grader.tests.grading.test_rebuild import PNG
 
 LESSON = "02_bce"
 OPEN = "lower_loss_fewer_right"
@@ -260,13 +265,27 @@ def below(nb, sources, keep):
     ],
 )
 def test_an_open_answer_is_found_where_it_stands(sources, keep, answer):
-    from grader.course.rebuild import rebuild
-
     nb = below(school.answered(LESSON), sources, keep)
     for found in (nb, _bare(nb)):
         rebuilt, _ = rebuild(loads(released(LESSON)), found)
         (cell,) = [c for c in rebuilt.cells if c.metadata.get("nbgrader", {}).get("grade_id") == OPEN]
         assert cell.source == answer or keep == "YOUR ANSWER HERE" and not sources
+
+
+def test_a_picture_keeps_its_place_whatever_it_is_called_and_what_is_left_out_is_noted():
+    png = PNG
+    nb = school.answered(LESSON)
+    (cell,) = [c for c in nb.cells if c.metadata.get("nbgrader", {}).get("grade_id") == OPEN]
+    names = ["Grafik für Übung (1).png", "a b.png", *(f"{n}.png" for n in range(7))]
+    cell.source = "See " + " ".join(f"![x](attachment:{quote(name, safe='()')})" for name in names)
+    cell.attachments = {name: {"image/png": png} for name in names} | {"photo.jpg": {"image/jpeg": png}}
+    read, _ = parse(nbformat.writes(nb).encode())
+    rebuilt, notes = rebuild(loads(released(LESSON)), read)
+    (made,) = [c for c in rebuilt.cells if c.metadata.get("nbgrader", {}).get("grade_id") == OPEN]
+    assert len(made.attachments) == 8
+    assert all(f"](attachment:{name})" in made.source for name in made.attachments)
+    assert all(re.fullmatch(r"[\w.-]+", name, re.A) for name in made.attachments)
+    assert [n for n in notes if "left out" in n and "`photo.jpg`" in n and "`a b.png`" in n]
 
 
 def _bare(nb):
