@@ -55,7 +55,8 @@ def _(x):
     "You standardised each row: its mean is subtracted, and the rest divided by its standard deviation. Shares are taken of the row's sum."
 )
 def _(x):
-    return (x - x.mean(dim=1, keepdim=True)) / x.std(dim=1, keepdim=True)
+    centred = x - x.mean(dim=1, keepdim=True)
+    return centred / (centred.square().sum(dim=1, keepdim=True) / (x.shape[1] - 1)).sqrt()
 
 
 @row_normalize.mistake(
