@@ -274,10 +274,10 @@ class Child:
         elif code == -signal.SIGKILL and killed_for_memory() > self._jail._killed:
             death = ChildDied("machine")
         else:
-            death = ChildDied(
-                why if why in DIED else "died",
-                "" if code is None else f"signal {-code}" if code < 0 else f"exit code {code}",
-            )
+            how = ""
+            if code is not None:
+                how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            death = ChildDied(why if why in DIED else "died", how)
         self._gone(death)
         return death
 

@@ -74,7 +74,10 @@ class Call:
         """All tensors among the positional arguments, those in tuples and in `Once` included."""
         found = []
         for value in self.args:
-            inner = value.tensors if isinstance(value, Once) else value if several(value) else (value,)
+            if isinstance(value, Once):
+                inner = value.tensors
+            else:
+                inner = value if several(value) else (value,)
             found += [v for v in inner if isinstance(v, torch.Tensor)]
         return found
 

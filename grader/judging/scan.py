@@ -184,7 +184,9 @@ class _Taken:
             return {node.attr} if hidden or self.library_name(node.value) else set()
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             origin = self.modules.get(node.id, "")
-            return {origin.rpartition(".")[2]} if origin else {node.id} if self.starred else set()
+            if origin:
+                return {origin.rpartition(".")[2]}
+            return {node.id} if self.starred else set()
         if isinstance(node, ast.Subscript) and self.library_name(node.value):
             return {_text(node.slice)}
         if isinstance(node, ast.Call) and _last(node.func) == "getattr" and self.library_name(node):

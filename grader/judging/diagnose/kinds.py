@@ -82,14 +82,15 @@ def _other_kind(value, want):
 
 
 def _contents(part):
-    name = lambda v: v.type if isinstance(v, Foreign) else type(v).__name__  # noqa: E731
-    return (
-        f"of the kind {name(part)}"
-        if not isinstance(part, tuple)
-        else f"a list with a {name(part[0])} in it"
-        if part
-        else "an empty list"
-    )
+    if not isinstance(part, tuple):
+        return f"of the kind {_type_name(part)}"
+    if not part:
+        return "an empty list"
+    return f"a list with a {_type_name(part[0])} in it"
+
+
+def _type_name(value):
+    return value.type if isinstance(value, Foreign) else type(value).__name__
 
 
 def dtype(evidence: "Evidence"):

@@ -92,10 +92,9 @@ def error(a: "Asked"):
     text = _behind(r)
     if not text:
         text = f"Your code raised {r.type}" + (f": {r.text.splitlines()[0]}" if r.text else ".")
-    where = (
-        f" (line {r.line}: `{r.source}`)" if r.line and r.source else f" (line {r.line})" if r.line else ""
-    )
-    return text + where
+    if r.line and r.source:
+        return f"{text} (line {r.line}: `{r.source}`)"
+    return f"{text} (line {r.line})" if r.line else text
 
 
 def _behind(r):
