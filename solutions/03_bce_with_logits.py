@@ -2,7 +2,7 @@
 # # Can a model be too sure to learn?
 #
 # A model gives a tumour a score of 20: it is as good as certain that it is benign. The tumour is malignant (label 0). Nothing in the
-# data needs correcting more than this. **How hard does a training step pull at that score?** With binary cross-entropy as you know it,
+# data needs correcting more than this. **How hard does a training step pull at that score?** With `BCELoss` behind a sigmoid,
 # in float32, the answer is: not at all.
 #
 # In this lesson you find out why, and build the loss that pulls: binary cross-entropy straight from the scores. PyTorch calls it
@@ -65,8 +65,8 @@ guessed("slope_of_the_clamped_loss", slope, within=0.1)
 #
 # ## Where the information is lost
 #
-# The probability is the culprit. Between 0.5 and 1 floating-point numbers are evenly spaced; beyond a certain score the nearest of them
-# is 1 itself.
+# The probability is the culprit. It is computed as $1 / (1 + e^{-z})$, and beyond a certain score $e^{-z}$ is so small that the
+# sum is rounded to 1. The probability is then 1 as well.
 
 # %%
 for dtype in (torch.float32, torch.float64):
@@ -87,7 +87,7 @@ for score in (-20.0, -30.0, -200.0):
     print(f"z = {score:5.0f}", *(f"   {name} loss {loss.item():6.1f}, slope {slope.item() + 0:5.2f}" for name, (loss, slope) in zip(("naive", "clamped"), row)))
 
 # %% [markdown]
-# At −20 all is well: near 0 floating-point numbers lie much closer together, and $\log p$ needs $p$, not $1 - p$. So a model may learn from its mistakes where the label is 1, and not where it is 0. But only
+# At −20 all is well: floating-point numbers lie much closer together near 0 than near 1, and $\log p$ needs $p$, not $1 - p$. So a model may learn from its mistakes where the label is 1, and not where it is 0. But only
 # for a while. At −30 PyTorch's slope is already too small, because its
 # [backward pass](https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/Loss.cpp) keeps the denominator $p\,(1 - p)$ above 1e-12, and at −200 $p$ itself is 0.
 #
