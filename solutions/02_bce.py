@@ -93,7 +93,7 @@ for name, z in scores.items():
 # %% [markdown]
 # ## The recipe
 #
-# Logarithms of probabilities are negative, and larger is better. A loss should be positive, and smaller is better, so flip the sign: the **negative log-likelihood**. With it comes a recipe that
+# Logarithms of probabilities are never positive, and larger is better. A loss should not be negative, and smaller is better, so flip the sign: the **negative log-likelihood**. With it comes a recipe that
 # later lessons use by name:
 #
 # 1. choose a **distribution** for the labels (here: Bernoulli);
@@ -123,7 +123,7 @@ show("Two plots against the parameter p. Left, the likelihood: a hill with its t
      "same 0.7, which rises steeply towards 0 and 1.")
 
 # %% [markdown]
-# Both have their best point at 0.7, the share of ones. The hill is flat far away from its top; the valley slopes everywhere, so that a training step knows where to go.
+# Both have their best point at 0.7, the share of ones. The hill is flat far away from its top; the valley slopes everywhere but at its lowest point, so that a training step knows where to go.
 #
 # ## From a probability to a loss
 #
@@ -304,7 +304,7 @@ show("Two plots of the slope with respect to the score z. Left, for label 1: cro
      "around z = -1 and close to 0 on both sides. Right, for label 0: the mirror image, up to 1 at the right.")
 
 # %% [markdown]
-# This is the reason for cross-entropy. Where the model is sure and wrong (left end of the left plot), cross-entropy pulls with nearly its full strength of 1, and the squared error has let go. Measured by $p$, cross-entropy's
+# The recipe was one reason for cross-entropy; this is the other. Where the model is sure and wrong (left end of the left plot), cross-entropy pulls with nearly its full strength of 1, and the squared error has let go. Measured by $p$, cross-entropy's
 # slope had no limit; the sigmoid's fading slope turns that into a steady pull. `03_bce_with_logits` derives this curve.
 #
 # The squared error is not arbitrary either. It is what the recipe gives with another distribution, the normal one:
@@ -342,7 +342,7 @@ print("xlogy(0, 0) ", torch.xlogy(zero, zero).item())
 # %% [markdown]
 # ## Exercise: `bce_clamped`
 #
-# PyTorch's repair: a sure, right prediction costs 0, a sure, wrong one costs 100, and whatever cost less than 100 before costs what it did. Decide what exactly has to be clamped (the probability? the logarithm? the
+# PyTorch's repair, for labels 0 and 1: a sure, right prediction costs 0, a sure, wrong one costs 100, and whatever cost less than 100 before costs what it did. Decide what exactly has to be clamped (the probability? the logarithm? the
 # loss?), and at which number. Return the mean.
 
 # %% exercise="bce_clamped"
