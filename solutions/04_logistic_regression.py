@@ -461,7 +461,7 @@ show("Two plots against the epoch, logarithmic. Left: without weight decay the t
      "length of the weights keeps growing, with it it stays below 2.")
 
 # %% [markdown]
-# **Weight decay** makes long weights expensive: in each step `SGD` adds `weight_decay` times the weights to their slopes. Now there is a lowest point, and the test loss stays down. Fewer epochs would have helped, too: the test loss was lower at epoch 100. (Where to stop, and how much to
+# **Weight decay** makes long weights expensive: in each step `SGD` adds `weight_decay` times each parameter, the bias included, to its slope. Now there is a lowest point, and the test loss stays down. Fewer epochs would have helped, too: the test loss was lower at epoch 100. (Where to stop, and how much to
 # decay, has to be chosen on a third group of patients: those who chose are no test any more.)
 #
 # ## In your own words
