@@ -740,9 +740,12 @@ z_cost = held_out(weighted(20.0))
 by_probability = ready("corrected_probability")(z_cost, torch.tensor(20.0, dtype=torch.float64)) > cheapest
 print(f"the same alarms as at 0.5: {torch.equal(by_probability, z_cost > 0)}")
 print(f"cost                       {cost(z_cost > 0)}")
+print(f"the plain model decides differently for {((torch.sigmoid(z_plain) > cheapest) != (z_cost > 0)).sum()} of {len(y)}")
 
 # %% [markdown]
 # Those above 0.5, exactly. So a weight and a threshold are two ways to say one thing: what a miss costs. Whoever changes both says it twice.
+# (The two models are not the same: the weight turns the line as well, and the plain model with its threshold decides differently for a few
+# patients, as the last line counts.)
 # Lesson 12 asks how far a model's probabilities can be trusted, and decides by costs again.
 
 # %% [markdown] fold="Why the two give the same alarms"
