@@ -72,7 +72,7 @@ print("name ", name.tolist())
 print("copy ", copy.tolist())
 
 # %% [markdown]
-# `name` is another name for the same tensor, and `view` shows the same numbers in another shape: writing to either changes `t`. Only `clone()` copies. A function that
+# `name` is another name for the same tensor, and `view` shows the same numbers in another shape: writing to either changes `t`. Of the three, only `clone()` made a copy. A function that
 # writes to its input without cloning it first changes its caller's data.
 #
 # Back to the puzzle. Ask a tensor the first question one should always ask it: what is your shape?
@@ -269,7 +269,7 @@ print(f"numpy {np.array(four).std():.3f}")
 print(f"torch, correction=0 {torch.tensor(four).std(correction=0):.3f}")
 
 # %% [markdown]
-# PyTorch divides by N − 1, numpy by N. Neither is wrong; a program that mixes them is.
+# By default PyTorch divides by N − 1, numpy by N. Neither is wrong; a program that mixes them is.
 #
 # ## Slopes, and who computes them
 #
@@ -355,7 +355,7 @@ print("autograd", by_autograd)
 print("equal?  ", torch.equal(measured, by_autograd))
 
 # %% [markdown]
-# They look the same and are not equal to the last digit; two floats computed in different ways rarely are. So how near is near enough?
+# They look the same and are not equal to the last digit; two floats computed in different ways need not be. So how near is near enough?
 #
 # ## When are two results the same?
 #

@@ -422,7 +422,7 @@ show("Two histograms of 569 patients, malignant filled grey, benign outlined. Le
 # %% [markdown] question="twice_the_score" points=2
 # Scores are logarithms of odds, so equal *differences* mean equal factors in the odds; ratios of scores mean nothing as such. A score of 2 is odds of
 # $e^2 = 7.4$ to 1 and a probability of 0.881; a score of 4 is odds of $e^4 = 54.6$ to 1 and a probability of 0.982. Doubling the score squares the
-# odds ($e^{2z} = (e^z)^2$). The probability did not double, and cannot; what shrank is the chance of being wrong, from 0.119 to 0.018.
+# odds ($e^{2z} = (e^z)^2$). The probability did not double, and cannot; what shrank is the probability of the other label, from 0.119 to 0.018.
 
 # %% [markdown]
 # ## Recap
