@@ -277,12 +277,12 @@ for style, (function, label) in ways.items():
 left.set(title="log-probability of score 0, float32", xlabel="the other score d", ylabel="log p"), left.legend(loc="lower left")
 right.set(title="its slope", xlabel="the other score d", ylabel="d log p / d z", ylim=(-0.1, 1.2))
 show("Two plots against the other score, 0 to 130. Left: log_softmax falls along a straight line to -130; log(softmax) follows it and ends at about -104, where it becomes "
-     "-inf; with an epsilon it stays at -18.4. Right, the slope: log_softmax stays at 1; log(softmax) has it up to about 88 and none beyond; with an epsilon it falls to 0 at about 20.")
+     "-inf; with an epsilon it stays at -18.4. Right, the slope: log_softmax rises from 0.5 to 1 and stays there; log(softmax) does so up to about 88 and has none beyond; with an epsilon it falls back to 0 between 15 and 23.")
 
 # %% [markdown]
 # The dashed line follows the solid one and then stops: from there on its value is −inf, which cannot be drawn, and its slope is nan even
-# earlier. The dash-dotted one becomes flat, and its slope falls to 0. Only log_softmax is a straight line with slope 1. Where exactly do the
-# other two end?
+# earlier. The dash-dotted one becomes flat, and its slope falls back to 0. Only log_softmax keeps the slope 1 that all three reach. Where exactly do
+# the other two lose it?
 
 # %%
 z = torch.stack([torch.zeros_like(d), d], dim=1).requires_grad_(True)
@@ -482,7 +482,7 @@ for name, before in (("after only", words), ("before, too", words.masked_fill(em
 
 # %% [markdown] question="epsilon_hides_the_worst" points=2
 # If the true class has a score 20 or more below another one, its probability is about e^-20 = 2e-9 or less, below the epsilon: the loss
-# stays near -log(1e-8) = 18.42 however wrong the sample is, and its slope p(1-p)/(p + 1e-8) is nearly 0, so nothing pulls it back. The
+# stays near -log(1e-8) = 18.42 however wrong the sample is, and its slope p(1-p)/(p + 1e-8) is 0.17 at 20 and 0.001 at 25, so hardly anything pulls it back. The
 # samples that need the largest push get none. A larger epsilon takes effect even earlier and lowers the ceiling. Take the logarithm on paper:
 # `-F.log_softmax(z, dim=1)` of the true class (or cross-entropy on the logits), which is logsumexp(z) - z and has a slope of −1 there.
 
