@@ -419,6 +419,9 @@ bce_clamped.case("random probabilities", gradient="p")(ordinary)
 bce_clamped.case("soft labels", gradient="p")(soft)
 bce_clamped.case("sure and wrong", extreme=True)(lambda rng: [sure(rng, 0.0, 1.0), sure(rng, 1.0, 0.0)])
 bce_clamped.case("sure and right", extreme=True)(lambda rng: [sure(rng, 1.0, 1.0), sure(rng, 0.0, 0.0)])
+bce_clamped.case("sure, and a label in between", extreme=True)(
+    lambda rng: [sure(rng, 0.0, 0.3), sure(rng, 1.0, 0.3), sure(rng, 0.0, 0.8)]
+)
 bce_clamped.case("tiny probabilities", extreme=True)(
     lambda rng: (torch.tensor([1e-30, 1e-12, 1e-60, 0.5], dtype=rng.dtype), torch.ones(4, dtype=rng.dtype))
 )
@@ -480,6 +483,15 @@ def _(p, y):
 )
 def _(p, y):
     return -((y * p.log()).clamp(min=-100) + ((1 - y) * (1 - p).log()).clamp(min=-100)).mean()
+
+
+@bce_clamped.mistake(
+    "You clamped each sample's loss at 100. Where the label lies between 0 and 1, only its share of the logarithm counts, and only that "
+    "share of 100.",
+    hint="Clamp the two logarithms, each at −100.",
+)
+def _(p, y):
+    return -(torch.xlogy(y, p) + torch.xlogy(1 - y, 1 - p)).clamp(min=-100).mean()
 
 
 @bce_clamped.mistake(

@@ -655,6 +655,14 @@ def _(losses, sizes):
 
 
 @batch_mean.mistake(
+    "You divided twice: by the number of batches, in `.mean()`, and by the number of samples.",
+    hint="Add up first, then divide once.",
+)
+def _(losses, sizes):
+    return (losses * sizes).mean() / sizes.sum()
+
+
+@batch_mean.mistake(
     "You added up the means and divided by the number of samples. A mean is not yet its batch's sum.",
     hint="Multiply each mean by the size of its batch first.",
 )
