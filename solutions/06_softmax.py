@@ -232,7 +232,7 @@ for panel, dim in zip(panels, (1, 0)):
     rows = [f"{i}   (sum {total:.2f})" for i, total in enumerate(p.sum(1).tolist(), start=1)]
     panel.set(title=f"dim={dim}", xlabel="class", ylabel="sample", xticks=range(5), yticks=range(4), yticklabels=rows)
     panel.grid(False)
-show("Two tables of softmax results for 4 samples and 5 classes, bright where large. Left, dim=1: each row sums to 1. "
+show("Two tables of softmax results for 4 samples and 5 classes, each number in its cell. Left, dim=1: each row sums to 1. "
      "Right, dim=0: each column sums to 1; the row sums, written beside the rows, are 1.62, 1.18, 1.56 and 0.63.")
 
 # %% [markdown]

@@ -409,12 +409,12 @@ for ax, values, title in [(axes[0], y_pred, "what the model said"), (axes[1], sl
     ax.set(title=title, xlabel="class", ylabel="sample", xticks=range(5), yticks=range(4), yticklabels=range(1, 5))
     ax.grid(False)
 
-show("Two maps of four samples by five classes, dark where the number is large, whatever its sign; the label's cell of each sample is framed. Left, the probabilities: "
-     "dark where the model put them; in each row another cell is darker than the framed one. Right, the slopes: the framed cells hold -1.00, -0.99, -0.98 and -0.67, the others are as on the left.")
+show("Two maps of four samples by five classes, shaded the more strongly the larger the number, whatever its sign; the label's cell of each sample is framed. Left, the probabilities: "
+     "in each row another cell holds more than the framed one. Right, the slopes: the framed cells hold -1.00, -0.99, -0.98 and -0.67, the others are as on the left.")
 
 
 # %% [markdown]
-# Left, the model's probabilities; the label of each sample is framed. Right, the slopes: dark means large, whatever the sign. In the framed cells they are negative, so a training step
+# Left, the model's probabilities; the label of each sample is framed. Right, the slopes: strong shading means large, whatever the sign. In the framed cells they are negative, so a training step
 # raises those logits; it lowers all others. Sample 1 is pulled with almost full strength, and sample 4, the near miss, more gently.
 
 # %% [markdown]
@@ -551,7 +551,7 @@ for step in (1, 10, 30, 100, 199):                     # `guesses` is that of th
 
 # %% [markdown]
 # It forgets the eights, and for a while the nines, of which there are about sixty each. Through the first softmax, the slope of a sample contains the probability of its own
-# class as a factor. Digits that get ahead are pulled harder, and those that lag, less and less.
+# class as a factor. A digit that lags is pulled less and less: that factor goes to 0 with its probability.
 #
 # ## Where it is silent, and where it says no
 #

@@ -612,7 +612,7 @@ show("Two plots against the training step. Left, all losses fall. Right, the tes
      "Cleo's at 0.8, and Ben's stays at 0.1.")
 
 # %% [markdown]
-# Left, all losses fall, and none of the curves gives anything away. Right, Ben's model calls nearly everything a zero: four in five of his labels said so. Cleo's does not say zero once: her true
+# Left, all losses fall. Ben's ends higher, but without the others beside it he would not know; Cleo's ends as low as Ada's. Right, Ben's model calls nearly everything a zero: four in five of his labels said so. Cleo's does not say zero once: her true
 # zeros were ignored along with the unknown ones, and every other sample pushed class 0 down. Ada, with a fifth of the labels, does about as well as with all of them (dotted).
 #
 # ## In your own words

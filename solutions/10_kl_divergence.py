@@ -179,7 +179,7 @@ for name, q in [("optimist", optimist), ("gloomy", gloomy), ("knows it", town)]:
     print(f"{name:9} ln x {x.log().numpy().round(3)}   x - 1 {(x - 1).numpy().round(3)}")
 
 # %% [markdown]
-# Each entry on the left is at most its neighbour on the right. So *cross-entropy = entropy + divergence*: what the world hides, plus what a wrong belief costs. In bits: a code made for the optimist's belief would waste $0.1166 / \ln 2 = 0.168$ bits a day.
+# Each entry on the left is at most its neighbour on the right. So *cross-entropy = entropy + divergence*: what the world hides, plus what a wrong belief costs. In bits: messages of many days at once, in a code made for the optimist's belief, would waste $0.1166 / \ln 2 = 0.168$ bits a day. (A string for each day cannot show it: lengths are whole numbers, and the code above suits her belief as well.)
 #
 # The formula invites a line of code, with `torch.where` for the town where it never snows. First the value, then the gradient with respect to $q$, which is what training needs:
 
@@ -442,7 +442,7 @@ for k, (T, hatch) in enumerate([(1.0, ""), (4.0, "///")]):
 right.set(title="what the teacher says", xlabel="class", ylabel="probability", xticks=range(10), ylim=(0, 1))
 right.legend(loc="upper left")
 show("Left, a handwritten 8. Right, the teacher's probabilities for the ten classes as bars, at temperature 1 and 4. "
-     "At 1 nearly everything lies on one or two classes, at 4 a third of it has moved to other classes, to some much more than to others.")
+     "At 1 nearly everything lies on the classes 8 and 3, at 4 about a fifth lies on other classes, on some much more than on others.")
 
 # %% [markdown]
 # At temperature 1 you see two classes. At 4 you see several more, and their *different* heights are what a label cannot tell: which wrong answers are nearly right and which are not.

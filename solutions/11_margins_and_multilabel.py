@@ -4,7 +4,7 @@
 # Here are the four patients of the binary lessons again. The third has a score of 3.0 and label 1: the score is right, and by far. Had it been 0.1, it would still have been right, *but only by a hair*.
 # Should she still cost something then? And at 30, should she cost less than at 3? **How far on the right side is far enough?**
 #
-# A loss for classification answers this question, each in its own way. In this lesson you build five that the course has not met yet, put its binary losses into one picture, and leave with a table that says
+# Each loss for classification answers this question in its own way. In this lesson you build five that the course has not met yet, put its binary losses into one picture, and leave with a table that says
 # when to use which. You need `03_bce_with_logits` and `08_cross_entropy`. About 45 minutes.
 
 # %%
@@ -205,7 +205,7 @@ assert torch.isclose(hinge_ready(logits, y_signs), nn.MarginRankingLoss(margin=1
 # %% [markdown]
 # ## All of them in one picture
 #
-# The binary losses of the course are functions of the margin. Here they are with their **slopes**, because the slope is what a training step follows. (The squared error is that of the probability, $(\sigma(z) - y)^2$; the focal loss has $\gamma = 2$ and no $\alpha$.)
+# Without weights the binary losses of the course are functions of the margin. Here they are with their **slopes**, because the slope is what a training step follows. (The squared error is that of the probability, $(\sigma(z) - y)^2$; the focal loss has $\gamma = 2$ and no $\alpha$.)
 
 # %%
 m = torch.linspace(-5, 3, 401, dtype=torch.float64, requires_grad=True)
@@ -223,7 +223,7 @@ for name, (loss, _) in curves.items():
     print(f"{name:26} steepest slope {slope.min():.2f}, at margin {m[slope.argmin()].item():.1f}")
 
 # %%
-# every binary loss of the course against the margin, and its slope
+# five functions of the margin, and their slopes
 fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8))
 for name, (loss, style) in curves.items():
     (slope,) = torch.autograd.grad(loss.sum(), m, retain_graph=True)

@@ -782,7 +782,7 @@ def _(z, y):
 
 
 @cross_entropy_grad.mistake(
-    "You changed the logits a little and took differences. That loses half of the digits, in float32 nearly all of them.",
+    "You changed the logits a little and took differences. That loses about a third of the digits, in float32 most of them.",
     hint="Write your derivation.",
 )
 def _(z, y):
