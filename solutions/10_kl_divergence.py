@@ -179,8 +179,9 @@ for name, q in [("optimist", optimist), ("gloomy", gloomy), ("knows it", town)]:
     print(f"{name:9} ln x {x.log().numpy().round(3)}   x - 1 {(x - 1).numpy().round(3)}")
 
 # %% [markdown]
-# Each entry on the left is at most its neighbour on the right. So *cross-entropy = entropy + divergence*: what the world hides, plus what a wrong belief costs. In bits: messages of many days at once, in a code made for the optimist's belief, would waste $0.1166 / \ln 2 = 0.168$ bits a day. (A string for each day cannot show it: lengths are whole numbers, and the code above suits her belief as well.)
-#
+# Each entry on the left is at most its neighbour on the right. So *cross-entropy = entropy + divergence*: what the world hides, plus what a wrong belief costs. In bits: messages of many days at once, in a code made for the optimist, would waste $0.1166 / \ln 2 = 0.168$ bits a day. (The code above, one string a day, suits her too.)
+
+# %% [markdown]
 # The formula invites a line of code, with `torch.where` for the town where it never snows. First the value, then the gradient with respect to $q$, which is what training needs:
 
 # %%
