@@ -459,6 +459,15 @@ def _(p, q):
 
 
 @kl_divergence.mistake(
+    "`nan_to_num` puts numbers where there are none: the value looks right where p is 0, but its gradient with respect to q is nan all the "
+    "same; and what is infinite, a belief that rules out what happens, becomes a large number.",
+    hint="Split the logarithm: of p, where nothing flows to q, and of q, which is above 0.",
+)
+def _(p, q):
+    return (p * (p / q).log()).nan_to_num(0).sum(dim=-1)
+
+
+@kl_divergence.mistake(
     "An epsilon is added to p and q: it disturbs every value a little, and caps the divergence where q is 0.",
     hint="`torch.xlogy` needs none.",
 )

@@ -197,4 +197,4 @@ def gradient(evidence: "Evidence"):
         return f"The value is right, but its gradient is {times(factor)} what it should be: part of the formula is cut off from autograd."
     if largest_error(evidence.wrong) < 0.01:
         return ""  # nothing is cut: something disturbs it a little
-    return "The value is right, but its gradient is not: a part of the formula is cut off from autograd, or saturates."
+    return "The value is right, but its gradient is not: a part of the formula is cut off from autograd, saturates, or hides behind an epsilon."
