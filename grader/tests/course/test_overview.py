@@ -541,7 +541,7 @@ class _:
 )
 class _:
     def loss(d):
-        z = torch.tensor([[sum(a * b for a, b in zip(h, w)) for w in d.W] for h in d.h], dtype=torch.float64)
+        z = torch.stack([torch.stack([sum(a * b for a, b in zip(h, w)) for w in d.W]) for h in d.h])
         return sum(-z[n].softmax(dim=0)[y].log() for n, y in enumerate(d.y)) / d.N
 
     def slope(d):
