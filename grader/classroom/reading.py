@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import math
+import re
 import secrets
 from collections import Counter
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ from grader.course.cells import marks as cell_marks
 
 OFFERED = 5  # comments that a key puts in
 LONGEST = 10_000  # characters of a comment
+HEADING = re.compile(r"\A#+ .*\n")  # "In your own words" stands above every open question
 EMPTY = "No response."  # what grading says of an answer that was left empty
 
 
@@ -84,7 +86,7 @@ def questions(lesson: str) -> list[Question]:
             points = float(cell_marks(cell)["points"])
             found.append(Question(name, _page_text(asked), _page_text(models.get(name, "")), points))
         elif cell.cell_type == "markdown":
-            asked = cell.source
+            asked = HEADING.sub("", cell.source)
     return found
 
 

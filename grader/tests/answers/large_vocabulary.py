@@ -340,30 +340,6 @@ def cross_entropy_low_precision(z, y):
     return F.cross_entropy(z.float(), y).item()
 
 
-@right("recompute in backward")
-class ChunkedCrossEntropy(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, h, W, y, rows):
-        ctx.save_for_backward(h, W, y)
-        ctx.rows = rows
-        return sum(
-            (F.cross_entropy(a @ W.T, t, reduction="sum") for a, t in zip(h.split(rows), y.split(rows)))
-        ) / len(y)
-
-    @staticmethod
-    def backward(ctx, g):
-        h, W, y = ctx.saved_tensors
-        gh, gW = (torch.zeros_like(h), torch.zeros_like(W))
-        for i in range(0, len(h), ctx.rows):
-            s = slice(i, i + ctx.rows)
-            d = torch.softmax(h[s] @ W.T, 1)
-            d[torch.arange(len(d)), y[s]] -= 1
-            d *= g / len(y)
-            gh[s] = d @ W
-            gW += d.T @ h[s]
-        return (gh, gW, None, None)
-
-
 @right("log_softmax dtype")
 def cross_entropy_low_precision(z, y):
     return F.nll_loss(F.log_softmax(z, -1, dtype=torch.float32), y)

@@ -237,7 +237,7 @@ def test_the_report_says_what_has_changed_since_the_last_one_when_and_of_which_v
             "2 submissions are graded; there were 1." in text
             and "bce is passed by 1 of 2; it was 0 of 1." in text
         )
-        assert "Handed in 2 times on average, at most 3 times: 1 once, 1 3 times." in text
+        assert "Handed in 2 times on average, at most 3 times: once 1, 3 times 1." in text
 
 
 def test_who_is_missing_twice_running():
