@@ -4,8 +4,8 @@
     Moodle   Ada Lovelace_12345_assignsubmission_file/02_bce.ipynb, also without the folder
 
 Whose a file is, the gradebook's students say (`nbgrader db student import`): by `lms_user_id` in Canvas, else by first and last name.
-What belongs to nobody, or to several, is named and left in the archive. The times in an archive are not those of submission, so none is
-kept: nobody is late by them.
+What belongs to nobody, or to several, is named and left in the archive. The times in an archive are not those of submission (Canvas gives the
+time of the download), so nobody is late by them. They do tell which of two archives is the older one, whose files replace nothing.
 """
 
 import os
@@ -19,14 +19,16 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from grader.classroom.grade import Course
-from grader.classroom.submission import BESIDE, LARGEST, shown
+from grader.classroom.submission import BESIDE, LARGEST, shown, timestamp
 from grader.course.lessons import lessons
 
 MEMBERS = 20_000  # of an archive that are looked at
 WHOLE = 8 << 30  # bytes of all files together that are taken out of an archive
+NO_TIME = 1980  # the year that stands in an archive which knows no time
 LONGEST_NAME = 200  # bytes of a file's name that every disk takes
 CANVAS = re.compile(r"(?P<name>[^_/]+)_(?:LATE_)?(?P<user>\d+)_\d+_(?P<file>[^/]+)")
 MOODLE = re.compile(r"(?:.*/)?(?P<name>[^/]+?)_\d+_assignsubmission_file_?[/_](?:[^/]+/)*(?P<file>[^/]+)")
@@ -65,10 +67,11 @@ class File:
 
 @dataclass
 class TakenIn:
-    """What became of an archive. `left`: a sentence for each file that stays in it."""
+    """What became of an archive. `older`: whose submission lies here in a newer state; `left`: a sentence for each file that stays in it."""
 
     new: list[str] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
+    older: list[str] = field(default_factory=list)
     same: int = 0
     left: list[str] = field(default_factory=list)
 
@@ -155,7 +158,7 @@ def people_of(course: Course) -> list[Person]:
 
 
 def take_in(course: Course, lesson: str, path: Path) -> TakenIn:
-    """Take the submissions of an archive into `submitted/`. A newer one replaces an earlier one, as `collect` has it.
+    """Take the submissions of an archive into `submitted/`. A newer one replaces an earlier one, as `collect` has it, and an older one nothing.
 
     Raises ArchiveError where the archive cannot be read, and nothing is taken in then.
     """
@@ -250,10 +253,17 @@ def _put(
             except DAMAGED as error:
                 done.left.append(f"`{shown(file.member.filename)}`: it is damaged ({error}).")
                 (beside / file.name).unlink(missing_ok=True)
+                continue
+            when = time_in(file.member)
+            if when is not None:
+                os.utime(beside / file.name, (when, when))
         if not any(beside.iterdir()):
             return
         if target.exists() and _same(beside, target):
             done.same += 1
+            return
+        if target.exists() and _is_older(files, target):
+            done.older.append(student)
             return
         if target.exists():
             os.rename(target, Path(folder, "earlier"))
@@ -261,6 +271,31 @@ def _put(
         else:
             done.new.append(student)
         os.rename(beside, target)
+
+
+def time_in(member: zipfile.ZipInfo) -> float | None:
+    """When a file was put into its archive, in seconds since 1970, or when it was last changed; None where the archive does not say.
+
+    An archive knows no time zone: this machine's is taken.
+    """
+    try:
+        when = datetime(*member.date_time)
+    except ValueError:  # the month 0
+        return None
+    return None if when.year == NO_TIME else when.timestamp()
+
+
+def _is_older(files: list[File], target: Path) -> bool:
+    """Is all that the archive has of a learner older than what lies here? Not where one of the two has no time."""
+    times = [time_in(file.member) for file in files]
+    if None in times:
+        return False
+    submitted = timestamp(target)
+    if submitted is not None:
+        return max(times) < submitted.replace(tzinfo=UTC).timestamp()
+    # an empty file only stands for a notebook that was missing when somebody graded
+    here = [path.stat().st_mtime for path in _files(target) if path.stat().st_size]
+    return bool(here) and max(times) < max(here)
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -54,7 +54,9 @@ class Graded:
     waiting: list = field(default_factory=list)
     damaged: list = field(default_factory=list)
     missing: list = field(default_factory=list)  # of the class: who has handed in nothing
-    twice: list = field(default_factory=list)  # of these: who has not handed in the lesson before it, either
+    running: list = field(
+        default_factory=list
+    )  # of these: (student, for how many lessons running), from two on
     earlier: str = ""  # the lesson before it that the class had; "" where this is the first
     attempts: dict = field(default_factory=dict)  # student -> how often it was handed in
 
@@ -119,15 +121,13 @@ def _in_exchange(course, lesson):
 
 def _who_is_missing(course, graded, people):
     """Fill in who has not handed in a lesson, and who not the one before it. A lesson that nobody handed in was not given to this class."""
-    graded.missing = sorted(people - _handed_in(course, graded.lesson))
     names = all_lessons()
     before = names[: names.index(graded.lesson)] if graded.lesson in names else []
-    given = [lesson for lesson in before if _handed_in(course, lesson) & people]
-    if given:
-        graded.earlier = given[-1]
-        graded.twice = [
-            student for student in graded.missing if student not in _handed_in(course, graded.earlier)
-        ]
+    absent = {lesson: people - _handed_in(course, lesson) for lesson in [*before, graded.lesson]}
+    given = [lesson for lesson in before if absent[lesson] != people]
+    graded.missing = sorted(absent[graded.lesson])
+    graded.earlier = given[-1] if given else ""
+    graded.running = running([absent[lesson] for lesson in [*given, graded.lesson]])
 
 
 def _folders(course, step, lesson):
@@ -205,7 +205,7 @@ def summarise(graded: Graded, references: dict[str, str] | None = None, stubs: I
         "waiting": graded.waiting,
         "damaged": graded.damaged,
         "missing": graded.missing,
-        "twice": graded.twice,
+        "running": graded.running,
         "earlier": graded.earlier,
         "attempts": _attempts(graded.attempts),
         "questions": [
@@ -386,21 +386,25 @@ def _most_learners_first(mistake):
     return -len(mistake["learners"]), mistake["says"]
 
 
-def running(absent, people):
-    """Who has not handed in twice running or more, up to the newest lesson: (student, how many), the longest first.
+def running(absent: list[set[str]]):
+    """Who has not handed in the last lesson, nor the one before it: (student, how many lessons running), the longest first.
 
-    absent: for each lesson that is graded, in the order of the course, who did not hand it in.
+    absent: for each lesson that the class was given, in the order of the course, who did not hand it in.
+
+    >>> running([{"ann", "bob"}, {"ann", "cem"}, {"ann", "bob", "cem"}])
+    [('ann', 3), ('cem', 2)]
     """
-    found = []
-    for student in people:
-        count = 0
-        for missing in reversed(absent):
-            if student not in missing:
-                break
-            count += 1
-        if count >= 2:
-            found.append((student, count))
-    return sorted(found, key=_longest_first)
+    counts: dict[str, int] = {}
+    still = absent[-1] if absent else set()
+    for lesson in reversed(absent):
+        still = still & lesson
+        counts |= {student: counts.get(student, 0) + 1 for student in still}
+    return sorted([each for each in counts.items() if each[1] >= 2], key=_longest_first)
+
+
+def how_many(running: list[tuple[str, int]]) -> list[str]:
+    """["ann (3 lessons)"], of what `running` gives."""
+    return [f"{student} ({count} lessons)" for student, count in running]
 
 
 def _longest_first(each):
@@ -481,7 +485,7 @@ def environment():
     )
     made.filters["words"] = prose
     made.filters["percent"] = _percent
-    made.globals |= {"WORDS": WORDS, "alternative": alternative, "picture": picture}
+    made.globals |= {"WORDS": WORDS, "alternative": alternative, "picture": picture, "how_many": how_many}
     return made
 
 
@@ -544,10 +548,8 @@ def course_summary(summaries: list[dict]):
         for student, mine in rows.items()
     }
     whole = sum(max(r["most"] for r in s["rows"].values()) for s in summaries)
-    absent = [s["missing"] for s in summaries]
     return {
         "lessons": summaries,
-        "running": running(absent, sorted(set().union(*absent))),
         "rows": dict(sorted(rows.items())),
         "totals": totals,
         "lecture": mistakes,

@@ -109,6 +109,40 @@ def test_an_archive_is_taken_in_and_a_newer_one_replaces(course):
     assert not list((course / "submitted/ada").glob(".taken*"))
 
 
+def dated(name, day):
+    """A member of an archive that was put into it on this day of May."""
+    return zipfile.ZipInfo(name, (2026, 5, day, 12, 0, 0))
+
+
+def test_an_older_archive_replaces_nothing_and_one_without_times_does(course):
+    name, kept = "lovelaceada_12345_1_02_bce.ipynb", course / "submitted/ada/02_bce/02_bce.ipynb"
+    collect(packed(course / "new.zip", [(dated(name, 20), "new")]))
+    old = packed(
+        course / "old.zip", [(dated(name, 10), "old"), (dated("nunezanamaria_9_3_a.ipynb", 10), "hers")]
+    )
+    done = collect(old)
+    assert "ada: what lies here is newer than what the archive holds, and stays." in done.output
+    assert "1 new, 0 replaced by what the archive holds, 0 unchanged, 1 older" in done.output
+    assert kept.read_text() == "new"
+    shutil.rmtree(kept.parent)  # what the sentence says
+    collect(old)
+    assert kept.read_text() == "old"
+    # through the exchange, and later than the archive
+    (kept.parent / "timestamp.txt").write_text("2026-05-30 12:00:00 UTC")
+    collect(course / "new.zip")
+    assert kept.read_text() == "old"
+    collect(packed(course / "timeless.zip", [(zipfile.ZipInfo(name), "timeless")]))
+    assert kept.read_text() == "timeless"
+
+
+def test_a_placeholder_that_grading_made_is_no_newer_submission(course):
+    first, second = dated("nunezanamaria_9_3_work.ipynb", 10), dated("nunezanamaria_9_4_work-1.ipynb", 20)
+    collect(packed(course / "one.zip", [(first, "first")]))
+    (course / "submitted/ana/02_bce/02_bce.ipynb").touch()
+    collect(packed(course / "two.zip", [(second, "second")]))
+    assert (course / "submitted/ana/02_bce/work.ipynb").read_text() == "second"
+
+
 def test_what_would_do_harm_stays_in_the_archive(course):
     link = zipfile.ZipInfo("lovelaceada_12345_1_02_bce.ipynb")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
