@@ -215,7 +215,7 @@ def collect(
             found = rounds.collect(course, name)
             for warning in found.warnings:
                 say(warning)
-            again = f" ({_some(found.replaced)})" if found.replaced else ""
+            again = f" ({first_ten(found.replaced)})" if found.replaced else ""
             say(
                 f"{name}: {len(found.new)} new, {len(found.replaced)} replaced by a newer one{again}, {found.same} unchanged"
                 + (f", {found.refused} not collected (see above)" if found.refused else "")
@@ -240,18 +240,18 @@ def _take_in(names, archive):
     if done.older:
         example = course.folder("submitted", done.older[0], name).relative_to(course.root)
         say(
-            f"{_some(done.older)}: what lies here is newer than what the archive holds, and stays. If the older one is to count, "
+            f"{first_ten(done.older)}: what lies here is newer than what the archive holds, and stays. If the older one is to count, "
             f"remove the newer one ({example}), and collect again."
         )
     left = f"; left in the archive: {len(done.left)} (see above)" if done.left else ""
-    again = f" ({_some(done.replaced)})" if done.replaced else ""
+    again = f" ({first_ten(done.replaced)})" if done.replaced else ""
     older = f", {len(done.older)} older than what is here (see above)" if done.older else ""
     say(
         f"{name}: {len(done.new)} new, {len(done.replaced)} replaced by what the archive holds{again}, {done.same} unchanged{older}{left}"
     )
 
 
-def _some(names):
+def first_ten(names):
     """The first ten of these names."""
     return ", ".join(names[:10]) + (" …" if len(names) > 10 else "")
 
