@@ -92,8 +92,12 @@ def check(
                 print(dumps(judged.record(), ensure_ascii=False), flush=True)
             else:
                 v = judged.verdict
-                score = f"{v.points:g}/{v.max_points:g}" if v.exercise else ""
-                text = v.message.partition("\n")[2].replace("\n", " ").strip() if not v.passed else ""
+                score = ""
+                if v.exercise:
+                    score = f"{v.points:g}/{v.max_points:g}"
+                text = ""
+                if not v.passed:
+                    text = v.message.partition("\n")[2].replace("\n", " ").strip()
                 out.print(
                     f"{judged.file}  {v.title.removeprefix(': ')}  {score}  {text}".rstrip(),
                     markup=False,

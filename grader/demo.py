@@ -58,7 +58,9 @@ def written(function: Callable, name: str, known: set[str]):
         | {n.arg for n in ast.walk(definition) if isinstance(n, ast.arg)}
         | {n.name for n in ast.walk(definition) if hasattr(n, "name") and n.name}
     )
-    return ast.unparse(definition) if set(names) <= own | known | set(dir(builtins)) else None
+    if set(names) <= own | known | set(dir(builtins)):
+        return ast.unparse(definition)
+    return None
 
 
 def imported(notebook: "NotebookNode"):
@@ -135,8 +137,10 @@ def filled(
     """A submission as bytes: the release with these answers in it."""
     nb = nbformat.from_dict(release)
     for cell in nb.cells:
-        if is_solution(cell):
-            cell.source = open_answer if is_grade(cell) else sources.get(grade_id(cell), cell.source)
+        if is_solution(cell) and is_grade(cell):
+            cell.source = open_answer
+        elif is_solution(cell):
+            cell.source = sources.get(grade_id(cell), cell.source)
     return nbformat.writes(nb).encode()
 
 

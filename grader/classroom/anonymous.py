@@ -101,7 +101,9 @@ class _Eraser(ast.NodeTransformer):
 
     def visit_Constant(self, node: ast.Constant):
         if isinstance(node.value, (str, bytes)):
-            text = node.value if isinstance(node.value, str) else ""
+            text = ""
+            if isinstance(node.value, str):
+                text = node.value
             node.value, node.kind = (text if text in self.known else STRING), None
         elif isinstance(node.value, int) and abs(node.value) >= LONG_NUMBER:
             node.value = LONG_NUMBER

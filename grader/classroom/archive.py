@@ -94,7 +94,9 @@ def file_of(member: zipfile.ZipInfo) -> File | None:
     if canvas is None:
         return None
     again = AGAIN.search(canvas["file"])
-    attempt = int(again["number"]) if again else 0
+    attempt = 0
+    if again:
+        attempt = int(again["number"])
     return File(member, canvas["name"], canvas["user"], AGAIN.sub("", canvas["file"]), attempt)
 
 
@@ -211,11 +213,16 @@ def _sorted(
         if why := refused(file):
             done.left.append(f"`{called}`: {why}.")
         elif len(found) != 1:
-            who = f"it may be {', '.join(found)}'s" if found else "nobody in the gradebook is called so"
+            who = "nobody in the gradebook is called so"
+            if found:
+                who = f"it may be {', '.join(found)}'s"
             done.left.append(f"`{called}`: {who}.")
         else:
             known = mine[found[0]].get(file.name)
-            newer, older = (file, known) if known is None or known.attempt <= file.attempt else (known, file)
+            if known is None or known.attempt <= file.attempt:
+                newer, older = file, known
+            else:
+                newer, older = known, file
             mine[found[0]][file.name] = newer
             if older is not None:
                 kept = shown(newer.member.filename)
@@ -228,7 +235,9 @@ def _sorted(
 def _other_lesson(name: str, lesson: str) -> str:
     """The lesson that a file is named after, where that is another one."""
     stem = PurePosixPath(name).stem
-    return stem if stem in lessons() and stem != lesson else ""
+    if stem in lessons() and stem != lesson:
+        return stem
+    return ""
 
 
 def _put(

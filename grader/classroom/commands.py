@@ -116,7 +116,9 @@ def name(
         except unnamed.NamingError as error:
             stop(str(error))
     say(f"{path.name}: written. The lesson is graded again.")
-    trust = ["--trust-submissions"] if trust_submissions else []
+    trust = []
+    if trust_submissions:
+        trust = ["--trust-submissions"]
     done = subprocess.run([sys.executable, "-m", "grader", "grade", found, *trust], check=False)
     if done.returncode:
         stop(f"The grading went wrong: run `./course grade {found}` again.")
@@ -215,7 +217,9 @@ def collect(
             found = rounds.collect(course, name)
             for warning in found.warnings:
                 say(warning)
-            again = f" ({first_ten(found.replaced)})" if found.replaced else ""
+            again = ""
+            if found.replaced:
+                again = f" ({first_ten(found.replaced)})"
             say(
                 f"{name}: {len(found.new)} new, {len(found.replaced)} replaced by a newer one{again}, {found.same} unchanged"
                 + (f", {found.refused} not collected (see above)" if found.refused else "")
@@ -243,9 +247,15 @@ def _take_in(names, archive):
             f"{first_ten(done.older)}: what lies here is newer than what the archive holds, and stays. If the older one is to count, "
             f"remove the newer one ({example}), and collect again."
         )
-    left = f"; left in the archive: {len(done.left)} (see above)" if done.left else ""
-    again = f" ({first_ten(done.replaced)})" if done.replaced else ""
-    older = f", {len(done.older)} older than what is here (see above)" if done.older else ""
+    left = ""
+    if done.left:
+        left = f"; left in the archive: {len(done.left)} (see above)"
+    again = ""
+    if done.replaced:
+        again = f" ({first_ten(done.replaced)})"
+    older = ""
+    if done.older:
+        older = f", {len(done.older)} older than what is here (see above)"
     say(
         f"{name}: {len(done.new)} new, {len(done.replaced)} replaced by what the archive holds{again}, {done.same} unchanged{older}{left}"
     )

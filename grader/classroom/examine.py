@@ -134,7 +134,9 @@ def _borrowed(notebook, known):
     """The exercises of earlier lessons whose answers the lesson's own cells take through `ready`. What a learner names is not lent."""
     ids = map(grade_id, notebook.cells)
     lesson = next((known[n].lesson for n in ids if n in known), None)
-    return () if lesson is None else lends(lesson)
+    if lesson is None:
+        return ()
+    return lends(lesson)
 
 
 def _note_cell(notes):
@@ -157,7 +159,9 @@ def _stubs(notebook):
     """What the exercise cells of a notebook's lesson held before anybody wrote in them, by name."""
     known = exercises()
     module = next((known[name].lesson for name in map(grade_id, notebook.cells) if name in known), None)
-    return {} if module is None else _released_cells(module)
+    if module is None:
+        return {}
+    return _released_cells(module)
 
 
 def _meant(cell, stubs):
@@ -209,9 +213,9 @@ def _judge(exercise, session, seed, source, context, tried):
                 if not isinstance(answer, Absent):
                     # what an answer prints while it is judged is withheld: it may hold the inputs
                     answer = replace(answer, printed="")
-                    return (
-                        answer if answer.raised is None else replace(answer, raised=_cleaned(answer.raised))
-                    )
+                    if answer.raised is None:
+                        return answer
+                    return replace(answer, raised=_cleaned(answer.raised))
                 lost = answer
             except _NoMore:
                 raise

@@ -92,7 +92,9 @@ class Examiner:
     @property
     def pid(self) -> int | None:
         """The number of its process, while there is one."""
-        return None if self._process is None else self._process.pid
+        if self._process is None:
+            return None
+        return self._process.pid
 
     def start(self) -> None:
         """Warm it up, if it is not warm. Raises JailError where its jail cannot be built."""
@@ -124,7 +126,9 @@ class Examiner:
                         heard.append(value)
             except (EOFError, OSError):
                 self._kill()
-                reason = "machine" if killed_for_memory() > before else "ended"
+                reason = "ended"
+                if killed_for_memory() > before:
+                    reason = "machine"
                 raise OverBudget(reason, seconds, heard) from None
             if kind == DONE:
                 return value
@@ -189,7 +193,10 @@ class Examiner:
             return self._connection
         try:
             warm = self._connection.poll(START_SECONDS)
-            said = self._connection.recv() if warm else f"It was not warm within {START_SECONDS} seconds."
+            if warm:
+                said = self._connection.recv()
+            else:
+                said = f"It was not warm within {START_SECONDS} seconds."
         except (EOFError, OSError):
             said = "Its process ended while it started."
         if said:

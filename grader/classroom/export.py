@@ -28,12 +28,16 @@ class ExportError(RuntimeError):
 
 def safe(value: object):
     """A cell's text without control characters; with an apostrophe before what a spreadsheet would run as a formula."""
-    if value is None or isinstance(value, (int, float)):
-        return "" if value is None else value
+    if value is None:
+        return ""
+    if isinstance(value, (int, float)):
+        return value
     text = "".join(c if c.isprintable() else " " for c in str(value)).strip()
     if text == "-":
         return text
-    return "'" + text if text[:1] in tuple("=+-@\uff1d\uff0b\uff0d\uff20") else text
+    if text[:1] in tuple("=+-@\uff1d\uff0b\uff0d\uff20"):
+        return "'" + text
+    return text
 
 
 def table(rows: Iterable[Iterable[object]]):
@@ -49,7 +53,9 @@ def table(rows: Iterable[Iterable[object]]):
 def number(score: float):
     """At most four decimals: 7, 7.5, 0.3333."""
     score = round(float(score), 4)
-    return int(score) if score.is_integer() else score
+    if score.is_integer():
+        return int(score)
+    return score
 
 
 class _Csv(ExportPlugin):
@@ -179,7 +185,9 @@ class Table(_Csv):
         for lesson, most in lessons.items():
             for key, person in people.items():
                 submitted = marks[lesson].get(key)
-                raw = sum(m.score for m in submitted.cells.values()) if submitted else 0
+                raw = 0
+                if submitted:
+                    raw = sum(m.score for m in submitted.cells.values())
                 yield [
                     lesson,
                     submitted and submitted.timestamp and submitted.timestamp.isoformat(),

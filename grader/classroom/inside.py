@@ -54,11 +54,16 @@ def grade_here(task: Task, jail: "Jail") -> Graded:
 
 
 def _seed(seed):
-    return new_seed() if seed is None else seed
+    if seed is None:
+        return new_seed()
+    return seed
 
 
 def _rebuilt(lesson, data, notes):
-    found, said = (None, []) if data is None else submitted.parse(data)
+    if data is None:
+        found, said = None, []
+    else:
+        found, said = submitted.parse(data)
     notebook, changes = rebuild(_release(lesson), found)
     return notebook, [*notes, *said, *changes]
 

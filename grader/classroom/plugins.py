@@ -62,7 +62,8 @@ class AnyNotebook(NotebookExporter):
         ):  # the second pass, over what Rebuild wrote
             return super().from_filename(filename, resources=resources, **kwargs)
         data, notes = submission.load(Path(filename))
-        resources = {} if resources is None else resources
+        if resources is None:
+            resources = {}
         resources["grader"] = {"notes": [*_odd.pop(str(Path(filename).parent), ()), *notes], "data": data}
         return self.from_notebook_node(nbformat.v4.new_notebook(), resources=resources, **kwargs)
 
@@ -310,7 +311,9 @@ class Collect(_Whole, ExchangeCollect):
             info = os.lstat(source)
             by_teacher = info.st_uid in (os.geteuid(), 0)
             changed = datetime.fromtimestamp(info.st_ctime, UTC)  # which no learner can set
-            time = chosen["timestamp"].replace(tzinfo=UTC) if by_teacher else changed
+            time = changed
+            if by_teacher:
+                time = chosen["timestamp"].replace(tzinfo=UTC)
             (copied / "timestamp.txt").write_text(f"{time:%Y-%m-%d %H:%M:%S.%f} UTC", encoding="utf-8")
             notes.append(
                 f"Without a time of its own, it counts as submitted at {time:%Y-%m-%d %H:%M:%S} UTC, as its folder says."

@@ -26,9 +26,13 @@ ATTRIBUTES = set(
 
 def formula(tex: str, block: bool = False) -> Markup:
     r"""A formula as MathML: `\frac{1}{N}` becomes a fraction. What cannot be read, or is more than a formula, is shown as it was typed."""
-    made = _mathml(tex, "block" if block else "inline") if len(tex) <= LONGEST else None
+    made = None
+    if len(tex) <= LONGEST:
+        made = _mathml(tex, "block" if block else "inline")
     if made is None:
-        sign = "$$" if block else "$"
+        sign = "$"
+        if block:
+            sign = "$$"
         return Markup("<code>{}</code>").format(f"{sign}{tex}{sign}")
     return Markup(made)
 
@@ -84,7 +88,9 @@ def comment(rendered: str) -> Markup:
 
 def _address(match):
     address, said = match[1], re.sub(r"<[^>]*>", "", match[2])
-    return said if address == said or address.startswith("#") else f"{said} ({address})"
+    if address == said or address.startswith("#"):
+        return said
+    return f"{said} ({address})"
 
 
 def _formulas(piece):

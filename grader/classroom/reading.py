@@ -68,12 +68,16 @@ class Answer:
         """What a reader must know of its points, in words."""
         if self.mark.again:
             return "the mark of an earlier answer, to be read again"
-        return "not yet read" if self.mark.waiting else "read"
+        if self.mark.waiting:
+            return "not yet read"
+        return "read"
 
     @property
     def points(self):
         """The points that a person gave; "" where nobody has."""
-        return "" if self.mark.manual is None else number(self.mark.manual)
+        if self.mark.manual is None:
+            return ""
+        return number(self.mark.manual)
 
 
 def questions(lesson: str) -> list[Question]:
@@ -121,7 +125,9 @@ def answers(course: Course, lesson: str, question: str) -> tuple[list[Answer], i
             empty += 1
             continue
         pictures = [b["image/png"] for b in cell.get("attachments", {}).values() if "image/png" in b]
-        said = "" if given == EMPTY else given
+        said = given
+        if given == EMPTY:
+            said = ""
         written.append(Answer(student, cell.source, mark, said, pictures))
     return written, empty
 
@@ -225,7 +231,10 @@ class _OneQuestion(_Page):
         found, _ = answers(self.reading.course, self.reading.lesson, name)
         try:
             asked = json.loads(self.request.body)
-            points = None if asked["points"] in ("", None) else float(asked["points"])
+            if asked["points"] in ("", None):
+                points = None
+            else:
+                points = float(asked["points"])
             answer = next(
                 a
                 for a in found

@@ -95,7 +95,9 @@ def load(folder: Path):
         found = json.loads(Path(folder, FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) and "verdicts" in found else None
+    if isinstance(found, dict) and "verdicts" in found:
+        return found
+    return None
 
 
 def make(lesson: str, digest: str, examined):

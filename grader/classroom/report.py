@@ -88,7 +88,9 @@ def read(course: "Course", lesson: str):
     if graded.records:
         graded.marks = marks(course, lesson)
     _who_is_missing(course, graded, people)
-    in_exchange = _in_exchange(course, lesson) if graded.records else Counter()
+    in_exchange: Counter[str] = Counter()
+    if graded.records:
+        in_exchange = _in_exchange(course, lesson)
     for student, record in graded.records.items():
         # the record counts what was graded; nbgrader's own autograde begins a new one each time
         graded.attempts[student] = max(1, in_exchange[student], int(record.get("handed_in") or 1))
@@ -97,11 +99,15 @@ def read(course: "Course", lesson: str):
 
 def _class(course):
     """The students of the course: those of the gradebook, and whoever has handed in something and was not graded yet."""
-    listed = roster(course) if exists(course) else set()
+    listed = set()
+    if exists(course):
+        listed = roster(course)
     graded = {p.parent.name for lesson in all_lessons() for p in _folders(course, "autograded", lesson)}
     submitted = set().union(*(_handed_in(course, lesson) for lesson in all_lessons()))
     # whoever was graded and is not in the gradebook was removed from it; a gradebook that knows none of them is a new one
-    removed = graded - listed if listed & graded else set()
+    removed = set()
+    if listed & graded:
+        removed = graded - listed
     return (listed | graded | submitted) - removed - course.excluded
 
 
@@ -122,11 +128,15 @@ def _in_exchange(course, lesson):
 def _who_is_missing(course, graded, people):
     """Fill in who has not handed in a lesson, and who not the one before it. A lesson that nobody handed in was not given to this class."""
     names = all_lessons()
-    before = names[: names.index(graded.lesson)] if graded.lesson in names else []
+    before = []
+    if graded.lesson in names:
+        before = names[: names.index(graded.lesson)]
     absent = {lesson: people - _handed_in(course, lesson) for lesson in [*before, graded.lesson]}
     given = [lesson for lesson in before if absent[lesson] != people]
     graded.missing = sorted(absent[graded.lesson])
-    graded.earlier = given[-1] if given else ""
+    graded.earlier = ""
+    if given:
+        graded.earlier = given[-1]
     graded.running = running([absent[lesson] for lesson in [*given, graded.lesson]])
 
 
@@ -148,17 +158,17 @@ def mistake_of(verdict: dict):
         return verdict["mistake"]
     if verdict["status"] == "error":
         raised = re.match(r"Your code raised (\w+)", verdict.get("finding", ""))
-        return (
-            f"The code stopped with {raised[1]}."
-            if raised
-            else verdict.get("finding", "").split(" (line ")[0]
-        )
+        if raised:
+            return f"The code stopped with {raised[1]}."
+        return verdict.get("finding", "").split(" (line ")[0]
     return "Another difference: no mistake that is known."
 
 
 def kind_of(says: str):
     """What is one mistake, in whichever exercise it was made: a call of what was to be built is one, whatever was called."""
-    return f"{CALLED}." if says.startswith(CALLED) else says
+    if says.startswith(CALLED):
+        return f"{CALLED}."
+    return says
 
 
 def summarise(graded: Graded, references: dict[str, str] | None = None, stubs: Iterable[str] = ()):
@@ -186,7 +196,9 @@ def summarise(graded: Graded, references: dict[str, str] | None = None, stubs: I
             for s, r in records.items()
             if isinstance(r.get("answers", {}).get(name), str)
         }
-        reference = {"the course's own": references[name]} if name in references else {}
+        reference = {}
+        if name in references:
+            reference = {"the course's own": references[name]}
         for keys in similar.groups(answers, reference, stubs):
             learners = [k for k in keys if k not in reference]
             equal.append(
@@ -229,7 +241,8 @@ def _row(record, given):
     for cell, mark in given.cells.items():
         name = cell.removeprefix("test_")
         if name in points:
-            points[name] = mark.score if mark.manual is not None or mark.extra else points[name]
+            if mark.manual is not None or mark.extra:
+                points[name] = mark.score
         else:
             questions[cell] = mark
             most += mark.most
@@ -371,7 +384,10 @@ def lecture(exercises: Iterable[dict], most: int = MOST):
                 kind_of(m["says"]),
                 {"says": "", "hint": "", "learners": set(), "exercises": [], "tried": set(), "example": ""},
             )
-            one["says"] = m["says"] if one["says"] in ("", m["says"]) else kind_of(m["says"])
+            if one["says"] in ("", m["says"]):
+                one["says"] = m["says"]
+            else:
+                one["says"] = kind_of(m["says"])
             one["hint"] = one["hint"] or m["hint"]
             one["example"] = one["example"] or m.get("example", "")
             one["learners"] |= set(m["learners"])
@@ -395,7 +411,9 @@ def running(absent: list[set[str]]):
     [('ann', 3), ('cem', 2)]
     """
     counts: dict[str, int] = {}
-    still = absent[-1] if absent else set()
+    still = set()
+    if absent:
+        still = absent[-1]
     for lesson in reversed(absent):
         still = still & lesson
         counts |= {student: counts.get(student, 0) + 1 for student in still}
@@ -457,7 +475,9 @@ def picture(spread: dict, unit: str):
     figure = Figure(figsize=(7, 2.6), dpi=110, layout="constrained", facecolor="white")
     axes = figure.subplots()
     most = max(spread["most"], 1)
-    steps = int(most) if most <= 30 else 20
+    steps = 20
+    if most <= 30:
+        steps = int(most)
     axes.hist(
         spread["values"],
         bins=[most * (i - 0.5) / steps for i in range(steps + 2)],
@@ -490,7 +510,9 @@ def environment():
 
 
 def _percent(part, whole):
-    return f"{100 * part / whole:.0f} %" if whole else "–"
+    if not whole:
+        return "–"
+    return f"{100 * part / whole:.0f} %"
 
 
 def csv_of(summary: dict):
@@ -509,15 +531,14 @@ def csv_of(summary: dict):
         cells = []
         for name in names:
             verdict = row["verdicts"].get(name)
-            cells += (
-                [
+            if verdict:
+                cells += [
                     number(row["points"][name]),
                     verdict["status"],
                     "" if verdict["status"] in ("passed", "not attempted") else mistake_of(verdict),
                 ]
-                if verdict
-                else ["", "", ""]
-            )
+            else:
+                cells += ["", "", ""]
         yield [
             student,
             row["score"],

@@ -111,7 +111,9 @@ def scored(folder: Path, lesson: str, trust: bool = False) -> tuple[list[Score],
         missing = [Score(lesson, name, MISSING, 0.0, exercise.points, reason) for name, exercise in known]
         return missing, [f"{lesson}: {note}" for note in notes]
     graded = grade_one(Task(lesson, "", data, tuple(notes)), trust)
-    said = messages(graded.text) if graded.text else {}
+    said = {}
+    if graded.text:
+        said = messages(graded.text)
     scores = []
     for name, exercise in exercises_of(lesson).items():
         verdict = graded.record.get("verdicts", {}).get(name)
@@ -144,11 +146,9 @@ def open_questions(lessons: Iterable[str]) -> list[str]:
     """What is to be said of the questions that a person reads: a sentence, or nothing."""
     cells = [cell for lesson in lessons for cell in loads(released(lesson)).cells]
     waiting = sum(is_grade(cell) and is_solution(cell) for cell in cells)
-    return (
-        [f"Open questions ({waiting}) are read by a person: their points are no part of this."]
-        if waiting
-        else []
-    )
+    if not waiting:
+        return []
+    return [f"Open questions ({waiting}) are read by a person: their points are no part of this."]
 
 
 def messages(notebook: str) -> dict[str, str]:
@@ -188,7 +188,9 @@ def clean(text: str) -> str:
     'a\ufffdb\ufffd[31m'
     """
     shown = UNSHOWN.sub("\ufffd", with_directions_shown(text.replace("\r\n", "\n").replace("\r", "\n")))
-    return shown if len(shown) <= LONGEST else shown[:LONGEST] + "\n… cut: the rest is not shown"
+    if len(shown) <= LONGEST:
+        return shown
+    return shown[:LONGEST] + "\n… cut: the rest is not shown"
 
 
 def junit(results: Results) -> str:
@@ -205,7 +207,9 @@ def junit(results: Results) -> str:
             case = ElementTree.SubElement(suite, "testcase", classname=lesson, name=score.exercise)
             if not score.passed:
                 message = f"{say(score.status)}, {number(score.points)} of {number(score.max_points)} points"
-                kind = "error" if score.status == ERROR else "failure"
+                kind = "failure"
+                if score.status == ERROR:
+                    kind = "error"
                 told = ElementTree.SubElement(case, kind, message=message)
                 told.text = clean(score.text)
         said = "\n".join([Total.over(mine).sentence, *results.remarks])

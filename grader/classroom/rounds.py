@@ -171,7 +171,9 @@ def regrade(course: "Course", student: str, lesson: str, trust: bool = False):
         )
     path = course.folder("submitted", student, lesson) / f"{lesson}.ipynb"
     usable = path.is_file() and not path.is_symlink() and path.stat().st_size <= submission.LARGEST
-    data = path.read_bytes() if usable else None
+    data = None
+    if usable:
+        data = path.read_bytes()
     changed = [
         text
         for text, true in (

@@ -58,13 +58,14 @@ def load(path: Path, alone: bool = True):
     written = [(name, found) for name, found in chosen if not _is_untouched(path.stem, found)]
     if len(written or chosen) == 1 and (written or data is None or not data.strip()):
         ((name, found),) = written or chosen
-        why = (
-            "there is no other"
-            if data is None or not data.strip()
-            else f"nothing is written in `{path.name}`"
-        )
+        if data is None or not data.strip():
+            why = "there is no other"
+        else:
+            why = f"nothing is written in `{path.name}`"
         return found, [f"`{shown(name)}` was taken for `{path.name}`: {why}."]
-    mentioned = others if alone else chosen
+    mentioned = chosen
+    if alone:
+        mentioned = others
     names = ", ".join(f"`{shown(name)}`" for name, _ in mentioned[:10])
     if mentioned and (written or data is None or not data.strip()):
         notes.append(
@@ -240,11 +241,10 @@ def copy(source: str, target: Path, lesson: str, bounds: Bounds, owner: Callable
         os.close(folder)
     if names is None:
         return []
-    much = (
-        f"more than {bounds.count} files"
-        if count > bounds.count
-        else f"more than {bounds.size // 1_000_000} MB"
-    )
+    if count > bounds.count:
+        much = f"more than {bounds.count} files"
+    else:
+        much = f"more than {bounds.size // 1_000_000} MB"
     return [
         f"what was submitted has {much} (c.CourseDirectory.max_dir_size): of it, only the notebook is collected."
     ]
@@ -390,7 +390,9 @@ def time_of(text: str):
     if zones := set(re.findall(r"[A-Za-z]{2,}", text)) - {"UTC", "GMT"}:
         raise ValueError(f"{text!r} has a time zone that is not known: {', '.join(zones)}")
     time = dateutil.parser.parse(text)
-    return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+    if not time.tzinfo:
+        return time
+    return time.astimezone(UTC).replace(tzinfo=None)
 
 
 def placeholder(folder: Path, lesson: str):

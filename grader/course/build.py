@@ -171,7 +171,9 @@ def _guesses_come_in_pairs(cells, lesson):
         for name, node in _calls(cell.source):
             if name not in ("guess", "guessed"):
                 continue
-            label = getattr(node.args[0], "value", None) if node.args else None
+            label = None
+            if node.args:
+                label = getattr(node.args[0], "value", None)
             if not isinstance(label, str):
                 raise LessonError(
                     f"{_where(cell, lesson)}: {name} begins with the name of the guess, a text."

@@ -36,7 +36,9 @@ class Heard(logging.Handler):
         lines = [line.strip() for text in said for line in text.splitlines()[-1:] if line.strip()]
         if self._exception is not None and lines:
             lines[0] = str(self._exception).strip().splitlines()[0] or type(self._exception).__name__
-        return lines[0][:300].rstrip(".") if lines else "nbgrader gave no reason"
+        if lines:
+            return lines[0][:300].rstrip(".")
+        return "nbgrader gave no reason"
 
 
 @contextlib.contextmanager

@@ -23,7 +23,9 @@ class _Run(ast.NodeTransformer):
 
     def visit_If(self, node: ast.If):
         self.generic_visit(node)
-        return node.orelse if ast.unparse(node.test) == "TYPE_CHECKING" else node
+        if ast.unparse(node.test) == "TYPE_CHECKING":
+            return node.orelse
+        return node
 
 
 @cache

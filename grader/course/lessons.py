@@ -22,7 +22,9 @@ if TYPE_CHECKING:  # names and titles need no torch
 
 PACKAGE = Path(__file__).resolve().parents[1]
 IS_CHECKOUT = (PACKAGE.parent / "notebooks").is_dir()
-ROOT = PACKAGE.parent if IS_CHECKOUT else PACKAGE
+ROOT = PACKAGE
+if IS_CHECKOUT:
+    ROOT = PACKAGE.parent
 SOLUTIONS = ROOT / "solutions"
 RELEASES = ROOT / "notebooks"
 
@@ -96,7 +98,9 @@ def title(lesson: str) -> str:
 def minutes(lesson: str) -> int:
     """How long a lesson takes, as its first cell says (`About 40 minutes.`); 40 where it says nothing."""
     found = re.search(r"\b[Aa]bout (\d+) minutes", _summary(lesson)[1])
-    return int(found[1]) if found else 40
+    if found:
+        return int(found[1])
+    return 40
 
 
 def names(lesson: str) -> tuple[str, ...]:

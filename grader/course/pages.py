@@ -17,7 +17,9 @@ PART = re.compile(r"(<!-- made: (\w+) -->\n).*?(<!-- end -->)", re.S)
 def question(lesson: str) -> str:
     """The question that a lesson opens with: the heading of its text."""
     heading = re.search(r"^# # (.*)$", text_of(lesson).read_text(encoding="utf-8"), re.M)
-    return heading[1] if heading else ""
+    if heading:
+        return heading[1]
+    return ""
 
 
 def topic(lesson: str) -> str:

@@ -25,7 +25,12 @@ def pins() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    torch = sys.argv[1] if len(sys.argv) > 1 else ""
-    chosen = {} if torch == "newest" else pins() | ({"torch": torch} if torch else {})
+    torch = ""
+    if len(sys.argv) > 1:
+        torch = sys.argv[1]
+    if torch == "newest":
+        chosen = {}
+    else:
+        chosen = pins() | ({"torch": torch} if torch else {})
     for name, version in chosen.items():
         print(f"{name}=={version}")

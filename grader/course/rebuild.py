@@ -35,7 +35,9 @@ CUT = "\n# … cut: the cell is longer than what is taken"
 def rebuild(release: "NotebookNode", submitted: "NotebookNode | None"):
     """(notebook, notes): `release` is the release, `submitted` what `submitted.parse` gave, None for nothing."""
     notes: list[str] = []
-    cells = list(submitted.cells) if submitted is not None else []
+    cells = []
+    if submitted is not None:
+        cells = list(submitted.cells)
     known = {grade_id(c) for c in release.cells}
     for cell in cells:
         if grade_id(cell) not in known:  # a mark of no cell of this lesson, copied or mistyped, is none
@@ -54,7 +56,9 @@ def rebuild(release: "NotebookNode", submitted: "NotebookNode | None"):
             or cell.id in {g.id for g in graded.values()}
             and cell.cell_type == "code"
         ):
-            key = name if name in graded else cell.id
+            key = cell.id
+            if name in graded:
+                key = name
             course_cell = next(c for c in graded.values() if key in (grade_id(c), c.id))
             if cell.source.strip() != course_cell.source.strip() or cell.cell_type != course_cell.cell_type:
                 notes.append(
@@ -103,19 +107,25 @@ def _join_answers(release, match, extra, notes):
             extra[place] = [c for c in extra.get(place, ()) if c.cell_type != "markdown"]
         first = match.get(question.id)
         written = first is not None and first.source.strip() != question.source.strip()
-        parts = [first, *texts] if written else texts
+        parts = texts
+        if written:
+            parts = [first, *texts]
         joined = nbformat.from_dict(
             {"cell_type": "markdown", "id": question.id, "metadata": {}, "source": "", "attachments": {}}
         )
         for part in parts:
             for name, bundle in part.get("attachments", {}).items():
-                free = name if name not in joined.attachments else f"{len(joined.attachments)}-{name}"
+                free = name
+                if name in joined.attachments:
+                    free = f"{len(joined.attachments)}-{name}"
                 part.source = part.source.replace(f"(attachment:{name})", f"(attachment:{free})")
                 joined.attachments[free] = bundle
         joined.source = "\n\n".join(part.source for part in parts)
         match[question.id] = joined
         name = grade_id(question)
-        how = "goes on in" if written else "was found in"
+        how = "was found in"
+        if written:
+            how = "goes on in"
         notes.append(f"The answer to `{name}` {how} cells of your own below the question.")
         lost = f"The cell of `{name}` is missing; the empty one was used."
         if lost in notes:
@@ -285,12 +295,16 @@ def _pictures(cell, notes):
     names: dict[str, str] = {}
     left_out = []
     for name, bundle in cell.get("attachments", {}).items():
-        picture = _decoded(bundle.get("image/png")) if len(kept) < PICTURES else None
+        picture = None
+        if len(kept) < PICTURES:
+            picture = _decoded(bundle.get("image/png"))
         if picture is None:
             left_out.append(f"`{shown(name)}`")
             continue
         is_harmless = re.fullmatch(r"[\w.-]{1,80}", name, re.A) is not None
-        free = name if is_harmless else _free_name({*cell.attachments, *kept})
+        free = name
+        if not is_harmless:
+            free = _free_name({*cell.attachments, *kept})
         kept[free], names[name] = {"image/png": base64.b64encode(picture).decode()}, free
     if left_out:
         notes.append(
@@ -313,7 +327,9 @@ def _decoded(data):
         picture = base64.b64decode(re.sub(r"\s", "", data), validate=True)
     except ValueError:
         return None
-    return picture if is_picture(picture) else None
+    if is_picture(picture):
+        return picture
+    return None
 
 
 # The TeX that a derivation needs. Whatever else MathJax knows defines commands, makes links and styles, or moves and paints outside of its line.

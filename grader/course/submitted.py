@@ -31,7 +31,8 @@ def parse(data: bytes):
             (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
         )  # what some editors and shells make of a file
         text = data.decode("utf-16" if wide else "utf-8-sig")
-        notes += ["The file is UTF-16 where a notebook is UTF-8; it was read as that."] if wide else []
+        if wide:
+            notes += ["The file is UTF-16 where a notebook is UTF-8; it was read as that."]
     except UnicodeDecodeError:
         text = data.decode("utf-8-sig", errors="replace")
         notes.append("The file is no valid UTF-8; the bytes that are none were replaced.")
@@ -95,8 +96,12 @@ def _cell(raw):
     if not isinstance(source, str):
         return None
     metadata = raw.get("metadata")
-    data = metadata.get("nbgrader") if isinstance(metadata, dict) else None
-    grade_id = data.get("grade_id") if isinstance(data, dict) else None
+    data = None
+    if isinstance(metadata, dict):
+        data = metadata.get("nbgrader")
+    grade_id = None
+    if isinstance(data, dict):
+        grade_id = data.get("grade_id")
     # not by nbformat.v4.new_…_cell: that validates each cell alone, which costs more than judging
     cell = nbformat.from_dict(
         {
@@ -119,18 +124,23 @@ def _cell(raw):
 
 def _png(bundle):
     """The text of an attached PNG, as notebooks hold it, or None."""
-    data = bundle.get("image/png") if isinstance(bundle, dict) else None
+    data = None
+    if isinstance(bundle, dict):
+        data = bundle.get("image/png")
     if isinstance(data, list) and all(isinstance(d, str) for d in data):
         data = "".join(data)
-    return data if isinstance(data, str) else None
+    if isinstance(data, str):
+        return data
+    return None
 
 
 def shown(name: str, most: int = 80):
     """A name that a learner chose, as it may be shown: short, printable, without quotes and brackets."""
-    text = (
-        os.fsencode(name).decode("utf-8", errors="replace")
-        if isinstance(name, Path)
-        else name.encode("utf-8", errors="replace").decode()
-    )
+    if isinstance(name, Path):
+        text = os.fsencode(name).decode("utf-8", errors="replace")
+    else:
+        text = name.encode("utf-8", errors="replace").decode()
     text = "".join(c if c.isprintable() and c not in "`<>[]$\\" else "?" for c in text)
-    return text if len(text) <= most else text[:most] + "…"
+    if len(text) <= most:
+        return text
+    return text[:most] + "…"

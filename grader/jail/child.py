@@ -66,7 +66,8 @@ class Recorder:
             return
         png, text = data.get("image/png"), str(data.get("text/plain", ""))
         try:
-            png = base64.b64decode(png) if isinstance(png, str) else png
+            if isinstance(png, str):
+                png = base64.b64decode(png)
         except ValueError:
             png = b"?"
         if png is not None and (len(png) > self.pictures_left or not wire.is_picture(png)):
@@ -178,9 +179,9 @@ def run_cell(shell: Shell, source: str, limits: dict):
     if error is None:
         return Outcome(None, outputs, dropped)
     seen = question.raised(error)
-    text = (
-        error.msg if isinstance(error, SyntaxError) and isinstance(error.msg, str) else seen.text
-    )  # without the name of the cell's file
+    text = seen.text
+    if isinstance(error, SyntaxError) and isinstance(error.msg, str):
+        text = error.msg  # without the name of the cell's file
     cap = limits["traceback_kb"] << 10
     trace = shell.last_traceback
     if len(trace) > cap:  # the beginning says where, the end says what
@@ -241,7 +242,9 @@ def end_others():
 
 def leave_no_trace(*keep):
     """Close every file but `keep`."""
-    folder = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
+    folder = "/dev/fd"
+    if os.path.isdir("/proc/self/fd"):
+        folder = "/proc/self/fd"
     for fd in map(int, os.listdir(folder)):
         if fd not in keep:
             try:

@@ -305,7 +305,9 @@ def climb(user: bool = False, attempts=None):
         )
         stack.callback(os.environ.pop, f"MARK_{facts['marker']}", None)
         absent = missing(facts)
-        seen = f"not there: {', '.join(absent)}" if absent else "each of them is where it is looked for"
+        seen = "each of them is where it is looked for"
+        if absent:
+            seen = f"not there: {', '.join(absent)}"
         yield Row("find every target from outside", not absent, seen)
         jail = stack.enter_context(Jail(LIMITS, user=user))
         for attempt in ATTEMPTS if attempts is None else attempts:
@@ -325,7 +327,10 @@ def _targets(stack):
         server = stack.enter_context(socket.socket(family))
         server.bind(address)
         server.listen()
-        facts[name] = server.getsockname()[1] if name == "port" else address
+        if name == "port":
+            facts[name] = server.getsockname()[1]
+        else:
+            facts[name] = address
     ways = sorted(
         {str(p) for v in building.visible() for p in (Path(v), *Path(v).parents)}
     )  # folders on the way to something visible
@@ -346,7 +351,9 @@ def _targets(stack):
 def _solutions():
     """Where the lessons' texts lie: beside the package in a checkout, in it where it was installed."""
     beside = building.PACKAGE.parent / "solutions"
-    return beside if beside.is_dir() else building.PACKAGE / "solutions"
+    if beside.is_dir():
+        return beside
+    return building.PACKAGE / "solutions"
 
 
 def missing(facts: dict) -> list[str]:

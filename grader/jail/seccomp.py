@@ -91,7 +91,9 @@ def _written(rules):
     failed = lib.seccomp_export_bpf(context, file.fileno())
     lib.seccomp_release(context)
     file.seek(0)
-    return None if failed else file
+    if failed:
+        return None
+    return file
 
 
 def _deny_all(deny):

@@ -83,12 +83,16 @@ class Mode:
 
     @property
     def name(self):
-        return "root" if self.uids else "user"
+        if self.uids:
+            return "root"
+        return "user"
 
 
 def modes(user: bool = False):
     """The modes to try, best first. user: as root, what an ordinary user gets."""
-    uids = None if user else child_uids()
+    uids = None
+    if not user:
+        uids = child_uids()
     return ([Mode(uids)] if uids else []) + [Mode(None, True), Mode(None)]
 
 
@@ -114,9 +118,9 @@ def command(
             *(["--disable-userns"] if mode.no_nested else []),
         ]
     size = str(limits.disk_mb << 20)
-    choom = (
-        ["choom", "-n", "1000", "--"] if shutil.which("choom") else []
-    )  # where memory runs out, the kernel ends this first
+    choom = []
+    if shutil.which("choom"):  # where memory runs out, the kernel ends this first
+        choom = ["choom", "-n", "1000", "--"]
     return [
         *choom,
         "bwrap",
@@ -199,7 +203,9 @@ def hidden():
 
 def temporary():
     """/tmp leads into the box; where Python itself lies below /tmp, it stays a folder that nobody writes to, and TMPDIR alone leads there."""
-    return [] if any(p.startswith("/tmp/") for p in visible()) else ["--symlink", "box/tmp", "/tmp"]
+    if any(p.startswith("/tmp/") for p in visible()):
+        return []
+    return ["--symlink", "box/tmp", "/tmp"]
 
 
 def mounts():
@@ -214,7 +220,10 @@ def mounts():
         ):
             continue  # comes with the folder that it lies in
         arguments += _parents(path, made)
-        arguments += ["--perms", "0755", "--tmpfs", path] if path in covers else ["--ro-bind", path, path]
+        if path in covers:
+            arguments += ["--perms", "0755", "--tmpfs", path]
+        else:
+            arguments += ["--ro-bind", path, path]
     for path in covers:
         arguments += ["--remount-ro", path]
     for name in ("/lib", "/lib64", "/lib32", "/bin"):

@@ -38,7 +38,9 @@ def _as_data(result):
 
 
 def _number(x):
-    return float(f"{x:.6g}") if math.isfinite(x) else str(x)
+    if math.isfinite(x):
+        return float(f"{x:.6g}")
+    return str(x)
 
 
 def same_behaviour(first: list[list], second: list[list]) -> bool:

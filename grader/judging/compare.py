@@ -92,7 +92,9 @@ def compare(exercise: "Exercise", case: Case, expected: Result, got: Result):
 
 
 def _size(t):
-    return t.abs().max().item() if t.numel() else 0.0
+    if not t.numel():
+        return 0.0
+    return t.abs().max().item()
 
 
 def _compare_values(exercise, case, want, have):
@@ -115,14 +117,18 @@ def _compare_values(exercise, case, want, have):
         ):  # `nn.Parameter(torch.ones(1))` is a number, too
             have = have.reshape(want.shape)
     if not isinstance(have, torch.Tensor) or not isinstance(want, torch.Tensor):
-        return None if type(have) is type(want) and have == want else Difference.KIND
+        if type(have) is type(want) and have == want:
+            return None
+        return Difference.KIND
     if have.shape != want.shape:
         return Difference.SHAPE
     narrow = min((want.dtype, have.dtype), key=lambda d: torch.finfo(d).bits if d.is_floating_point else 64)
     if not close(have, want, *case.tolerance(narrow)):
         return Difference.VALUE
     free = numbers or exercise.number or exercise.any_dtype
-    return None if free or have.dtype == want.dtype else Difference.DTYPE
+    if free or have.dtype == want.dtype:
+        return None
+    return Difference.DTYPE
 
 
 def close(a: torch.Tensor, b: torch.Tensor, rtol: float = 1e-4, atol: float = 1e-6):
@@ -157,7 +163,9 @@ def alike(a: Result, b: Result, case: Case):
 def _narrow(dtype, *results):
     """float32 where one of the results is of it, else the dtype given."""
     parts = [p for r in results for p in as_parts(r.value) if isinstance(p, torch.Tensor)]
-    return torch.float32 if any(p.dtype is torch.float32 for p in parts) else dtype
+    if any(p.dtype is torch.float32 for p in parts):
+        return torch.float32
+    return dtype
 
 
 def _bare(text):
@@ -166,7 +174,9 @@ def _bare(text):
 
 
 def as_parts(value: object):
-    return value if isinstance(value, tuple) else (value,)
+    if isinstance(value, tuple):
+        return value
+    return (value,)
 
 
 def _alike(x, y, rtol, atol):

@@ -107,7 +107,9 @@ class Case:
         ]
         if self.largest is not None:
             calls = [replace(c, largest=self.largest(*c.args, **c.kwargs)) for c in calls]
-        return [replace(c, apart=self.apart) for c in calls] if self.apart else calls
+        if not self.apart:
+            return calls
+        return [replace(c, apart=self.apart) for c in calls]
 
     def tolerance(self, dtype: torch.dtype):
         relative, absolute = TOLERANCES.get(dtype, TOLERANCES[torch.float64])
@@ -174,7 +176,10 @@ class Exercise:
 
     def case(self, name: str, *, gradient: str | tuple = (), **options):
         """Decorator: add a case. `gradient`: a name or names of the inputs whose gradient is compared."""
-        gradient = (gradient,) if isinstance(gradient, str) else tuple(gradient)
+        if isinstance(gradient, str):
+            gradient = (gradient,)
+        else:
+            gradient = tuple(gradient)
         unknown = set(gradient) - set(self.parameters)
         if unknown:
             raise ValueError(f"{self.name}: no parameter {sorted(unknown)}, only {self.parameters}")
@@ -233,7 +238,9 @@ class Exercise:
         silent = sum(c.points is None for c in self.cases)
         if stated > self.points or (not silent and stated != self.points):
             raise ValueError(f"{self.name}: its cases state {stated} of {self.points} points")
-        share = (self.points - stated) / silent if silent else 0
+        share = 0
+        if silent:
+            share = (self.points - stated) / silent
         return [share if c.points is None else c.points for c in self.cases]
 
 

@@ -49,7 +49,9 @@ class Catalogue:
         if text[:1].islower():
             capital = text[0].upper() + text[1:]
             said = self.say(capital)
-            return text if said == capital else said
+            if said == capital:
+                return text
+            return said
         return text
 
 
@@ -60,7 +62,9 @@ def pattern(key: str) -> re.Pattern[str]:
     """
     parts, seen = [], set()
     last = 0
-    inside = ".*?" if re.search("[A-Za-z]{3}", GAP.sub("", key)) else r"\S*?"
+    inside = r"\S*?"
+    if re.search("[A-Za-z]{3}", GAP.sub("", key)):
+        inside = ".*?"
     for gap in GAP.finditer(key):
         parts.append(re.escape(key[last : gap.start()]))
         parts.append(f"(?P=gap{gap[1]})" if gap[1] in seen else f"(?P<gap{gap[1]}>{inside})")
@@ -94,4 +98,6 @@ def catalogue(language: str) -> Catalogue | None:
 def say(text: str) -> str:
     """A text in the language of `GRADER_LANGUAGE`, English where there is no translation of it."""
     found = catalogue(os.environ.get("GRADER_LANGUAGE", "en")[:2])
-    return found.say(text) if found and text else text
+    if found and text:
+        return found.say(text)
+    return text

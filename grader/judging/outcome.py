@@ -33,7 +33,9 @@ class CellError:
 
     @property
     def one_line(self):
-        where = f"line {self.line}: " if self.line else ""
+        where = ""
+        if self.line:
+            where = f"line {self.line}: "
         return f"{where}{self.type}" + (f": {self.text.splitlines()[0]}" if self.text else "")
 
 

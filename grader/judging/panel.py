@@ -33,11 +33,9 @@ def comparison(exercise: "Exercise", question: "Call", answer: "Result | None", 
         if result is None:
             values.append(say("not written yet"))
         elif result.lost:
-            late = (
-                f"nothing came back in time (it was at {result.at})"
-                if result.at
-                else "nothing came back in time"
-            )
+            late = "nothing came back in time"
+            if result.at:
+                late = f"nothing came back in time (it was at {result.at})"
             values.append(say(late))
         elif result.raised:
             values.append(_error(result.raised))
@@ -57,7 +55,9 @@ def comparison(exercise: "Exercise", question: "Call", answer: "Result | None", 
 
 
 def _error(problem):
-    where = f" (line {problem.line}: {problem.source})" if problem.line and problem.source else ""
+    where = ""
+    if problem.line and problem.source:
+        where = f" (line {problem.line}: {problem.source})"
     return f"{problem.type}: {problem.text}{where}"
 
 
@@ -108,7 +108,9 @@ def whats_next(summary: Sequence[tuple[str, Sequence[str], Sequence[str]]], late
     """(lesson, exercise) to go on with: in the lesson somebody was at last, else in the next one that has something open; None at the end."""
     open_ones = [(lesson, left[0]) for lesson, _, left in summary if left]
     at = next((pair for pair in open_ones if pair[0] == latest), None)
-    after = next((pair for pair in open_ones if pair[0] > latest), None) if latest else None
+    after = None
+    if latest:
+        after = next((pair for pair in open_ones if pair[0] > latest), None)
     return at or after or (open_ones[0] if open_ones else None)
 
 

@@ -27,7 +27,9 @@ YOURS = "#d55e00"  # beside the colour of the text, which is dark or light with 
 def curve(exercise: "Exercise", ask: "Callable[[Call, tuple], Result]", asked: "Asked"):
     """The picture of a question that was answered wrongly, or "" where a picture would say nothing."""
     question, want, have = asked.question, asked.expected.value, asked.got.value
-    x = question.args[0] if question.args else None
+    x = None
+    if question.args:
+        x = question.args[0]
     if (
         asked.difference is not Difference.VALUE
         or x is None
@@ -89,7 +91,9 @@ def _like(value, x):
 def _dense(question, x):
     """The question for many evenly spaced values of its first input: one row of them for each extreme of the second (labels 0 and 1)."""
     beside = [v for v in (*question.args[1:], *question.kwargs.values()) if _like(v, x)]
-    kept = sorted({int(beside[0].argmin()), int(beside[0].argmax())}) if beside else [0]
+    kept = [0]
+    if beside:
+        kept = sorted({int(beside[0].argmin()), int(beside[0].argmax())})
     grid = torch.linspace(float(x.min()), float(x.max()), POINTS, dtype=x.dtype)
     wide = lambda v: v[kept].repeat_interleave(POINTS) if _like(v, x) else v  # noqa: E731
     spread = question.map(wide)

@@ -76,8 +76,10 @@ class Call:
         for value in self.args:
             if isinstance(value, Once):
                 inner = value.tensors
+            elif several(value):
+                inner = value
             else:
-                inner = value if several(value) else (value,)
+                inner = (value,)
             found += [v for v in inner if isinstance(v, torch.Tensor)]
         return found
 
@@ -345,8 +347,12 @@ def run(
     out = _Capped()
     watch = _watch(question, inputs)
     trace = Trace()
-    tracing = trace if traced else contextlib.nullcontext()
-    libraries = without_libraries() if forbidden else contextlib.nullcontext()
+    tracing: contextlib.AbstractContextManager = contextlib.nullcontext()
+    if traced:
+        tracing = trace
+    libraries: contextlib.AbstractContextManager = contextlib.nullcontext()
+    if forbidden:
+        libraries = without_libraries()
     value, problem, gradients, reached = None, None, {}, set()
     outer, _handed[:] = list(_handed), []  # an answer that asks `ready` has another judged meanwhile
     try:
@@ -506,7 +512,9 @@ def _followed(function, watchers):
         raise TypeError(
             f"{name} is no autograd function: it begins with `class {name}(torch.autograd.Function):`"
         )
-    name = "backward" if function.vjp is torch.autograd.Function.vjp else "vjp"
+    name = "vjp"
+    if function.vjp is torch.autograd.Function.vjp:
+        name = "backward"
     backward = getattr(function, name)
     inside = 0
 
@@ -545,7 +553,9 @@ class _NoWatch(contextlib.nullcontext):
 def _watch(question, inputs):
     if question.largest is None and not question.apart:
         return _NoWatch()
-    apart = inputs[question.apart].value if question.apart else ()
+    apart = ()
+    if question.apart:
+        apart = inputs[question.apart].value
     return Watch(question.largest, apart, is_learners)
 
 

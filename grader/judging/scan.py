@@ -98,7 +98,9 @@ def _free(node, bound=frozenset()):
         *node.args.defaults,
         *filter(None, node.args.kw_defaults),
     ]
-    body = node.body if isinstance(node.body, list) else [node.body]
+    body = node.body
+    if not isinstance(body, list):
+        body = [body]
     inside = bound | _variables(node, body)
     return set().union(*(_free(part, bound) for part in outside), *(_free(part, inside) for part in body))
 
@@ -168,29 +170,41 @@ class _Taken:
 
     def _made(self, node):
         """Calls that give modules and functions back: `getattr(F, …)`, `vars(F)`, `import_module("torch")`."""
-        first = node.args[0] if node.args else None
+        first = None
+        if node.args:
+            first = node.args[0]
         if first is None:
             return ""
         if _last(node.func) in IMPORTERS:
-            return _text(first) if _text(first).split(".")[0] in LIBRARIES else ""
+            if _text(first).split(".")[0] in LIBRARIES:
+                return _text(first)
+            return ""
         if _last(node.func) in ("getattr", "vars"):
             base = self.library_name(first)
-            return base and f"{base}.{_text(node.args[1])}" if len(node.args) > 1 else base
+            if len(node.args) > 1:
+                return base and f"{base}.{_text(node.args[1])}"
+            return base
         return ""
 
     def names(self, node: ast.AST, hidden: bool):
         """The names that one node of a syntax tree takes from a library. hidden: methods count, too."""
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
-            return {node.attr} if hidden or self.library_name(node.value) else set()
+            if hidden or self.library_name(node.value):
+                return {node.attr}
+            return set()
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             origin = self.modules.get(node.id, "")
             if origin:
                 return {origin.rpartition(".")[2]}
-            return {node.id} if self.starred else set()
+            if self.starred:
+                return {node.id}
+            return set()
         if isinstance(node, ast.Subscript) and self.library_name(node.value):
             return {_text(node.slice)}
         if isinstance(node, ast.Call) and _last(node.func) == "getattr" and self.library_name(node):
-            return {_text(node.args[1])} if len(node.args) > 1 else set()
+            if len(node.args) > 1:
+                return {_text(node.args[1])}
+            return set()
         return set()
 
     def jit(self, node: ast.AST):
@@ -217,7 +231,9 @@ def _last(node):
 
 
 def _text(node):
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    return ""
 
 
 def written(source: str) -> dict[str, str | None]:
@@ -285,7 +301,9 @@ def _without_magics(source):
         return source
     text = RUNS.sub(r"\1", CELL_MAGIC.sub("pass", source))
     text = ASKED.sub(r"\1 None", MAGIC.sub(r"\1pass", text))
-    return text if _parsed(text) is not None else _as_ipython(source)
+    if _parsed(text) is not None:
+        return text
+    return _as_ipython(source)
 
 
 def _as_ipython(source):
@@ -298,7 +316,9 @@ def _as_ipython(source):
         text = TransformerManager().transform_cell(source)
     except (SyntaxError, ValueError, RecursionError):
         return source
-    return text if _parsed(text) is not None else source
+    if _parsed(text) is not None:
+        return text
+    return source
 
 
 def _tree(source):
@@ -314,4 +334,6 @@ def _parsed(source):
 
 
 def _plain_name(name):
-    return name.strip("_").removeprefix("special_") if not name.startswith("__") else name
+    if name.startswith("__"):
+        return name
+    return name.strip("_").removeprefix("special_")

@@ -57,7 +57,9 @@ def show_result(a: Asked, result: "Result", digits: int = 4):
     if a.difference is Difference.SHAPE and isinstance(result.value, torch.Tensor):
         return f"{show(result.value)} of shape {tuple(result.value.shape)}"
     if a.difference is Difference.CHANGED:
-        return ("changes " + ", ".join(result.changed)) if result.changed else "changes nothing"
+        if not result.changed:
+            return "changes nothing"
+        return "changes " + ", ".join(result.changed)
     if a.difference is Difference.LARGE:
         return _largest(a, result)
     if a.difference is Difference.MET:
@@ -77,7 +79,9 @@ def _largest(a, result):
     """The tensor that was too large, and the learner's line; for the reference what is allowed."""
     if result.made is None:
         return f"no tensor of more than {a.question.largest} entries"
-    where = f" ({at(result.made.place)})" if at(result.made.place) else ""
+    where = ""
+    if at(result.made.place):
+        where = f" ({at(result.made.place)})"
     if result.made.left_torch:
         return f"a numpy array{where}"
     return f"a tensor of shape {result.made.shape}, {result.made.entries} entries{where}"
@@ -87,7 +91,9 @@ def _together(a, result):
     """The parts that met, and the learner's line; for the reference what is allowed."""
     if result.met is None:
         return f"at most {a.got.met.limit} entries of one together with another"
-    where = f" ({at(result.met.place)})" if at(result.met.place) else ""
+    where = ""
+    if at(result.met.place):
+        where = f" ({at(result.met.place)})"
     first, second = result.met.entries
     one, other = (f"{a.question.apart}[{part}]" for part in result.met.parts)
     return f"{first} entries of {one} together with {second} of {other}{where}"
@@ -107,7 +113,9 @@ def _try(exercise, ask, first, question):
     ):  # a single sample may bring a nan of its own, which is not what went wrong
         return None
     difference = compare(exercise, first.case, expected, got)
-    return Asked(first.case, question, expected, got, difference) if difference == first.difference else None
+    if difference != first.difference:
+        return None
+    return Asked(first.case, question, expected, got, difference)
 
 
 def _finite(result):
@@ -134,7 +142,9 @@ def _smaller(a):
     """The same question with one, then with two samples: every tensor whose first dimension is N is cut alike."""
     question = a.question
     sizes = [v.shape[0] for v in question.tensors if v.ndim]
-    n = sizes[0] if sizes else 0
+    n = 0
+    if sizes:
+        n = sizes[0]
     if n < 2 or any(_is_distribution(v) and v.ndim == 1 for v in question.args):
         return
     for index in [[i] for i in _wrong_first(a, n)[:6]] + [[i, i + 1] for i in range(min(n - 1, 4))]:

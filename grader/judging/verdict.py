@@ -76,7 +76,9 @@ class Verdict:
         if ordinary and not any(c.passed for c in ordinary):
             return 0.0  # what is right at the edges alone may be right by chance: a constant is
         got = sum(c.points for c in self.cases if c.passed)
-        return float(self.max_points) if self.passed else round(min(got, self.max_points), 4)
+        if self.passed:
+            return float(self.max_points)
+        return round(min(got, self.max_points), 4)
 
     @property
     def title(self):
@@ -122,7 +124,9 @@ class Verdict:
     def one_line(self):
         """At most 80 characters: for tracebacks, terminals and nbgrader's Validate. The panel above it says the rest."""
         title = say(self.title)
-        return title if len(title) <= 80 else title[:79].rsplit(" ", 1)[0] + " …"
+        if len(title) <= 80:
+            return title
+        return title[:79].rsplit(" ", 1)[0] + " …"
 
     def html(self, remark: str = "", footer: Iterable[str] = ()):
         """The panel: meaning by word and mark first, colour only beside them; readable in light and dark themes.
@@ -224,7 +228,9 @@ def number(x: float, digits: int = 4):
     text = f"{x:.{digits}f}"
     if x == x and abs(x) != float("inf") and (abs(x) >= 1e5 or (0 < abs(x) < 1e-3)):
         return f"{x:.{digits}g}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    if "." not in text:
+        return text
+    return text.rstrip("0").rstrip(".")
 
 
 def show(value: object, most: int = 12, digits: int = 4):
@@ -239,12 +245,15 @@ def show(value: object, most: int = 12, digits: int = 4):
         return f"the function x ↦ {show(value.weights, most, digits)} @ (x @ {show(value.direction, most, digits)})"
     if isinstance(value, torch.Tensor):
         if value.ndim == 0:
-            return number(value.item(), digits) if not value.is_complex() else str(value.item())
+            if value.is_complex():
+                return str(value.item())
+            return number(value.item(), digits)
         if value.numel() > 40:
+            shape = tuple(value.shape)
+            if value.is_complex():
+                return f"complex tensor of shape {shape}"
             return (
-                f"tensor of shape {tuple(value.shape)}, from {number(value.min().item())} to {number(value.max().item())}"
-                if not value.is_complex()
-                else f"complex tensor of shape {tuple(value.shape)}"
+                f"tensor of shape {shape}, from {number(value.min().item())} to {number(value.max().item())}"
             )
         return _nested(value.tolist(), most, digits)
     if isinstance(value, tuple):
@@ -257,7 +266,9 @@ def show(value: object, most: int = 12, digits: int = 4):
 
 def _nested(value, most, digits):
     if not isinstance(value, list):
-        return str(value) if isinstance(value, complex) else number(value, digits)
+        if isinstance(value, complex):
+            return str(value)
+        return number(value, digits)
     inner = [_nested(v, most, digits) for v in value[:most]] + (["…"] if len(value) > most else [])
     if len(value) > 1 and isinstance(value[0], list):  # a matrix: row by row
         return "[" + ",\n".join(textwrap.indent(v, " ") for v in inner).lstrip(" ") + "]"

@@ -69,7 +69,9 @@ def tensors_in(value: object) -> Iterator[torch.Tensor]:
 
 def memory(tensor: torch.Tensor) -> int:
     """The address of a tensor's memory, the same for all of its views; 0 where it has none of its own."""
-    return tensor.untyped_storage().data_ptr() if tensor.layout is torch.strided else 0
+    if tensor.layout is not torch.strided:
+        return 0
+    return tensor.untyped_storage().data_ptr()
 
 
 def entries(tensor: torch.Tensor) -> int:
@@ -95,7 +97,9 @@ class Watch:
         self.met: Met | None = None
         self.backward = False
         self.node_line = (0, "")  # the line whose gradient autograd computes at this moment
-        self.rows = apart[0].shape[0] if apart else 0
+        self.rows = 0
+        if apart:
+            self.rows = apart[0].shape[0]
         self.part_of = {memory(tensor): part for part, tensor in enumerate(apart)}
         self._kept = list(apart)  # memory that is labelled must not be given to another tensor
         self._modes = None

@@ -182,7 +182,9 @@ def _no_constant(text):
 
 def _finite(text):
     number = float(text)
-    return number if math.isfinite(number) else _no_constant(text[:20])
+    if math.isfinite(number):
+        return number
+    return _no_constant(text[:20])
 
 
 # ---------------------------------------------------------------- small checks
@@ -242,7 +244,9 @@ def unstacked(text: str) -> str:
     >>> len(unstacked("e" + 100 * chr(0x301)))
     4
     """
-    return text if text.isascii() else STACKED.sub(r"\1", text)
+    if text.isascii():
+        return text
+    return STACKED.sub(r"\1", text)
 
 
 # ---------------------------------------------------------------- values
@@ -277,9 +281,13 @@ class _Writer:
         if value is None or type(value) in (bool, str):
             return value
         if type(value) is int:
-            return value if abs(value) < 1 << 63 else {"foreign": "int of more than 64 bits"}
+            if abs(value) < 1 << 63:
+                return value
+            return {"foreign": "int of more than 64 bits"}
         if type(value) is float:
-            return value if math.isfinite(value) else {"float": str(value)}
+            if math.isfinite(value):
+                return value
+            return {"float": str(value)}
         if isinstance(value, tuple):
             return [self.value(v, depth + 1) for v in value]
         if isinstance(value, Foreign):
@@ -295,17 +303,17 @@ class _Writer:
         if isinstance(value, torch.Tensor):
             if value.dtype in COMPLEX:
                 return {"complex": self.tensor(torch.view_as_real(value))}
-            return (
-                {"tensor": self.tensor(value)}
-                if value.dtype in DTYPES
-                else {"foreign": f"tensor of {value.dtype}"}
-            )
+            if value.dtype in DTYPES:
+                return {"tensor": self.tensor(value)}
+            return {"foreign": f"tensor of {value.dtype}"}
         raise TypeError(
             f"{type(value).__name__} does not travel: tensors, numbers, bool, str, None, Smooth, Mixing, Once and tuples do"
         )
 
     def payload(self):
-        return safetensors.torch.save(self.tensors) if self.tensors else b""
+        if not self.tensors:
+            return b""
+        return safetensors.torch.save(self.tensors)
 
 
 class _Reader:
@@ -387,7 +395,9 @@ def load(payload: bytes):
     for name, tensor in tensors.items():
         if tensor.dtype not in DTYPES:
             raise WireError(f"a tensor of {tensor.dtype}")
-        most = EMPTY_SHAPE if 0 in tensor.shape else PAYLOAD_BYTES
+        most = PAYLOAD_BYTES
+        if 0 in tensor.shape:
+            most = EMPTY_SHAPE
         if tensor.ndim > DIMENSIONS or extent(tensor.shape) > most:
             raise WireError(f"a tensor {name[:20]!r} of an impossible shape")
         if tensor.dtype is torch.bool and tensor.numel() and tensor.view(torch.uint8).max() > 1:

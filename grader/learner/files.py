@@ -72,7 +72,9 @@ def check_file(path: Path, lesson: str, seed: int = 0, cells: bool = False):
     try:
         source = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        what = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        what: str | None = "it is no UTF-8 text"
+        if isinstance(error, OSError):
+            what = error.strerror
         yield _whole(path, f"The file cannot be read: {what}.")
         return
     texts = written(source)

@@ -70,8 +70,11 @@ def guessed(
     right = _agree(value, truth, within, percent)
     if kept.get("right") != right:
         book.keep_guess(name, kept | {"right": right})
-    room = f" (within {as_text(within)} counts)" if within is not None else ""
-    room = f" (within {as_text(percent)} per cent counts)" if percent is not None else room
+    room = ""
+    if within is not None:
+        room = f" (within {as_text(within)} counts)"
+    if percent is not None:
+        room = f" (within {as_text(percent)} per cent counts)"
     show(
         *note(
             f"Your guess: {_shown(value)}{_how_sure(kept.get('sure'))}. It came out as {_shown(truth)}: "
@@ -97,18 +100,22 @@ def guesses(least: int = LEAST):
 def _plain(value):
     """A guess or a truth as JSON keeps it: a number, a word, a list of numbers; None for anything else."""
     if isinstance(value, torch.Tensor):
-        value = value.tolist() if value.numel() <= 100 else None
+        if value.numel() > 100:
+            return None
+        value = value.tolist()
     if hasattr(value, "item"):  # numpy's numbers
         value = value.item()
     if isinstance(value, (bool, str)):
         return value
     if isinstance(value, (int, float)):
-        return (
-            value if math.isfinite(value) else str(float(value))
-        )  # "nan" and "inf": JSON has no such numbers
+        # "nan" and "inf": JSON has no such numbers
+        if not math.isfinite(value):
+            return str(float(value))
+        return value
     if isinstance(value, (tuple, list)):
         parts = [_plain(v) for v in value]
-        return None if None in parts else parts
+        if None not in parts:
+            return parts
     return None
 
 
@@ -121,15 +128,22 @@ def _agree(value, truth, within, percent):
     numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in (value, truth))
     if not numbers:
         return str(value).strip().lower() == str(truth).strip().lower()
-    room = within if within is not None else abs(truth) * (percent or 0) / 100
+    if within is not None:
+        room = within
+    else:
+        room = abs(truth) * (percent or 0) / 100
     return abs(value - truth) <= room + 1e-12
 
 
 def _shown(value):
     if isinstance(value, list):
         return as_text(tuple(value))
-    return value if isinstance(value, str) else as_text(value)
+    if isinstance(value, str):
+        return value
+    return as_text(value)
 
 
 def _how_sure(sure):
-    return "" if sure is None else f", {sure:.0%} sure"
+    if sure is None:
+        return ""
+    return f", {sure:.0%} sure"

@@ -79,7 +79,9 @@ def expose(name: str = "", *args, **kwargs):
         return
     _latest[name] = question
     size = entries(question)
-    best = size if state["size"] is None else min(size, state["size"])
+    best = size
+    if state["size"] is not None:
+        best = min(size, state["size"])
     book.keep_hunt(name, state | {"size": best})
     least = judges_size(exercise, state["at"])
     if best <= least:
@@ -121,10 +123,12 @@ def accuse(name: str = "", choice: int | None = None):
     book.keep_hunt(name, state | {"at": None, "named": named, "points": state["points"] + points})
     left = _waiting(exercise, named) is not None
     why = "exposed, " + ("by the smallest input, " if small else "") + f"named at try {state['tries']}"
-    more = f'Other mistakes wait: `mystery("{name}")`.' if left else f"That was the last one of `{name}`."
+    what_is_left = f"That was the last one of `{name}`."
+    if left:
+        what_is_left = f'Other mistakes wait: `mystery("{name}")`.'
     # the sentence speaks to the author of the mystery, who is somebody else
     says = f"Yes. Its author would be told: “{exercise.mistakes[accused].says}”"
-    show(*note(f"{says}\n{points} of {POINTS} points ({why}). {more}"))
+    show(*note(f"{says}\n{points} of {POINTS} points ({why}). {what_is_left}"))
 
 
 def _nudge(exercise, state):
@@ -253,4 +257,6 @@ def _in_words(result):
 
 
 def _numbers(size):
-    return "1 number" if size == 1 else f"{size} numbers"
+    if size == 1:
+        return "1 number"
+    return f"{size} numbers"

@@ -21,7 +21,9 @@ def differs(source: str, folder: Path) -> list[str]:
         nodes = list(ast.walk(ast.parse(plain)))
     except (SyntaxError, ValueError):
         return []
-    said = [NO_SHELL] if NO_SHELL in plain else []
+    said = []
+    if NO_SHELL in plain:
+        said = [NO_SHELL]
     calls = [node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
     if "input" in calls:
         said.append("`input()` is called here" + ELSEWHERE["EOFError"])

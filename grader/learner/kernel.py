@@ -122,7 +122,9 @@ def cell_of(definition: object) -> Ran | None:
     if code is None or running is None:
         return None
     named = running.compile.format_code_name(code.co_filename)
-    number = re.search(r"\d+", named[1]) if named else None
+    number = None
+    if named:
+        number = re.search(r"\d+", named[1])
     if number is None:
         return None
     return next((ran for ran in reversed(_runs) if ran.number == int(number[0])), None)
@@ -142,11 +144,15 @@ def stale(name: str, answer: object) -> str:
     answer: what the name is bound to, or None. Looked at: cells that ran later and tried to define the name, or ran in the exercise's
     own cell; and the exercise's cell in the saved notebook.
     """
-    ran = None if answer is None else cell_of(answer)
+    ran = None
+    if answer is not None:
+        ran = cell_of(answer)
     if answer is not None and ran is None:
         return ""
-    since = ran.number if ran else 0
-    instead = f"What is judged is the older `{name}` of cell [{ran.number}]." if ran else ""
+    since, instead = 0, ""
+    if ran:
+        since = ran.number
+        instead = f"What is judged is the older `{name}` of cell [{ran.number}]."
     tries = [r for r in _runs if r.number > since and (r.cell == name or defines(r.source, name))]
     if tries:
         last = tries[-1]
@@ -159,7 +165,9 @@ def stale(name: str, answer: object) -> str:
             )
         return ""
     latest = next((r for r in reversed(_runs) if r.cell == name), None)
-    saved = saved_cell(name, since=latest.at) if latest else None
+    saved = None
+    if latest:
+        saved = saved_cell(name, since=latest.at)
     if latest and saved is not None and saved.strip() != latest.source.strip():
         return f"The cell of `{name}` was edited after it ran as cell [{latest.number}]: run it again. What is judged is what ran."
     return ""
@@ -188,7 +196,9 @@ def misnamed(source: str, name: str) -> str:
 def notebook_file() -> Path | None:
     """The file of the notebook that this kernel runs for, where Jupyter says so."""
     path = os.environ.get("JPY_SESSION_NAME", "")
-    return Path(path) if path.endswith(".ipynb") and Path(path).is_file() else None
+    if path.endswith(".ipynb") and Path(path).is_file():
+        return Path(path)
+    return None
 
 
 def saved_cell(name: str, since: float = 0) -> str | None:

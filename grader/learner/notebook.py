@@ -62,7 +62,10 @@ def check(name: str = ""):
         raise _stopped(name, error, time.monotonic() - began) from None
     book.record(verdict)
     remark = kernel.stale(name, answer)
-    footer = _after_pass(name, answer) if verdict.passed else _ways_on(verdict, answer)
+    if verdict.passed:
+        footer = _after_pass(name, answer)
+    else:
+        footer = _ways_on(verdict, answer)
     show(verdict.text(remark, footer), verdict.html(remark, footer))
     if verdict.passed:
         _open_hunt(namespace)
@@ -218,7 +221,9 @@ def reset(name: str = ""):
 
     text = _name_of(name)
     known = exercises()
-    wanted = known[text].lesson if text in known else text
+    wanted = text
+    if text in known:
+        wanted = known[text].lesson
     lesson = next((n for n in lessons() if wanted in (n, slug(n))), None)
     if lesson is None:
         raise _unknown(text)
@@ -251,7 +256,9 @@ def _lesson_called(name):
 
 def _name_of(exercise):
     """The name that was meant: `hint(bce)` for `hint("bce")`."""
-    return exercise if isinstance(exercise, str) else getattr(exercise, "__name__", str(exercise))
+    if isinstance(exercise, str):
+        return exercise
+    return getattr(exercise, "__name__", str(exercise))
 
 
 def of_name(name: str):
@@ -274,16 +281,17 @@ def _unknown(name):
     known = exercises()
     close = difflib.get_close_matches(name, known, n=3)
     close = close or [n for n in known if n.lower() == name.lower()]
-    hint_at = (
-        f" Did you mean {' or '.join(map(repr, close))}?" if close else " `progress()` lists the lessons."
-    )
+    hint_at = " `progress()` lists the lessons."
+    if close:
+        hint_at = f" Did you mean {' or '.join(map(repr, close))}?"
     return one_line(Unknown(f"There is no exercise {name[:30]!r}.{hint_at}".replace("`", "")))
 
 
 def one_line(error: BaseException):
     """The error, of which a notebook shows one line of at most 80 characters and no traceback (nbgrader's Validate cuts at 87)."""
     line = say(str(error))
-    line = line if len(line) <= 80 else line[:80].rsplit(" ", 1)[0] + " …"
+    if len(line) > 80:
+        line = line[:80].rsplit(" ", 1)[0] + " …"
     vars(error)["_render_traceback_"] = lambda: [line]
     return error
 
@@ -291,8 +299,12 @@ def one_line(error: BaseException):
 def _stopped(name, error, seconds=None):
     """What is raised where the learner stopped a cell while their answer ran; a panel says where it was."""
     at = raised(error)
-    where = f" It was at line {at.line}: `{at.source}`." if at.line and at.source else ""
-    after = f" after {seconds:.0f} s" if seconds is not None else ""
+    where = ""
+    if at.line and at.source:
+        where = f" It was at line {at.line}: `{at.source}`."
+    after = ""
+    if seconds is not None:
+        after = f" after {seconds:.0f} s"
     show(*note(f"You stopped `{name}`{after}, before it came back.{where} Is there a loop that never ends?"))
     return one_line(Stopped(f"{name}: stopped"))
 
@@ -317,12 +329,16 @@ def _as_tensor(value, example):
         return value
     if example.is_floating_point():
         made = made.to(example.dtype)
-    return made.reshape(1) if made.ndim == 0 and example.ndim == 1 else made
+    if made.ndim == 0 and example.ndim == 1:
+        return made.reshape(1)
+    return made
 
 
 def not_its_inputs(exercise: "Exercise", problem: "Raised"):
     """What is said where the definition itself cannot take the inputs of a comparison."""
-    said = problem.text.splitlines()[0] if problem.text else ""
+    said = ""
+    if problem.text:
+        said = problem.text.splitlines()[0]
     sample = exercise.cases[0].calls(0)[0]
     return (
         f"The definition does not take these inputs ({problem.type}{': ' + said if said else ''}). It takes tensors, or numbers "
@@ -491,7 +507,9 @@ def _ask(exercise, answer):
             pass
         problem = result.raised
         if problem and problem.type == "DeadlineExceeded":
-            at = f"line {problem.line}: `{problem.source}`" if problem.line and problem.source else ""
+            at = ""
+            if problem.line and problem.source:
+                at = f"line {problem.line}: `{problem.source}`"
             result = Result(ended=Ended.LATE, at=at)
         if result.ended is Ended.LATE:
             late = result

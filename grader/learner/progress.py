@@ -65,7 +65,9 @@ def _path():
 
 def _state():
     path = _path()
-    return load(path) if path else _session
+    if path:
+        return load(path)
+    return _session
 
 
 def _change(state):

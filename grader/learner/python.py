@@ -35,4 +35,6 @@ def _without_ipython(line):
     if calls is None:
         return line
     starts_a_program = calls[2] in ("system", "getoutput") or calls[3] in ("pip", "conda", "sx", "system")
-    return f"{calls[1]}raise RuntimeError({NO_SHELL!r})" if starts_a_program else f"{calls[1]}pass"
+    if starts_a_program:
+        return f"{calls[1]}raise RuntimeError({NO_SHELL!r})"
+    return f"{calls[1]}pass"

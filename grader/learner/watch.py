@@ -41,7 +41,8 @@ def file_of(path: Path):
         with contextlib.suppress(ValueError):  # no lesson: then it is meant as a file
             path = notebook_of(find(str(path)))
     path = Path(path).absolute()
-    path = path / f"{path.name}.ipynb" if path.is_dir() else path
+    if path.is_dir():
+        path = path / f"{path.name}.ipynb"
     if path.suffix not in (".ipynb", ".py"):
         raise ValueError(f"{path} is no lesson's folder, notebook or Python file.")
     if not path.is_file():
@@ -56,7 +57,10 @@ def lesson_of(path: Path):
     try:
         return find(path.parent.name)
     except ValueError:
-        bound = set().union(*(_binds(s) for s in _statements(_text(path)))) if path.suffix == ".py" else set()
+        if path.suffix == ".py":
+            bound = set().union(*(_binds(s) for s in _statements(_text(path))))
+        else:
+            bound = set()
         lessons = [find(e.lesson) for name, e in exercises().items() if name in bound]
         if not lessons:
             raise ValueError(
@@ -117,7 +121,10 @@ def answers(notebook: Path, lesson: str):
         name = grade_id(cell)
         try:
             source = plain_python(cell.source)
-            statements = [source] if name in known and compile(source, name, "exec") else _statements(source)
+            if name in known and compile(source, name, "exec"):
+                statements = [source]
+            else:
+                statements = _statements(source)
             parts += [(s, _binds(s), _uses(s), name in known) for s in statements]
         except (SyntaxError, ValueError) as error:
             if name in known:
@@ -186,7 +193,10 @@ def view(lesson: str, judged: Sequence[Verdict], whole: Sequence[Verdict], secon
     """What the terminal shows: a line for each exercise, and all that is known about the first that is wrong. seconds: that the check took, None
     while it goes on."""
     passed, total = sum(v.passed for v in judged), len(exercises_of(lesson))
-    when = "  checking …" if seconds is None else f"  checked {time.strftime('%H:%M:%S')} in {seconds:.1f} s"
+    if seconds is None:
+        when = "  checking …"
+    else:
+        when = f"  checked {time.strftime('%H:%M:%S')} in {seconds:.1f} s"
     head = Text.assemble(
         (lesson, "bold"),
         f"  {passed} of {total} pass  ",
@@ -197,7 +207,9 @@ def view(lesson: str, judged: Sequence[Verdict], whole: Sequence[Verdict], secon
     lines: list[Text | Padding] = [head]
     wrong = next((v for v in judged if v.status not in ("passed", MISSING)), None)
     for v in judged:
-        also = f"  {v.finding}" if v.status not in ("passed", MISSING) and v is not wrong else ""
+        also = ""
+        if v.status not in ("passed", MISSING) and v is not wrong:
+            also = f"  {v.finding}"
         lines.append(
             Text.assemble(
                 (f" {MARKS[v.status]} ", COLOURS[v.status]), v.title, (also.replace("`", ""), "dim")
@@ -241,4 +253,5 @@ def watch(path: Path, console: "Console", rounds: int | None = None):
             for verdict in found:
                 progress.record(verdict)
             show(found, whole, time.monotonic() - began)
-        rounds = None if rounds is None else rounds - 1
+        if rounds is not None:
+            rounds -= 1

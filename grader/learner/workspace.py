@@ -85,7 +85,9 @@ def _upgrade(work, lesson, copied):
         return [
             f'{lesson} has changed, but your notebook cannot be read: it stays as it is. `fresh("{lesson}")` puts a new copy beside it.'
         ]
-    base = loads(_base(work, lesson)) if _base(work, lesson).exists() else None
+    base = None
+    if _base(work, lesson).exists():
+        base = loads(_base(work, lesson))
     if _digest(yours) == _digest(course):
         return []
     if _digest(yours) == copied:  # nothing of theirs in it
@@ -94,7 +96,9 @@ def _upgrade(work, lesson, copied):
     kept = _free(path.parent, f"{lesson}-before-upgrade")
     kept.write_bytes(path.read_bytes())
     write_notebook(path, carried_over(yours, base, course))
-    what = "Your answers are" if base is None else "Your answers and your own cells are"
+    what = "Your answers and your own cells are"
+    if base is None:
+        what = "Your answers are"
     return [
         f"The course has changed {lesson}. {what} in the new text; the notebook as it was is {kept.name}."
     ]
@@ -108,12 +112,17 @@ def carried_over(edited: "NotebookNode", base: "NotebookNode | None", release: "
     """
     result = nbformat.from_dict(json.loads(json.dumps(release)))
     edited_cells = {_key(cell): cell for cell in edited.cells}
-    were = {_key(cell): cell for cell in base.cells} if base is not None else {}
+    were = {}
+    if base is not None:
+        were = {_key(cell): cell for cell in base.cells}
     keys_by_text = {cell.source: key for key, cell in were.items()}
     cells = []
     for cell in result.cells:
         mark = marks(cell)
-        key = _key(cell) if mark.get("grade_id") else keys_by_text.get(cell.source)
+        if mark.get("grade_id"):
+            key = _key(cell)
+        else:
+            key = keys_by_text.get(cell.source)
         own = edited_cells.get(key)
         if own is not None and own.cell_type == cell.cell_type and (mark.get("solution") or not mark):
             cell.source = own.source
@@ -185,9 +194,14 @@ def serve(port: int, browser: bool = True, teacher: bool = False, work: Path = W
 
     teacher: with nbgrader's tools for teachers, on the whole course.
     """
-    folder = ROOT if teacher else work
-    configuration = [SETTINGS] if teacher else [SETTINGS / "learner", SETTINGS]
-    options = ["--LabApp.default_url=/lab"] if teacher else []
+    if teacher:
+        folder = ROOT
+        configuration = [SETTINGS]
+        options = ["--LabApp.default_url=/lab"]
+    else:
+        folder = work
+        configuration = [SETTINGS / "learner", SETTINGS]
+        options = []
     if not browser:
         options.append("--no-browser")
     if hasattr(os, "getuid") and os.getuid() == 0:
@@ -244,7 +258,9 @@ def _running(folder):
 
     for server in list_running_servers():
         if Path(server["root_dir"]) == folder:
-            query = f"?token={server['token']}" if server.get("token") else ""
+            query = ""
+            if server.get("token"):
+                query = f"?token={server['token']}"
             return f"{server['url']}start{query}"
     return ""
 

@@ -95,8 +95,10 @@ def lesson_page(lesson: str) -> NotebookNode:
             continue
         elif cell.cell_type == "markdown":
             cells.append(markdown(linked(cell.source, at)))
+        elif cell.id in shown:
+            cells += [markdown(f"({lesson}-{cell.id})="), cell]
         else:
-            cells += [markdown(f"({lesson}-{cell.id})="), cell] if cell.id in shown else [cell]
+            cells += [cell]
     notebook.cells = cells
     return notebook
 
@@ -151,7 +153,9 @@ def linked(text: str, file: str) -> str:
         inside = posixpath.normpath(posixpath.join(posixpath.dirname(file), target))
         there = site_path(inside)
         if there is None:
-            return f"{words} (`{inside}`)" if words and (ROOT / inside).exists() else match[0]
+            if words and (ROOT / inside).exists():
+                return f"{words} (`{inside}`)"
+            return match[0]
         relative = posixpath.relpath(there, posixpath.dirname(page) or ".")
         return f"[{words}]({relative}{anchor})"
 
@@ -212,4 +216,6 @@ def cell_with(lesson: str, place: str) -> str:
     """The id of the code cell that contains a piece of code, written in backticks."""
     (snippet,) = re.findall(r"`([^`]+)`", place)
     found = [c.id for c in loads(instructors(lesson)).cells if c.cell_type == "code" and snippet in c.source]
-    return found[0] if found else ""
+    if found:
+        return found[0]
+    return ""
