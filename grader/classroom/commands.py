@@ -90,7 +90,7 @@ def name(
     yes: bool = typer.Option(False, "--yes", help="Do not ask before the function is written."),
     trust_submissions: bool = typer.Option(False, help="Grade without walls, as `grade` does."),
 ):
-    """Teach the judge a mistake that a group of learners made: it becomes a known mistake, and the lesson is graded again."""
+    """Teach the judge a mistake that a group of learners made: it becomes a known mistake, and whoever may read its sentence is graded again."""
     import subprocess
     import sys
 
@@ -115,7 +115,7 @@ def name(
             path = unnamed.write(exercise, text)
         except unnamed.NamingError as error:
             stop(str(error))
-    say(f"{path.name}: written. The lesson is graded again.")
+    say(f"{path.name}: written. The wrong answers to {exercise.name} are judged again.")
     trust = []
     if trust_submissions:
         trust = ["--trust-submissions"]

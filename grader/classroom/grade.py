@@ -143,7 +143,7 @@ def pending(course: Course, lesson: str, book: Book, again: bool = False):
         for p in base.parents[1].glob(f"*/{lesson}")
         if (p.is_dir() or p.is_symlink()) and not p.parent.name.startswith(".")
     )
-    known, definitions = book.submitted(lesson), record.definitions(lesson)
+    known, now = book.submitted(lesson), record.definitions(lesson)
     due: list[Due] = []
     unchanged: list[str] = []
     left_out: list[str] = []
@@ -164,14 +164,15 @@ def pending(course: Course, lesson: str, book: Book, again: bool = False):
             kept = _is_whole(
                 course.folder("autograded", student, lesson) / f"{lesson}.ipynb", before.get("size")
             )
-            if same and kept and not again and before["definitions"] == definitions:
+            other = record.outdated(before, now)
+            if same and kept and not again and not other:
                 unchanged.append(student)
                 continue
             if not same:
                 why = "resubmitted"
             elif again:
                 why = "asked for"
-            elif before["definitions"] != definitions:
+            elif other:
                 why = "exercises changed"
             if same:  # the same answer meets the same inputs: only what was changed changes its grade
                 seed = before["seed"]

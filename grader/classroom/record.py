@@ -1,5 +1,6 @@
 """What is kept of a grading beside the autograded notebook: `graded.json`, small, for resuming, repeating and reporting."""
 
+import ast
 import functools
 import hashlib
 import json
@@ -31,33 +32,102 @@ VERSIONS = (
 )  # an answer's numbers, and its errors, come from these
 
 
-def definitions(lesson: str) -> str:
-    """A digest of all that a grade of this lesson depends on, but for the submission.
+POINTS = "points"  # in a lesson's definitions, the part that decides them
 
-    Exercises, judge, jail, the code of the release and of the course's answers, versions. A lesson's prose is
-    not in it: a typo that is corrected regrades nobody.
+
+def definitions(lesson: str) -> dict[str, str]:
+    """Digests of all that a grade of this lesson depends on, but for the submission.
+
+    Under `POINTS`: the exercises, judge, jail, the code of the release and of the course's answers, versions. Under each exercise's
+    name: its known mistakes, which decide only what the author of a wrong answer is told. A lesson's prose is in none of them: a
+    typo that is corrected regrades nobody.
     """
     return _definitions()[lesson]
 
 
+def outdated(record: dict, now: dict[str, str]) -> bool:
+    """May a submission get another grade, or be told something else, by the definitions of `now` than its record says?"""
+    then = record["definitions"]
+    if not isinstance(then, dict) or then.get(POINTS) != now[POINTS]:
+        return True
+    other = [name for name in then | now if then.get(name) != now.get(name)]
+    return any(_hears_of_mistakes(record["verdicts"].get(name)) for name in other)
+
+
+def _hears_of_mistakes(verdict: dict | None) -> bool:
+    """Is a mistake looked for in this answer? In one that passes there is none, nor in one that is missing, or out of bounds."""
+    from grader.judging.verdict import ERROR, FAILED  # it brings torch, which most of a run does without
+
+    if verdict is None:
+        return True
+    return verdict["status"] in (FAILED, ERROR) and not verdict["called"]
+
+
 @functools.cache
-def _definitions() -> dict[str, str]:
+def _definitions() -> dict[str, dict[str, str]]:
     """Of all lessons at once, and once a process: a file that changes later is not what this process has imported."""
     common = [f"{name} {version(name).partition('+')[0]}".encode() for name in VERSIONS]
     common += [modules()[name].read_bytes() for name in closure(DECIDES)]
-    digests = {}
+    found = {}
     for lesson in lessons():
-        parts = [*common, *_exercise_files(lesson), *_code(lesson)]
-        digests[lesson] = hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
-    return digests
+        rest, mistakes = _exercise_files(lesson)
+        found[lesson] = {POINTS: _digest([*common, *rest, *_code(lesson)])}
+        found[lesson] |= {exercise: _digest(texts) for exercise, texts in sorted(mistakes.items())}
+    return found
 
 
-def _exercise_files(lesson: str) -> list[bytes]:
-    """The modules of a lesson's exercises: its own, and those whose examples it takes."""
-    name = f"grader.exercises.{slug(lesson)}"
-    if name not in modules():
+def _digest(parts: list[bytes]) -> str:
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+
+
+def _exercise_files(lesson: str) -> tuple[list[bytes], dict[str, list[bytes]]]:
+    """The modules of a lesson's exercises, its own and those whose examples it takes, without their known mistakes; and its own mistakes."""
+    own = f"grader.exercises.{slug(lesson)}"
+    if own not in modules():
+        return [], {}
+    rest, mistakes = [], {}
+    for name in closure({own}):
+        if not name.startswith("grader.exercises."):
+            continue
+        text, found = without_mistakes(modules()[name].read_text(encoding="utf-8"))
+        rest.append(text.encode())
+        if name == own:
+            mistakes = found
+    return rest, mistakes
+
+
+def without_mistakes(text: str) -> tuple[str, dict[str, list[bytes]]]:
+    """A module of exercises without the functions that are nothing but known mistakes; and those, by exercise.
+
+    They are named `_`, so nothing else in the module can call one.
+
+    >>> without_mistakes('import torch\\n\\n\\n@bce.mistake("Wrong.")\\ndef _(p):\\n    return p\\n')
+    ('import torch', {'bce': [b'@bce.mistake("Wrong.")\\ndef _(p):\\n    return p']})
+    """
+    lines = text.splitlines()
+    mistakes: dict[str, list[bytes]] = {}
+    functions = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
+    for node in reversed(functions):
+        names = _mistaken(node)
+        if not names:
+            continue
+        first, last = node.decorator_list[0].lineno - 1, node.end_lineno
+        for name in names:
+            mistakes.setdefault(name, []).insert(0, "\n".join(lines[first:last]).encode())
+        while first and not lines[first - 1].strip():  # what sets it apart goes with it
+            first -= 1
+        del lines[first:last]
+    return "\n".join(lines), mistakes
+
+
+def _mistaken(node: ast.FunctionDef) -> list[str]:
+    """The exercises of which a function is a known mistake, and nothing else."""
+    if node.name != "_":
         return []
-    return [modules()[name].read_bytes() for name in closure({name}) if name.startswith("grader.exercises.")]
+    called = [ast.unparse(d.func) if isinstance(d, ast.Call) else "" for d in node.decorator_list]
+    if not all(each.endswith(".mistake") for each in called):
+        return []
+    return [each.removesuffix(".mistake") for each in called]
 
 
 def _code(lesson: str) -> list[bytes]:

@@ -180,7 +180,7 @@ def regrade(course: "Course", student: str, lesson: str, trust: bool = False):
             ("The submission is another one than was graded.", before["content"] != record.content(data)),
             (
                 "The exercises, the judge or torch have changed since.",
-                before["definitions"] != record.definitions(lesson),
+                record.outdated(before, record.definitions(lesson)),
             ),
         )
         if true

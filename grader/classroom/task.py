@@ -24,7 +24,7 @@ class Task:
     data: bytes | None
     notes: tuple
     seed: int | None = None
-    definitions: str | None = None
+    definitions: dict[str, str] | None = None
     seconds: float = SECONDS
     first: bool = False
 

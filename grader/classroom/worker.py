@@ -87,7 +87,7 @@ def shared_examiner(trust: bool = False) -> Examiner:
     return _examiners[key]
 
 
-def get_ready(definitions: dict[str, str], trust: bool, examiner: Examiner | None = None) -> str:
+def get_ready(definitions: dict[str, dict[str, str]], trust: bool, examiner: Examiner | None = None) -> str:
     """Warm a worker up: "", or what keeps it from grading. Runs in a worker."""
     if any(record.definitions(lesson) != digest for lesson, digest in definitions.items()):
         return OTHER_COURSE

@@ -198,7 +198,7 @@ def test_a_corrected_exercise_regrades_the_class_and_nobody_hands_in_again(own_c
 
     definitions.write_text(text.replace("You added the losses up.", "You added all of the losses up."))
     lines = [json.loads(line) for line in grader(own_copy, *words)[0].splitlines()]
-    assert lines[-1] == {"graded": 2, "why": {"exercises changed": 2}, "unchanged": 1, "failed": 0}
+    assert lines[-1] == {"graded": 1, "why": {"exercises changed": 1}, "unchanged": 2, "failed": 0}
     assert record.load(own_copy / "autograded" / "bob" / LESSON)["verdicts"]["bce"]["mistake"].startswith(
         "You added all of"
     )

@@ -1,5 +1,6 @@
 """What decides a grade is in its digest, and nothing else: in both directions, by changing files of a copy of the course."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -7,20 +8,22 @@ import sys
 
 import pytest
 
+from grader.classroom import record
 from grader.course.build import ROOT
 from grader.course.imports import closure, modules
 from grader.course.lessons import lessons, slug
+from grader.judging.verdict import ERROR, FAILED, MISSING, PASSED
 
 LESSON, OTHER = "02_bce", "06_softmax"
 # prints the digests for each line that it reads, from the files as they stand then
 PRINT = f"""
-import functools, sys
+import functools, json, sys
 from grader.classroom import record
 from grader.course import build, imports
 for line in sys.stdin:
     for cached in (record._definitions, imports.modules, imports.imported_by, build.solution_cells):
         cached.cache_clear()
-    print(record.definitions({LESSON!r}), record.definitions({OTHER!r}), flush=True)
+    print(json.dumps([record.definitions({LESSON!r}), record.definitions({OTHER!r})]), flush=True)
 """
 
 
@@ -44,15 +47,15 @@ def digests(copy):
         def ask():
             process.stdin.write("now\n")
             process.stdin.flush()
-            return process.stdout.readline().split()
+            return json.loads(process.stdout.readline())
 
         yield ask
         process.stdin.close()
 
 
 @pytest.fixture
-def changed(copy, digests):
-    """A function that says which of the two lessons have another digest while `old` stands as `new` in a file."""
+def parts(copy, digests):
+    """A function that says which parts of each of the two lessons' definitions are others while `old` stands as `new` in a file."""
 
     def change(path, old, new):
         file = copy / path
@@ -62,7 +65,20 @@ def changed(copy, digests):
         file.write_text(text.replace(old, new, 1), encoding="utf-8")
         after = digests()
         file.write_text(text, encoding="utf-8")
-        return [lesson for lesson, a, b in zip((LESSON, OTHER), before, after, strict=True) if a != b]
+        pairs = zip(before, after, strict=True)
+        return [{name for name in old | new if old.get(name) != new.get(name)} for old, new in pairs]
+
+    return change
+
+
+@pytest.fixture
+def changed(parts):
+    """A function that says which of the two lessons give other points."""
+
+    def change(*words):
+        found = dict(zip((LESSON, OTHER), parts(*words), strict=True))
+        assert all(names <= {record.POINTS} for names in found.values())
+        return [lesson for lesson, names in found.items() if names]
 
     return change
 
@@ -119,6 +135,40 @@ def test_what_decides_a_lessons_verdicts_regrades_that_lesson(changed, path, old
 )
 def test_prose_and_what_stands_apart_from_verdicts_regrade_nobody(changed, path, old, new):
     assert changed(path, old, new) == []
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("You added the losses up.", "You added all of the losses up."),
+        (
+            "\n\n\n@bce.mistake(",
+            '\n\n\n@bce.mistake("Another one.")\ndef _(p, y, reduction="mean"):\n    return p.sum()\n\n\n@bce.mistake(',
+        ),
+    ],
+)
+def test_a_known_mistake_decides_what_is_said_of_wrong_answers_to_its_exercise_alone(parts, old, new):
+    assert parts("grader/exercises/bce.py", old, new) == [{"bce"}, set()]
+
+
+@pytest.mark.parametrize(
+    "status, called, hears",
+    [
+        (FAILED, [], True),
+        (ERROR, [], True),
+        (FAILED, ["F.softmax"], False),
+        (PASSED, [], False),
+        (MISSING, [], False),
+    ],
+)
+def test_a_new_mistake_is_looked_for_where_an_answer_is_wrong(status, called, hears):
+    then = {record.POINTS: "p", "bce": "old", "bce_grad": "same"}
+    verdicts = {"bce": {"status": status, "called": called}, "bce_grad": {"status": FAILED, "called": []}}
+    graded = {"definitions": then, "verdicts": verdicts}
+    assert record.outdated(graded, then | {"bce": "new"}) is hears
+    assert not record.outdated(graded, then)
+    assert record.outdated(graded, then | {record.POINTS: "q"})
+    assert record.outdated(graded | {"definitions": "of an earlier release"}, then)
 
 
 @pytest.mark.parametrize("lesson", lessons())
