@@ -296,15 +296,16 @@ def time_in(member: zipfile.ZipInfo) -> float | None:
 
 def _is_older(files: list[File], target: Path) -> bool:
     """Is all that the archive has of a learner older than what lies here? Not where one of the two has no time."""
-    times = [time_in(file.member) for file in files]
-    if None in times:
+    times = [when for file in files if (when := time_in(file.member)) is not None]
+    if len(times) < len(files):
         return False
+    newest = max(times)
     submitted = timestamp(target)
     if submitted is not None:
-        return max(times) < submitted.replace(tzinfo=UTC).timestamp()
+        return newest < submitted.replace(tzinfo=UTC).timestamp()
     # an empty file only stands for a notebook that was missing when somebody graded
     here = [path.stat().st_mtime for path in _files(target) if path.stat().st_size]
-    return bool(here) and max(times) < max(here)
+    return bool(here) and newest < max(here)
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -18,6 +18,7 @@ from traitlets.config import Config
 from grader.classroom import prose
 from grader.classroom.marks import read
 from grader.course.cells import marks as cell_marks
+from grader.course.pictures import data_uris
 from grader.course.rebuild import without_paths
 
 if TYPE_CHECKING:
@@ -110,14 +111,13 @@ def content(nb: "NotebookNode", marks: "Marks"):
                 "comment": marks.comments.get(about) or marks.comments.get(name),
             }
             if data.get("solution") or data.get("task"):
-                pictures = [b["image/png"] for b in cell.get("attachments", {}).values() if "image/png" in b]
                 parts.append(
                     common
                     | {
                         "kind": "question",
                         "asked": before,
                         "answer": cell.source,
-                        "pictures": pictures,
+                        "pictures": data_uris(cell),
                         "waiting": bool(mark and mark.waiting),
                     }
                 )

@@ -31,6 +31,7 @@ from grader.classroom.report import environment
 from grader.course.build import instructors, loads, released
 from grader.course.cells import grade_id, is_grade, is_solution
 from grader.course.cells import marks as cell_marks
+from grader.course.pictures import data_uris
 
 OFFERED = 5  # comments that a key puts in
 LONGEST = 10_000  # characters of a comment
@@ -56,7 +57,7 @@ class Answer:
     text: str
     mark: Mark
     said: str  # a person's comment
-    pictures: list[str] = field(default_factory=list)  # PNG, base64
+    pictures: list[str] = field(default_factory=list)  # data URIs
 
     @property
     def version(self) -> str:
@@ -124,11 +125,10 @@ def answers(course: Course, lesson: str, question: str) -> tuple[list[Answer], i
         if cell is None or (given == EMPTY and not mark.unread):
             empty += 1
             continue
-        pictures = [b["image/png"] for b in cell.get("attachments", {}).values() if "image/png" in b]
         said = given
         if given == EMPTY:
             said = ""
-        written.append(Answer(student, cell.source, mark, said, pictures))
+        written.append(Answer(student, cell.source, mark, said, data_uris(cell)))
     return written, empty
 
 

@@ -13,9 +13,10 @@ from urllib.parse import quote
 
 import nbformat
 
+from grader.course import pictures
 from grader.course.cells import grade_id, is_solution, marks
 from grader.course.submitted import shown
-from grader.judging.wire import STACKED, is_picture, unstacked
+from grader.judging.wire import STACKED, unstacked
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 SOURCE = 200_000  # characters of a cell that are taken
 MARKDOWN, ALL_MARKDOWN = 20_000, 200_000  # of text that is shown: of a cell, and of all of a learner's
 EXTRA = 300  # cells of the learner's own that are taken
-PICTURES = 8  # attachments of a cell that are taken
 PATH = re.compile(
     r"(?:(?<![\w.:/<~])|(?<=file://))(?:[A-Za-z]:\\|~?/)(?:[^\s/\\<>\"'`:;,()&]+[/\\])+([^\s/\\<>\"'`:;,()&]+)"
 )
@@ -114,12 +114,12 @@ def _join_answers(release, match, extra, notes):
             {"cell_type": "markdown", "id": question.id, "metadata": {}, "source": "", "attachments": {}}
         )
         for part in parts:
-            for name, bundle in part.get("attachments", {}).items():
+            for name, picture in part.get("attachments", {}).items():
                 free = name
                 if name in joined.attachments:
                     free = f"{len(joined.attachments)}-{name}"
-                part.source = part.source.replace(f"(attachment:{name})", f"(attachment:{free})")
-                joined.attachments[free] = bundle
+                part.source = _renamed(part.source, name, free)
+                joined.attachments[free] = picture
         joined.source = "\n\n".join(part.source for part in parts)
         match[question.id] = joined
         name = grade_id(question)
@@ -257,22 +257,28 @@ def _extra_cell(cell, number, notes):
 
 
 def _fill_markdown(made, cell, notes, untouched=None):
-    pictures, names = _pictures(cell, notes)
+    kept, names = _pictures(cell, notes)
     made.pop("attachments", None)
-    if pictures:
-        made["attachments"] = pictures
+    if kept:
+        made["attachments"] = kept
     if untouched is not None and made.source.strip() == untouched.strip():
         made.source = untouched
         return
     for name, free in names.items():
-        if name != free:
-            for written in (
-                name,
-                quote(name, errors="replace"),
-                quote(name, safe="()", errors="replace"),
-            ):  # as editors write it
-                made.source = made.source.replace(f"(attachment:{written})", f"(attachment:{free})")
-    made.source = harmless(made.source, pictures)
+        made.source = _renamed(made.source, name, free)
+    written = made.source
+    made.source = harmless(written, kept)
+    # a picture that was placed by HTML or by reference, which are broken apart, stands at the end
+    for name in kept:
+        if f"attachment:{name}" in written and f"](attachment:{name})" not in made.source:
+            made.source += f"\n\n![{name}](attachment:{name})"
+
+
+def _renamed(markdown, name, free):
+    """A text in which an attached picture has another name, however an editor wrote the old one."""
+    for written in (name, quote(name, errors="replace"), quote(name, safe="()", errors="replace")):
+        markdown = re.sub(rf"attachment:{re.escape(written)}(?![\w.-])", f"attachment:{free}", markdown)
+    return markdown.replace(f"(<attachment:{free}>)", f"(attachment:{free})")
 
 
 def _source(cell, notes):
@@ -290,46 +296,35 @@ def _source(cell, notes):
 
 
 def _pictures(cell, notes):
-    """(kept, names): PNG attachments under harmless names, and what each was called. What is left out is noted."""
+    """(kept, names): a cell's pictures under harmless names, and what each was called. What is left out is noted."""
     kept: dict[str, dict[str, str]] = {}
     names: dict[str, str] = {}
     left_out = []
-    for name, bundle in cell.get("attachments", {}).items():
+    size = 0
+    for name, data in cell.get("attachments", {}).items():
         picture = None
-        if len(kept) < PICTURES:
-            picture = _decoded(bundle.get("image/png"))
-        if picture is None:
+        if len(kept) < pictures.MOST:
+            picture = pictures.decoded(data)
+        if picture is None or size + len(picture) > pictures.TOGETHER:
             left_out.append(f"`{shown(name)}`")
             continue
+        size += len(picture)
         is_harmless = re.fullmatch(r"[\w.-]{1,80}", name, re.A) is not None
         free = name
         if not is_harmless:
             free = _free_name({*cell.attachments, *kept})
-        kept[free], names[name] = {"image/png": base64.b64encode(picture).decode()}, free
+        kept[free] = {pictures.mime(picture): base64.b64encode(picture).decode()}
+        names[name] = free
     if left_out:
         notes.append(
-            f"Pictures that are left out: {', '.join(left_out[:5])}{' …' if len(left_out) > 5 else ''}. "
-            f"A cell may have {PICTURES}, and each is a PNG that is not too large."
+            f"Pictures that are left out: {', '.join(left_out[:5])}{' …' if len(left_out) > 5 else ''}. What is kept: {pictures.KEPT}."
         )
     return kept, names
 
 
 def _free_name(taken):
     """A harmless name for a picture."""
-    return next(name for name in map("picture-{}.png".format, itertools.count(1)) if name not in taken)
-
-
-def _decoded(data):
-    """The bytes of an attached PNG, or None."""
-    if not isinstance(data, str):
-        return None
-    try:
-        picture = base64.b64decode(re.sub(r"\s", "", data), validate=True)
-    except ValueError:
-        return None
-    if is_picture(picture):
-        return picture
-    return None
+    return next(name for name in map("picture-{}".format, itertools.count(1)) if name not in taken)
 
 
 # The TeX that a derivation needs. Whatever else MathJax knows defines commands, makes links and styles, or moves and paints outside of its line.
@@ -386,13 +381,13 @@ def _no_diagram(line):
     return re.sub(r"(`{3,}|~{3,})", r"\1diagram ", line[0])
 
 
-def harmless(markdown: str, pictures: Collection[str] = ()):
+def harmless(markdown: str, attached: Collection[str] = ()):
     """Markdown that reads the same and cannot act: a space breaks every tag, link, entity, diagram and unusual TeX command apart.
 
-    A space after `<` works wherever it stands (text, formula, code), which no escape sequence does. `pictures`: names of attachments; those stay.
+    A space after `<` works wherever it stands (text, formula, code), which no escape sequence does. `attached`: names of pictures; those stay.
     """
     text = re.sub(r"<(?=[A-Za-z/!?])", "< ", markdown)
-    kept = "|".join(map(re.escape, pictures)) or "(?!)"
+    kept = "|".join(map(re.escape, attached)) or "(?!)"
     text = re.sub(rf"\](?=[(\[])(?!\(attachment:(?:{kept})\))", "] ", text)
     text = re.sub(r"\]:", "] :", text)
     text = MERMAID.sub(_no_diagram, text)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import nbformat
 
+from grader.course import pictures
+
 CELLS = 2000  # of a notebook that are read
 VALUES = 2_000_000  # in a file: what is far above that is made to fill the memory
 WRITTEN = 4_000_000  # characters of all cells together that are read: a lesson has 40,000
@@ -87,7 +89,7 @@ def _values(data):
 
 
 def _cell(raw):
-    """A cell with nothing but its type, id, source, nbgrader's grade_id and attachments; None where it is no cell."""
+    """A cell with nothing but its type, id, source, nbgrader's grade_id and pictures (name -> base64 or None); None where it is no cell."""
     if not isinstance(raw, dict) or raw.get("cell_type") not in ("code", "markdown", "raw"):
         return None
     source = raw.get("source", "")
@@ -115,23 +117,17 @@ def _cell(raw):
         cell.outputs, cell.execution_count = [], None
     if isinstance(grade_id, str):
         cell.metadata["nbgrader"] = {"grade_id": grade_id}
-    if isinstance(raw.get("attachments"), dict):
-        cell["attachments"] = {
-            name: {"image/png": _png(bundle)} for name, bundle in raw["attachments"].items()
-        }
+    given = raw.get("attachments")
+    named = (
+        {name: pictures.attached(bundle) for name, bundle in given.items()} if isinstance(given, dict) else {}
+    )
+    if raw["cell_type"] != "code":
+        # before anything is cut: a picture within the text would push the words behind it off the end
+        cell.source, in_text = pictures.lifted(cell.source, named)
+        named |= in_text
+    if named:
+        cell["attachments"] = named
     return cell
-
-
-def _png(bundle):
-    """The text of an attached PNG, as notebooks hold it, or None."""
-    data = None
-    if isinstance(bundle, dict):
-        data = bundle.get("image/png")
-    if isinstance(data, list) and all(isinstance(d, str) for d in data):
-        data = "".join(data)
-    if isinstance(data, str):
-        return data
-    return None
 
 
 def shown(name: str, most: int = 80):

@@ -132,7 +132,7 @@ def test_attachments_are_pictures_or_nothing(release, answered):
     }
     built, _ = rebuild(release, through_a_file(answered))
     made = by_id(built)["lower_loss_fewer_right"]
-    assert made.attachments == {"a.png": {"image/png": PNG}, "picture-1.png": {"image/png": PNG}}
+    assert made.attachments == {"a.png": {"image/png": PNG}, "picture-1": {"image/png": PNG}}
     html = MarkdownWithMath(renderer=IPythonRenderer(escape=False, attachments=made.attachments)).render(
         made.source
     )

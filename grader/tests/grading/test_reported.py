@@ -1,6 +1,8 @@
 """What teachers and learners have reported of other courses, tried on this one: one class, graded once by the command."""
 
+import base64
 import codecs
+import io
 import re
 import subprocess
 import sys
@@ -10,12 +12,14 @@ from urllib.parse import quote
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
+from PIL import Image
 from typer.testing import CliRunner
 
 from grader.__main__ import app
 from grader.classroom import grade, plugins, record, submission
 from grader.classroom.gradebook import Book
 from grader.classroom.plugins import STUDENT
+from grader.course import pictures
 from grader.course.build import loads, released, solution_cells
 from grader.course.lessons import exercises_of
 from grader.course.rebuild import rebuild
@@ -272,20 +276,72 @@ def test_an_open_answer_is_found_where_it_stands(sources, keep, answer):
         assert cell.source == answer or keep == "YOUR ANSWER HERE" and not sources
 
 
-def test_a_picture_keeps_its_place_whatever_it_is_called_and_what_is_left_out_is_noted():
-    png = PNG
+def open_answer_of(source, attachments=None):
+    """(the cell that is graded, the notes) of a notebook whose open answer is this."""
     nb = school.answered(LESSON)
     (cell,) = [c for c in nb.cells if c.metadata.get("nbgrader", {}).get("grade_id") == OPEN]
-    names = ["Grafik für Übung (1).png", "a b.png", *(f"{n}.png" for n in range(7))]
-    cell.source = "See " + " ".join(f"![x](attachment:{quote(name, safe='()')})" for name in names)
-    cell.attachments = {name: {"image/png": png} for name in names} | {"photo.jpg": {"image/jpeg": png}}
-    read, _ = parse(nbformat.writes(nb).encode())
-    rebuilt, notes = rebuild(loads(released(LESSON)), read)
+    cell.source = source
+    cell.attachments = attachments or {}
+    read, notes = parse(nbformat.writes(nb).encode())
+    rebuilt, later = rebuild(loads(released(LESSON)), read)
     (made,) = [c for c in rebuilt.cells if c.metadata.get("nbgrader", {}).get("grade_id") == OPEN]
-    assert len(made.attachments) == 8
+    return made, notes + later
+
+
+def test_a_picture_keeps_its_place_whatever_it_is_called_and_what_is_left_out_is_noted():
+    png = PNG
+    names = ["Grafik für Übung (1).png", "a b.png", *(f"{n}.png" for n in range(pictures.MOST - 1))]
+    text = "See " + " ".join(f"![x](attachment:{quote(name, safe='()')})" for name in names)
+    drawn = {"sketch.svg": {"image/svg+xml": "<svg onload='x'>"}}
+    made, notes = open_answer_of(text, {name: {"image/png": png} for name in names} | drawn)
+    assert len(made.attachments) == pictures.MOST
     assert all(f"](attachment:{name})" in made.source for name in made.attachments)
     assert all(re.fullmatch(r"[\w.-]+", name, re.A) for name in made.attachments)
-    assert [n for n in notes if "left out" in n and "`photo.jpg`" in n and "`a b.png`" in n]
+    assert [n for n in notes if "left out: `a b.png`, `sketch.svg`" in n and "JPEG" in n]
+
+
+def raster(kind):
+    """A picture as a phone, a browser or a drawing program makes it, base64."""
+    file = io.BytesIO()
+    Image.new("RGB", (40, 30), (200, 30, 30)).save(file, kind)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP"])
+def test_a_raster_is_kept_by_what_it_is_and_not_by_what_it_is_called(kind):
+    data, true = raster(kind), f"image/{kind.lower()}"
+    made, notes = open_answer_of("![x](attachment:p.jpg)", {"p.jpg": {"image/jpg": data}})
+    assert made.attachments == {"p.jpg": {true: data}} and made.source == "![x](attachment:p.jpg)"
+    assert pictures.data_uris(made) == [f"data:{true};base64,{data}"] and not notes
+    assert pictures.decoded(data[:8]) is None  # cut off before it says how large it is
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "![x]({})",
+        "![x](<{}>)",
+        "![x]({} 'A title')",
+        "![x][1]\n\n[1]: {}",
+        "<img src='{}' width=300>",
+        "{}",
+    ],
+)
+def test_a_picture_within_the_text_is_lifted_out_before_anything_is_cut(form):
+    """As Colab writes it: megabytes of letters, and what the learner says behind them."""
+    data = base64.b64encode(base64.b64decode(PNG) + bytes(4_000_000)).decode()
+    made, notes = open_answer_of("Before " + form.format(f"data:image/png;base64,{data}") + "\n\nbehind")
+    ((name, bundle),) = made.attachments.items()
+    assert bundle == {"image/png": data} and not notes
+    assert f"](attachment:{name})" in made.source and made.source.startswith("Before")
+    assert "behind" in made.source and len(made.source) < 200
+
+
+def test_a_picture_that_is_too_large_is_left_out_and_the_text_around_it_stays():
+    data = base64.b64encode(base64.b64decode(PNG) + bytes(pictures.LARGEST)).decode()
+    made, notes = open_answer_of(f"Before ![](data:image/png;base64,{data}) behind")
+    assert "Before" in made.source and "behind" in made.source and "attachments" not in made
+    assert any("left out: `in-the-text-1`" in note for note in notes)
 
 
 def _bare(nb):
