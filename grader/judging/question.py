@@ -91,6 +91,20 @@ class Call:
             kwargs={name: _mapped(function, value) for name, value in self.kwargs.items()},
         )
 
+    def cut(self, part: list[int] | slice, n: int) -> "Call":
+        """The same question for a part of its samples: each tensor whose first dimension is `n` is cut to `part`.
+
+        >>> Call((torch.tensor([1.0, 2.0, 3.0]), torch.tensor(0.5))).cut(slice(0, 2), 3).args
+        (tensor([1., 2.]), tensor(0.5000))
+        """
+
+        def rows(value):
+            if isinstance(value, torch.Tensor) and value.ndim and value.shape[0] == n:
+                return value[part]
+            return value
+
+        return self.map(rows)
+
 
 def _mapped(function, value):
     if isinstance(value, Once):

@@ -148,8 +148,7 @@ def _smaller(a):
     if n < 2 or any(_is_distribution(v) and v.ndim == 1 for v in question.args):
         return
     for index in [[i] for i in _wrong_first(a, n)[:6]] + [[i, i + 1] for i in range(min(n - 1, 4))]:
-        cut = lambda v: v[index] if isinstance(v, torch.Tensor) and v.ndim and v.shape[0] == n else v  # noqa: E731
-        yield question.map(cut)
+        yield question.cut(index, n)
 
 
 def _wrong_first(a, n):

@@ -101,14 +101,18 @@ def explain(evidence: Evidence) -> Explanation:
     says = _nearly_everywhere(part)
     if says:
         return Explanation(says, first, _besides(evidence, layer, None, says))
-    mistake = known.most_cases(evidence) if ordinary else None
+    mistake = None
+    if ordinary:
+        mistake = known.most_cases(evidence)
     if mistake:
         return _of_mistake(evidence, mistake, first)
     says = general(part, WEAKER)
     if says:
         return Explanation(says, first, _besides(evidence, layer, None, says))
     says = inputs.where_wrong(part) or words.difference(first)
-    hint = evidence.exercise.hints[0] if evidence.exercise.hints else ""
+    hint = ""
+    if evidence.exercise.hints:
+        hint = evidence.exercise.hints[0]
     return Explanation(says, first, _besides(evidence, layer, None, says), hint, named=False)
 
 
@@ -118,7 +122,9 @@ def _nearly_everywhere(part: Evidence) -> str:
     if not says or not says[0]:
         return ""
     explained = sum(one == says[0] for one in says)
-    return says[0] if explained > 2 and 3 * explained >= 2 * len(says) else ""
+    if explained > 2 and 3 * explained >= 2 * len(says):
+        return says[0]
+    return ""
 
 
 def general(evidence: Evidence, suspicions: tuple = SUSPICIONS) -> str:
@@ -169,7 +175,9 @@ def _dtypes(evidence, mistake):
     if evidence.exercise.any_dtype or evidence.exercise.number:
         return ""
     for a in evidence.wrong:
-        made = evidence.made(mistake, a).value if mistake else a.expected.value
+        made = a.expected.value
+        if mistake:
+            made = evidence.made(mistake, a).value
         for got, want, theirs in zip(as_parts(a.got.value), as_parts(a.expected.value), as_parts(made)):
             if not all(isinstance(v, torch.Tensor) for v in (got, want, theirs)):
                 continue
@@ -180,7 +188,9 @@ def _dtypes(evidence, mistake):
 
 def _changes(evidence, mistake):
     for a in evidence.wrong:
-        theirs = evidence.made(mistake, a).changed if mistake else ()
+        theirs = ()
+        if mistake:
+            theirs = evidence.made(mistake, a).changed
         names = [f"`{name}`" for name in a.got.changed if name not in theirs]
         if names and not a.got.failed:
             return f"your function changes its input {', '.join(names)}: work on a new tensor."

@@ -63,7 +63,9 @@ class Evidence:
         if a.difference in FORM:
             return Layer.FORM
         shared = zip(_dimensions(a.question), self.usual)
-        return Layer.ORDINARY if all(one == other for one, other in shared) else Layer.SHAPES
+        if all(one == other for one, other in shared):
+            return Layer.ORDINARY
+        return Layer.SHAPES
 
     def within(self, *layers: Layer) -> "Evidence":
         """The same with only those wrong answers that lie in these layers; all right ones stay."""
@@ -76,7 +78,10 @@ class Evidence:
         asked = []
         for a in self.asked:
             made = self.made(mistake, a)
-            difference = None if made.failed else compare(self.exercise, a.case, made, a.got)
+            if made.failed:
+                difference = None
+            else:
+                difference = compare(self.exercise, a.case, made, a.got)
             asked.append(Asked(a.case, a.question, made, a.got, difference))
         return Evidence(replace(self.exercise, reference=mistake.function), self.ask, asked, _made=self._made)
 
@@ -133,12 +138,17 @@ def ratio(pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> float | None:
     if any(((w == 0) & (g != 0)).any() for g, w in pairs if g.shape == w.shape):
         return None
     ratios = [(g.double() / w.double())[(w != 0) & w.isfinite()].flatten() for g, w in pairs if w.numel()]
-    flat = torch.cat(ratios) if ratios else torch.empty(0)
+    if ratios:
+        flat = torch.cat(ratios)
+    else:
+        flat = torch.empty(0)
     if flat.numel() < 2 or not flat.isfinite().all() or flat[0] == 0:
         return None
     if not torch.allclose(flat, flat[0], rtol=1e-4):
         return None
-    return None if abs(flat[0].item() - 1) < 1e-4 or abs(flat[0].item()) < 1e-9 else flat[0].item()
+    if abs(flat[0].item() - 1) < 1e-4 or abs(flat[0].item()) < 1e-9:
+        return None
+    return flat[0].item()
 
 
 def times(k: float) -> str:
@@ -158,11 +168,6 @@ def entries(question: Call) -> int:
 def classes(question: Call) -> int:
     """C: the second dimension of the first tensor that has one; 1 where there is none."""
     return next((v.shape[1] for v in question.tensors if v.ndim > 1), 1)
-
-
-def mapped(question: Call, f: Callable) -> Call:
-    """The question with `f` applied to every argument."""
-    return question.map(f)
 
 
 def value_only(result: Result) -> Result:

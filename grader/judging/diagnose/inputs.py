@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from grader.judging.compare import Difference, alike, as_parts, as_tensor, compare
-from grader.judging.diagnose.evidence import Layer, classes, mapped, samples, telling, value_only
+from grader.judging.diagnose.evidence import Layer, classes, samples, telling, value_only
 from grader.judging.verdict import show
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ def constant(evidence: "Evidence"):
 def only_size(evidence: "Evidence"):
     """Right only for the number of samples of the lesson's example?"""
     example = next((a for a in evidence.asked if a.case.example and not a.difference), None)
-    n = samples(example.question) if example else 0
+    n = 0
+    if example:
+        n = samples(example.question)
     kinds = (Difference.VALUE, Difference.SHAPE, Difference.ERROR)
     if not n or any(a.difference not in kinds for a in evidence.wrong):
         return ""
@@ -72,12 +74,7 @@ def only_size(evidence: "Evidence"):
 
 def _right_for(evidence, a, part):
     """Is the answer right for these samples of a question?"""
-    size = samples(a.question)
-
-    def cut(v: object):
-        return v[part] if isinstance(v, torch.Tensor) and v.ndim and v.shape[0] == size else v
-
-    question = mapped(a.question, cut)
+    question = a.question.cut(part, samples(a.question))
     expected = evidence.expected(question, a.case.gradient)
     if expected.failed:
         return False
@@ -88,7 +85,9 @@ def _right_for(evidence, a, part):
 def only_classes(evidence: "Evidence"):
     """Right only for the number of classes of the lesson's example?"""
     example = next((a for a in evidence.asked if a.case.example and not a.difference), None)
-    c = classes(example.question) if example else 1
+    c = 1
+    if example:
+        c = classes(example.question)
     if c < 2 or any(
         a.difference not in (Difference.VALUE, Difference.SHAPE) or classes(a.question) == c
         for a in evidence.wrong
@@ -104,20 +103,21 @@ def only_classes(evidence: "Evidence"):
         def narrow(v: object):
             if not isinstance(v, torch.Tensor) or not v.ndim:
                 return v
-            v = v[..., :c] if v.shape[-1] == size and (v.ndim > 1 or v.is_floating_point()) else v
-            return v if v.is_floating_point() else torch.where(v < 0, v, v % c)
+            if v.shape[-1] == size and (v.ndim > 1 or v.is_floating_point()):
+                v = v[..., :c]
+            if v.is_floating_point():
+                return v
+            return torch.where(v < 0, v, v % c)
 
-        cut = mapped(a.question, narrow)
+        cut = a.question.map(narrow)
         expected = evidence.expected(cut, a.case.gradient)
         if expected.failed or compare(
             evidence.exercise, a.case, expected, evidence.ask(cut, a.case.gradient)
         ):
             return ""
-    return (
-        f"Right only for {c} classes, as in the lesson's example: take the size from the arguments."
-        if wider
-        else ""
-    )
+    if not wider:
+        return ""
+    return f"Right only for {c} classes, as in the lesson's example: take the size from the arguments."
 
 
 def where_wrong(evidence: "Evidence"):
@@ -140,7 +140,9 @@ def where_wrong(evidence: "Evidence"):
             says != ""
         ):  # where no sample of this question is right, or none of another's, what tells them apart is chance
             other = next((b for b in fit if b.case is not a.case), None)
-            return says if says and (other is None or _where(evidence, other) is not None) else ""
+            if says and (other is None or _where(evidence, other) is not None):
+                return says
+            return ""
     return ""
 
 
@@ -148,14 +150,14 @@ def _where(evidence, a):
     """The sentence that one question allows, "", or None where each of its samples is wrong."""
     n, right, wrong = samples(a.question), [], []
     for i in range(n):
-        one = mapped(
-            a.question,
-            lambda v: v[i : i + 1] if isinstance(v, torch.Tensor) and v.ndim and v.shape[0] == n else v,
-        )
+        one = a.question.cut(slice(i, i + 1), n)
         expected = evidence.expected(one, ())
         if expected.failed:
             return ""
-        (wrong if compare(evidence.exercise, a.case, expected, evidence.ask(one, ())) else right).append(one)
+        if compare(evidence.exercise, a.case, expected, evidence.ask(one, ())):
+            wrong.append(one)
+        else:
+            right.append(one)
     if not right:
         return None
     if wrong and min(len(right), len(wrong)) < 2:  # one sample may differ in anything
@@ -166,19 +168,18 @@ def _where(evidence, a):
 
         def value(q: "Call"):
             v = q.args[i]
-            return v.item() if isinstance(v, torch.Tensor) and v.numel() == 1 else math.nan
+            if isinstance(v, torch.Tensor) and v.numel() == 1:
+                return v.item()
+            return math.nan
 
-        signs = [("is positive", lambda v: v > 0), ("is negative", lambda v: v < 0)]
-        for says, test in [
+        tests = [
             ("is 1", lambda v: v == 1),
             ("is 0", lambda v: v == 0),
             ("is -1", lambda v: v == -1),
-            *(
-                signs
-                if isinstance(a.question.args[i], torch.Tensor) and a.question.args[i].is_floating_point()
-                else ()
-            ),
-        ]:
+        ]
+        if isinstance(a.question.args[i], torch.Tensor) and a.question.args[i].is_floating_point():
+            tests += [("is positive", lambda v: v > 0), ("is negative", lambda v: v < 0)]
+        for says, test in tests:
             if (
                 all(test(value(q)) for q in wrong)
                 and not any(test(value(q)) for q in right)
@@ -263,11 +264,7 @@ def _part_of(size, part):
         n = size(q)
         if n < 3:
             return None
-
-        def cut(v: object):
-            return v[part] if isinstance(v, torch.Tensor) and v.ndim and v.shape[0] == n else v
-
-        return mapped(q, cut)
+        return q.cut(part, n)
 
     return change
 
@@ -300,7 +297,9 @@ def _explains(evidence, a, change):
 
 def _dims(exercise, question):
     given = dict(zip(exercise.parameters, question.args)) | question.kwargs
-    return [given["dim"]] if isinstance(given.get("dim"), int) else []
+    if isinstance(given.get("dim"), int):
+        return [given["dim"]]
+    return []
 
 
 def _swap(i, j):
@@ -359,9 +358,15 @@ def _default_taken(evidence):
         if any(_has_effect(evidence, a, name, without) for a in (*evidence.right, *evidence.aside)):
             values = dict.fromkeys(show(_given(exercise, a.question)[name]) for a in evidence.wrong)
             which = " and ".join(f"`{name}={value}`" for value in list(values)[:3])
-            return f"{which} {'has' if len(values) == 1 else 'have'} no effect: {taken}"
+            return f"{which} {_has(values)} no effect: {taken}"
         return f"The argument `{name}` has no effect: {taken}"
     return ""
+
+
+def _has(values):
+    if len(values) == 1:
+        return "has"
+    return "have"
 
 
 def _has_effect(evidence, a, name, without):
@@ -384,7 +389,8 @@ def _constructor_ignored(evidence):
     built = [a for a in (*evidence.right, *evidence.aside) if a.question.init]
     if any(_differs_built(evidence, a, unbuilt) for a in built):
         values = dict.fromkeys(f"`{k}={show(v)}`" for a in evidence.wrong for k, v in a.question.init.items())
-        return f"{' and '.join(list(values)[:3])} {'has' if len(values) == 1 else 'have'} no effect: your result is that of the default."
+        which = " and ".join(list(values)[:3])
+        return f"{which} {_has(values)} no effect: your result is that of the default."
     return f"What the constructor is given ({', '.join(init)}) has no effect in `forward`."
 
 
@@ -414,9 +420,10 @@ def _unmoved(evidence, a, i, thorough):
     learnt here."""
     value, others = a.question.args[i], []
     if isinstance(value, torch.Tensor) and value.is_floating_point() and value.numel():
-        others = (
-            [value.flip(0) * 0.9, -value, value * 0.8, 1 - value] if value.ndim else [value * 0.9, -value]
-        )
+        if value.ndim:
+            others = [value.flip(0) * 0.9, -value, value * 0.8, 1 - value]
+        else:
+            others = [value * 0.9, -value]
     elif isinstance(value, torch.Tensor) and value.numel() and value.dtype is not torch.bool:
         others = [torch.ones_like(value), value.flip(0) if value.ndim else torch.zeros_like(value)]
     elif (
@@ -430,11 +437,11 @@ def _unmoved(evidence, a, i, thorough):
     for part in as_parts(a.got.value):
         part = as_tensor(part)
         if not isinstance(part, torch.Tensor) or not part.isfinite().all() or not part.any():
-            return (
-                None  # nan stays nan, inf stays inf, and a product with a 0 in it stays 0, whatever changes
-            )
+            return None  # nan, inf, and a product with a 0 in it stay what they are, whatever changes
     told = []
-    for other in others if thorough else others[:1]:
+    if not thorough:
+        others = others[:1]
+    for other in others:
         question = replace(a.question, args=(*a.question.args[:i], other, *a.question.args[i + 1 :]))
         expected = evidence.expected(question)
         if not (
@@ -443,7 +450,9 @@ def _unmoved(evidence, a, i, thorough):
             told.append(alike(value_only(evidence.ask(question, ())), value_only(a.got), a.case))
             if not told[-1]:
                 break
-    return all(told) if told else None
+    if told:
+        return all(told)
+    return None
 
 
 def target(evidence: "Evidence"):
@@ -508,7 +517,10 @@ def _pull(ask, exercise, question):
     slopes, shares = [], []
     for logits in (z, -z, z.flip(1)):
         result = ask(replace(question, args=(logits, *question.args[1:])), (name,))
-        gradient = None if result.failed else result.gradients.get(name)
+        if result.failed:
+            gradient = None
+        else:
+            gradient = result.gradients.get(name)
         if gradient is None or gradient.shape != z.shape or not gradient.isfinite().all():
             return None
         slopes.append(gradient.double())

@@ -33,7 +33,9 @@ def kind(evidence: "Evidence"):
     if value is None:
         return "Your function returns nothing (None). Does every path end in `return`?"
     if isinstance(want, tuple) and (not isinstance(value, tuple) or len(value) != len(want)):
-        got = f"{len(value)} values" if isinstance(value, tuple) else "a single value"
+        got = "a single value"
+        if isinstance(value, tuple):
+            got = f"{len(value)} values"
         return f"Return {len(want)} values, as in `return a, b`: yours returns {got}."
     if isinstance(value, tuple) and isinstance(want, tuple):
         number, part, wanted = next(
@@ -47,11 +49,12 @@ def kind(evidence: "Evidence"):
         ) or type(part).__name__
         return f"Value {number} of the {len(want)} that you return is of the kind {kind}; a tensor is expected there."
     if isinstance(value, (bool, int, float)):
-        return f"You return a Python {type(value).__name__}; a tensor is expected. " + (
-            "`.item()` and `float(…)` cut the value out of the graph, so that no gradient can flow."
-            if any(c.gradient for c in evidence.exercise.cases)
-            else "`torch.tensor(…, dtype=…)` makes one of a Python number."
-        )
+        what_to_do = "`torch.tensor(…, dtype=…)` makes one of a Python number."
+        if any(c.gradient for c in evidence.exercise.cases):
+            what_to_do = (
+                "`.item()` and `float(…)` cut the value out of the graph, so that no gradient can flow."
+            )
+        return f"You return a Python {type(value).__name__}; a tensor is expected. {what_to_do}"
     if isinstance(value, Array):
         return "You return a numpy array; a tensor is expected. Numpy knows no autograd: stay with torch functions."
     if isinstance(value, tuple):
@@ -62,7 +65,7 @@ def kind(evidence: "Evidence"):
             f"You return a list or tuple of {len(value)}; one tensor is expected. `torch.stack` makes a tensor of a list of tensors, "
             "`torch.tensor` one of a list of numbers."
         )
-    return f"You return {value.type if isinstance(value, Foreign) else type(value).__name__}; a tensor is expected."
+    return f"You return {_type_name(value)}; a tensor is expected."
 
 
 def _is_right(evidence, value):
@@ -74,11 +77,9 @@ def _is_right(evidence, value):
 
 def _other_kind(value, want):
     """Is it no tensor, or no list of numbers, where the reference gives one?"""
-    return (
-        not isinstance(as_tensor(value), torch.Tensor)
-        if isinstance(want, tuple)
-        else type(value) is not type(want)
-    )
+    if isinstance(want, tuple):
+        return not isinstance(as_tensor(value), torch.Tensor)
+    return type(value) is not type(want)
 
 
 def _contents(part):
@@ -90,18 +91,15 @@ def _contents(part):
 
 
 def _type_name(value):
-    return value.type if isinstance(value, Foreign) else type(value).__name__
+    if isinstance(value, Foreign):
+        return value.type
+    return type(value).__name__
 
 
 def dtype(evidence: "Evidence"):
-    wrong = evidence.wrong
-    wrong = (
-        [a for a in wrong if a.difference == Difference.DTYPE]
-        if {a.difference for a in wrong if not a.case.extreme}
-        <= {Difference.DTYPE, Difference.CUT, Difference.GRADIENT, Difference.ERROR}
-        else []
-    )
-    if not wrong:
+    kinds = {a.difference for a in evidence.wrong if not a.case.extreme}
+    wrong = [a for a in evidence.wrong if a.difference == Difference.DTYPE]
+    if not wrong or not kinds <= {Difference.DTYPE, Difference.CUT, Difference.GRADIENT, Difference.ERROR}:
         return ""
     name = lambda t: str(t.dtype).removeprefix("torch.")  # noqa: E731
     pair = next(
@@ -115,11 +113,10 @@ def dtype(evidence: "Evidence"):
     if not pair:
         return ""
     got, want = pair
-    return f"The values are right, but the dtype is {name(got)} where {name(want)} is expected. " + (
-        "A result has the dtype of its input: convert nothing, and create tensors with `dtype=` or `…_like`."
-        if want.is_floating_point()
-        else "Class indices and one-hot labels are integers (int64)."
-    )
+    what_to_do = "Class indices and one-hot labels are integers (int64)."
+    if want.is_floating_point():
+        what_to_do = "A result has the dtype of its input: convert nothing, and create tensors with `dtype=` or `…_like`."
+    return f"The values are right, but the dtype is {name(got)} where {name(want)} is expected. {what_to_do}"
 
 
 def changed(evidence: "Evidence"):
@@ -140,7 +137,9 @@ def large(evidence: "Evidence"):
     made = a.got.made
     if a.difference is not Difference.LARGE or made is None:
         return ""
-    where = f" ({at(made.place)})" if at(made.place) else ""
+    where = ""
+    if at(made.place):
+        where = f" ({at(made.place)})"
     if made.left_torch:
         return (
             f"The result is right, but you hand a tensor to numpy{where}, and nobody can see how large the arrays are that it makes. "
@@ -157,7 +156,9 @@ def met(evidence: "Evidence"):
     found, name = a.got.met, a.question.apart
     if a.difference is not Difference.MET or found is None:
         return ""
-    where = f" ({at(found.place)})" if at(found.place) else ""
+    where = ""
+    if at(found.place):
+        where = f" ({at(found.place)})"
     one, other = (f"`{name}[{part}]`" for part in found.parts)
     return (
         f"The result is right, but one operation takes {found.entries[0]} entries of {one} together with {found.entries[1]} of {other}{where}. "

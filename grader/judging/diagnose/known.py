@@ -25,7 +25,9 @@ def first_layer(evidence: Evidence, layer: Layer) -> Mistake | None:
         return None
     best, most = None, 0
     for mistake in evidence.exercise.mistakes:
-        alike_here = same if layer is Layer.FORM else _same_value
+        alike_here = _same_value
+        if layer is Layer.FORM:
+            alike_here = same
         if not all(alike_here(evidence, mistake, a) for a in (*wrong, *evidence.right)):
             continue
         score = 1 + sum(same(evidence, mistake, a) for a in evidence.wrong)
@@ -90,9 +92,14 @@ def same(evidence: Evidence, mistake: Mistake, a: Asked) -> bool:
 
 def _same_value(evidence: Evidence, mistake: Mistake, a: Asked) -> bool:
     """Does the mistake give the same value to a question, right or wrong as the answer is?"""
-    made = value_only(evidence.made(mistake, a) if a.got.failed else evidence.value_of(mistake, a))
+    if a.got.failed:
+        made = value_only(evidence.made(mistake, a))
+    else:
+        made = value_only(evidence.value_of(mistake, a))
     if not alike(value_only(a.got), made, a.case):
         return False
-    value = a.difference if a.difference in VALUE else None
+    value = None
+    if a.difference in VALUE:
+        value = a.difference
     wrong = compare(evidence.exercise, a.case, value_only(a.expected), made)
     return (wrong if wrong in VALUE else None) is value

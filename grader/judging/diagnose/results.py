@@ -12,7 +12,6 @@ from grader.judging.diagnose.evidence import (
     Layer,
     classes,
     entries,
-    mapped,
     ratio,
     samples,
     times,
@@ -65,7 +64,10 @@ def _lost_infinity(a):
 
 def _describe_bad(a):
     """What is bad about the value or, where that is right, about its gradient: nan, infinite, or ""."""
-    for t in as_parts(a.got.value) if a.difference is Difference.VALUE else a.got.gradients.values():
+    looked_at = a.got.gradients.values()
+    if a.difference is Difference.VALUE:
+        looked_at = as_parts(a.got.value)
+    for t in looked_at:
         if isinstance(t, torch.Tensor) and t.is_floating_point():
             if t.isnan().any():
                 return "nan"
@@ -96,7 +98,7 @@ def capped(evidence: Evidence) -> tuple[str, Asked] | None:
             continue
         n = samples(a.question)
         for i in range(min(n, 8)):
-            one = mapped(a.question, _row(i, n))
+            one = a.question.cut(slice(i, i + 1), n)
             want, have = evidence.expected(one), evidence.ask(one, ())
             if want.failed or have.failed:
                 continue
@@ -106,7 +108,9 @@ def capped(evidence: Evidence) -> tuple[str, Asked] | None:
             if right.numel() != 1 or yours.numel() != 1 or not yours.isfinite().all():
                 continue
             right, yours = right.item(), yours.item()
-            epsilon = math.exp(-yours) if 4 < yours < 700 else 0
+            epsilon = 0.0
+            if 4 < yours < 700:
+                epsilon = math.exp(-yours)
             if math.inf > right > yours + 1 and _is_an_epsilon(epsilon):
                 says = (
                     f"An epsilon or a clamp of about {epsilon:.1g} inside your logarithm caps the loss at {yours:.4g}, however wrong the "
@@ -127,18 +131,14 @@ def _is_an_epsilon(x):
     return any(abs(x / known - 1) < 0.01 for info in limits for known in (info.eps, info.tiny))
 
 
-def _row(i, n):
-    def cut(v: object):
-        return v[i : i + 1] if isinstance(v, torch.Tensor) and v.ndim and v.shape[0] == n else v
-
-    return cut
-
-
 def nearly(evidence: Evidence) -> str:
     """So close to the definition, for all ordinary inputs, that the formula must be right?"""
     wrong = evidence.wrong
     ordinary = [a for a in wrong if not a.case.extreme]
-    where, wrong = (" for ordinary inputs", ordinary) if 0 < len(ordinary) < len(wrong) else ("", wrong)
+    if 0 < len(ordinary) < len(wrong):
+        where, wrong = " for ordinary inputs", ordinary
+    else:
+        where = ""
     largest = largest_error(wrong)
     if largest > 0.01:
         return ""
@@ -166,7 +166,8 @@ def largest_error(wrong):
             got, want = got.double(), want.double()
             off = (got - want).abs() / want.abs().clamp(min=1e-3)
             off = torch.where(got == want, 0.0, off).nan_to_num(nan=math.inf)
-            largest = max(largest, off.max().item() if off.numel() else 0.0)
+            if off.numel():
+                largest = max(largest, off.max().item())
     return largest
 
 
@@ -370,7 +371,9 @@ def _what_was_done(evidence, explanation):
     if any(a.difference is not Difference.VALUE for a in evidence.wrong):
         return ""
     differ, count, triples = _parts(evidence.wrong)
-    says = explanation(triples) if triples else ""
+    says = ""
+    if triples:
+        says = explanation(triples)
     if says and len(differ) < count:
         says += f" This concerns value{'s' if len(differ) > 1 else ''} {_listed(differ)} of the {count} that you return."
     return says
@@ -407,13 +410,17 @@ def _close(g, w, a, most=1e-6):
 
 
 def _bits(dtype):
-    return torch.finfo(dtype).bits if dtype.is_floating_point else 64
+    if dtype.is_floating_point:
+        return torch.finfo(dtype).bits
+    return 64
 
 
 def _negative(triples):
     if any(g.shape != w.shape or not _close(g, -w.double(), a) for g, w, a in triples):
         return ""
-    return SIGN if any((g != 0).any() for g, _, _ in triples) else ""
+    if any((g != 0).any() for g, _, _ in triples):
+        return SIGN
+    return ""
 
 
 def _rescaled(triples):
@@ -438,7 +445,9 @@ def _rescaled(triples):
         for size in (samples, entries):
 
             def scaled(w: torch.Tensor, question: "Call"):
-                k = factor(size(question), classes(question)) if callable(factor) else factor
+                k = factor
+                if callable(factor):
+                    k = factor(size(question), classes(question))
                 return w * k
 
             if _quiet(explains, scaled):

@@ -74,16 +74,22 @@ LOST = {
 
 def at(place: "Place"):
     """Where something was seen, for a pair of brackets: "line 5: `z = h @ W.T`", or "" where no line of the learner's has to do with it."""
-    when = "in the backward pass, " if place.backward else ""
+    when = ""
+    if place.backward:
+        when = "in the backward pass, "
     if place.line and place.source:
         return f"{when}line {place.line}: `{place.source}`"
-    return f"{when}line {place.line}" if place.line else when.removesuffix(", ")
+    if place.line:
+        return f"{when}line {place.line}"
+    return when.removesuffix(", ")
 
 
 def error(a: "Asked"):
     """A sentence on an exception: what, and the learner's own line."""
     if a.got.ended in LOST:
-        return LOST[a.got.ended] + (f" It was at {a.got.at}." if a.got.at else "")
+        if a.got.at:
+            return f"{LOST[a.got.ended]} It was at {a.got.at}."
+        return LOST[a.got.ended]
     r = a.got.raised
     if r is None:
         return ""
@@ -91,10 +97,14 @@ def error(a: "Asked"):
         return "Your class has no `forward`: is it there, spelled so, and indented into the class?"
     text = _behind(r)
     if not text:
-        text = f"Your code raised {r.type}" + (f": {r.text.splitlines()[0]}" if r.text else ".")
+        text = f"Your code raised {r.type}."
+        if r.text:
+            text = f"Your code raised {r.type}: {r.text.splitlines()[0]}"
     if r.line and r.source:
         return f"{text} (line {r.line}: `{r.source}`)"
-    return f"{text} (line {r.line})" if r.line else text
+    if not r.line:
+        return text
+    return f"{text} (line {r.line})"
 
 
 def _behind(r):
@@ -111,79 +121,78 @@ def _behind(r):
     return EXPLAINED.get(r.type, "")
 
 
+SIGNATURE = "Compare your signature with the one in the exercise: names, order and defaults are fixed."
+
+# What PyTorch and Python say, in lower case, and what it usually means for a tensor program. The first that is found counts.
+HINTS = (
+    (
+        "must match the size",
+        "Two shapes do not fit together. Print the shapes on both sides; a `keepdim=True` or an `unsqueeze` is often missing.",
+    ),
+    ("required positional argument", SIGNATURE),
+    (
+        "has no attribute",
+        "Is the name after the dot spelled right? What one method needs from another is kept in `self` first.",
+    ),
+    ("unexpected keyword", SIGNATURE),
+    (
+        "is not defined",
+        "A name is used before it is made. Was its cell run, and is it spelled the same everywhere?",
+    ),
+    (
+        "converted to python scalars",
+        "`math.…` and `float(…)` take a single number; the functions of torch take a whole tensor, entry by entry.",
+    ),
+    ("same dtype", "Two dtypes do not fit together. Convert explicitly, with `.to(…)`."),
+    (
+        "size mismatch",
+        "A matrix product needs the same size inside: (N, D) @ (D,) gives (N,). Print both shapes.",
+    ),
+    (
+        "cannot be multiplied",
+        "A matrix product needs the same size inside: (N, D) @ (D,) gives (N,). Print both shapes.",
+    ),
+    (
+        "broadcast shape",
+        "`+=` and its like keep the shape on the left. Write `a = a + b`, which makes a new tensor.",
+    ),
+    ("call numpy()", "Stay with torch functions: numpy knows no autograd."),
+    ("expected scalar type", "Two dtypes do not fit together. Convert explicitly, with `.to(z.dtype)`."),
+    ("tensors used as indices", "Indices must be int64 (`.long()`) or bool."),
+    (
+        "boolean value of tensor",
+        "`if` needs one truth value; a tensor has many. `torch.where` decides entry by entry; `is None` asks whether one is given.",
+    ),
+    ("non-empty tensorlist", "The list is empty here: what should come out where nothing is left?"),
+    (
+        "could not be broadcast together",
+        "Row numbers and column numbers must be as many: `torch.arange(len(y))` fits any batch.",
+    ),
+    (
+        "out of bounds",
+        "An index lies outside: it counts from 0 to the size less 1, and from −1 down from the end.",
+    ),
+    (
+        "out of range",
+        "There is no such dimension: the function is also tried on tensors of other shapes.",
+    ),
+    ("inplace", "Work on a new tensor, not in place."),
+    (
+        "does not require grad",
+        "Something cut the graph before the backward pass (`detach`, `item`, `torch.tensor`).",
+    ),
+)
+
+
 def error_hint(a: "Asked"):
     """What such an exception usually means for a tensor program, or ""."""
     r = a.got.raised
     if r is None or _behind(r):
         return ""
     text = r.text.lower()
-    for seen, hint in [
-        (
-            "must match the size",
-            "Two shapes do not fit together. Print the shapes on both sides; a `keepdim=True` or an `unsqueeze` is often missing.",
-        ),
-        ("takes", "Compare your signature with the one in the exercise: names, order and defaults are fixed.")
-        if r.type == "TypeError" and "argument" in text
-        else ("\0", ""),
-        (
-            "required positional argument",
-            "Compare your signature with the one in the exercise: names, order and defaults are fixed.",
-        ),
-        (
-            "has no attribute",
-            "Is the name after the dot spelled right? What one method needs from another is kept in `self` first.",
-        ),
-        (
-            "unexpected keyword",
-            "Compare your signature with the one in the exercise: names, order and defaults are fixed.",
-        ),
-        (
-            "is not defined",
-            "A name is used before it is made. Was its cell run, and is it spelled the same everywhere?",
-        ),
-        (
-            "converted to python scalars",
-            "`math.…` and `float(…)` take a single number; the functions of torch take a whole tensor, entry by entry.",
-        ),
-        ("same dtype", "Two dtypes do not fit together. Convert explicitly, with `.to(…)`."),
-        (
-            "size mismatch",
-            "A matrix product needs the same size inside: (N, D) @ (D,) gives (N,). Print both shapes.",
-        ),
-        (
-            "cannot be multiplied",
-            "A matrix product needs the same size inside: (N, D) @ (D,) gives (N,). Print both shapes.",
-        ),
-        (
-            "broadcast shape",
-            "`+=` and its like keep the shape on the left. Write `a = a + b`, which makes a new tensor.",
-        ),
-        ("call numpy()", "Stay with torch functions: numpy knows no autograd."),
-        ("expected scalar type", "Two dtypes do not fit together. Convert explicitly, with `.to(z.dtype)`."),
-        ("tensors used as indices", "Indices must be int64 (`.long()`) or bool."),
-        (
-            "boolean value of tensor",
-            "`if` needs one truth value; a tensor has many. `torch.where` decides entry by entry; `is None` asks whether one is given.",
-        ),
-        ("non-empty tensorlist", "The list is empty here: what should come out where nothing is left?"),
-        (
-            "could not be broadcast together",
-            "Row numbers and column numbers must be as many: `torch.arange(len(y))` fits any batch.",
-        ),
-        (
-            "out of bounds",
-            "An index lies outside: it counts from 0 to the size less 1, and from −1 down from the end.",
-        ),
-        (
-            "out of range",
-            "There is no such dimension: the function is also tried on tensors of other shapes.",
-        ),
-        ("inplace", "Work on a new tensor, not in place."),
-        (
-            "does not require grad",
-            "Something cut the graph before the backward pass (`detach`, `item`, `torch.tensor`).",
-        ),
-    ]:
+    if r.type == "TypeError" and "takes" in text and "argument" in text:
+        return SIGNATURE
+    for seen, hint in HINTS:
         if seen in text:
             return hint
     return ""
@@ -231,11 +240,9 @@ def differs(a: "Asked"):
             for i, (g, w) in enumerate(zip(map(as_tensor, got), map(as_tensor, want)), 1)
             if not (isinstance(g, torch.Tensor) and isinstance(w, torch.Tensor) and close(g, w))
         ]
-        return (
-            f"Of the {len(want)} values, number {' and '.join(numbers)} differ{'s' if len(numbers) == 1 else ''}."
-            if 0 < len(numbers) < len(want)
-            else ""
-        )
+        if 0 < len(numbers) < len(want):
+            return f"Of the {len(want)} values, number {' and '.join(numbers)} differ{'s' if len(numbers) == 1 else ''}."
+        return ""
     if (
         a.difference != Difference.VALUE
         or not isinstance(got, torch.Tensor)
