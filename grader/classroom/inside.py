@@ -24,7 +24,7 @@ from grader.course import submitted
 from grader.course.build import loads, released
 from grader.course.cells import grade_id, is_grade, is_solution, marks
 from grader.course.lessons import exercises, lessons
-from grader.course.rebuild import rebuild
+from grader.course.rebuild import NO_CELL, rebuild
 from grader.judging.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -76,10 +76,15 @@ def _graded(task, examined):
         task.student,
         nbformat.writes(examined.notebook, version=nbformat.NO_CONVERT) + "\n",
         record.make(task.lesson, record.content(task.data), examined)
-        | ({} if task.data and task.data.strip() else {"empty": True}),
+        | ({"empty": True} if _is_nothing(task, examined) else {}),
         {grade_id(c): determine_grade(c)[0] for c in cells if is_grade(c)},
         frozenset(map(grade_id, unanswered)),
     )
+
+
+def _is_nothing(task, examined):
+    """Was no notebook of the lesson handed in?"""
+    return not (task.data and task.data.strip()) or NO_CELL in examined.notebook.metadata["grader"]["notes"]
 
 
 def judged_so_far(begun: Begun, heard: list, notes: list[str]) -> Examined:

@@ -19,6 +19,7 @@ from pathlib import Path
 import dateutil.parser
 
 from grader.course.build import released
+from grader.course.lessons import lessons
 from grader.course.submitted import shown
 
 LARGEST = 160 << 20  # bytes of a notebook file that are read
@@ -27,6 +28,10 @@ MANY = 1000  # files and folders of a submission that are collected
 OPEN_FOLDERS = 100  # of one depth that are looked into at a time
 OTHERS = 20  # notebooks by other names that are looked at
 LARGEST_IN_ARCHIVE = 32 << 20  # bytes of a notebook in a zip archive
+LARGEST_LOOKED_INTO = 4 << 20  # bytes of a notebook that is searched for the cells of all lessons
+ENDINGS = (".json", ".txt", "")  # what browsers make of `.ipynb`
+CHECKPOINTS = ".ipynb_checkpoints"
+ARCHIVE = b"PK\x03\x04"  # how a zip archive begins
 STUBS = (b"YOUR CODE HERE", b"YOUR ANSWER HERE")  # where something is to be written
 BESIDE = (
     "timestamp.txt",
@@ -50,44 +55,91 @@ def load(path: Path, alone: bool = True):
     name, in a folder below, in a zip archive), that one is taken, and said. Where there are several, or none, what lies there is named.
     """
     path = Path(path)
+    lesson = path.stem
     data, notes = _read(path)
-    if data is not None and data.strip() and not _is_untouched(path.stem, data):
-        return data, notes
+    is_nothing = data is None or not data.strip()
+    if data is not None and data.startswith(ARCHIVE):
+        is_nothing = True  # a zip archive under the notebook's name
+    if data is not None and not is_nothing and not _is_untouched(lesson, data):
+        return data, notes + _other_lesson(lesson, data)
     others = _others(path)
-    chosen = [(name, found) for name, found in others if _is_of(path.stem, found)]
-    written = [(name, found) for name, found in chosen if not _is_untouched(path.stem, found)]
-    if len(written or chosen) == 1 and (written or data is None or not data.strip()):
-        ((name, found),) = written or chosen
-        if data is None or not data.strip():
-            why = "there is no other"
-        else:
+    chosen = [other for other in others if _is_of(lesson, other.data)]
+    written = _without_copies([other for other in chosen if not _is_untouched(lesson, other.data)])
+    candidates = written or _without_copies(chosen)
+    if len(candidates) == 1 and (written or is_nothing):
+        (taken,) = candidates
+        why = "there is no other"
+        if not is_nothing:
             why = f"nothing is written in `{path.name}`"
-        return found, [f"`{shown(name)}` was taken for `{path.name}`: {why}."]
-    mentioned = chosen
+        return taken.data, [f"`{shown(taken.name)}` was taken for `{path.name}`: {why}."]
+    if not written and not is_nothing:
+        return data, notes
+    names = [other.name for other in chosen]
     if alone:
-        mentioned = others
-    names = ", ".join(f"`{shown(name)}`" for name, _ in mentioned[:10])
-    if mentioned and (written or data is None or not data.strip()):
+        names = [other.name for other in others] or _files_beside(path)
+    if names:
+        listed = ", ".join(f"`{shown(name)}`" for name in names[:10])
         notes.append(
-            f"There is no `{path.name}` with answers, and it is not clear what counts. What lies there: {names}. A person has to look at it."
+            f"There is no `{path.name}` with answers, and it is not clear what counts. What lies there: {listed}. A person has to look at it."
         )
     return data, notes
 
 
-def _others(path):
-    """(name, bytes) of the other notebooks beside a submission's notebook, below it, and in zip archives; as many as one looks through."""
-    found = []
+@dataclass(frozen=True)
+class Other:
+    """A notebook that does not lie in its place: the name it has there, and its bytes."""
+
+    name: str
+    data: bytes
+
+    @property
+    def is_checkpoint(self) -> bool:
+        """Did JupyterLab put it there, as an earlier state of another one?"""
+        return CHECKPOINTS in Path(self.name).parts
+
+
+def _without_copies(others: list[Other]) -> list[Other]:
+    """Those that differ; what JupyterLab kept of earlier states counts only where there is nothing else."""
+    kept = [other for other in others if not other.is_checkpoint] or others
+    return list({other.data: other for other in reversed(kept)}.values())
+
+
+def _other_lesson(lesson, data):
+    """A note where this is another lesson's notebook."""
+    if len(data) > LARGEST_LOOKED_INTO or _is_of(lesson, data):
+        return []
+    names = [name for name in lessons() if name != lesson and _is_of(name, data)]
+    return [f"What was handed in is a notebook of {name}." for name in names[:1]]
+
+
+def _others(path) -> list[Other]:
+    """The other notebooks beside a submission's notebook, below it, and in zip archives; as many as one looks through.
+
+    A browser may have saved one as `02_bce.ipynb.txt`, `02_bce.json` or without an ending: that is one where it holds the lesson's cells.
+    """
+    found: list[Other] = []
     for other, mode in itertools.islice(_below(path.parent), MANY):
-        if not stat.S_ISREG(mode) or other == path or len(found) >= OTHERS:
+        if not stat.S_ISREG(mode) or len(found) >= OTHERS:
             continue
         name = str(other.relative_to(path.parent))
-        if other.suffix.lower() == ".ipynb":
+        ending = other.suffix.lower()
+        if ending == ".zip" or other == path:
+            found += [Other(f"{name}/{inner}", data) for inner, data in _in_archive(other)]
+        elif ending == ".ipynb" or ending in ENDINGS and other.name not in BESIDE:
             data, _ = _read(other)
-            if data is not None and data.strip():
-                found.append((name, data))
-        elif other.suffix.lower() == ".zip":
-            found += [(f"{name}/{inner}", data) for inner, data in _in_archive(other)]
+            if data is not None and data.strip() and (ending == ".ipynb" or _is_of(path.stem, data)):
+                found.append(Other(name, data))
     return found
+
+
+def _files_beside(path):
+    """The names of all that was handed in, where none of it is a notebook."""
+    entries = itertools.islice(_below(path.parent), MANY)
+    return [str(other.relative_to(path.parent)) for other, _ in entries if _is_theirs(other, path)]
+
+
+def _is_theirs(other, path):
+    return other != path and other.name not in BESIDE and not other.name.endswith(tuple(WAS))
 
 
 def _in_archive(path):

@@ -28,6 +28,8 @@ EXTRA = 300  # cells of the learner's own that are taken
 PATH = re.compile(
     r"(?:(?<![\w.:/<~])|(?<=file://))(?:[A-Za-z]:\\|~?/)(?:[^\s/\\<>\"'`:;,()&]+[/\\])+([^\s/\\<>\"'`:;,()&]+)"
 )
+UNSEEN = "is missing; the empty one was used."
+NO_CELL = "The notebook holds none of the cells in which something is to be written."
 CUT_TEXT = "\n\n… cut: the text is longer than what is shown"
 CUT = "\n# … cut: the cell is longer than what is taken"
 
@@ -68,6 +70,9 @@ def rebuild(release: "NotebookNode", submitted: "NotebookNode | None"):
         elif cell.source.strip() and not _is_stub(cell, release):
             extra.setdefault(after, []).append(cell)
     _join_answers(release, match, extra, notes)
+    if cells and not any(solution.id in match for solution in release.cells if is_solution(solution)):
+        notes[:] = [note for note in notes if not note.endswith(UNSEEN)]
+        notes.append(NO_CELL)
     result, count = [], 0
     for cell in [None, *release.cells]:
         if cell is not None:
@@ -127,7 +132,7 @@ def _join_answers(release, match, extra, notes):
         if written:
             how = "goes on in"
         notes.append(f"The answer to `{name}` {how} cells of your own below the question.")
-        lost = f"The cell of `{name}` is missing; the empty one was used."
+        lost = f"The cell of `{name}` {UNSEEN}"
         if lost in notes:
             notes.remove(lost)
 
@@ -207,7 +212,7 @@ def _match(release, cells, notes):
                 }
             )
         elif cells:
-            notes.append(f"The cell of `{name}` is missing; the empty one was used.")
+            notes.append(f"The cell of `{name}` {UNSEEN}")
     ordinary, free = (
         [c for c in release.cells if not marks(c)],
         [c for c in free if not grade_id(c)],

@@ -92,6 +92,7 @@ def odd_notebooks():
 def in_other_places(folder):
     """Whole answers that do not lie in the notebook's place: learner -> where."""
     whole, stub = text(school.answered(LESSON)), text(school.answered(LESSON, {}))
+    one = {"bce": solution_cells(LESSON)["bce"]}
     places = {
         "browser": {f"{LESSON} (1).ipynb": whole},
         "copy": {f"{LESSON}-Copy1.ipynb": whole, f"{LESSON}.ipynb": b""},
@@ -99,6 +100,14 @@ def in_other_places(folder):
         "below": {f"my homework/{LESSON}.ipynb": whole},
         "fresh": {f"{LESSON}.ipynb": stub, f"{LESSON}-fresh.ipynb": whole},
         "müller, hans": {f"{LESSON}-1.ipynb": whole},
+        "browser's ending": {f"{LESSON}.ipynb.txt": whole},
+        "no ending": {LESSON: whole},
+        "same twice": {f"{LESSON} (1).ipynb": whole, f"{LESSON} (2).ipynb": whole},
+        "earlier state": {
+            "my.ipynb": whole,
+            ".ipynb_checkpoints/my-checkpoint.ipynb": text(school.answered(LESSON, one)),
+        },
+        "zip in its place": {f"{LESSON}.ipynb": zipped(whole)},
     }
     for student, files in places.items():
         for name, data in files.items():
@@ -107,12 +116,23 @@ def in_other_places(folder):
             path.write_bytes(data)
     path = folder / "submitted" / "zipped" / LESSON / "submission.zip"
     path.parent.mkdir(parents=True)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(f"ann/{LESSON}.ipynb", whole)
+    path.write_bytes(zipped(whole))
+    school.submit(folder, "printed", LESSON, None)
+    (folder / "submitted" / "printed" / LESSON / "my answers.pdf").write_bytes(b"%PDF-1.4")
+    school.submit(folder, "another lesson", LESSON, loads(released("03_bce_with_logits")))
     for name in ("first.ipynb", "second.ipynb"):
         school.submit(folder, "two", LESSON, None)
-        (folder / "submitted" / "two" / LESSON / name).write_bytes(whole)
+        answer = text(school.answered(LESSON, open_answer=name))
+        (folder / "submitted" / "two" / LESSON / name).write_bytes(answer)
     return [*places, "zipped"]
+
+
+def zipped(notebook):
+    """The bytes of a zip archive with a notebook in a folder."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(f"ann/{LESSON}.ipynb", notebook)
+    return file.getvalue()
 
 
 def command(folder, *words):
@@ -202,7 +222,10 @@ def test_a_notebook_by_another_name_is_taken_where_it_is_the_only_one(graded):
         assert any("was taken for" in note for note in kept(folder, student)["notes"]), student
     assert scores["two"] == 0
     assert any("first.ipynb" in n and "second.ipynb" in n for n in kept(folder, "two")["notes"])
-    assert "1 handed in no notebook of the lesson: two." in said
+    assert any("`my answers.pdf`" in n for n in kept(folder, "printed")["notes"])
+    assert any("a notebook of 03_bce_with_logits" in n for n in kept(folder, "another lesson")["notes"])
+    assert len(kept(folder, "another lesson")["notes"]) == 2
+    assert "3 handed in no notebook of the lesson: another lesson, printed, two." in said
 
 
 @needs_walls
@@ -365,7 +388,7 @@ def test_an_id_is_a_name_only(name):
 def test_an_archive_that_is_none_is_nothing(tmp_path):
     (tmp_path / "x.zip").write_bytes(b"PK\x03\x04 damaged")
     data, notes = submission.load(tmp_path / f"{LESSON}.ipynb")
-    assert data is None and notes == ["No notebook was submitted."]
+    assert data is None and notes[0] == "No notebook was submitted." and "`x.zip`" in notes[1]
 
 
 @pytest.mark.parametrize(
