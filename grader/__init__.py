@@ -1,6 +1,7 @@
 """Rebuild the classification losses of PyTorch: exercises, and a judge that names the mistake.
 
-What a notebook imports is found when it is asked for: parts that need no torch (the start page, the command line) do not wait for it.
+What a notebook imports is found when it is asked for: parts that need no torch (the start page, the command
+line) do not wait for it.
 """
 
 import importlib

@@ -108,7 +108,8 @@ def check(
 
 
 def _score(lessons, folder, answers, files):
-    """Score lessons in a learner's folder, as a class's grading would; write the files that are asked for. Exit code 1 if any fails.
+    """Score lessons in a learner's folder, as a class's grading would; write the files that are asked for.
+    Exit code 1 if any fails.
 
     answers: Python files with answers, besides the notebooks.
     """
@@ -199,7 +200,8 @@ def grade(
     ),
     again: bool = typer.Option(False, help="Grade also what is unchanged."),
 ):
-    """Grade all submissions of some lessons. What is unchanged is not graded again; a killed run goes on where it stopped."""
+    """Grade all submissions of some lessons. What is unchanged is not graded again; a killed run goes on
+    where it stopped."""
     from json import dumps
 
     from grader.classroom.worker import shared_examiner
@@ -285,8 +287,9 @@ def grade(
             )
         if without:
             out.print(
-                f"{len(without)} handed in no notebook of the lesson: {', '.join(without[:10])}{' …' if len(without) > 10 else ''}. "
-                "What lies there is named in their feedback and in formgrader.",
+                f"{len(without)} handed in no notebook of the lesson: "
+                f"{', '.join(without[:10])}{' …' if len(without) > 10 else ''}. What lies there is named "
+                "in their feedback and in formgrader.",
                 highlight=False,
                 soft_wrap=True,
                 markup=False,
@@ -357,7 +360,8 @@ def language(
     name: str = typer.Argument(help="A language's code of two letters, as de."),
     begin: list[str] = typer.Argument(None, help="Lessons to begin with, as bce."),
 ):
-    """Bring the catalogue of a language up to date, grader/languages/NAME.po, and count what is translated of each lesson."""
+    """Bring the catalogue of a language up to date, grader/languages/NAME.po, and count what is translated of
+    each lesson."""
     from grader.course import translate
 
     catalog, path = translate.update(name, begin or ())
@@ -368,7 +372,8 @@ def language(
 
 @app.command()
 def doctor():
-    """Say which walls this machine gives to learners' code, by trying to climb them. Exit code 1 if one does not hold."""
+    """Say which walls this machine gives to learners' code, by trying to climb them. Exit code 1 if one does
+    not hold."""
     from pathlib import Path
 
     from rich.table import Table
@@ -390,7 +395,8 @@ def doctor():
     over = [row.attempt for row in rows if not row.held]
     if over:
         stop(
-            f"{len(over)} of {len(rows)} attempts got over the walls: {', '.join(over)}. Do not grade strangers' submissions on this machine."
+            f"{len(over)} of {len(rows)} attempts got over the walls: {', '.join(over)}. Do not grade "
+            "strangers' submissions on this machine."
         )
     out.print(f"All {len(rows)} attempts were held ({found.kind}'s walls).", highlight=False)
 
@@ -405,8 +411,9 @@ def _writable():
     except PermissionError as error:
         place = str(error.filename).removesuffix(".part")
         stop(
-            f"{place} cannot be written: this copy of the course belongs to somebody else. Your work is looked for in {workspace.WORK}. "
-            "Name a folder of your own, and run the same command again: export GRADER_WORK=~/work"
+            f"{place} cannot be written: this copy of the course belongs to somebody else. Your work is "
+            f"looked for in {workspace.WORK}. Name a folder of your own, and run the same command again: "
+            "export GRADER_WORK=~/work"
         )
 
 

@@ -37,7 +37,8 @@ ODD = {"damaged": 3, "hostile": 3}
 
 @dataclass(frozen=True)
 class Learner:
-    """What one learner submits, and what is known of it beforehand. `full`: does it deserve all points that a machine gives?"""
+    """What one learner submits, and what is known of it beforehand. `full`: does it deserve all points that a
+    machine gives?"""
 
     name: str
     kind: str
@@ -47,7 +48,8 @@ class Learner:
 
 
 def written(function: Callable, name: str, known: set[str]):
-    """A function as a learner writes it into a cell: its source under the exercise's name. None where it uses what a notebook does not have."""
+    """A function as a learner writes it into a cell: its source under the exercise's name. None where it uses
+    what a notebook does not have."""
     definition = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
     if not isinstance(definition, (ast.FunctionDef, ast.ClassDef)):
         return None

@@ -1,7 +1,8 @@
-"""The look of every figure of the course: one colour and one line style for each loss, so that they also tell apart in grey.
+"""The look of every figure of the course: one colour and one line style for each loss, so that they also tell
+apart in grey.
 
-Importing this sets matplotlib's defaults; `LINE["…"]` styles a curve, `show("…")` ends a figure with its text alternative,
-`interact(draw, …)` adds sliders where there is somebody to move them.
+Importing this sets matplotlib's defaults; `LINE["…"]` styles a curve, `show("…")` ends a figure with its text
+alternative, `interact(draw, …)` adds sliders where there is somebody to move them.
 """
 
 import base64
@@ -53,7 +54,8 @@ CLASS = [
     dict(color=PURPLE, marker="v"),
 ]
 
-# Fixed margins: to measure every label and lay out anew takes half of a figure's time. A figure with long tick labels asks for layout="constrained".
+# Fixed margins: to measure every label and lay out anew takes half of a figure's time. A figure with long
+# tick labels asks for layout="constrained".
 plt.rcParams.update(
     {
         "figure.figsize": (9, 3.2),
@@ -85,8 +87,9 @@ def show(alternative: str, measured: bool = False):
 
     measured: what is drawn is a time of this machine, another at every build; the words must hold whatever it is.
 
-    Where a class is graded only the words are shown: what a lesson draws is the same for everybody, and drawing it takes a third
-    of the time that grading does. A figure of the learner's own, ended with `plt.show()`, is drawn there, too.
+    Where a class is graded only the words are shown: what a lesson draws is the same for everybody, and
+    drawing it takes a third of the time that grading does. A figure of the learner's own, ended with
+    `plt.show()`, is drawn there, too.
     """
     from IPython.display import display
 
@@ -97,7 +100,8 @@ def show(alternative: str, measured: bool = False):
 
 
 def interact(draw: Callable, **sliders):
-    """Show the figure that `draw` draws, and in a live JupyterLab a slider for each of its arguments that draws it anew.
+    """Show the figure that `draw` draws, and in a live JupyterLab a slider for each of its arguments that
+    draws it anew.
 
     draw: a function of the sliders' values that draws the current figure and returns its text alternative;
     sliders: for each argument (low, high, step, start). Everywhere else the figure stands as it is at `start`.
@@ -137,7 +141,8 @@ def _picture(alternative):
     if _live():  # JupyterLab gives a PNG no text alternative, an <img> it does
         source = base64.b64encode(picture.getvalue()).decode()
         data["text/html"] = (
-            f'{DARK}<img class="figure" alt="{html.escape(alternative, quote=True)}" src="data:image/png;base64,{source}">'
+            f'{DARK}<img class="figure" alt="{html.escape(alternative, quote=True)}" '
+            f'src="data:image/png;base64,{source}">'
         )
     return data, {"image/png": {"alt": alternative, "drawn": drawn}}
 
@@ -173,5 +178,6 @@ def _extent(numbers) -> str:
 
 
 def _live():
-    """Is this the kernel of a notebook that a person has open in Jupyter? Not while building, validating, grading or testing."""
+    """Is this the kernel of a notebook that a person has open in Jupyter? Not while building, validating,
+    grading or testing."""
     return "JPY_SESSION_NAME" in os.environ and "NBGRADER_EXECUTION" not in os.environ

@@ -14,8 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 class Memory(TorchDispatchMode):
     """Counts the bytes of all tensors that are made inside it: alive `now`, and the `most` that were alive at once.
 
-    given: tensors that are there already and do not count. A view of a tensor takes no memory of its own. What one operation uses
-    inside itself is not seen, and neither is what is not torch's.
+    given: tensors that are there already and do not count. A view of a tensor takes no memory of its own.
+    What one operation uses inside itself is not seen, and neither is what is not torch's.
     """
 
     def __init__(self, *given: torch.Tensor):

@@ -92,8 +92,8 @@ def kernel(first_on_path: Path | None = None) -> Iterator[KernelManager]:
 def executed(lesson: str, manager: KernelManager, packages_in: Path | None = None) -> nbformat.NotebookNode:
     """A lesson's notebook, run anew to its end whatever its cells raise.
 
-    Raises RadarError where torch does not come from the folder `packages_in`: Python passes over a folder that is not there, and
-    the release that is installed would be taken for another.
+    Raises RadarError where torch does not come from the folder `packages_in`: Python passes over a folder
+    that is not there, and the release that is installed would be taken for another.
     """
     notebook = loads(instructors(lesson))
     # what the lesson before it left behind goes, and torch says where it is from
@@ -121,8 +121,8 @@ def changes(
 ) -> list[Change]:
     """What a lesson shows differently from its stored outputs, cell by cell.
 
-    warm: a kernel that has run other lessons, which saves the imports. What differs in it is run again in a fresh one, for a
-    warning that PyTorch gives only once may have been given already.
+    warm: a kernel that has run other lessons, which saves the imports. What differs in it is run again in a
+    fresh one, for a warning that PyTorch gives only once may have been given already.
     """
     if warm is None:
         with kernel(first_on_path) as fresh:
@@ -199,8 +199,14 @@ def page(changed: dict[str, list[Change]]) -> str:
     text = [
         "# The loss radar",
         "",
-        "Which number, message or gradient of PyTorch's losses changed in which release: every cell of the course, run under",
-        f"torch {tried} and compared with what the lessons show, which is what {pinned} gives. A cell that is not named here came out",
+        (
+            "Which number, message or gradient of PyTorch's losses changed in which release: every cell "
+            "of the course, run under"
+        ),
+        (
+            f"torch {tried} and compared with what the lessons show, which is what {pinned} gives. A cell "
+            "that is not named here came out"
+        ),
         f"the same under all of them. Compared: {compared()}. Made by `./course radar`.",
         "",
         f"| lesson and cell | torch {pinned} | instead | under |",
@@ -242,11 +248,15 @@ def compared() -> str:
         cells = loads(instructors(lesson)).cells
         shown += sum(1 for cell in cells if cell.cell_type == "code" and lines(cell.outputs))
     pitfalls = re.findall(r"^\| \d+ \|", PITFALLS.read_text(encoding="utf-8"), re.M)
-    return f"{shown} cells that show something, among them those of all {len(pitfalls)} [pitfalls](../grader/exercises/pitfalls.md)"
+    return (
+        f"{shown} cells that show something, among them those of all {len(pitfalls)} "
+        "[pitfalls](../grader/exercises/pitfalls.md)"
+    )
 
 
 def known_notes() -> dict[str, str]:
-    """What is known of a change, by its lesson and cell: lines `- 03_bce cell-012: sentence` of `radar_notes.md`, kept by hand."""
+    """What is known of a change, by its lesson and cell: lines `- 03_bce cell-012: sentence` of
+    `radar_notes.md`, kept by hand."""
     if not NOTES.is_file():
         return {}
     return dict(re.findall(r"^- `([\w -]+)`: (.*)$", NOTES.read_text(encoding="utf-8"), re.M))

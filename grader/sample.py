@@ -1,4 +1,5 @@
-"""The guesses of an invented class, for those who have made too few of their own. Pure, and the same wherever it is asked for."""
+"""The guesses of an invented class, for those who have made too few of their own. Pure, and the same wherever
+it is asked for."""
 
 import torch
 
@@ -8,8 +9,8 @@ SIZE = 240
 def sample_class():
     """(sure, right): float64 of shape (240,) each.
 
-    Nobody made these guesses. They are drawn from what is often found of people: guesses of which somebody is 90 per cent sure turn out
-    right less often than that, while the unsure ones do better than was said.
+    Nobody made these guesses. They are drawn from what is often found of people: guesses of which somebody is
+    90 per cent sure turn out right less often than that, while the unsure ones do better than was said.
     """
     random = torch.Generator().manual_seed(12)
     sure = torch.randint(10, 21, (SIZE,), generator=random).double() / 20  # 0.5, 0.55, … 1

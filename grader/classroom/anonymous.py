@@ -1,4 +1,5 @@
-"""A learner's code without what says whose it is: comments, docstrings, the words in it, and names that are not the course's. Pure."""
+"""A learner's code without what says whose it is: comments, docstrings, the words in it, and names that are
+not the course's. Pure."""
 
 import ast
 import builtins
@@ -45,7 +46,8 @@ def anonymous(source: str, known: set[str]) -> str:
 
 
 class _Eraser(ast.NodeTransformer):
-    """Numbers every name that is not known, in the order in which they come up, and empties every text that is no known word."""
+    """Numbers every name that is not known, in the order in which they come up, and empties every text that
+    is no known word."""
 
     def __init__(self, known):
         self.known, self.numbered = known, {}

@@ -1,11 +1,13 @@
-"""Submissions that a learning platform hands out as one zip archive, taken into `submitted/`: `collect 02_bce --from submissions.zip`.
+"""Submissions that a learning platform hands out as one zip archive, taken into `submitted/`:
+`collect 02_bce --from submissions.zip`.
 
     Canvas   lovelaceada_12345_67890_02_bce.ipynb, lovelaceada_LATE_12345_67890_02_bce-1.ipynb
     Moodle   Ada Lovelace_12345_assignsubmission_file/02_bce.ipynb, also without the folder
 
-Whose a file is, the gradebook's students say (`nbgrader db student import`): by `lms_user_id` in Canvas, else by first and last name.
-What belongs to nobody, or to several, is named and left in the archive. The times in an archive are not those of submission (Canvas gives the
-time of the download), so nobody is late by them. They do tell which of two archives is the older one, whose files replace nothing.
+Whose a file is, the gradebook's students say (`nbgrader db student import`): by `lms_user_id` in Canvas, else
+by first and last name. What belongs to nobody, or to several, is named and left in the archive. The times in
+an archive are not those of submission (Canvas gives the time of the download), so nobody is late by them.
+They do tell which of two archives is the older one, whose files replace nothing.
 """
 
 import os
@@ -67,7 +69,8 @@ class File:
 
 @dataclass
 class TakenIn:
-    """What became of an archive. `older`: whose submission lies here in a newer state; `left`: a sentence for each file that stays in it."""
+    """What became of an archive. `older`: whose submission lies here in a newer state; `left`: a sentence for
+    each file that stays in it."""
 
     new: list[str] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
@@ -160,15 +163,17 @@ def people_of(course: Course) -> list[Person]:
 
 
 def take_in(course: Course, lesson: str, path: Path) -> TakenIn:
-    """Take the submissions of an archive into `submitted/`. A newer one replaces an earlier one, as `collect` has it, and an older one nothing.
+    """Take the submissions of an archive into `submitted/`. A newer one replaces an earlier one, as `collect`
+    has it, and an older one nothing.
 
     Raises ArchiveError where the archive cannot be read, and nothing is taken in then.
     """
     people = people_of(course)
     if not people:
         raise ArchiveError(
-            "The gradebook has no students, so no file can be given to anybody: `nbgrader db student import students.csv` takes in a "
-            "table with the columns id, first_name, last_name, and lms_user_id for Canvas."
+            "The gradebook has no students, so no file can be given to anybody: `nbgrader db student "
+            "import students.csv` takes in a table with the columns id, first_name, last_name, and "
+            "lms_user_id for Canvas."
         )
     done = TakenIn()
     try:
@@ -283,7 +288,8 @@ def _put(
 
 
 def time_in(member: zipfile.ZipInfo) -> float | None:
-    """When a file was put into its archive, in seconds since 1970, or when it was last changed; None where the archive does not say.
+    """When a file was put into its archive, in seconds since 1970, or when it was last changed; None where
+    the archive does not say.
 
     An archive knows no time zone: this machine's is taken.
     """

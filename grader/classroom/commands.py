@@ -1,5 +1,6 @@
-"""The teacher's commands after grading: report, export, feedback, release, collect, regrade. Each says in a sentence what went wrong, and exits
-with 1; with 2, as Typer does, where the words of the command are wrong."""
+"""The teacher's commands after grading: report, export, feedback, release, collect, regrade. Each says in a
+sentence what went wrong, and exits with 1; with 2, as Typer does, where the words of the command are
+wrong."""
 
 from collections.abc import Iterable
 from contextlib import contextmanager
@@ -61,7 +62,8 @@ def _course():
         stop(str(error))
     except OSError as error:
         stop(
-            f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}. Nothing was half-written; make room or set the permissions, and run it again."
+            f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}. Nothing was "
+            "half-written; make room or set the permissions, and run it again."
         )
 
 
@@ -71,7 +73,8 @@ def report(
         None, help="Lessons, as 02_bce, bce or 2; all that are graded, and the course, by default."
     ),
 ):
-    """Write reports/LESSON.html and .csv: scores, mistakes, who is stuck where, what to say in the next lecture, equal answers."""
+    """Write reports/LESSON.html and .csv: scores, mistakes, who is stuck where, what to say in the next
+    lecture, equal answers."""
     from grader.classroom import report as pages
     from grader.course.lessons import lessons
 
@@ -90,7 +93,8 @@ def name(
     yes: bool = typer.Option(False, "--yes", help="Do not ask before the function is written."),
     trust_submissions: bool = typer.Option(False, help="Grade without walls, as `grade` does."),
 ):
-    """Teach the judge a mistake that a group of learners made: it becomes a known mistake, and whoever may read its sentence is graded again."""
+    """Teach the judge a mistake that a group of learners made: it becomes a known mistake, and whoever may
+    read its sentence is graded again."""
     import subprocess
     import sys
 
@@ -108,7 +112,8 @@ def name(
                 f"{unnamed.function_text(exercise, members)}\n"
             )
             if not yes and not typer.confirm(
-                "Once it is written, the course runs this function in its own process. Try it, behind the walls, and write it?"
+                "Once it is written, the course runs this function in its own process. Try it, "
+                "behind the walls, and write it?"
             ):
                 stop("Nothing was written.")
             text = unnamed.tried(exercise, members, sentence, hint, trust_submissions)
@@ -142,7 +147,8 @@ def export(
         say(told)
     if waiting:
         say(
-            f"{waiting} submissions have answers that a person has still to read. Their scores go without them, or with the mark of an earlier answer."
+            f"{waiting} submissions have answers that a person has still to read. Their scores go "
+            "without them, or with the mark of an earlier answer."
         )
 
 
@@ -174,7 +180,8 @@ def read(
 
 @app.command()
 def feedback(lesson: list[str] = LESSONS):
-    """Make each learner's feedback page, where a grade, comment or score has changed. `nbgrader release_feedback` hands them out."""
+    """Make each learner's feedback page, where a grade, comment or score has changed.
+    `nbgrader release_feedback` hands them out."""
     from grader.classroom import rounds
 
     names = find_lessons(lesson)
@@ -221,7 +228,10 @@ def collect(
             if found.replaced:
                 again = f" ({first_ten(found.replaced)})"
             say(
-                f"{name}: {len(found.new)} new, {len(found.replaced)} replaced by a newer one{again}, {found.same} unchanged"
+                (
+                    f"{name}: {len(found.new)} new, {len(found.replaced)} replaced by a newer one{again}, "
+                    f"{found.same} unchanged"
+                )
                 + (f", {found.refused} not collected (see above)" if found.refused else "")
             )
 
@@ -244,8 +254,8 @@ def _take_in(names, archive):
     if done.older:
         example = course.folder("submitted", done.older[0], name).relative_to(course.root)
         say(
-            f"{first_ten(done.older)}: what lies here is newer than what the archive holds, and stays. If the older one is to count, "
-            f"remove the newer one ({example}), and collect again."
+            f"{first_ten(done.older)}: what lies here is newer than what the archive holds, and stays. If "
+            f"the older one is to count, remove the newer one ({example}), and collect again."
         )
     left = ""
     if done.left:
@@ -257,7 +267,8 @@ def _take_in(names, archive):
     if done.older:
         older = f", {len(done.older)} older than what is here (see above)"
     say(
-        f"{name}: {len(done.new)} new, {len(done.replaced)} replaced by what the archive holds{again}, {done.same} unchanged{older}{left}"
+        f"{name}: {len(done.new)} new, {len(done.replaced)} replaced by what the archive "
+        f"holds{again}, {done.same} unchanged{older}{left}"
     )
 
 
@@ -289,7 +300,8 @@ def regrade(
         False, help="Run the submission without walls: it can do what you can."
     ),
 ):
-    """Repeat a verdict exactly, with the inputs that were used, and say why. Changes nothing. Exit code 1 if it comes out differently."""
+    """Repeat a verdict exactly, with the inputs that were used, and say why. Changes nothing. Exit code 1 if
+    it comes out differently."""
     from grader.classroom import rounds
     from grader.jail.launch import walls
 
@@ -308,5 +320,6 @@ def regrade(
     else:
         differ = [n for n in {**result.before, **result.now} if result.before.get(n) != result.now.get(n)]
         stop(
-            f"Not the same as recorded: {points[0]} points then, {points[1]} now, seed {result.seed}. It differs in {', '.join(differ)}."
+            f"Not the same as recorded: {points[0]} points then, {points[1]} now, seed {result.seed}. "
+            f"It differs in {', '.join(differ)}."
         )

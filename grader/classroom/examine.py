@@ -1,6 +1,8 @@
-"""Grade one rebuilt notebook: ordinary cells run in a child of the jail for display; at a graded cell the exercise is judged here.
+"""Grade one rebuilt notebook: ordinary cells run in a child of the jail for display; at a graded cell the
+exercise is judged here.
 
-The cell's outputs are written here, too: the panel, and one result that holds the points, which nbgrader reads as partial credit.
+The cell's outputs are written here, too: the panel, and one result that holds the points, which nbgrader
+reads as partial credit.
 """
 
 import base64
@@ -83,10 +85,11 @@ def examine(
     seconds: float | None = None,
     seen: Callable[[Verdict], None] = _nobody,
 ):
-    """Run and judge a rebuilt notebook. The seed and the notes are kept in its metadata, so that a verdict can be repeated exactly.
+    """Run and judge a rebuilt notebook. The seed and the notes are kept in its metadata, so that a verdict
+    can be repeated exactly.
 
-    seconds: after that nothing more is begun, and what is still open is not judged; as long as the jail's limits say by default.
-    seen: is told each verdict as soon as it is there.
+    seconds: after that nothing more is begun, and what is still open is not judged; as long as the jail's
+    limits say by default. seen: is told each verdict as soon as it is there.
     """
     session, known = _Session(jail, seconds), exercises()
     verdicts: dict[str, Verdict] = {}
@@ -131,7 +134,8 @@ def noted(notebook: "NotebookNode", verdicts: dict[str, Verdict], seed: int, not
 
 
 def _borrowed(notebook, known):
-    """The exercises of earlier lessons whose answers the lesson's own cells take through `ready`. What a learner names is not lent."""
+    """The exercises of earlier lessons whose answers the lesson's own cells take through `ready`. What a
+    learner names is not lent."""
     ids = map(grade_id, notebook.cells)
     lesson = next((known[n].lesson for n in ids if n in known), None)
     if lesson is None:
@@ -165,7 +169,8 @@ def _stubs(notebook):
 
 
 def _meant(cell, stubs):
-    """The exercises that a cell answers, or tries to: its own where it was written in, and those whose names it binds."""
+    """The exercises that a cell answers, or tries to: its own where it was written in, and those whose names
+    it binds."""
     written_in = grade_id(cell)
     if written_in in stubs and cell.source.strip() == stubs[written_in].strip():
         return []
@@ -184,7 +189,8 @@ def _ended(cell):
 
 
 def _no_function(name, kind, tried):
-    """(status, finding) where there is nothing that can be called by the name of an exercise. kind: the type of what there is, or None."""
+    """(status, finding) where there is nothing that can be called by the name of an exercise. kind: the type
+    of what there is, or None."""
     if kind is not None:
         return ERROR, f"`{name}` is an object of type {kind} here, not a function."
     if name not in tried:
@@ -364,7 +370,8 @@ class _Session:
             raise
 
     def lend(self, exercise: "Exercise"):
-        """Give `ready` the course's answer to an exercise that is judged and not passed, as it does at home. Never one that is still open."""
+        """Give `ready` the course's answer to an exercise that is judged and not passed, as it does at home.
+        Never one that is still open."""
         sources = _course_answers(exercise.lesson)
         answers = {n: sources[n] for n in list(sources)[: list(sources).index(exercise.name) + 1]}
         source = f"__import__('grader').lend({answers!r})"
@@ -411,7 +418,8 @@ class _Session:
 
 
 def _made(kind, **fields):
-    """An output, not yet validated: the notebook is, once, when it is written. Validating each alone costs more than judging."""
+    """An output, not yet validated: the notebook is, once, when it is written. Validating each alone costs
+    more than judging."""
     return nbformat.from_dict(
         {"output_type": kind}
         | ({"metadata": {}} if kind in ("display_data", "execute_result") else {})

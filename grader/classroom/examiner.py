@@ -1,8 +1,10 @@
-"""A process of its own for all that a submission can make slow or large: reading, rebuilding, running, judging, rendering.
+"""A process of its own for all that a submission can make slow or large: reading, rebuilding, running,
+judging, rendering.
 
-The jail holds learners' code; an examiner holds the course's code that reads what learners wrote. It works under one budget of
-time and of address space for a submission. Where that is used up the process is ended, and the next submission gets a new one.
-It is reached through a pair of sockets that no other process can open: no port, no name in a folder.
+The jail holds learners' code; an examiner holds the course's code that reads what learners wrote. It works
+under one budget of time and of address space for a submission. Where that is used up the process is ended,
+and the next submission gets a new one. It is reached through a pair of sockets that no other process can
+open: no port, no name in a folder.
 
     with Examiner() as examiner:
         examiner.call(math.factorial, 5)      # 120, computed over there
@@ -38,13 +40,16 @@ SAYS = {  # how a submission used up its budget -> what is said about it
     "time": "It was not read, run and judged within {seconds:g} seconds.",
     "memory": "Reading and judging it takes more memory than it may.",
     "ended": "The process that judged it came to an end in the middle of it.",
-    "machine": "This machine ran out of memory while it was judged: grade with fewer `--jobs`, or on a larger machine, before "
-    "anything is held against its author.",
+    "machine": (
+        "This machine ran out of memory while it was judged: grade with fewer `--jobs`, or on a larger "
+        "machine, before anything is held against its author."
+    ),
 }
 
 
 class OverBudget(Exception):
-    """A submission used up its budget, or took its examiner along. `reason`: a key of SAYS; `says`: a sentence for the teacher.
+    """A submission used up its budget, or took its examiner along. `reason`: a key of SAYS; `says`: a
+    sentence for the teacher.
 
     heard: what the call had told `ahead` by then, which holds all the same.
     """
@@ -59,7 +64,8 @@ class OverBudget(Exception):
 
 
 class Examiner:
-    """One process with a jail in it that does one thing at a time. It starts when it is first needed, and again after it was ended."""
+    """One process with a jail in it that does one thing at a time. It starts when it is first needed, and
+    again after it was ended."""
 
     def __init__(
         self,
@@ -69,8 +75,8 @@ class Examiner:
         limits: Limits | None = None,
         memory_mb: int = MEMORY_MB,
     ):
-        """prepare: the dotted name of a function that is called once over there, before the first submission's clock runs: it
-        imports and reads what all of them need, while the jail warms up."""
+        """prepare: the dotted name of a function that is called once over there, before the first
+        submission's clock runs: it imports and reads what all of them need, while the jail warms up."""
         self._settings = {
             "prepare": prepare,
             "trust": trust,
@@ -104,9 +110,10 @@ class Examiner:
     def call(self, function: Callable | str, *args, seconds: float = SECONDS):
         """What `function(*args)` gives over there. `{jail}` among the arguments stands for the examiner's own jail.
 
-        A function that takes long to import is named, `package.module.function`. Function, arguments and result travel pickled: both ends are the course's own code. An exception is raised here again.
-        What it tells `ahead` is kept for whoever hears that it was not done.
-        Raises OverBudget when it is not done in time, or needs more memory than it may; JailError when there is no jail.
+        A function that takes long to import is named, `package.module.function`. Function, arguments and
+        result travel pickled: both ends are the course's own code. An exception is raised here again. What it
+        tells `ahead` is kept for whoever hears that it was not done. Raises OverBudget when it is not done in
+        time, or needs more memory than it may; JailError when there is no jail.
         """
         with self._lock:
             connection = self._started()
@@ -245,7 +252,8 @@ _waiting: list[Connection] = []  # over there: the way to whoever waits for the 
 
 
 def ahead(value: object) -> None:
-    """Tell whoever waits for this call something that holds even where the call is ended before it is done; else nobody hears it."""
+    """Tell whoever waits for this call something that holds even where the call is ended before it is done;
+    else nobody hears it."""
     for connection in _waiting:
         connection.send((AHEAD, value))
 

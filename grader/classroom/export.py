@@ -41,7 +41,8 @@ def safe(value: object):
 
 
 def table(rows: Iterable[Iterable[object]]):
-    """Rows as the text of a CSV file: every text quoted, numbers plain. It begins with a mark by which a spreadsheet knows UTF-8."""
+    """Rows as the text of a CSV file: every text quoted, numbers plain. It begins with a mark by which a
+    spreadsheet knows UTF-8."""
     file = io.StringIO("\ufeff")
     file.seek(0, io.SEEK_END)
     csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n").writerows(
@@ -65,7 +66,8 @@ class _Csv(ExportPlugin):
     told = ""  # what was to be known before importing the last table
 
     def tells(self, lessons: dict[str, float]) -> str:
-        """What somebody must know before they import it, in a sentence; "" where there is nothing. lessons: name -> most points."""
+        """What somebody must know before they import it, in a sentence; "" where there is nothing. lessons:
+        name -> most points."""
         return ""
 
     def export(self, gradebook: Gradebook):
@@ -79,7 +81,8 @@ class _Csv(ExportPlugin):
             ):
                 if missing := [str(w) for w in wanted if str(w) not in known]:
                     raise ExportError(
-                        f"The gradebook has no {what} {', '.join(map(repr, missing))}. It has: {', '.join(list(known)[:30]) or 'none'}."
+                        f"The gradebook has no {what} {', '.join(map(repr, missing))}. It has: "
+                        f"{', '.join(list(known)[:30]) or 'none'}."
                     )
             lessons = {
                 n: m for n, m in lessons.items() if not self.assignment or n in map(str, self.assignment)
@@ -96,7 +99,10 @@ class _Csv(ExportPlugin):
         waiting = sum(m.waiting for course in marks.values() for m in course.values())
         if waiting:
             self.log.warning(
-                "%d submissions have answers that a person has still to read. Their scores go without them, or with the mark of an earlier answer.",
+                (
+                    "%d submissions have answers that a person has still to read. Their scores go "
+                    "without them, or with the mark of an earlier answer."
+                ),
                 waiting,
             )
         self.told = self.tells(lessons)
@@ -109,16 +115,16 @@ class _Csv(ExportPlugin):
 class Canvas(_Csv):
     """What Canvas' gradebook imports: https://community.canvaslms.com, "How do I import grades in the Gradebook?".
 
-    Students are found by `ID` (nbgrader's lms_user_id), or else by `SIS Login ID` (nbgrader's student id). No submission is an empty cell,
-    which Canvas leaves as it is.
+    Students are found by `ID` (nbgrader's lms_user_id), or else by `SIS Login ID` (nbgrader's student id). No
+    submission is an empty cell, which Canvas leaves as it is.
     """
 
     default = "canvas.csv"
 
     def tells(self, lessons: dict[str, float]) -> str:
         return (
-            f"The row “Points Possible” overwrites what Canvas has: an assignment of the same name gets these points ({_maxima(lessons)}), "
-            "and a lesson that Canvas does not have becomes a new assignment."
+            "The row “Points Possible” overwrites what Canvas has: an assignment of the same name gets "
+            f"these points ({_maxima(lessons)}), and a lesson that Canvas does not have becomes a new assignment."
         )
 
     def rows(self, people: dict, lessons: dict[str, float], marks: "dict[str, dict[str, Marks]]"):
@@ -137,18 +143,21 @@ class Canvas(_Csv):
 
 
 class Moodle(_Csv):
-    """What Moodle's grade import takes: https://docs.moodle.org/en/Grade_import. Map `Username` (or `Email address`), then one column a lesson.
+    """What Moodle's grade import takes: https://docs.moodle.org/en/Grade_import. Map `Username` (or
+    `Email address`), then one column a lesson.
 
-    Moodle reads an empty cell as a grade, and a row without an address as the learner's of the row before. So who has handed in nothing has no
-    row, a lesson without a submission is "-", which Moodle leaves as it is, and addresses stand there only where everybody has one.
+    Moodle reads an empty cell as a grade, and a row without an address as the learner's of the row before. So
+    who has handed in nothing has no row, a lesson without a submission is "-", which Moodle leaves as it is,
+    and addresses stand there only where everybody has one.
     """
 
     default = "moodle.csv"
 
     def tells(self, lessons: dict[str, float]) -> str:
         return (
-            f"Moodle's table holds no maxima: a new grade item gets 100. Set the maximum grade of each item to {_maxima(lessons)}. "
-            "Moodle stops at the first user whom it does not know: enrol everybody first."
+            "Moodle's table holds no maxima: a new grade item gets 100. Set the maximum grade of each "
+            f"item to {_maxima(lessons)}. Moodle stops at the first user whom it does not know: enrol "
+            "everybody first."
         )
 
     def rows(self, people: dict, lessons: dict[str, float], marks: "dict[str, dict[str, Marks]]"):
@@ -211,7 +220,8 @@ def _maxima(lessons):
 
 
 def export(course: "Course", kind: str, to: str | Path | None = None):
-    """(path, students, waiting, what is to be known before it is imported): write the course's grades in one of FORMATS."""
+    """(path, students, waiting, what is to be known before it is imported): write the course's grades in one
+    of FORMATS."""
     if not exists(course):
         raise ExportError("There is no gradebook here: run `./course grade` first.")
     plugin = FORMATS[kind](config=course.config)

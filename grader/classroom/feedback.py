@@ -1,7 +1,9 @@
-"""A learner's feedback: one page that stands alone, made by `nbgrader generate_feedback` with the exporter and the preprocessor below.
+"""A learner's feedback: one page that stands alone, made by `nbgrader generate_feedback` with the exporter
+and the preprocessor below.
 
-It holds the score, each exercise's verdict as Examine wrote it, the learner's code, open answers, and the teacher's comments. Of outputs only
-the verdicts are taken, so nothing else that code printed can get in; paths of the machine that graded are cut down to a file's name.
+It holds the score, each exercise's verdict as Examine wrote it, the learner's code, open answers, and the
+teacher's comments. Of outputs only the verdicts are taken, so nothing else that code printed can get in;
+paths of the machine that graded are cut down to a file's name.
 """
 
 import functools
@@ -32,7 +34,8 @@ MARKER = "grader-feedback"  # in the page's head: says of what it was made
 
 
 class Page(TemplateExporter):
-    """Exports a submission through the template `feedback` of this package, whatever templates are configured for other pages."""
+    """Exports a submission through the template `feedback` of this package, whatever templates are configured
+    for other pages."""
 
     output_mimetype = "text/html"
 

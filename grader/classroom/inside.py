@@ -44,7 +44,8 @@ class Begun:
 
 
 def grade_here(task: Task, jail: "Jail") -> Graded:
-    """Rebuild, examine and score one submission in this very process, whatever it takes. What is certain is told ahead."""
+    """Rebuild, examine and score one submission in this very process, whatever it takes. What is certain is
+    told ahead."""
     if task.definitions not in (None, record.definitions(task.lesson)):
         raise GradingError(OTHER_COURSE)
     notebook, notes = _rebuilt(task.lesson, task.data, task.notes)
@@ -88,7 +89,8 @@ def _is_nothing(task, examined):
 
 
 def judged_so_far(begun: Begun, heard: list, notes: list[str]) -> Examined:
-    """A submission whose examiner was ended. What was judged by then counts; in all other panels stands that a person has to look.
+    """A submission whose examiner was ended. What was judged by then counts; in all other panels stands that
+    a person has to look.
 
     heard: what the examiner told ahead; notes: why it was ended.
     """
@@ -102,7 +104,8 @@ def judged_so_far(begun: Begun, heard: list, notes: list[str]) -> Examined:
 
 
 def grade_as_ended(task: Task, heard: list, notes: list[str]) -> Graded:
-    """The record of a submission that used up its budget; where that was before it was rebuilt, of the release in its place."""
+    """The record of a submission that used up its budget; where that was before it was rebuilt, of the
+    release in its place."""
     begun = next((each for each in heard if isinstance(each, Begun)), None)
     if begun is None:
         notebook, _ = rebuild(_release(task.lesson), None)

@@ -1,4 +1,5 @@
-"""What the gradebook says of a lesson, read at once: scores of persons and machine, comments, late penalties. Reads only."""
+"""What the gradebook says of a lesson, read at once: scores of persons and machine, comments, late penalties.
+Reads only."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,7 +27,8 @@ class Mark:
     extra: float
     most: float
     waiting: bool  # a person has still to give the first score
-    again: bool = False  # a person gave this score before the answer changed, or was judged anew, and has to look once more
+    # a person gave this score before the answer changed, or was judged anew, and has to look once more
+    again: bool = False
 
     @property
     def unread(self):

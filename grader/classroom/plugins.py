@@ -1,4 +1,5 @@
-"""What nbgrader plugs in, named in nbgrader_config.py: an exporter that reads anything, Rebuild, Examine, and what releases and collects."""
+"""What nbgrader plugs in, named in nbgrader_config.py: an exporter that reads anything, Rebuild, Examine, and
+what releases and collects."""
 
 import contextlib
 import errno
@@ -38,7 +39,8 @@ try:
 except ImportError:  # Windows has no owners
     pwd = None  # type: ignore[assignment]
 
-# what is a name of a folder only, and nothing in a page; letters with marks of their own, as é in two signs, and what names of people hold
+# what is a name of a folder only, and nothing in a page; letters with marks of their own, as é in two signs,
+# and what names of people hold
 STUDENT = re.compile(r"(?!\.)[\w\u0300-\u036f.@+ ,'’&-]{1,128}")
 
 NOT_COLLECTED = {
@@ -73,7 +75,8 @@ def _coursedir(exporter):
 
 
 def _take_in_folders_without_a_notebook(converter):
-    """nbgrader passes over a submission without a notebook, and then it has no record: it gets an empty one, and is graded as that."""
+    """nbgrader passes over a submission without a notebook, and then it has no record: it gets an empty one,
+    and is graded as that."""
     found = getattr(converter, "assignments", None)
     if not found:  # another program uses this exporter
         return
@@ -88,7 +91,8 @@ def _take_in_folders_without_a_notebook(converter):
 
 
 def _leave_out_who_was_removed(converter):
-    """nbgrader makes a student of whoever has a folder: one that was graded and then removed from the gradebook would be back."""
+    """nbgrader makes a student of whoever has a folder: one that was graded and then removed from the
+    gradebook would be back."""
     found = getattr(converter, "assignments", None)
     if not found:
         return
@@ -116,9 +120,11 @@ _odd: dict[str, tuple] = {}  # what the hook below found: folder -> notes
 
 
 def before_autograde(assignment: str, student: str, notebooks: Iterable[str]):
-    """nbgrader's pre-convert hook: make the folder safe before nbgrader copies what lies in it, or what its links point at.
+    """nbgrader's pre-convert hook: make the folder safe before nbgrader copies what lies in it, or what its
+    links point at.
 
-    A lesson that was never generated here, or has changed since, is recorded in the gradebook first, as `grade` does it.
+    A lesson that was never generated here, or has changed since, is recorded in the gradebook first, as
+    `grade` does it.
     """
     _recorded(assignment, released(assignment).stat().st_mtime_ns if released(assignment).is_file() else 0)
     for folder in {os.path.dirname(notebook) for notebook in notebooks}:
@@ -150,7 +156,8 @@ class Cells(SaveCells):
 
 
 class Rebuild(NbGraderPreprocessor):
-    """Sanitising preprocessor: the course's notebook with the learner's answers in it, and nothing beside it but the time."""
+    """Sanitising preprocessor: the course's notebook with the learner's answers in it, and nothing beside it
+    but the time."""
 
     def preprocess(self, nb: "NotebookNode", resources: dict):
         found = resources.pop("grader", {"notes": [], "data": nbformat.writes(nb).encode()})
@@ -170,7 +177,8 @@ def _folder(coursedir, resources):
 
 
 def _alone(coursedir, resources):
-    """Files that a learner put beside the notebook stay in `submitted`: formgrader would serve a copy under the teacher's own address."""
+    """Files that a learner put beside the notebook stay in `submitted`: formgrader would serve a copy under
+    the teacher's own address."""
     folder = _folder(coursedir, resources)
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.name not in submission.BESIDE:
@@ -178,7 +186,8 @@ def _alone(coursedir, resources):
 
 
 class Examine(NbGraderPreprocessor):
-    """Autograding preprocessor in the place of nbgrader's Execute: judges behind walls, writes the panels and the points."""
+    """Autograding preprocessor in the place of nbgrader's Execute: judges behind walls, writes the panels and
+    the points."""
 
     trust_submissions = Bool(
         False, help="Run submissions without walls: they can then read, write and send what this user can."
@@ -200,7 +209,8 @@ class Examine(NbGraderPreprocessor):
 
 
 class _Whole:
-    """An exchange that copies a folder whole or not at all: half a submission would be graded, half a release be handed out."""
+    """An exchange that copies a folder whole or not at all: half a submission would be graded, half a release
+    be handed out."""
 
     def do_copy(self, src, dest, log=None):
         part = Path(dest).with_name(f".{Path(dest).name}.part")
@@ -220,8 +230,9 @@ class Release(_Whole, ExchangeReleaseAssignment):
 
 
 class Collect(_Whole, ExchangeCollect):
-    """Collects without following links, and puts a placeholder where the notebook is missing, so that it is seen and counts zero. What one learner
-    put there keeps nobody else's submission from being collected, and a submission arrives whole or not at all."""
+    """Collects without following links, and puts a placeholder where the notebook is missing, so that it is
+    seen and counts zero. What one learner put there keeps nobody else's submission from being collected, and
+    a submission arrives whole or not at all."""
 
     def init_src(self):
         course = Path(self.root, self.coursedir.course_id)
@@ -232,7 +243,8 @@ class Collect(_Whole, ExchangeCollect):
             self.log.warning("%r is not collected: %s", submission.shown(name), why, extra=NOT_COLLECTED)
         if not refused:
             return super().init_src()
-        # nbgrader stops at the first name that it cannot read, and takes the newest folder, whoever made it: let it choose among the others
+        # nbgrader stops at the first name that it cannot read, and takes the newest folder, whoever made it:
+        # let it choose among the others
         with tempfile.TemporaryDirectory() as folder:
             chosen = Path(folder, self.coursedir.course_id, "inbound")
             chosen.mkdir(parents=True)
@@ -252,8 +264,9 @@ class Collect(_Whole, ExchangeCollect):
         student = path.name.rsplit("+", 3)[0]
         if not STUDENT.fullmatch(student):
             return (
-                f"{submission.shown(student)!r} is no id of a learner: that has at most 128 letters, digits, spaces and . , @ + - _ ' & only. "
-                "It stays in the exchange; rename it there, or have it handed in under another id."
+                f"{submission.shown(student)!r} is no id of a learner: that has at most 128 letters, "
+                "digits, spaces and . , @ + - _ ' & only. It stays in the exchange; rename it there, or "
+                "have it handed in under another id."
             )
         may_own = self._ownership(student)
         with contextlib.suppress(OSError):  # gone meanwhile
@@ -263,7 +276,8 @@ class Collect(_Whole, ExchangeCollect):
         return ""
 
     def _ownership(self, student):
-        """A function of a uid: may its files count as this learner's? Those of this user, and of root, may: they were put there by a teacher."""
+        """A function of a uid: may its files count as this learner's? Those of this user, and of root, may:
+        they were put there by a teacher."""
         if not self.check_owner or pwd is None:
             return None
         teachers = (os.geteuid(), 0)
@@ -271,12 +285,14 @@ class Collect(_Whole, ExchangeCollect):
 
     def _says_whose(self, student, uid):
         return (
-            f"it bears the name of {student}, and belongs to {_account(uid)}. It stays in the exchange. Where learners share an account, or "
-            "their ids are no names of accounts, c.ExchangeCollect.check_owner = False takes everybody's word."
+            f"it bears the name of {student}, and belongs to {_account(uid)}. It stays in the exchange. "
+            "Where learners share an account, or their ids are no names of accounts, "
+            "c.ExchangeCollect.check_owner = False takes everybody's word."
         )
 
     def copy_files(self):
-        """Fetch each submission into a folder of the teacher's first. What cannot be fetched leaves the earlier one where it is."""
+        """Fetch each submission into a folder of the teacher's first. What cannot be fetched leaves the
+        earlier one where it is."""
         for chosen in self.src_records:
             student = chosen["username"]
             with tempfile.TemporaryDirectory(dir=self.coursedir.root, prefix=".collect-") as folder:
@@ -316,7 +332,8 @@ class Collect(_Whole, ExchangeCollect):
                 time = chosen["timestamp"].replace(tzinfo=UTC)
             (copied / "timestamp.txt").write_text(f"{time:%Y-%m-%d %H:%M:%S.%f} UTC", encoding="utf-8")
             notes.append(
-                f"Without a time of its own, it counts as submitted at {time:%Y-%m-%d %H:%M:%S} UTC, as its folder says."
+                f"Without a time of its own, it counts as submitted at {time:%Y-%m-%d %H:%M:%S} UTC, "
+                "as its folder says."
             )
         submission.placeholder(copied, lesson)
         for note in notes:
@@ -324,7 +341,8 @@ class Collect(_Whole, ExchangeCollect):
 
 
 class ReleaseFeedback(ExchangeReleaseFeedback):
-    """Hands feedback out to all that can fetch it. nbgrader stops at the first that cannot: who did not submit by `nbgrader submit`."""
+    """Hands feedback out to all that can fetch it. nbgrader stops at the first that cannot: who did not
+    submit by `nbgrader submit`."""
 
     def copy_files(self):
         pattern = Path(
@@ -337,8 +355,8 @@ class ReleaseFeedback(ExchangeReleaseFeedback):
         ]
         for page in pages:
             self.log.warning(
-                "%s: not released, give it to the learner yourself. It was not submitted by `nbgrader submit`, so `nbgrader fetch_feedback` cannot "
-                "find it.",
+                "%s: not released, give it to the learner yourself. It was not submitted by `nbgrader "
+                "submit`, so `nbgrader fetch_feedback` cannot find it.",
                 page,
             )
         without = [self.coursedir.student_id_exclude, *(page.parent.name for page in pages)]
@@ -363,7 +381,8 @@ def _says(path):
 
 
 def _dated(name):
-    """Can nbgrader read the time in the name of a folder in the exchange, and rightly? `+0100` in it would be taken for UTC."""
+    """Can nbgrader read the time in the name of a folder in the exchange, and rightly? `+0100` in it would be
+    taken for UTC."""
     try:
         time = name.rsplit("+", 3)[2]
         submission.time_of(time)

@@ -1,4 +1,5 @@
-"""Text of people in the pages of this package: escaped, code between backticks as code, formulas between dollars as MathML.
+"""Text of people in the pages of this package: escaped, code between backticks as code, formulas between
+dollars as MathML.
 
 A browser sets MathML without a script, so the pages keep their rule that nothing in them runs.
 """
@@ -17,15 +18,22 @@ LONGEST = 2_000  # characters of a formula
 MATHML = "{http://www.w3.org/1998/Math/MathML}"
 # what a formula is made of; all else, and each attribute but these, is none of a formula's business
 ELEMENTS = set(
-    "math mrow mi mn mo mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mtable mtr mtd mstyle mpadded".split()
+    (
+        "math mrow mi mn mo mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover "
+        "mtable mtr mtd mstyle mpadded"
+    ).split()
 )
 ATTRIBUTES = set(
-    "accent columnalign display displaystyle fence form linethickness mathvariant maxsize minsize movablelimits scriptlevel stretchy width".split()
+    (
+        "accent columnalign display displaystyle fence form linethickness mathvariant maxsize minsize "
+        "movablelimits scriptlevel stretchy width"
+    ).split()
 )
 
 
 def formula(tex: str, block: bool = False) -> Markup:
-    r"""A formula as MathML: `\frac{1}{N}` becomes a fraction. What cannot be read, or is more than a formula, is shown as it was typed."""
+    r"""A formula as MathML: `\frac{1}{N}` becomes a fraction. What cannot be read, or is more than a formula,
+    is shown as it was typed."""
     made = None
     if len(tex) <= LONGEST:
         made = _mathml(tex, "block" if block else "inline")
@@ -77,7 +85,8 @@ def prose(text: str) -> Markup:
 
 
 def comment(rendered: str) -> Markup:
-    """A teacher's comment, rendered from Markdown: its formulas are set, and a link is its text with the address behind it.
+    """A teacher's comment, rendered from Markdown: its formulas are set, and a link is its text with the
+    address behind it.
 
     JupyterLab's viewer in a hub opens no link of a page.
     """

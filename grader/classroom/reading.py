@@ -1,7 +1,9 @@
-"""Open answers, read side by side: a small page of this machine for each question, which writes points and comments into nbgrader's gradebook.
+"""Open answers, read side by side: a small page of this machine for each question, which writes points and
+comments into nbgrader's gradebook.
 
-`./course read 02_bce` serves it to the person who started it, and to nobody else: it listens on this machine alone, its
-address holds a secret, and what changes something must come from the page itself. Of a learner's text nothing acts: it is escaped.
+`./course read 02_bce` serves it to the person who started it, and to nobody else: it listens on this machine
+alone, its address holds a secret, and what changes something must come from the page itself. Of a learner's
+text nothing acts: it is escaped.
 """
 
 import hashlib
@@ -41,7 +43,8 @@ EMPTY = "No response."  # what grading says of an answer that was left empty
 
 @dataclass(frozen=True)
 class Question:
-    """An open question of a lesson: its name, its text and the course's answer as HTML, and the most that it can give."""
+    """An open question of a lesson: its name, its text and the course's answer as HTML, and the most that it
+    can give."""
 
     name: str
     asked: Markup
@@ -186,8 +189,9 @@ class _Page(RequestHandler):
         self.nonce = secrets.token_urlsafe(16)
         self.set_header(
             "Content-Security-Policy",
-            f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'nonce-{self.nonce}'; connect-src 'self'; "
-            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+            "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src "
+            f"'nonce-{self.nonce}'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+            "frame-ancestors 'none'",
         )
         for name, value in (
             ("X-Content-Type-Options", "nosniff"),

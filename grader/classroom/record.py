@@ -1,4 +1,5 @@
-"""What is kept of a grading beside the autograded notebook: `graded.json`, small, for resuming, repeating and reporting."""
+"""What is kept of a grading beside the autograded notebook: `graded.json`, small, for resuming, repeating and
+reporting."""
 
 import ast
 import functools
@@ -38,15 +39,16 @@ POINTS = "points"  # in a lesson's definitions, the part that decides them
 def definitions(lesson: str) -> dict[str, str]:
     """Digests of all that a grade of this lesson depends on, but for the submission.
 
-    Under `POINTS`: the exercises, judge, jail, the code of the release and of the course's answers, versions. Under each exercise's
-    name: its known mistakes, which decide only what the author of a wrong answer is told. A lesson's prose is in none of them: a
-    typo that is corrected regrades nobody.
+    Under `POINTS`: the exercises, judge, jail, the code of the release and of the course's answers, versions.
+    Under each exercise's name: its known mistakes, which decide only what the author of a wrong answer is
+    told. A lesson's prose is in none of them: a typo that is corrected regrades nobody.
     """
     return _definitions()[lesson]
 
 
 def outdated(record: dict, now: dict[str, str]) -> bool:
-    """May a submission get another grade, or be told something else, by the definitions of `now` than its record says?"""
+    """May a submission get another grade, or be told something else, by the definitions of `now` than its
+    record says?"""
     then = record["definitions"]
     if not isinstance(then, dict) or then.get(POINTS) != now[POINTS]:
         return True
@@ -55,7 +57,8 @@ def outdated(record: dict, now: dict[str, str]) -> bool:
 
 
 def _hears_of_mistakes(verdict: dict | None) -> bool:
-    """Is a mistake looked for in this answer? In one that passes there is none, nor in one that is missing, or out of bounds."""
+    """Is a mistake looked for in this answer? In one that passes there is none, nor in one that is missing,
+    or out of bounds."""
     from grader.judging.verdict import ERROR, FAILED  # it brings torch, which most of a run does without
 
     if verdict is None:
@@ -81,7 +84,8 @@ def _digest(parts: list[bytes]) -> str:
 
 
 def _exercise_files(lesson: str) -> tuple[list[bytes], dict[str, list[bytes]]]:
-    """The modules of a lesson's exercises, its own and those whose examples it takes, without their known mistakes; and its own mistakes."""
+    """The modules of a lesson's exercises, its own and those whose examples it takes, without their known
+    mistakes; and its own mistakes."""
     own = f"grader.exercises.{slug(lesson)}"
     if own not in modules():
         return [], {}

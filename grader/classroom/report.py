@@ -1,4 +1,5 @@
-"""The class report: a page for each lesson and one for the course, from the records of grading and the gradebook's manual scores.
+"""The class report: a page for each lesson and one for the course, from the records of grading and the
+gradebook's manual scores.
 
 Reading (files) is apart from counting (pure) and from writing (a template that escapes all it is given).
 """
@@ -98,13 +99,15 @@ def read(course: "Course", lesson: str):
 
 
 def _class(course):
-    """The students of the course: those of the gradebook, and whoever has handed in something and was not graded yet."""
+    """The students of the course: those of the gradebook, and whoever has handed in something and was not
+    graded yet."""
     listed = set()
     if exists(course):
         listed = roster(course)
     graded = {p.parent.name for lesson in all_lessons() for p in _folders(course, "autograded", lesson)}
     submitted = set().union(*(_handed_in(course, lesson) for lesson in all_lessons()))
-    # whoever was graded and is not in the gradebook was removed from it; a gradebook that knows none of them is a new one
+    # whoever was graded and is not in the gradebook was removed from it; a gradebook that knows none of them
+    # is a new one
     removed = set()
     if listed & graded:
         removed = graded - listed
@@ -126,7 +129,8 @@ def _in_exchange(course, lesson):
 
 
 def _who_is_missing(course, graded, people):
-    """Fill in who has not handed in a lesson, and who not the one before it. A lesson that nobody handed in was not given to this class."""
+    """Fill in who has not handed in a lesson, and who not the one before it. A lesson that nobody handed in
+    was not given to this class."""
     names = all_lessons()
     before = []
     if graded.lesson in names:
@@ -165,14 +169,16 @@ def mistake_of(verdict: dict):
 
 
 def kind_of(says: str):
-    """What is one mistake, in whichever exercise it was made: a call of what was to be built is one, whatever was called."""
+    """What is one mistake, in whichever exercise it was made: a call of what was to be built is one, whatever
+    was called."""
     if says.startswith(CALLED):
         return f"{CALLED}."
     return says
 
 
 def summarise(graded: Graded, references: dict[str, str] | None = None, stubs: Iterable[str] = ()):
-    """Everything that a lesson's page says, as plain data. references: name -> the course's answer; stubs: sources that say nothing."""
+    """Everything that a lesson's page says, as plain data. references: name -> the course's answer; stubs:
+    sources that say nothing."""
     records, references = graded.records, references or {}
     known = words_of([*references.values(), *stubs])
     names = list(dict.fromkeys(n for r in records.values() for n in r["verdicts"]))
@@ -293,10 +299,11 @@ def _exercise(name, verdicts):
 def discrimination(name, rows):
     """How well an exercise tells apart who does well in the rest: the corrected item-total correlation, or None.
 
-    r = cov(x, T − x) / (s(x) · s(T − x)), over all submissions: x the points of the exercise, T the score, s the standard deviation.
-    The exercise itself is taken out of the total, which it would else correlate with for that reason alone. For an exercise that is
-    passed or not it is the point-biserial correlation. None where all have the same points, or with fewer than five submissions.
-    Source: R. L. Ebel and D. A. Frisbie, Essentials of Educational Measurement.
+    r = cov(x, T − x) / (s(x) · s(T − x)), over all submissions: x the points of the exercise, T the score, s
+    the standard deviation. The exercise itself is taken out of the total, which it would else correlate with
+    for that reason alone. For an exercise that is passed or not it is the point-biserial correlation. None
+    where all have the same points, or with fewer than five submissions. Source: R. L. Ebel and D. A. Frisbie,
+    Essentials of Educational Measurement.
 
     >>> rows = [{"points": {"a": a, "b": b}, "questions": {}} for a, b in ((0, 0), (0, 1), (1, 1), (1, 2), (1, 2))]
     >>> round(discrimination("a", dict(enumerate(rows))), 2)
@@ -317,7 +324,8 @@ def discrimination(name, rows):
 
 
 def _example(records, name, learners, known):
-    """One of the answers in which a mistake was made, the shortest, without what says whose it is; "" where there is none."""
+    """One of the answers in which a mistake was made, the shortest, without what says whose it is; "" where
+    there is none."""
     answers = [records[s].get("answers", {}).get(name) for s in learners]
     shown = [anonymous(answer, known) for answer in answers if isinstance(answer, str) and answer.strip()]
     return min(shown, key=_readable_and_short, default="")
@@ -350,7 +358,8 @@ def _question(name, given):
 
 
 def _spread(scores):
-    """Of scores and the most that each could be: count, mean, standard deviation (with n − 1; None for one score), median, quarters."""
+    """Of scores and the most that each could be: count, mean, standard deviation (with n − 1; None for one
+    score), median, quarters."""
     values = sorted(s for s, _ in scores)
     if not values:
         return None
@@ -370,8 +379,8 @@ def _spread(scores):
 
 
 def lecture(exercises: Iterable[dict], most: int = MOST):
-    """What to speak about: the mistakes made most often, those that have a name. One mistake in several exercises is one, and so is each
-    learner who made it.
+    """What to speak about: the mistakes made most often, those that have a name. One mistake in several
+    exercises is one, and so is each learner who made it.
 
     Each is {"says", "hint", "learners", "exercises", "tried", "example"}; tried: how many tried one of these exercises.
     """
@@ -403,7 +412,8 @@ def _most_learners_first(mistake):
 
 
 def running(absent: list[set[str]]):
-    """Who has not handed in the last lesson, nor the one before it: (student, how many lessons running), the longest first.
+    """Who has not handed in the last lesson, nor the one before it: (student, how many lessons running), the
+    longest first.
 
     absent: for each lesson that the class was given, in the order of the course, who did not hand it in.
 
@@ -463,8 +473,9 @@ def figures(summary: dict):
 def alternative(spread: dict, unit: str):
     """The picture of the scores in words."""
     return (
-        f"Histogram of the scores of {spread['count']} {unit}s, of at most {spread['most']} points. The median is {spread['median']}, "
-        f"the middle half lies from {spread['low']} to {spread['high']}. {spread['full']} have full marks, {spread['none']} have none."
+        f"Histogram of the scores of {spread['count']} {unit}s, of at most {spread['most']} points. The "
+        f"median is {spread['median']}, the middle half lies from {spread['low']} to {spread['high']}. "
+        f"{spread['full']} have full marks, {spread['none']} have none."
     )
 
 
@@ -556,7 +567,8 @@ def csv_of(summary: dict):
 
 
 def course_summary(summaries: list[dict]):
-    """The lessons beside each other: totals of each learner, where people stand still, the most frequent mistakes of all."""
+    """The lessons beside each other: totals of each learner, where people stand still, the most frequent
+    mistakes of all."""
     rows: dict[str, dict] = {}
     open_: Counter[str] = Counter()
     for s in summaries:
@@ -636,7 +648,8 @@ HISTORY = ".figures.json"  # in the reports' folder: what the next report is com
 
 
 class _History:
-    """The numbers of the last report that differ from today's, and when that was: a report that is written twice compares with the same one."""
+    """The numbers of the last report that differ from today's, and when that was: a report that is written
+    twice compares with the same one."""
 
     def __init__(self, path):
         try:

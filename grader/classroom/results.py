@@ -1,7 +1,8 @@
-"""A learner's own repository scored, as a class's submissions are: `check --all`, for a job of continuous integration or an autograder.
+"""A learner's own repository scored, as a class's submissions are: `check --all`, for a job of continuous
+integration or an autograder.
 
-The verdicts are a grading's own, formed behind the walls where the machine has them. They are written as JUnit's XML, as Markdown
-(for a job's summary), or as Gradescope's `results.json`. Pure, but for `scored`.
+The verdicts are a grading's own, formed behind the walls where the machine has them. They are written as
+JUnit's XML, as Markdown (for a job's summary), or as Gradescope's `results.json`. Pure, but for `scored`.
 """
 
 import json
@@ -77,7 +78,10 @@ class Total:
 
     @property
     def sentence(self) -> str:
-        return f"{number(self.points)} of {number(self.max_points)} points, {self.passed} of {self.exercises} exercises pass."
+        return (
+            f"{number(self.points)} of {number(self.max_points)} points, {self.passed} of "
+            f"{self.exercises} exercises pass."
+        )
 
 
 @dataclass
@@ -99,8 +103,9 @@ class Results:
 def scored(folder: Path, lesson: str, trust: bool = False) -> tuple[list[Score], list[str]]:
     """(scores, remarks): every exercise of a lesson, as a grading scores it; what is missing gets nothing.
 
-    The notebook lies in a folder of the lesson's name, in `work/` or `notebooks/`, or by itself; else exactly one copy of it lies anywhere below.
-    trust: run the answers without walls; they can do then what this process can. Raises JailError where there are no walls.
+    The notebook lies in a folder of the lesson's name, in `work/` or `notebooks/`, or by itself; else exactly
+    one copy of it lies anywhere below. trust: run the answers without walls; they can do then what this
+    process can. Raises JailError where there are no walls.
     """
     places = [folder / place.format(lesson=lesson) for place in PLACES]
     path = next((place for place in places if place.is_file()), folder / f"{lesson}.ipynb")
@@ -127,7 +132,8 @@ def scored(folder: Path, lesson: str, trust: bool = False) -> tuple[list[Score],
 
 
 def replaced(scores: list[Score], others: Iterable[Score]) -> tuple[list[Score], list[str]]:
-    """(scores, remarks): scores with those of other files in their places. An answer counts for more than none; of two, the later one."""
+    """(scores, remarks): scores with those of other files in their places. An answer counts for more than
+    none; of two, the later one."""
     counted = {(score.lesson, score.exercise): score for score in scores}
     remarks = []
     for score in others:
@@ -166,7 +172,8 @@ def messages(notebook: str) -> dict[str, str]:
 
 
 def format_of(path: Path) -> str:
-    """The format that a file's name asks for. Raises ValueError for a name of no format, or a folder that is not there."""
+    """The format that a file's name asks for. Raises ValueError for a name of no format, or a folder that is
+    not there."""
     if path.suffix not in FORMATS:
         raise ValueError(
             f"{path.name} has no format of its own: name it .xml (JUnit), .md (Markdown) or .json (Gradescope)."
@@ -219,7 +226,8 @@ def junit(results: Results) -> str:
 
 
 def markdown(results: Results) -> str:
-    """A table of Markdown, in which nothing that a learner wrote is markup; a table's cell is one line, so its lines are broken by `<br>`."""
+    """A table of Markdown, in which nothing that a learner wrote is markup; a table's cell is one line, so
+    its lines are broken by `<br>`."""
     lines = [
         f"**{results.total.sentence}**",
         "",

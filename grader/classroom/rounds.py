@@ -1,4 +1,5 @@
-"""A round with a class, through nbgrader's own API: release a lesson, collect what was submitted, make feedback; and repeat one verdict."""
+"""A round with a class, through nbgrader's own API: release a lesson, collect what was submitted, make
+feedback; and repeat one verdict."""
 
 import tempfile
 from collections import namedtuple
@@ -38,7 +39,8 @@ def _api(course, **sections):
 def _fail(lesson, reason):
     """A step of nbgrader's failed, for this reason."""
     raise RoundError(
-        f"{lesson}: {reason}. What was done before stays, nothing is half-written; mend that, and run the same command again."
+        f"{lesson}: {reason}. What was done before stays, nothing is half-written; mend that, and run "
+        "the same command again."
     )
 
 
@@ -48,7 +50,8 @@ def release(course: "Course", lesson: str, again: bool = False):
     target = Path(api.exchange_root, course.coursedir.course_id, "outbound", lesson)
     if target.exists() and not again:
         raise RoundError(
-            f"{lesson} is released already ({target}). `--again` puts the present release in its place; what learners have fetched stays as it is."
+            f"{lesson} is released already ({target}). `--again` puts the present release in its "
+            "place; what learners have fetched stays as it is."
         )
     with heard(api) as said:
         result = api.release_assignment(lesson)
@@ -62,8 +65,8 @@ def collect(course: "Course", lesson: str):
     api = _api(course)
     if not Path(api.exchange_root, course.coursedir.course_id, "inbound").is_dir():
         raise RoundError(
-            f"There is no exchange with submissions at {api.exchange_root}: release a lesson first, or name the right folder as "
-            "c.Exchange.root in nbgrader_config.py."
+            f"There is no exchange with submissions at {api.exchange_root}: release a lesson first, or "
+            "name the right folder as c.Exchange.root in nbgrader_config.py."
         )
     before = _stamps(course, lesson)
     with heard(api) as said:
@@ -86,7 +89,8 @@ def _stamps(course, lesson):
 
 
 def feedback(course: "Course", lesson: str):
-    """(made, unchanged): make the pages of those whose grade, comments or points have changed. RoundError names those without a page."""
+    """(made, unchanged): make the pages of those whose grade, comments or points have changed. RoundError
+    names those without a page."""
     pattern = Path(course.folder("autograded", "*", lesson))
     graded = {
         p.parent.name: p / f"{lesson}.ipynb"
@@ -119,18 +123,20 @@ def feedback(course: "Course", lesson: str):
                 f"{lesson}: {len(left)} of {len(graded)} have no new feedback ({_few(left)}). {result['why']}"
             )
         raise RoundError(
-            f"{lesson}: {len(left)} pages are not as they should be ({_few(left)}). Is another program grading? Run the same command again."
+            f"{lesson}: {len(left)} pages are not as they should be ({_few(left)}). Is another "
+            "program grading? Run the same command again."
         )
     if strangers := [s for s in graded if s not in known]:
         raise RoundError(
-            f"{lesson}: {len(strangers)} graded submissions are not in the gradebook ({_few(strangers)}): run `./course grade {lesson}`. "
-            f"The other {len(graded) - len(strangers)} have their feedback."
+            f"{lesson}: {len(strangers)} graded submissions are not in the gradebook ({_few(strangers)}): "
+            f"run `./course grade {lesson}`. The other {len(graded) - len(strangers)} have their feedback."
         )
     return len(todo), len(graded) - len(todo)
 
 
 def _made_beside(course, lesson):
-    """Make pages in a folder of their own first: nbgrader removes the earlier page before it begins the new one. What is whole takes its place."""
+    """Make pages in a folder of their own first: nbgrader removes the earlier page before it begins the new
+    one. What is whole takes its place."""
     with tempfile.TemporaryDirectory(dir=course.root, prefix=".feedback-") as folder:
         with temp_attrs(course.coursedir, feedback_directory=folder):
             api = _api(course)
@@ -162,12 +168,13 @@ Regraded = namedtuple("Regraded", "same messages before now changed seed")
 
 
 def regrade(course: "Course", student: str, lesson: str, trust: bool = False):
-    """Repeat a verdict with its recorded seed. Writes nothing; says what the submission gets now, and whether that is the same."""
+    """Repeat a verdict with its recorded seed. Writes nothing; says what the submission gets now, and whether
+    that is the same."""
     before = record.load(course.folder("autograded", student, lesson))
     if before is None:
         raise RoundError(
-            f"There is no grading of {lesson} by {student}: run `./course grade {lesson}`. "
-            f"Graded are: {_few(sorted(p.parent.parent.name for p in course.root.glob(f'autograded/*/{lesson}/{record.FILE}'))) or 'none'}."
+            f"There is no grading of {lesson} by {student}: run `./course grade {lesson}`. Graded are: "
+            f"{_few(sorted(p.parent.parent.name for p in course.root.glob(f'autograded/*/{lesson}/{record.FILE}'))) or 'none'}."
         )
     path = course.folder("submitted", student, lesson) / f"{lesson}.ipynb"
     usable = path.is_file() and not path.is_symlink() and path.stat().st_size <= submission.LARGEST

@@ -1,6 +1,7 @@
 """Which answers are the same once names, comments, docstrings, annotations and formatting are gone. Pure.
 
-Equality is a question for a person, never a verdict: the course's solutions are public, and there are few ways to write a short formula.
+Equality is a question for a person, never a verdict: the course's solutions are public, and there are few
+ways to write a short formula.
 """
 
 import ast
@@ -13,10 +14,11 @@ LARGEST = 20_000  # characters that are parsed
 
 
 def shape(source: str):
-    """(shape, size) of an answer: equal for answers that differ in names alone; None where it does not parse or is too long.
+    """(shape, size) of an answer: equal for answers that differ in names alone; None where it does not parse
+    or is too long.
 
-    Names that the answer binds itself (functions, arguments, variables, imports' aliases) are numbered by scope, in the order in which they
-    come up; names it takes from outside, attributes and constants stay.
+    Names that the answer binds itself (functions, arguments, variables, imports' aliases) are numbered by
+    scope, in the order in which they come up; names it takes from outside, attributes and constants stay.
     """
     if len(source) > LARGEST:
         return None
@@ -33,8 +35,9 @@ def shape(source: str):
 def groups(answers: Mapping, references: Mapping | Iterable[tuple] = (), skip: Iterable[str] = ()):
     """The groups of equal answers: lists of keys, largest group first.
 
-    answers: key -> source; references: sources of the course's, each named by a key in its own right; skip: sources not to be looked at (stubs).
-    A group has at least two members; one with a key of `references` says that a learner's equals the course's.
+    answers: key -> source; references: sources of the course's, each named by a key in its own right; skip:
+    sources not to be looked at (stubs). A group has at least two members; one with a key of `references` says
+    that a learner's equals the course's.
     """
     references, cache, by_shape = dict(references), {}, defaultdict(list)
 
@@ -64,7 +67,8 @@ class _Reader:
         self.words, self.size, self.count = [], 0, 0
 
     def scope(self, nodes: Iterable[ast.AST]):
-        """The names that these nodes bind, not counting what inner functions and comprehensions bind. Numbered when first written."""
+        """The names that these nodes bind, not counting what inner functions and comprehensions bind.
+        Numbered when first written."""
         names: dict[str, None] = {}
         outer: set[str] = set()
         waiting = list(nodes)

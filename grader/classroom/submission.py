@@ -1,4 +1,5 @@
-"""Read whatever lies where a submission should lie. Never raises on its content: what cannot be read becomes a placeholder and a note."""
+"""Read whatever lies where a submission should lie. Never raises on its content: what cannot be read becomes
+a placeholder and a note."""
 
 import contextlib
 import errno
@@ -47,12 +48,15 @@ WAS = {  # what was put in the place of something that is not touched -> what is
 
 
 def load(path: Path, alone: bool = True):
-    """(data, notes): the bytes of a submitted notebook's file, or None where there is none that can be read, and what is to be said about it.
+    """(data, notes): the bytes of a submitted notebook's file, or None where there is none that can be read,
+    and what is to be said about it.
 
-    alone: all that lies in its folder was handed in for this lesson; otherwise other lessons' notebooks may lie there, and are not mentioned.
+    alone: all that lies in its folder was handed in for this lesson; otherwise other lessons' notebooks may
+    lie there, and are not mentioned.
 
-    Where the notebook is missing, or nothing was written in it, and exactly one other notebook with the lesson's cells lies there (by another
-    name, in a folder below, in a zip archive), that one is taken, and said. Where there are several, or none, what lies there is named.
+    Where the notebook is missing, or nothing was written in it, and exactly one other notebook with the
+    lesson's cells lies there (by another name, in a folder below, in a zip archive), that one is taken, and
+    said. Where there are several, or none, what lies there is named.
     """
     path = Path(path)
     lesson = path.stem
@@ -80,7 +84,8 @@ def load(path: Path, alone: bool = True):
     if names:
         listed = ", ".join(f"`{shown(name)}`" for name in names[:10])
         notes.append(
-            f"There is no `{path.name}` with answers, and it is not clear what counts. What lies there: {listed}. A person has to look at it."
+            f"There is no `{path.name}` with answers, and it is not clear what counts. What lies "
+            f"there: {listed}. A person has to look at it."
         )
     return data, notes
 
@@ -115,7 +120,8 @@ def _other_lesson(lesson, data):
 def _others(path) -> list[Other]:
     """The other notebooks beside a submission's notebook, below it, and in zip archives; as many as one looks through.
 
-    A browser may have saved one as `02_bce.ipynb.txt`, `02_bce.json` or without an ending: that is one where it holds the lesson's cells.
+    A browser may have saved one as `02_bce.ipynb.txt`, `02_bce.json` or without an ending: that is one where
+    it holds the lesson's cells.
     """
     found: list[Other] = []
     for other, mode in itertools.islice(_below(path.parent), MANY):
@@ -160,7 +166,8 @@ def _in_archive(path):
 
 @functools.cache
 def _marks_of(lesson):
-    """What the bytes of a lesson's notebook hold: the ids of its graded cells, and how often it says that something is to be written."""
+    """What the bytes of a lesson's notebook hold: the ids of its graded cells, and how often it says that
+    something is to be written."""
     if not released(lesson).is_file():
         return (), 0
     text = released(lesson).read_bytes()
@@ -183,7 +190,8 @@ def _is_untouched(lesson, data):
 
 
 def _read(path):
-    """(data, notes): the bytes of a file, or None where there is none that can be read, and what is to be said about it."""
+    """(data, notes): the bytes of a file, or None where there is none that can be read, and what is to be
+    said about it."""
     try:
         info = os.lstat(path)
     except OSError:
@@ -202,8 +210,9 @@ def _read(path):
 
 
 def tidy(folder: Path, lesson: str):
-    """Make a submission's folder safe to copy, and say what is odd about it. Links, pipes and devices make way for a small file that says what
-    was there, a folder in the notebook's place and an unreadable time are renamed."""
+    """Make a submission's folder safe to copy, and say what is odd about it. Links, pipes and devices make
+    way for a small file that says what was there, a folder in the notebook's place and an unreadable time are
+    renamed."""
     folder = Path(folder)
     if folder.is_symlink():
         target = os.readlink(folder)
@@ -262,12 +271,13 @@ class Bounds:
 def copy(source: str, target: Path, lesson: str, bounds: Bounds, owner: Callable[[int], bool] | None = None):
     """Copy a submission's files into a new folder, and say what was left out. What lies there may change meanwhile.
 
-    Every folder and file is opened once, without following a link, and read through that: whoever swaps one for a link gets an error, not
-    somebody else's work. Sizes are known before a byte is copied, and no file gives more than it had then. Where there is more than `bounds`
-    allows, the notebook alone is taken. `tidy` says what stands for links, pipes and what cannot be read.
+    Every folder and file is opened once, without following a link, and read through that: whoever swaps one
+    for a link gets an error, not somebody else's work. Sizes are known before a byte is copied, and no file
+    gives more than it had then. Where there is more than `bounds` allows, the notebook alone is taken. `tidy`
+    says what stands for links, pipes and what cannot be read.
 
-    owner: a function of a uid that says whether its files may count as this learner's; all may where it is None. Raises NotTheirs where
-    the folder itself is somebody else's.
+    owner: a function of a uid that says whether its files may count as this learner's; all may where it is
+    None. Raises NotTheirs where the folder itself is somebody else's.
     """
     target = Path(target)
     target.mkdir(parents=True)
@@ -303,7 +313,8 @@ def copy(source: str, target: Path, lesson: str, bounds: Bounds, owner: Callable
 
 
 def _measured(folder, most):
-    """(bytes, how many) of what lies in an open folder and below; no more than `most` entries are looked at, and a few."""
+    """(bytes, how many) of what lies in an open folder and below; no more than `most` entries are looked at,
+    and a few."""
     size, count, depth, todo = 0, 0, 0, [os.dup(folder)]
     while todo and count <= most:
         below = []
@@ -391,7 +402,8 @@ class _Copy:
 
 
 def _below(folder, folders=False):
-    """(path, mode) of everything in a folder that is no folder itself (folders: of those, too), to a depth that people use; no link is followed."""
+    """(path, mode) of everything in a folder that is no folder itself (folders: of those, too), to a depth
+    that people use; no link is followed."""
     todo = [(folder, 0)]
     while todo:
         at, depth = todo.pop()
@@ -414,7 +426,8 @@ def _instead(path, suffix, text=""):
 
 
 def _free(path):
-    """This path, or one like it that nothing occupies. Names that are all alike (long ones are cut) take a random number after a few."""
+    """This path, or one like it that nothing occupies. Names that are all alike (long ones are cut) take a
+    random number after a few."""
     stem, suffix = next((path.name.removesuffix(s), s) for s in (*WAS, "") if path.name.endswith(s))
     free, number = path, 1
     while os.path.lexists(free):
@@ -432,7 +445,8 @@ def timestamp(folder: Path):
 
 
 def time_of(text: str):
-    """A time in UTC, without its zone, from a text. Raises ValueError where the zone is one that nobody can tell, as CEST.
+    """A time in UTC, without its zone, from a text. Raises ValueError where the zone is one that nobody can
+    tell, as CEST.
 
     nbgrader's own `parse_utc` takes `+0100` for a hundred seconds, and passes over `+01:00`.
 

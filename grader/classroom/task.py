@@ -5,7 +5,10 @@ from datetime import datetime
 
 from grader.classroom.examiner import SECONDS
 
-OTHER_COURSE = "it has another version of the course, or of torch: a file was changed meanwhile, or something else is installed there. Make them the same, and start again"
+OTHER_COURSE = (
+    "it has another version of the course, or of torch: a file was changed meanwhile, or something else "
+    "is installed there. Make them the same, and start again"
+)
 
 
 class GradingError(RuntimeError):
@@ -14,7 +17,8 @@ class GradingError(RuntimeError):
 
 @dataclass(frozen=True)
 class Task:
-    """One submission on its way to a worker. `definitions`: of the exercises as the coordinator has them; a worker must have the same.
+    """One submission on its way to a worker. `definitions`: of the exercises as the coordinator has them; a
+    worker must have the same.
 
     seconds: that it may take, at the most; first: is it tried for the first time, so that others may go before it?
     """
@@ -31,7 +35,8 @@ class Task:
 
 @dataclass(frozen=True)
 class Graded:
-    """One submission on its way back. `error`: what kept it from being graded, for the teacher; `later`: it takes long, and comes again."""
+    """One submission on its way back. `error`: what kept it from being graded, for the teacher; `later`: it
+    takes long, and comes again."""
 
     lesson: str
     student: str

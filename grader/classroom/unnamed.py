@@ -1,6 +1,8 @@
-"""Wrong answers that no known mistake explains: grouped by what they do, and taught to the judge with a sentence of the teacher's.
+"""Wrong answers that no known mistake explains: grouped by what they do, and taught to the judge with a
+sentence of the teacher's.
 
-`groups` is pure; `write` puts a known mistake into the exercise's module, after it has been tried in every way that the course knows.
+`groups` is pure; `write` puts a known mistake into the exercise's module, after it has been tried in every
+way that the course knows.
 """
 
 import ast
@@ -40,7 +42,10 @@ TRIAL_SECONDS = 300  # for all of that, behind walls: it begins with importing t
 MEMORY = 8 << 30  # bytes of address space for it
 LIMITS = Limits()
 # behind the walls, the course's own package and texts, and none of its commands
-INSIDE = f"import sys; sys.path.insert(0, {walls.WHOLE!r}); from grader.classroom.unnamed import try_inside; try_inside()"
+INSIDE = (
+    f"import sys; sys.path.insert(0, {walls.WHOLE!r}); from grader.classroom.unnamed import try_inside; "
+    "try_inside()"
+)
 SECONDS = 20  # for trying one answer at one seed
 LINE = 100  # characters of a sentence in one line of the module
 WORDS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
@@ -63,7 +68,8 @@ class Group:
 
 
 def groups(records: dict[str, dict]) -> list[Group]:
-    """Of the records of a lesson (student -> record): all unnamed wrong answers, the largest group of each exercise first."""
+    """Of the records of a lesson (student -> record): all unnamed wrong answers, the largest group of each
+    exercise first."""
     found: dict[str, list[list[str]]] = {}
     for student, record in sorted(records.items()):
         for name, verdict in record["verdicts"].items():
@@ -187,7 +193,8 @@ STATEMENTS = (  # of Python, what arithmetic needs
 
 
 def cleaned(source: str, exercise: Exercise) -> ast.FunctionDef:
-    """The function that an answer defines, without its words: no comments, docstring or annotations, and names of no meaning.
+    """The function that an answer defines, without its words: no comments, docstring or annotations, and
+    names of no meaning.
 
     Raises NamingError where it is not plain arithmetic that the course may run in its own process.
     """
@@ -199,8 +206,8 @@ def cleaned(source: str, exercise: Exercise) -> ast.FunctionDef:
     target = next((f for f in functions if f.name == exercise.name), None)
     if target is None:
         raise NamingError(
-            f"`{exercise.name}` is no plain function in the answer that stands for this group: write the mistake by hand, "
-            f"in grader/exercises/{exercise.lesson}.py."
+            f"`{exercise.name}` is no plain function in the answer that stands for this group: write the "
+            f"mistake by hand, in grader/exercises/{exercise.lesson}.py."
         )
     target.body = [f for f in functions if f is not target] + target.body
     target.name, target.decorator_list = "_", []
@@ -242,8 +249,9 @@ def _only_arithmetic(target):
 
 def _refuse(what):
     raise NamingError(
-        f"The answer that stands for this group uses `{what}`, which is more than arithmetic, or stands outside the function. The course "
-        "runs its known mistakes in its own process: write this one by hand in the exercise's module."
+        f"The answer that stands for this group uses `{what}`, which is more than arithmetic, or stands "
+        "outside the function. The course runs its known mistakes in its own process: write this one by "
+        "hand in the exercise's module."
     )
 
 
@@ -278,15 +286,18 @@ def _renamed(target, parameters):
 
 
 def function_text(exercise: Exercise, group: Group) -> str:
-    """A group's answer as the course would keep it. Nothing of it runs. Raises NamingError where it is more than arithmetic."""
+    """A group's answer as the course would keep it. Nothing of it runs. Raises NamingError where it is more
+    than arithmetic."""
     return ast.unparse(ast.fix_missing_locations(cleaned(group.source, exercise)))
 
 
 def tried(exercise: Exercise, group: Group, says: str, hint: str = "", trust: bool = False) -> str:
-    """The text, for the exercise's module, of the known mistake that a group becomes. It was tried behind walls, or with `trust` in this process.
+    """The text, for the exercise's module, of the known mistake that a group becomes. It was tried behind
+    walls, or with `trust` in this process.
 
-    Raises NamingError where the sentence is none, the cleaned function does something else than the group, another mistake gives the same
-    answers, or a mistake that is known would no longer be told by its own sentence; JailError where no walls can be built.
+    Raises NamingError where the sentence is none, the cleaned function does something else than the group,
+    another mistake gives the same answers, or a mistake that is known would no longer be told by its own
+    sentence; JailError where no walls can be built.
     """
     says = " ".join(says.split())
     if len(says) < 15 or says[-1] not in ".?!":
@@ -323,9 +334,11 @@ def _here(exercise, text, behaves, says, hint):
 
 
 def _behind_walls(exercise, text, behaves, says, hint):
-    """The same in a process that sees Python and the course's own files, and nothing else of this machine: no gradebook, no submission, no network.
+    """The same in a process that sees Python and the course's own files, and nothing else of this machine: no
+    gradebook, no submission, no network.
 
-    The exercise is the course's as it is on disk. Raises NamingError as `_here` does, and JailError where there are no walls.
+    The exercise is the course's as it is on disk. Raises NamingError as `_here` does, and JailError where
+    there are no walls.
     """
     task = {"exercise": exercise.name, "text": text, "behaves": behaves, "says": says, "hint": hint}
     with seccomp.program() or _no_filter() as filtered:
@@ -396,8 +409,9 @@ def _still_true(exercise, new):
             told = _verdict(exercise, mistake.function, seed).mistake
             if told != mistake.says:
                 raise NamingError(
-                    f"That is ambiguous. An answer whose mistake is “{mistake.says}” would be told “{told or 'nothing'}”: the two give "
-                    "the same answers. A case is needed that tells them apart, or they are one mistake."
+                    f"That is ambiguous. An answer whose mistake is “{mistake.says}” would be told "
+                    f"“{told or 'nothing'}”: the two give the same answers. A case is needed that tells "
+                    "them apart, or they are one mistake."
                 )
 
 
@@ -435,7 +449,8 @@ def defined(text, exercise):
     used = {n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)} & MODULES
     if missing := sorted(used - set(imported)):
         raise NamingError(
-            f"grader/exercises/{exercise.lesson}.py does not import `{missing[0]}`: import it there, and run this again."
+            f"grader/exercises/{exercise.lesson}.py does not import `{missing[0]}`: import it there, "
+            "and run this again."
         )
     namespace = {name: imported[name] for name in used}
     exec(compile(text, f"<a mistake of {exercise.name}>", "exec"), namespace)

@@ -1,12 +1,16 @@
 """From a lesson's text to its two notebooks: the instructor's, freshly executed, and the release, through nbgrader.
 
 A lesson is `solutions/NN_slug.py` in jupytext's percent format. Four kinds of cells are marked:
-`# %% exercise="bce"` defines the exercise `bce` (its answer between `### BEGIN SOLUTION` and `### END SOLUTION`);
-`# %% [markdown] passed="bce"` is text that would answer it: `check` shows it with the pass, it is a cell of neither notebook;
-`# %% fold="The derivation"` (code or Markdown) is there to be opened, for those who want to;
-`# %% [markdown] question="why_log" points=2` is the model answer to an open question that a person grades.
-Added by the build: behind every exercise the graded cell `check("bce")`; links on the names of other lessons; the tag
-`raises-exception` on answers and checks, so that Run All goes on past them; folds over plotting code; a last cell that leads on.
+- `# %% exercise="bce"` defines the exercise `bce`, its answer between `### BEGIN SOLUTION` and
+  `### END SOLUTION`.
+- `# %% [markdown] passed="bce"` is text that would answer it: `check` shows it with the pass, and it is a cell
+  of neither notebook.
+- `# %% fold="The derivation"` (code or Markdown) is there to be opened, for those who want to.
+- `# %% [markdown] question="why_log" points=2` is the model answer to an open question that a person grades.
+
+Added by the build: behind every exercise the graded cell `check("bce")`; links on the names of other lessons;
+the tag `raises-exception` on answers and checks, so that Run All goes on past them; folds over plotting code;
+a last cell that leads on.
 """
 
 import ast
@@ -67,7 +71,8 @@ NO_ANSWERS = "This copy of the course comes without its answers."
 
 
 def notebook(text: str, lesson: str):
-    """The instructor's notebook of a text, not yet executed: graded cells added, ids and nbgrader's metadata set. Pure."""
+    """The instructor's notebook of a text, not yet executed: graded cells added, ids and nbgrader's metadata
+    set. Pure."""
     source = jupytext.reads(text, fmt="py:percent")
     defined = exercises_of(lesson)
     cells, seen = [], []
@@ -89,7 +94,8 @@ def notebook(text: str, lesson: str):
                 )
             if not _binds(cell.source, name) or "### BEGIN SOLUTION" not in cell.source:
                 raise LessonError(
-                    f"{where}: an exercise cell defines {name} and holds its answer between ### BEGIN SOLUTION and ### END SOLUTION."
+                    f"{where}: an exercise cell defines {name} and holds its answer between ### BEGIN "
+                    "SOLUTION and ### END SOLUTION."
                 )
             seen.append(name)
             cell.metadata["tags"] = [GOES_ON]
@@ -102,13 +108,14 @@ def notebook(text: str, lesson: str):
         else:
             if "BEGIN SOLUTION" in cell.source:
                 raise LessonError(
-                    f'{where}: a solution outside an exercise cell would stay in the release. Mark the cell exercise="…".'
+                    f"{where}: a solution outside an exercise cell would stay in the release. Mark "
+                    'the cell exercise="…".'
                 )
             for other in exercises() if cell.cell_type == "code" else ():
                 if other in defined and _binds(cell.source, other):
                     raise LessonError(
-                        f"{where}: it binds {other!r}, the name of an exercise, and would replace the learner's answer. "
-                        "Take another name."
+                        f"{where}: it binds {other!r}, the name of an exercise, and would replace the "
+                        "learner's answer. Take another name."
                     )
             cells.append(_folded(cell, fold))
     if missing := set(defined) - set(seen):
@@ -138,7 +145,8 @@ def _where(cell, lesson):
 
 
 def _folded(cell, fold):
-    """The cell, folded where its mark has a title, or where it draws a figure and its mark does not say otherwise (`fold=""`)."""
+    """The cell, folded where its mark has a title, or where it draws a figure and its mark does not say
+    otherwise (`fold=""`)."""
     if cell.cell_type == "markdown":
         if fold:
             cell.source = f"<details><summary>{html.escape(fold)}</summary>\n\n{cell.source}\n\n</details>"
@@ -190,7 +198,8 @@ def _guesses_come_in_pairs(cells, lesson):
 
 
 def linked(markdown: str, lesson: str) -> str:
-    """The text with a link on every name of another lesson: `02_bce` in backticks becomes [02_bce](../02_bce/02_bce.ipynb)."""
+    """The text with a link on every name of another lesson: `02_bce` in backticks becomes
+    [02_bce](../02_bce/02_bce.ipynb)."""
 
     def link(match: re.Match):
         name = match[1]
@@ -314,8 +323,9 @@ def _execute_and_write(lesson, figures_read):
         keep_measured(stored, nb)
         for words in outdated(figures(stored), figures(nb)):
             raise LessonError(
-                f"{lesson}: a figure has changed, and its text alternative has not: {words[:80]!r}. Look at the figure, read the "
-                "sentence in its `show(…)`, and change it; where it is still true, build with --figures-read."
+                f"{lesson}: a figure has changed, and its text alternative has not: {words[:80]!r}. Look "
+                "at the figure, read the sentence in its `show(…)`, and change it; where it is still "
+                "true, build with --figures-read."
             )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(dumps(nb), encoding="utf-8")
@@ -366,7 +376,8 @@ def programs_on_path():
 
 
 def release(lesson: str, target: str | Path = RELEASES, database: str | None = None, course_id: str = ""):
-    """Write the release of a lesson from its instructor's notebook, through nbgrader. database: of the gradebook that is to know the lesson."""
+    """Write the release of a lesson from its instructor's notebook, through nbgrader. database: of the
+    gradebook that is to know the lesson."""
     from nbgrader.apps import NbGraderAPI
     from traitlets.config import Config
 
@@ -394,7 +405,8 @@ def release(lesson: str, target: str | Path = RELEASES, database: str | None = N
 
 @functools.cache
 def lends(module: str) -> tuple[str, ...]:
-    """The exercises of earlier lessons that the release of a lesson, as "bce", takes through `ready`. Read once a process."""
+    """The exercises of earlier lessons that the release of a lesson, as "bce", takes through `ready`. Read
+    once a process."""
     order = [slug(name) for name in lessons()]
     cells = loads(released(lessons()[order.index(module)])).cells
     text = "\n".join(c.source for c in cells if c.cell_type == "code")
@@ -405,7 +417,8 @@ def lends(module: str) -> tuple[str, ...]:
 
 @functools.cache
 def solution_cells(lesson: str):
-    """The lesson's exercise cells, by name: their source as the author wrote it. None where the text is not handed out."""
+    """The lesson's exercise cells, by name: their source as the author wrote it. None where the text is not
+    handed out."""
     return {c.metadata["exercise"]: c.source for c in _text_cells(lesson) if "exercise" in c.metadata}
 
 
@@ -417,7 +430,8 @@ def _text_cells(lesson):
 
 
 def is_handed_out(lesson: str) -> bool:
-    """May this process use a lesson's text, with its answers? Not where it cannot read it, nor where `GRADER_SOLUTIONS=0` forbids it."""
+    """May this process use a lesson's text, with its answers? Not where it cannot read it, nor where
+    `GRADER_SOLUTIONS=0` forbids it."""
     return os.environ.get("GRADER_SOLUTIONS") != "0" and os.access(text_of(lesson), os.R_OK)
 
 

@@ -1,4 +1,5 @@
-"""What nbgrader's metadata says of a cell. `nbgrader.utils` says it too, but imports a database for it: too slow for a learner's `check`."""
+"""What nbgrader's metadata says of a cell. `nbgrader.utils` says it too, but imports a database for it: too
+slow for a learner's `check`."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ if TYPE_CHECKING:  # names and titles of lessons need no nbformat
 
 
 def marks(cell: NotebookNode | dict) -> dict:
-    """nbgrader's metadata of a cell: {"grade_id": "test_bce", "grade": True, "solution": False, "points": 3, …}; {} where it has none."""
+    """nbgrader's metadata of a cell: {"grade_id": "test_bce", "grade": True, "solution": False, "points": 3,
+    …}; {} where it has none."""
     return cell["metadata"].get("nbgrader", {})
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 def write_whole(path: Path, text: str) -> None:
     """Write a file whole, or not at all, and onto the disk before this returns: a machine may lose its power.
 
-    Whoever reads meanwhile finds the earlier file. Raises OSError, with the path, where the disk refuses; nothing is left of
-    the attempt then.
+    Whoever reads meanwhile finds the earlier file. Raises OSError, with the path, where the disk refuses;
+    nothing is left of the attempt then.
     """
     part = path.with_name(path.name + ".part")
     try:

@@ -1,4 +1,5 @@
-"""What nbgrader says while it works: the records of its logger, each with the exception that was being handled. No text is taken apart."""
+"""What nbgrader says while it works: the records of its logger, each with the exception that was being
+handled. No text is taken apart."""
 
 import contextlib
 import logging

@@ -1,8 +1,9 @@
 """The names of the lessons, where they lie, and the exercises that belong to each.
 
-A lesson's name is `NN_slug`: its text is `solutions/NN_slug.py`, its release `notebooks/NN_slug/NN_slug.ipynb`, and its
-exercises are the module `grader/exercises/slug.py`. Where the package is installed without a checkout, the lessons lie inside
-it; where a course is handed out without its solutions, the releases alone say which lessons there are.
+A lesson's name is `NN_slug`: its text is `solutions/NN_slug.py`, its release
+`notebooks/NN_slug/NN_slug.ipynb`, and its exercises are the module `grader/exercises/slug.py`. Where the
+package is installed without a checkout, the lessons lie inside it; where a course is handed out without its
+solutions, the releases alone say which lessons there are.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ def find(name: str) -> str:
 
 @functools.cache
 def _summary(lesson: str) -> tuple[str, str, tuple[str, ...]]:
-    """What a lesson's text says of itself, or its release where there is no text: title, opening, names of its exercises."""
+    """What a lesson's text says of itself, or its release where there is no text: title, opening, names of
+    its exercises."""
     text = SOLUTIONS / f"{lesson}.py"
     if os.access(text, os.R_OK):
         source = text.read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
 """The parts of README.md and notebooks/README.md that are made from the lessons: counts, and the table of lessons.
 
-A part stands between two comments, `<!-- made: exercises -->` and `<!-- end -->`. Everything else on these pages is written by hand.
+A part stands between two comments, `<!-- made: exercises -->` and `<!-- end -->`. Everything else on these
+pages is written by hand.
 """
 
 import importlib
@@ -38,7 +39,8 @@ def counts() -> str:
 
 
 def exercise_table() -> str:
-    """Lesson, question, topic, the names that the learner writes, and the executed notebook to read without running anything."""
+    """Lesson, question, topic, the names that the learner writes, and the executed notebook to read without
+    running anything."""
     lines = ["| lesson | question | what it is about | you write | to read |", "|---|---|---|---|---|"]
     for lesson in lessons():
         names = ", ".join(f"`{name}`" for name in exercises_of(lesson))

@@ -1,7 +1,8 @@
-"""The pictures of an answer, as an editor leaves them: attached to a cell, or written into its text as a data URI (as Colab does). Pure.
+"""The pictures of an answer, as an editor leaves them: attached to a cell, or written into its text as a data
+URI (as Colab does). Pure.
 
-Only rasters that every browser shows and that cannot act are kept: PNG, JPEG, GIF, WebP, known by their bytes, not by their names. Nothing
-is decoded here: width and height are read where the format has them.
+Only rasters that every browser shows and that cannot act are kept: PNG, JPEG, GIF, WebP, known by their
+bytes, not by their names. Nothing is decoded here: width and height are read where the format has them.
 """
 
 import base64
@@ -38,7 +39,8 @@ def attached(bundle: object) -> str | None:
 
 
 def lifted(markdown: str, taken: Mapping[str, object]) -> tuple[str, dict[str, str]]:
-    """(text, pictures): a text whose pictures stand in it as data URIs, with a name in the place of each; their base64 by these names.
+    """(text, pictures): a text whose pictures stand in it as data URIs, with a name in the place of each;
+    their base64 by these names.
 
     taken: names that are not free.
 

@@ -1,7 +1,8 @@
 """The notebook that is graded: the course's own, with what the learner wrote put in its places. Pure.
 
-From the course: order, graded and locked cells, ids, tags, metadata. From the submission: the source of solution cells, ordinary
-cells as edited, the learner's own extra cells where they stood. Nothing of the learner's outputs or metadata.
+From the course: order, graded and locked cells, ids, tags, metadata. From the submission: the source of
+solution cells, ordinary cells as edited, the learner's own extra cells where they stood. Nothing of the
+learner's outputs or metadata.
 """
 
 import base64
@@ -93,8 +94,8 @@ def rebuild(release: "NotebookNode", submitted: "NotebookNode | None"):
 def _join_answers(release, match, extra, notes):
     """An answer to an open question may stand below its cell, or go on there, or its cell was deleted and written anew.
 
-    All text of the learner's own that stands behind the question, or behind the text that asks it where the question's cell is
-    lost, becomes its answer: a person reads it, and loses nothing by reading more.
+    All text of the learner's own that stands behind the question, or behind the text that asks it where the
+    question's cell is lost, becomes its answer: a person reads it, and loses nothing by reading more.
     """
     for number, question in enumerate(release.cells):
         if not is_solution(question) or question.cell_type == "code":
@@ -196,7 +197,8 @@ def _match(release, cells, notes):
         if chosen:
             if chosen[0].cell_type != solution.cell_type:
                 notes.append(
-                    f"The cell of `{name}` had become a {chosen[0].cell_type} cell; it was read as {solution.cell_type} again."
+                    f"The cell of `{name}` had become a {chosen[0].cell_type} cell; it was read as "
+                    f"{solution.cell_type} again."
                 )
             take(solution, chosen[0])
         elif solution.cell_type == "code" and any(
@@ -322,7 +324,9 @@ def _pictures(cell, notes):
         names[name] = free
     if left_out:
         notes.append(
-            f"Pictures that are left out: {', '.join(left_out[:5])}{' …' if len(left_out) > 5 else ''}. What is kept: {pictures.KEPT}."
+            "Pictures that are left out: "
+            f"{', '.join(left_out[:5])}{' …' if len(left_out) > 5 else ''}. What is kept: "
+            f"{pictures.KEPT}."
         )
     return kept, names
 
@@ -332,7 +336,8 @@ def _free_name(taken):
     return next(name for name in map("picture-{}".format, itertools.count(1)) if name not in taken)
 
 
-# The TeX that a derivation needs. Whatever else MathJax knows defines commands, makes links and styles, or moves and paints outside of its line.
+# The TeX that a derivation needs. Whatever else MathJax knows defines commands, makes links and styles, or
+# moves and paints outside of its line.
 TEX_NAMES = """
     alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi varpi rho varrho sigma varsigma tau
     upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell hbar Re Im aleph partial nabla infty
@@ -353,7 +358,8 @@ TEX_NAMES = """
     quad qquad ldots cdots vdots ddots dots dotsc dotsb colon begin end hline
 """.split()
 TEX_ENVIRONMENTS = (
-    "aligned alignedat align alignat equation gather gathered split multline cases array matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix smallmatrix"
+    "aligned alignedat align alignat equation gather gathered split multline cases array matrix "
+    "pmatrix bmatrix Bmatrix vmatrix Vmatrix smallmatrix"
 ).split()
 TEX = re.compile(rf"\\(?!(?:{'|'.join(TEX_NAMES)})(?![A-Za-z]))(?=[A-Za-z])")
 ENVIRONMENT = re.compile(rf"\\(?=(?:begin|end)\s*\{{(?!(?:{'|'.join(TEX_ENVIRONMENTS)})\*?\}}))")
@@ -387,9 +393,11 @@ def _no_diagram(line):
 
 
 def harmless(markdown: str, attached: Collection[str] = ()):
-    """Markdown that reads the same and cannot act: a space breaks every tag, link, entity, diagram and unusual TeX command apart.
+    """Markdown that reads the same and cannot act: a space breaks every tag, link, entity, diagram and
+    unusual TeX command apart.
 
-    A space after `<` works wherever it stands (text, formula, code), which no escape sequence does. `attached`: names of pictures; those stay.
+    A space after `<` works wherever it stands (text, formula, code), which no escape sequence does.
+    `attached`: names of pictures; those stay.
     """
     text = re.sub(r"<(?=[A-Za-z/!?])", "< ", markdown)
     kept = "|".join(map(re.escape, attached)) or "(?!)"

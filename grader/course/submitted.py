@@ -1,4 +1,5 @@
-"""The notebook that somebody handed in, or saved: read from the bytes of a file, whatever they are. Never raises on its content.
+"""The notebook that somebody handed in, or saved: read from the bytes of a file, whatever they are. Never
+raises on its content.
 
 At home (`check`, `watch`) and in class the same reader reads it.
 """
@@ -89,7 +90,8 @@ def _values(data):
 
 
 def _cell(raw):
-    """A cell with nothing but its type, id, source, nbgrader's grade_id and pictures (name -> base64 or None); None where it is no cell."""
+    """A cell with nothing but its type, id, source, nbgrader's grade_id and pictures (name -> base64 or
+    None); None where it is no cell."""
     if not isinstance(raw, dict) or raw.get("cell_type") not in ("code", "markdown", "raw"):
         return None
     source = raw.get("source", "")

@@ -1,7 +1,8 @@
-"""Catalogues for translators: every sentence that a learner may read in a panel, gathered from the exercises and from the judge's code.
+"""Catalogues for translators: every sentence that a learner may read in a panel, gathered from the exercises
+and from the judge's code.
 
-`./course language de` brings `grader/languages/de.po` up to date: new sentences come in untranslated, and what is said no longer
-goes. Docstrings and the lessons' prose are no part of it.
+`./course language de` brings `grader/languages/de.po` up to date: new sentences come in untranslated, and
+what is said no longer goes. Docstrings and the lessons' prose are no part of it.
 """
 
 import ast
@@ -125,7 +126,8 @@ def is_said(text: str) -> bool:
 def update(language: str, begin: Collection[str] = ()) -> tuple[Catalog, Path]:
     """Bring a language's catalogue up to date, and write it. Gives it, and its file.
 
-    It holds what the judge says of any exercise, the lessons of which something is translated, and the lessons to `begin`, as "bce".
+    It holds what the judge says of any exercise, the lessons of which something is translated, and the
+    lessons to `begin`, as "bce".
     """
     path = FOLDER / f"{language}.po"
     known = {}

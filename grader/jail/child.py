@@ -30,7 +30,8 @@ class _Printed:
 
 
 class Recorder:
-    """Collects a cell's outputs in their order, capped. Between cells it throws away what it gets: questions show nothing."""
+    """Collects a cell's outputs in their order, capped. Between cells it throws away what it gets: questions
+    show nothing."""
 
     def __init__(self):
         self.outputs, self.on = [], False
@@ -231,7 +232,8 @@ def serve(sock: socket.socket, shell: Shell, limits: dict, walls: bool):
 
 
 def end_others():
-    """End what earlier cells forked: in another process a function that is forbidden to the answer would not be refused."""
+    """End what earlier cells forked: in another process a function that is forbidden to the answer would not
+    be refused."""
     try:
         os.kill(
             -1, signal.SIGKILL

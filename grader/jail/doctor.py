@@ -1,4 +1,5 @@
-"""Which walls hold on this machine: found out by trying to climb them, from inside, with everything that a learner has."""
+"""Which walls hold on this machine: found out by trying to climb them, from inside, with everything that a
+learner has."""
 
 import contextlib
 import importlib.util
@@ -36,7 +37,8 @@ def climb(**ways):
 
 @dataclass(frozen=True)
 class Attempt:
-    """Something that a learner's code may try. It is held when the code printed no OVER, or the child ended in one of `ends`.
+    """Something that a learner's code may try. It is held when the code printed no OVER, or the child ended
+    in one of `ends`.
 
     before: code for another child, that has ended when this one begins.
     """
@@ -297,7 +299,8 @@ print("OVER: the forged frame was taken")""",
 
 
 def climb(user: bool = False, attempts=None):
-    """Try every attempt in a child of its own; yields a Row for each. Never without walls: a JailError says that there are none."""
+    """Try every attempt in a child of its own; yields a Row for each. Never without walls: a JailError says
+    that there are none."""
     with contextlib.ExitStack() as stack:
         facts, environment = _targets(stack), secrets.token_hex(8)
         os.environ[f"MARK_{facts['marker']}"] = (

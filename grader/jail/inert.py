@@ -1,6 +1,7 @@
 """The package `grader` that a learner's cells import where they are graded: nothing is judged, shown or known here.
 
-`check` and its like do nothing, `ready` gives the learner's own function: verdicts are formed on the other side of the wall.
+`check` and its like do nothing, `ready` gives the learner's own function: verdicts are formed on the other
+side of the wall.
 """
 
 import sys
@@ -31,7 +32,8 @@ _lent: dict[str, object] = {}  # the course's functions for exercises that are j
 
 
 def lend(sources: dict[str, str]):
-    """Define the course's answers (name -> source, in order) for `ready`: at home it gives them, too, until the learner's own pass."""
+    """Define the course's answers (name -> source, in order) for `ready`: at home it gives them, too, until
+    the learner's own pass."""
     import math
 
     import torch
@@ -60,7 +62,8 @@ def ready(name: str):
         return _lent[name]
     if name not in namespace:
         raise NameError(
-            f"{name} is not defined: the cell that defines it failed or is missing, or it belongs to a lesson that this one does not use"
+            f"{name} is not defined: the cell that defines it failed or is missing, or it belongs to "
+            "a lesson that this one does not use"
         )
     return namespace[name]
 

@@ -156,11 +156,23 @@ def _advice(why):
         ):
             with contextlib.suppress(OSError):
                 if Path("/proc/sys", setting).read_text().strip() != good:
-                    yield f"This kernel refuses user namespaces: `sysctl {setting.replace('/', '.')}={good}` as root allows them."
+                    yield (
+                        "This kernel refuses user namespaces: `sysctl "
+                        f"{setting.replace('/', '.')}={good}` as root allows them."
+                    )
         with contextlib.suppress(OSError):
             if Path("/proc/sys/user/max_user_namespaces").read_text().strip() == "0":
-                yield "This kernel allows no user namespaces at all: `sysctl user.max_user_namespaces=10000` as root allows them."
+                yield (
+                    "This kernel allows no user namespaces at all: `sysctl "
+                    "user.max_user_namespaces=10000` as root allows them."
+                )
         if os.path.exists("/.dockerenv") or os.path.exists("/run/.containerenv"):
-            yield "This is a container that may not make others: start it with `--privileged`, or grade on its host or in a virtual machine."
-        yield "Or grade in a Linux container or virtual machine where bubblewrap works: `bwrap --ro-bind / / true` says nothing there."
+            yield (
+                "This is a container that may not make others: start it with `--privileged`, or grade on "
+                "its host or in a virtual machine."
+            )
+        yield (
+            "Or grade in a Linux container or virtual machine where bubblewrap works: `bwrap --ro-bind / "
+            "/ true` says nothing there."
+        )
     yield "Where every submission is trusted like own code, `--trust-submissions` grades without walls."

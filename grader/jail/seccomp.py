@@ -1,4 +1,5 @@
-"""Filters of system calls for the jail and its children, made by libseccomp: what no lesson needs, and what would outlive a child or widen the walls."""
+"""Filters of system calls for the jail and its children, made by libseccomp: what no lesson needs, and what
+would outlive a child or widen the walls."""
 
 import ctypes
 import errno
@@ -33,7 +34,8 @@ class _Compare(ctypes.Structure):
     ]
 
 
-# A child has no use for another program, and Python begun afresh would not know which functions are refused while a question runs.
+# A child has no use for another program, and Python begun afresh would not know which functions are refused
+# while a question runs.
 PROGRAMS = ("execve", "execveat")
 
 
@@ -43,7 +45,8 @@ def program() -> IO[bytes] | None:
 
 
 def no_programs() -> bytes:
-    """A second filter, for a child alone, as the kernel takes it: it starts no program. Where there is no libseccomp: b""."""
+    """A second filter, for a child alone, as the kernel takes it: it starts no program. Where there is no
+    libseccomp: b""."""
     file = _written(_deny_programs)
     if file is None:
         return b""

@@ -1,4 +1,5 @@
-"""Which walls: the command line for bubblewrap, and the folder that a child imports `grader` from. Decides, but starts nothing."""
+"""Which walls: the command line for bubblewrap, and the folder that a child imports `grader` from. Decides,
+but starts nothing."""
 
 import os
 import secrets
@@ -103,7 +104,8 @@ def command(
     program: Iterable[str] = ("-I", f"{COURSE}/grader/jail/zygote.py"),
     options: Iterable[str] = (),
 ):
-    """The command line that starts Python with `program` behind walls. Its mount points come in the order of their depth."""
+    """The command line that starts Python with `program` behind walls. Its mount points come in the order of
+    their depth."""
     if mode.uids:
         who = ["--cap-drop", "ALL", *(a for c in CAPABILITIES for a in ("--cap-add", f"CAP_{c}"))]
     else:
@@ -202,7 +204,8 @@ def hidden():
 
 
 def temporary():
-    """/tmp leads into the box; where Python itself lies below /tmp, it stays a folder that nobody writes to, and TMPDIR alone leads there."""
+    """/tmp leads into the box; where Python itself lies below /tmp, it stays a folder that nobody writes to,
+    and TMPDIR alone leads there."""
     if any(p.startswith("/tmp/") for p in visible()):
         return []
     return ["--symlink", "box/tmp", "/tmp"]
@@ -254,7 +257,8 @@ def course():
 
 
 def whole_course() -> list[str]:
-    """The course as it is, references and texts and all, below WHOLE: for a process that judges. Nothing else of its folder is there."""
+    """The course as it is, references and texts and all, below WHOLE: for a process that judges. Nothing else
+    of its folder is there."""
     parts = {"grader": PACKAGE}
     if (PACKAGE.parent / "notebooks").is_dir():  # else they lie inside the package
         parts |= {name: PACKAGE.parent / name for name in ("notebooks", "solutions")}

@@ -1,4 +1,5 @@
-"""What an exercise is, the question put to an answer, the verdict on it. Pure: nothing here touches files or processes."""
+"""What an exercise is, the question put to an answer, the verdict on it. Pure: nothing here touches files or
+processes."""
 
 import torch
 

@@ -1,4 +1,5 @@
-"""What a wrong answer does, as a few numbers: two answers that do the same on the same inputs make the same mistake. Pure."""
+"""What a wrong answer does, as a few numbers: two answers that do the same on the same inputs make the same
+mistake. Pure."""
 
 import math
 from collections.abc import Callable

@@ -83,7 +83,8 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Case:
-    """One thing that an answer must get right. `make(rng)` gives a tuple of arguments, a `call(…)`, or a list of those."""
+    """One thing that an answer must get right. `make(rng)` gives a tuple of arguments, a `call(…)`, or a list
+    of those."""
 
     name: str
     make: Callable[["Inputs"], "Call | tuple | list[Call | tuple]"]
@@ -186,7 +187,8 @@ class Exercise:
         return lambda make: self.cases.append(Case(name, make, gradient, **options))
 
     def mistake(self, says: str, hint: str = ""):
-        """Decorator: add a known mistake. The function (or class) is the wrong answer; `says` is told to the learner."""
+        """Decorator: add a known mistake. The function (or class) is the wrong answer; `says` is told to the
+        learner."""
         return lambda function: self.mistakes.append(Mistake(says, function, hint))
 
     @cached_property
@@ -221,7 +223,8 @@ class Exercise:
         return put
 
     def question(self, *args, **kwargs) -> Call:
-        """The question that a learner asks with arguments of their own; for a module the keywords are the constructor's.
+        """The question that a learner asks with arguments of their own; for a module the keywords are the
+        constructor's.
 
         A generator is kept, so that the definition and the answer each get one.
         """

@@ -89,8 +89,9 @@ def judge(
             FAILED,
             called=tuple(sorted(lender)),
             details={"trace": sorted(lender)},
-            finding=f"Right numbers, but borrowed: your answer hands on what {', '.join(f'`{n}`' for n in sorted(lender))} gives, which "
-            "is the course's own. Write it from its definition: no points as long as it is borrowed.",
+            finding="Right numbers, but borrowed: your answer hands on what "
+            f"{', '.join(f'`{n}`' for n in sorted(lender))} gives, which is the course's own. Write it "
+            "from its definition: no points as long as it is borrowed.",
         )
     if not any(a.difference for a in asked):
         return verdict(PASSED, finding=exercise.built)
@@ -118,7 +119,8 @@ def judge(
 
 
 def passes(exercise: "Exercise", ask: "Callable[[Call, tuple], Result]", *, seed: int = 0):
-    """Is every question answered rightly, and nothing out of bounds called? Stops at the first that is not; names nothing."""
+    """Is every question answered rightly, and nothing out of bounds called? Stops at the first that is not;
+    names nothing."""
     put = exercise.put(seed)
     for number, case in enumerate(exercise.cases):
         for question, expected in put.questions(number):
@@ -129,7 +131,8 @@ def passes(exercise: "Exercise", ask: "Callable[[Call, tuple], Result]", *, seed
 
 
 def _unwritten(got):
-    """Does the stub itself speak? torch raises NotImplementedError too, with a text, in a line that raises nothing itself."""
+    """Does the stub itself speak? torch raises NotImplementedError too, with a text, in a line that raises
+    nothing itself."""
     r = got.raised
     return (
         r is not None

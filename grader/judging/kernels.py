@@ -1,10 +1,12 @@
 """Forbidden functions refused where every way to them ends: at the operators of PyTorch's dispatcher.
 
-The trace sees calls of Python functions, and the scan sees names. A compiled function, a thread, a callback or a mode taken away
-passes both, and still ends at an operator, as `aten::binary_cross_entropy`. While a question runs those operators are refusals.
+The trace sees calls of Python functions, and the scan sees names. A compiled function, a thread, a callback
+or a mode taken away passes both, and still ends at an operator, as `aten::binary_cross_entropy`. While a
+question runs those operators are refusals.
 
-Which operators an exercise forbids follows from the functions that it forbids (`without=`): those of the same name, forward and
-backward, in place or with an output given, and those that do the same job under another name (`SIBLINGS`).
+Which operators an exercise forbids follows from the functions that it forbids (`without=`): those of the same
+name, forward and backward, in place or with an output given, and those that do the same job under another
+name (`SIBLINGS`).
 """
 
 import contextlib
@@ -35,9 +37,14 @@ SIBLINGS = {
 # Siblings that stay open, each with its reason.
 OPEN = {
     "kl_div": "an exercise may compare two distributions by it; where it is the answer it is forbidden by its own name",
-    "poisson_nll_loss": "exp(z) − y·z is another loss, and gives a class's loss only after more algebra than the exercise asks for",
-    "multilabel_soft_margin_loss": "it is made of `logsigmoid`, which several exercises build on; it is refused by name where it is the answer, "
-    "and where binary cross-entropy is",
+    "poisson_nll_loss": (
+        "exp(z) − y·z is another loss, and gives a class's loss only after more algebra than the "
+        "exercise asks for"
+    ),
+    "multilabel_soft_margin_loss": (
+        "it is made of `logsigmoid`, which several exercises build on; it is refused by name where it is the "
+        "answer, and where binary cross-entropy is"
+    ),
     "distributions.Categorical": "it is written in Python, of `logsumexp` and differences, which exercises build on; the scan names it",
     "logsumexp": "several exercises build on it; where it is the answer it is forbidden by its own name",
     "forward-mode differentiation": "it computes slopes of what the learner wrote, which is no answer to borrow",
@@ -57,7 +64,8 @@ class Refused(RuntimeError):
 
 @functools.cache
 def named() -> dict[str, tuple[str, ...]]:
-    """Every name that an operator of PyTorch goes by, with the operators that go by it. It takes a while, once a process."""
+    """Every name that an operator of PyTorch goes by, with the operators that go by it. It takes a while,
+    once a process."""
     found: dict[str, list[str]] = {}
     for full in torch._C._dispatch_get_all_op_names():
         space, _, rest = full.partition("::")
@@ -94,7 +102,8 @@ class _NoLibrary:
 
 @contextlib.contextmanager
 def without_libraries() -> Iterator[None]:
-    """While it is open, libraries that have the course's functions ready made cannot be imported; afterwards all is as before."""
+    """While it is open, libraries that have the course's functions ready made cannot be imported; afterwards
+    all is as before."""
     hidden = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in LIBRARIES}
     finder = _NoLibrary()
     for name in hidden:
@@ -139,7 +148,8 @@ _open: list[_Refusal] = []
 
 @contextlib.contextmanager
 def refused(names: Iterable[str]) -> Iterator[set[str]]:
-    """While it is open, the operators of these functions raise Refused, in every thread. Gives the set of names that were called."""
+    """While it is open, the operators of these functions raise Refused, in every thread. Gives the set of
+    names that were called."""
     refusal = _Refusal(names)
     refusal.begin()
     _open.append(refusal)
@@ -152,7 +162,8 @@ def refused(names: Iterable[str]) -> Iterator[set[str]]:
 
 @contextlib.contextmanager
 def lifted() -> Iterator[None]:
-    """For as long as this is open nothing is refused: an answer has asked `ready`, and what it asked for is judged meanwhile."""
+    """For as long as this is open nothing is refused: an answer has asked `ready`, and what it asked for is
+    judged meanwhile."""
     standing = list(_open)
     for refusal in reversed(standing):
         refusal.end()

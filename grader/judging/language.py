@@ -1,8 +1,9 @@
-"""What the judge tells a learner, in the learner's language: gettext's catalogues, with the English sentence as the key.
+"""What the judge tells a learner, in the learner's language: gettext's catalogues, with the English sentence
+as the key.
 
-`GRADER_LANGUAGE=de` chooses `grader/languages/de.po`. A sentence that it lacks stays English. Sentences with something set in, as
-"{1} of {2} cases pass", are found by what stands around the gaps, so that the judge need not know of languages; what stands in a gap
-is looked up in its turn.
+`GRADER_LANGUAGE=de` chooses `grader/languages/de.po`. A sentence that it lacks stays English. Sentences with
+something set in, as "{1} of {2} cases pass", are found by what stands around the gaps, so that the judge need
+not know of languages; what stands in a gap is looked up in its turn.
 """
 
 import functools
@@ -58,7 +59,8 @@ class Catalogue:
 def pattern(key: str) -> re.Pattern[str]:
     """A key with gaps as a regular expression. A gap that stands twice holds the same both times.
 
-    Where no longer word stands around the gaps, as in "{1} of {2}", one word goes into each: else every sentence with an "of" would match.
+    Where no longer word stands around the gaps, as in "{1} of {2}", one word goes into each: else every
+    sentence with an "of" would match.
     """
     parts, seen = [], set()
     last = 0

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
-NO_SHELL = "Shell commands (`!…`, `%pip`, `%%bash`) do not run where submissions are graded. Write it in Python, or leave the cell out."
+NO_SHELL = (
+    "Shell commands (`!…`, `%pip`, `%%bash`) do not run where submissions are graded. Write it in "
+    "Python, or leave the cell out."
+)
 # errors that a notebook meets where it is graded, and perhaps not at home -> why
 ELSEWHERE = {
     "ModuleNotFoundError": ". In class only the course's own packages are there, and no files from beside the notebook.",
@@ -14,7 +17,8 @@ ELSEWHERE = {
 
 @dataclass(frozen=True)
 class Output:
-    """One output of a cell. kind: stdout, stderr, display (a figure, a displayed object) or result (a cell's last expression)."""
+    """One output of a cell. kind: stdout, stderr, display (a figure, a displayed object) or result (a cell's
+    last expression)."""
 
     kind: str
     text: str
@@ -23,7 +27,8 @@ class Output:
 
 @dataclass(frozen=True)
 class CellError:
-    """The exception that ended a cell, with the learner's own line (0 when there is none) and the whole traceback as plain text."""
+    """The exception that ended a cell, with the learner's own line (0 when there is none) and the whole
+    traceback as plain text."""
 
     type: str
     text: str
@@ -54,6 +59,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Absent:
-    """The answer to a question about a name that is not bound (`type` is None), or bound to something that cannot be called."""
+    """The answer to a question about a name that is not bound (`type` is None), or bound to something that
+    cannot be called."""
 
     type: str | None = None

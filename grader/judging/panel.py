@@ -1,4 +1,5 @@
-"""Panels other than a verdict's, each as (text, HTML): a note, a comparison, the progress over the course, a lesson's end. Pure."""
+"""Panels other than a verdict's, each as (text, HTML): a note, a comparison, the progress over the course, a
+lesson's end. Pure."""
 
 import html
 import re
@@ -70,8 +71,8 @@ def overview(
 ):
     """Progress over the course.
 
-    summary: a list of (lesson, passed names, open names); latest: the lesson somebody was at last, or ""; title: gives a lesson's question;
-    guesses: the kept ones; hunt: what became of the mysteries, by exercise.
+    summary: a list of (lesson, passed names, open names); latest: the lesson somebody was at last, or "";
+    title: gives a lesson's question; guesses: the kept ones; hunt: what became of the mysteries, by exercise.
     """
     lines, rows = [], []
     for lesson, passed, left in summary:
@@ -85,9 +86,10 @@ def overview(
         count = say(f"{len(passed)} of {total}")
         lines.append(f"{lesson:28} {bar:8} {count}  {state}".rstrip())
         rows.append(
-            f'<tr><th scope="row" style="text-align:left;font-weight:400">{lesson[:2]} {html.escape(title(lesson))}</th>'
-            f'<td style="text-align:left" aria-hidden="true">{bar}</td><td style="text-align:left">{count}</td>'
-            f'<td style="text-align:left">{html.escape(state)}</td></tr>'
+            f'<tr><th scope="row" style="text-align:left;font-weight:400">{lesson[:2]} '
+            f'{html.escape(title(lesson))}</th><td style="text-align:left" '
+            f'aria-hidden="true">{bar}</td><td style="text-align:left">{count}</td><td '
+            f'style="text-align:left">{html.escape(state)}</td></tr>'
         )
     ahead = whats_next(summary, latest)
     ends = [f"Next: {ahead[0]}, {ahead[1]}." if ahead else "All exercises pass."]
@@ -105,7 +107,8 @@ def overview(
 
 
 def whats_next(summary: Sequence[tuple[str, Sequence[str], Sequence[str]]], latest: str):
-    """(lesson, exercise) to go on with: in the lesson somebody was at last, else in the next one that has something open; None at the end."""
+    """(lesson, exercise) to go on with: in the lesson somebody was at last, else in the next one that has
+    something open; None at the end."""
     open_ones = [(lesson, left[0]) for lesson, _, left in summary if left]
     at = next((pair for pair in open_ones if pair[0] == latest), None)
     after = None
@@ -127,8 +130,9 @@ def closing(
 ):
     """The end of a lesson: what passes, what is open, the way on.
 
-    onward: (lesson, title, minutes) of the lesson that follows, in a list, or nothing; course_done: does every exercise pass? total: how
-    many pass in the whole course; guesses: the kept ones; hunt: what became of the mysteries; start: the start page's address, or "".
+    onward: (lesson, title, minutes) of the lesson that follows, in a list, or nothing; course_done: does
+    every exercise pass? total: how many pass in the whole course; guesses: the kept ones; hunt: what became
+    of the mysteries; start: the start page's address, or "".
     """
     lines = []
     if left:

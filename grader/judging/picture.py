@@ -1,6 +1,7 @@
 """A small picture for the panel of a wrong answer: the learner's curve over the right one, as inline SVG. Pure.
 
-Drawn only where it says something: for an answer that works on each entry of its first input by itself, and is wrong in its values.
+Drawn only where it says something: for an answer that works on each entry of its first input by itself, and
+is wrong in its values.
 """
 
 import html
@@ -58,7 +59,8 @@ def curve(exercise: "Exercise", ask: "Callable[[Call, tuple], Result]", asked: "
 
 
 def _furthest(exercise, dense, x, right, answered):
-    """Where the two curves are furthest apart, in a sentence: "Furthest apart at p = 0.02, y = 1: expected 3.91, yours 0.04."."""
+    """Where the two curves are furthest apart, in a sentence: "Furthest apart at p = 0.02, y = 1: expected
+    3.91, yours 0.04."."""
     apart = torch.where(
         right.isfinite() & answered.isfinite(), (right - answered).abs(), torch.zeros_like(right)
     )
@@ -89,7 +91,8 @@ def _like(value, x):
 
 
 def _dense(question, x):
-    """The question for many evenly spaced values of its first input: one row of them for each extreme of the second (labels 0 and 1)."""
+    """The question for many evenly spaced values of its first input: one row of them for each extreme of the
+    second (labels 0 and 1)."""
     beside = [v for v in (*question.args[1:], *question.kwargs.values()) if _like(v, x)]
     kept = [0]
     if beside:
@@ -148,11 +151,12 @@ def _svg(exercise, x, right, answered, furthest):
         f'<text x="{a}" y="{b}" text-anchor="{anchor}" fill="{colour}">{words}</text>'
     )
     return (
-        f'<svg role="img" aria-label="{says}" width="{WIDTH}" height="{HEIGHT}" font-size="11" font-family="sans-serif">'
-        f'<path d="M{LEFT} 12h22" stroke="currentColor" stroke-width="1.5"/>{text(LEFT + 27, 16, say("expected"))}'
-        f'<path d="M{LEFT + 90} 12h22" stroke="{YOURS}" stroke-width="2.5" stroke-dasharray="5 4"/>{text(LEFT + 117, 16, say("yours"))}'
-        f'<path d="M{LEFT} {TOP}v{h}h{w}" fill="none" stroke="currentColor" opacity="0.5"/>'
-        f'<svg x="{LEFT}" y="{TOP}" width="{w}" height="{h}">'
+        f'<svg role="img" aria-label="{says}" width="{WIDTH}" height="{HEIGHT}" font-size="11" '
+        f'font-family="sans-serif"><path d="M{LEFT} 12h22" stroke="currentColor" '
+        f'stroke-width="1.5"/>{text(LEFT + 27, 16, say("expected"))}<path d="M{LEFT + 90} 12h22" '
+        f'stroke="{YOURS}" stroke-width="2.5" stroke-dasharray="5 '
+        f'4"/>{text(LEFT + 117, 16, say("yours"))}<path d="M{LEFT} {TOP}v{h}h{w}" fill="none" '
+        f'stroke="currentColor" opacity="0.5"/><svg x="{LEFT}" y="{TOP}" width="{w}" height="{h}">'
         + "".join(lines(right, 'stroke="currentColor" stroke-width="1.5"'))
         + "".join(lines(answered, f'stroke="{YOURS}" stroke-width="2.5" stroke-dasharray="5 4"'))
         + f"</svg>{text(LEFT - 4, TOP + 9, number(round(high, 2)), 'end')}{text(LEFT - 4, TOP + h, number(round(low, 2)), 'end')}"

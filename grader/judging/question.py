@@ -1,7 +1,7 @@
 """Put one question to an answer: call a learner's function or class, and record everything that can be compared.
 
-This module imports nothing from the package but `watch`, so that the same two files run in a learner's notebook, in a forked
-child and behind the walls of the jail.
+This module imports nothing from the package but `watch`, so that the same two files run in a learner's
+notebook, in a forked child and behind the walls of the jail.
 """
 
 import contextlib
@@ -48,10 +48,11 @@ class Once:
 class Call:
     """One question: positional and keyword arguments and, for a class, what its constructor gets.
 
-    An argument is a tensor, a number, a text, a `Smooth`, a tuple of tensors (the answer gets a list) or `Once`.
-    method: "apply" asks an `autograd.Function` through `apply`; upstream: the factor that reaches the result in the backward pass;
-    largest: the most entries that a tensor made on the way may have; apart: the name of the argument, a tuple of matrices, no two of
-    which may meet in one operation with more entries than they have rows.
+    An argument is a tensor, a number, a text, a `Smooth`, a tuple of tensors (the answer gets a list) or
+    `Once`. method: "apply" asks an `autograd.Function` through `apply`; upstream: the factor that reaches the
+    result in the backward pass; largest: the most entries that a tensor made on the way may have; apart: the
+    name of the argument, a tuple of matrices, no two of which may meet in one operation with more entries
+    than they have rows.
     """
 
     args: tuple = ()
@@ -84,7 +85,8 @@ class Call:
         return found
 
     def map(self, function: Callable) -> "Call":
-        """The same question with `function` applied to every argument; of a tuple and of `Once` to every tensor in it."""
+        """The same question with `function` applied to every argument; of a tuple and of `Once` to every
+        tensor in it."""
         return replace(
             self,
             args=tuple(_mapped(function, value) for value in self.args),
@@ -122,7 +124,8 @@ def several(value: object) -> bool:
 
 
 def call(*args, **kwargs):
-    """A question with keyword arguments: `call(z, y, reduction="sum")`; for a class `call(z, y).built_with(reduction="sum")`."""
+    """A question with keyword arguments: `call(z, y, reduction="sum")`; for a class
+    `call(z, y).built_with(reduction="sum")`."""
     return Call(args, kwargs)
 
 
@@ -130,7 +133,8 @@ def call(*args, **kwargs):
 class Smooth:
     """A function of a tensor for exercises that take functions: sum(a·sin(b·x + m) + c·x²), with m the mean of x; 0-d.
 
-    a, b and c: tensors of the shape of x. m joins the entries: what is left changed in one is seen in the slopes of the others.
+    a, b and c: tensors of the shape of x. m joins the entries: what is left changed in one is seen in the
+    slopes of the others.
     """
 
     a: torch.Tensor
@@ -142,7 +146,8 @@ class Smooth:
 
 
 class Ended(Enum):
-    """How the answer to a question ended. The last three are seen from outside: nothing came back, and nothing was raised."""
+    """How the answer to a question ended. The last three are seen from outside: nothing came back, and
+    nothing was raised."""
 
     RETURNED = "returned"
     RAISED = "raised"
@@ -159,8 +164,9 @@ class Ended(Enum):
 class Mixing:
     """A function of a batch, for exercises that ask which row reaches which output: weights @ (x @ direction).
 
-    weights: (N, N), entry [i, j] says how much of row j output i takes; direction: (D,). Called with x (N, D) it gives (N,).
-    Signed weights and a direction whose entries add up to 0 make sums of gradients cancel, as they do in real models.
+    weights: (N, N), entry [i, j] says how much of row j output i takes; direction: (D,). Called with x (N, D)
+    it gives (N,). Signed weights and a direction whose entries add up to 0 make sums of gradients cancel, as
+    they do in real models.
     """
 
     weights: torch.Tensor
@@ -182,7 +188,8 @@ class Raised:
 
 @dataclass(frozen=True)
 class Foreign:
-    """Something an answer returned that is no tensor, number or sequence of those: only the name of its type is kept."""
+    """Something an answer returned that is no tensor, number or sequence of those: only the name of its type
+    is kept."""
 
     type: str
 
@@ -229,7 +236,8 @@ class Result:
 
 
 def spelling(function: Callable):
-    """The one name for all spellings of a torch function: `softmax` for F.softmax, torch.special.softmax, Tensor.softmax_."""
+    """The one name for all spellings of a torch function: `softmax` for F.softmax, torch.special.softmax,
+    Tensor.softmax_."""
     name = getattr(function, "__name__", None) or str(function)
     return name.split(".")[0].strip("_").removeprefix("special_")
 
@@ -254,7 +262,8 @@ class _Capped(io.StringIO):
 
 
 def plain(value: object, depth: int = 0):
-    """The value in the normal form of `Result`: detached tensors, numbers, tuples; nothing of the answer's own types."""
+    """The value in the normal form of `Result`: detached tensors, numbers, tuples; nothing of the answer's
+    own types."""
     if isinstance(value, torch.Tensor):
         tensor = value.detach()
         if tensor.layout is not torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
@@ -313,14 +322,16 @@ def _same(a, b):
 
 
 def _left(before, after):
-    """Was a gradient, or the wish for one, left on an input? Asked where an answer differentiates a function it was given."""
+    """Was a gradient, or the wish for one, left on an input? Asked where an answer differentiates a function
+    it was given."""
     return after.requires_grad != before.requires_grad or (after.is_leaf and after.grad is not None)
 
 
 def cotangent(value: torch.Tensor):
     """Fixed weights in [0.5, 1.5), all different, that turn a result into the scalar whose gradient is taken.
 
-    Evenly spaced they would not do: rows and columns of a Jacobian of softmax sum to 0, and so would its entries weighted so.
+    Evenly spaced they would not do: rows and columns of a Jacobian of softmax sum to 0, and so would its
+    entries weighted so.
     """
     golden = 0.6180339887498949
     weights = torch.arange(1, value.numel() + 1, dtype=torch.float64) * golden % 1 + 0.5
@@ -346,9 +357,10 @@ def run(
 ):
     """Call `function` on copies of the inputs of `question`.
 
-    names: the parameters' names, one for each positional argument; gradient: those to differentiate by; traced: is it
-    recorded what is called? forbidden: names of functions whose operators are refused meanwhile, by whatever way they are reached.
-    KeyboardInterrupt passes through (a learner stopped the cell); everything else is recorded.
+    names: the parameters' names, one for each positional argument; gradient: those to differentiate by;
+    traced: is it recorded what is called? forbidden: names of functions whose operators are refused
+    meanwhile, by whatever way they are reached. KeyboardInterrupt passes through (a learner stopped the
+    cell); everything else is recorded.
     """
     names = list(names) + [f"argument {i + 1}" for i in range(len(names), len(question.args))]
     inputs = {
@@ -408,7 +420,8 @@ _handed: list[tuple] = []  # (name, inputs, output) of the course's functions th
 
 
 def lent(name: str, function: Callable):
-    """The course's function (or class) for `name`, as `ready` gives it: an answer that hands its output on is known by that."""
+    """The course's function (or class) for `name`, as `ready` gives it: an answer that hands its output on is
+    known by that."""
     if not isinstance(function, type):
 
         @functools.wraps(function)
@@ -441,9 +454,11 @@ def borrowed(name: str) -> str:
 
 
 def _handed_on(inputs, value):
-    """The names of the course's functions that were given all tensors of a question, and whose output is the answer, number for number.
+    """The names of the course's functions that were given all tensors of a question, and whose output is the
+    answer, number for number.
 
-    With other inputs, or with more done to what came of it, an answer leans on an earlier exercise, as a lesson may have it.
+    With other inputs, or with more done to what came of it, an answer leans on an earlier exercise, as a
+    lesson may have it.
     """
     asked = [v for v in inputs if isinstance(v, torch.Tensor)]
     names = set()
@@ -464,7 +479,8 @@ def _equal(a, b):
 
 
 class _Given:
-    """One argument as an answer gets it: a copy, of which it is known whether it was changed and how the gradient is reached."""
+    """One argument as an answer gets it: a copy, of which it is known whether it was changed and how the
+    gradient is reached."""
 
     def __init__(self, name, value, differentiated):
         self.leaves = {}  # name -> the tensor whose gradient is taken
@@ -494,7 +510,8 @@ class _Given:
         return copy
 
     def changed(self, differentiates: bool):
-        """The names of the tensors that an answer modified; where it differentiates, also of those on which it left a gradient."""
+        """The names of the tensors that an answer modified; where it differentiates, also of those on which
+        it left a gradient."""
         return [
             name
             for name, tensor, copy in self._tensors
@@ -520,7 +537,8 @@ def _target(function, question, args, kwargs, watchers):
 
 
 def _followed(function, watchers):
-    """The autograd function with its backward pass watched, too: `torch.autograd.backward` switches off what watches Python calls."""
+    """The autograd function with its backward pass watched, too: `torch.autograd.backward` switches off what
+    watches Python calls."""
     if not (isinstance(function, type) and issubclass(function, torch.autograd.Function)):
         name = getattr(function, "__name__", "your answer")
         raise TypeError(

@@ -1,8 +1,9 @@
 """What a text takes from PyTorch and its like, and what it binds, found in its syntax tree without running it. Pure.
 
-The scan is the second watcher. The first is the trace, which sees every call of a torch function while the answer runs, under whatever
-name and through whatever object. The scan is for what the trace cannot see: code that `torch.jit` has compiled, PyTorch's own
-reimplementations (`torch._refs`, `torch._decomp`), other libraries. It counts a name only where it is theirs.
+The scan is the second watcher. The first is the trace, which sees every call of a torch function while the
+answer runs, under whatever name and through whatever object. The scan is for what the trace cannot see: code
+that `torch.jit` has compiled, PyTorch's own reimplementations (`torch._refs`, `torch._decomp`), other
+libraries. It counts a name only where it is theirs.
 """
 
 import ast
@@ -28,9 +29,10 @@ IMPORTERS = {"import_module", "__import__"}
 def scan(source: str | None, forbidden: frozenset[str], context: str = "") -> set[str]:
     """The names out of bounds that an answer takes from a library.
 
-    source: the answer's own text; context: all that the learner wrote, to see what its names stand for, and to follow it into
-    functions that it calls. An attribute counts where its base is `torch`, `F`, `nn`, or was imported or bound from a library; a
-    method of a tensor is the trace's business, except where `torch.jit` hides it from the trace.
+    source: the answer's own text; context: all that the learner wrote, to see what its names stand for, and
+    to follow it into functions that it calls. An attribute counts where its base is `torch`, `F`, `nn`, or
+    was imported or bound from a library; a method of a tensor is the trace's business, except where
+    `torch.jit` hides it from the trace.
 
     >>> scan("def f(z): return G.softmax(z, 1) + own.softmax(z)", {"softmax"}, "import torch.nn.functional as G")
     {'softmax'}
@@ -58,7 +60,8 @@ def _read(source, forbidden, context):
 
 
 def _chained(source, forbidden):
-    """The names out of bounds in a text that has no syntax tree: those that stand in a chain of dots which begins with a library.
+    """The names out of bounds in a text that has no syntax tree: those that stand in a chain of dots which
+    begins with a library.
 
     >>> _chained("def f(z): return (F . softmax(z), own.softmax(z)", {"softmax"})
     {'softmax'}
@@ -83,7 +86,8 @@ def _reached(source, context):
 
 
 def _free(node, bound=frozenset()):
-    """The names that a text takes from outside: a function's parameters and variables are its own, whatever else bears their name.
+    """The names that a text takes from outside: a function's parameters and variables are its own, whatever
+    else bears their name.
 
     >>> sorted(_free(ast.parse("def f(z, p): q = z ** p; return g(q)")))
     ['g']
@@ -154,7 +158,8 @@ class _Taken:
                     self.modules.setdefault(target.id, self.library_name(node.value))
 
     def library_name(self, node: ast.AST):
-        """`torch.nn.functional` for an expression that stands for a library's module, function or class; "" for any other."""
+        """`torch.nn.functional` for an expression that stands for a library's module, function or class; ""
+        for any other."""
         if isinstance(node, ast.Name):
             return self.modules.get(node.id, "")
         if isinstance(node, ast.Attribute):
@@ -237,8 +242,8 @@ def _text(node):
 
 
 def written(source: str) -> dict[str, str | None]:
-    """The names that a text binds at its top level, each with the text that binds it last: at home and in class only that is
-    scanned, so that a learner may compare with PyTorch beside the answer."""
+    """The names that a text binds at its top level, each with the text that binds it last: at home and in
+    class only that is scanned, so that a learner may compare with PyTorch beside the answer."""
     source = _without_magics(source)
     tree = _parsed(source)
     if tree is None:
@@ -307,7 +312,8 @@ def _without_magics(source):
 
 
 def _as_ipython(source):
-    """What IPython itself makes of a text, for what is written in no usual way; the text as it is where that is no Python either."""
+    """What IPython itself makes of a text, for what is written in no usual way; the text as it is where that
+    is no Python either."""
     from IPython.core.inputtransformer2 import TransformerManager  # rarely needed, and takes a moment
 
     if len(source) > ODD_TEXT:

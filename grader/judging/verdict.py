@@ -122,7 +122,8 @@ class Verdict:
 
     @property
     def one_line(self):
-        """At most 80 characters: for tracebacks, terminals and nbgrader's Validate. The panel above it says the rest."""
+        """At most 80 characters: for tracebacks, terminals and nbgrader's Validate. The panel above it says
+        the rest."""
         title = say(self.title)
         if len(title) <= 80:
             return title
@@ -158,8 +159,9 @@ class Verdict:
             parts.append(f"<div>{self.picture}</div>")
         if self.hint:
             parts.append(
-                '<details style="margin-top:4px"><summary style="cursor:pointer">'
-                f'{say("How to repair it")}</summary><div style="margin:4px 0 0 16px">{rich(say(self.hint))}</div></details>'
+                '<details style="margin-top:4px"><summary '
+                f'style="cursor:pointer">{say("How to repair it")}</summary><div style="margin:4px 0 0 '
+                f'16px">{rich(say(self.hint))}</div></details>'
             )
         for line in footer:
             parts.append(f'<div style="margin-top:6px;font-size:92%">{rich(say(line))}</div>')
@@ -201,8 +203,10 @@ def rich(text: str) -> str:
 def row(label: str, value: str) -> str:
     """A row of a panel's table: what it is, and a value as code, matrices row by row."""
     return (
-        f'<tr><th scope="row" style="text-align:left;vertical-align:baseline;padding:0 12px 0 0;font-weight:400;white-space:nowrap">'
-        f'{label}</th><td style="text-align:left;vertical-align:baseline"><code style="white-space:pre-wrap">{html.escape(value)}</code></td></tr>'
+        '<tr><th scope="row" style="text-align:left;vertical-align:baseline;padding:0 12px 0 '
+        f'0;font-weight:400;white-space:nowrap">{label}</th><td '
+        'style="text-align:left;vertical-align:baseline"><code '
+        f'style="white-space:pre-wrap">{html.escape(value)}</code></td></tr>'
     )
 
 

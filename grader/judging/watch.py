@@ -1,8 +1,10 @@
-"""What an answer makes while it runs: tensors larger than a question allows, and parts of an input that meet in one operation.
+"""What an answer makes while it runs: tensors larger than a question allows, and parts of an input that meet
+in one operation.
 
-Seen by torch's dispatch mode, which stands below autograd: forward and backward pass alike, whatever the answer calls. The line is the
-learner's own, also for an operation of the backward pass that autograd chooses: then it is the line whose gradient it computes.
-This module imports nothing from the package, so that the same file runs in a notebook, in a forked child and behind the walls.
+Seen by torch's dispatch mode, which stands below autograd: forward and backward pass alike, whatever the
+answer calls. The line is the learner's own, also for an operation of the backward pass that autograd chooses:
+then it is the line whose gradient it computes. This module imports nothing from the package, so that the same
+file runs in a notebook, in a forked child and behind the walls.
 """
 
 import contextlib
@@ -23,7 +25,8 @@ LEAVES_TORCH = ("numpy", "__array__")  # what is made after one of these nobody 
 
 @dataclass(frozen=True)
 class Place:
-    """Where something was seen: the operation, the learner's line (0 when there is none) and in which of the two passes."""
+    """Where something was seen: the operation, the learner's line (0 when there is none) and in which of the
+    two passes."""
 
     operation: str
     line: int = 0
@@ -33,7 +36,8 @@ class Place:
 
 @dataclass(frozen=True)
 class Made:
-    """The largest tensor of an answer, where it is larger than the question allows. entries: of the memory that it takes."""
+    """The largest tensor of an answer, where it is larger than the question allows. entries: of the memory
+    that it takes."""
 
     shape: tuple
     entries: int
@@ -48,7 +52,8 @@ class Made:
 
 @dataclass(frozen=True)
 class Met:
-    """Two parts of an input (counted from 0) that one operation took together, with more entries of each than the question allows."""
+    """Two parts of an input (counted from 0) that one operation took together, with more entries of each than
+    the question allows."""
 
     parts: tuple
     entries: tuple
@@ -82,10 +87,11 @@ def entries(tensor: torch.Tensor) -> int:
 
 
 class Watch:
-    """A context in which every operation is seen. Enter it around the forward pass, and once more around the backward pass.
+    """A context in which every operation is seen. Enter it around the forward pass, and once more around the
+    backward pass.
 
-    largest: the most entries that a tensor may have, or None; apart: tensors no two of which may meet in one operation with more
-    entries than each has rows; learners: does a frame belong to the learner's code?
+    largest: the most entries that a tensor may have, or None; apart: tensors no two of which may meet in one
+    operation with more entries than each has rows; learners: does a frame belong to the learner's code?
     """
 
     def __init__(
@@ -117,11 +123,13 @@ class Watch:
         self._asker = None
 
     def lines(self) -> TorchFunctionMode:
-        """A context of its own for the part that sees calls from Python: a backward pass that an answer wrote itself needs it anew."""
+        """A context of its own for the part that sees calls from Python: a backward pass that an answer wrote
+        itself needs it anew."""
         return _Lines(self)
 
     def where(self) -> tuple[int, str]:
-        """The learner's line that runs at this moment; in a backward pass that autograd makes, the line that it goes back through."""
+        """The learner's line that runs at this moment; in a backward pass that autograd makes, the line that
+        it goes back through."""
         frame: FrameType | None = sys._getframe(1)
         while frame is not None and frame is not self._asker:
             if self.learners(frame):
@@ -181,7 +189,8 @@ class _Operations(TorchDispatchMode):
 
     @classmethod
     def _should_skip_dynamo(cls):
-        return False  # nothing is compiled here, and to ask the compiler to stay away would import it first: two seconds
+        # nothing is compiled here, and to ask the compiler to stay away would import it first: two seconds
+        return False
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))

@@ -1,12 +1,14 @@
 """What two processes that do not trust each other say: length-prefixed frames, a JSON header, a safetensors payload.
 
-    4 bytes magic | 4 bytes header length | 8 bytes payload length | header: JSON object | payload: safetensors, or nothing
+    4 bytes magic | 4 bytes header length | 8 bytes payload length | header: JSON object | payload:
+    safetensors, or nothing
 
-Both lengths are capped before anything is read, memory grows only with what really arrives, and one deadline holds for a whole
-frame, so that a peer dripping byte after byte gains nothing. Whatever deviates raises WireError. Nothing is ever unpickled.
+Both lengths are capped before anything is read, memory grows only with what really arrives, and one deadline
+holds for a whole frame, so that a peer dripping byte after byte gains nothing. Whatever deviates raises
+WireError. Nothing is ever unpickled.
 
-The same file serves a grader and the process that it asks, behind walls or without them:
-`send`, `receive` for frames; `encode_…` gives a header and a payload, `decode_…` takes them apart again and checks everything.
+The same file serves a grader and the process that it asks, behind walls or without them: `send`, `receive`
+for frames; `encode_…` gives a header and a payload, `decode_…` takes them apart again and checks everything.
 """
 
 import json
@@ -104,7 +106,8 @@ def send(sock: socket.socket, header: dict, payload: bytes = b"", deadline: floa
 
 
 def receive(sock: socket.socket, deadline: float | None = None):
-    """The next frame: header (a dict) and payload (bytes). deadline: a time of `time.monotonic`, for the whole frame."""
+    """The next frame: header (a dict) and payload (bytes). deadline: a time of `time.monotonic`, for the
+    whole frame."""
     magic, header, payload = PREFIX.unpack(_exactly(sock, PREFIX.size, deadline))
     if magic != MAGIC:
         raise WireError(f"a frame that starts with {magic!r}, not {MAGIC!r}")
@@ -205,7 +208,8 @@ def fields(tree: object, names: Iterable[str], what: str):
 
 
 def _text(value, cap, what):
-    """Learner's text, capped, without what is no text: control characters, escape sequences, text direction overrides, halves of pairs."""
+    """Learner's text, capped, without what is no text: control characters, escape sequences, text direction
+    overrides, halves of pairs."""
     _is(value, str, what)
     if len(value) > cap:
         raise WireError(f"{what}: {len(value)} characters, at most {cap} are taken")
@@ -234,7 +238,8 @@ def _counts(value, what):
 
 
 def clean(text: str):
-    """`text` without control characters (but for newline and tab), escape sequences and other things that are no text."""
+    """`text` without control characters (but for newline and tab), escape sequences and other things that are
+    no text."""
     return unstacked(NOT_TEXT.sub("", text))
 
 
@@ -307,7 +312,8 @@ class _Writer:
                 return {"tensor": self.tensor(value)}
             return {"foreign": f"tensor of {value.dtype}"}
         raise TypeError(
-            f"{type(value).__name__} does not travel: tensors, numbers, bool, str, None, Smooth, Mixing, Once and tuples do"
+            f"{type(value).__name__} does not travel: tensors, numbers, bool, str, None, Smooth, "
+            "Mixing, Once and tuples do"
         )
 
     def payload(self):
@@ -406,7 +412,8 @@ def load(payload: bytes):
 
 
 def extent(shape: Iterable[int]) -> int:
-    """The sizes of a shape multiplied, each 0 counted as 1: what it takes to walk through it, also where it holds no number.
+    """The sizes of a shape multiplied, each 0 counted as 1: what it takes to walk through it, also where it
+    holds no number.
 
     >>> extent((3, 0, 5))
     15

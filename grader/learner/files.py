@@ -1,6 +1,8 @@
-"""Judge answers in plain Python files. Each file runs in a process of its own, under deadlines; the verdict is formed here.
+"""Judge answers in plain Python files. Each file runs in a process of its own, under deadlines; the verdict
+is formed here.
 
-The process is forked where the platform forks safely, so that many files cost one import of torch; elsewhere it is spawned.
+The process is forked where the platform forks safely, so that many files cost one import of torch; elsewhere
+it is spawned.
 """
 
 import ast
@@ -63,9 +65,11 @@ class Judged:
 
 
 def check_file(path: Path, lesson: str, seed: int = 0, cells: bool = False):
-    """Judge every exercise of the lesson that the file defines; yields a Judged each, or one for a file that defines none.
+    """Judge every exercise of the lesson that the file defines; yields a Judged each, or one for a file that
+    defines none.
 
-    cells: it is a notebook's text, in which each cell begins with a line CELL: an error ends its cell, and the next one runs.
+    cells: it is a notebook's text, in which each cell begins with a line CELL: an error ends its cell, and
+    the next one runs.
     """
     path = Path(path)
     exercises = exercises_of(lesson)
@@ -126,7 +130,8 @@ def _whole(path, finding):
 
 
 class _Process:
-    """The process that runs one file and answers questions; begun again when it died, for the exercises that are left."""
+    """The process that runs one file and answers questions; begun again when it died, for the exercises that
+    are left."""
 
     def __init__(self, path, cells):
         self.path, self.cells = path, cells
@@ -163,7 +168,8 @@ class _Process:
             }
 
     def asks(self, exercise: "Exercise"):
-        """A function that puts questions to the exercise. A death or a hang is the answer to every question that is left."""
+        """A function that puts questions to the exercise. A death or a hang is the answer to every question
+        that is left."""
         deadline, lost = time.monotonic() + SECONDS, None
 
         def ask(question: "Call", gradient: tuple):
@@ -218,14 +224,16 @@ def _quiet_start():
 
 
 def _bound(seconds):
-    """Let the kernel end this process after so long, whatever it is busy with: whoever asks may be gone by then. 0: not at all."""
+    """Let the kernel end this process after so long, whatever it is busy with: whoever asks may be gone by
+    then. 0: not at all."""
     if hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def _run_file(path, cells, namespace):
-    """(problem, problems): run a file; what stopped it first, and what stopped the cell that was to bind a name, by that name.
+    """(problem, problems): run a file; what stopped it first, and what stopped the cell that was to bind a
+    name, by that name.
 
     A notebook's cells are run one after the other, each to its first error, as IPython does.
     """
@@ -261,7 +269,8 @@ def _stopped(what, error):
 
 
 def _serve(others, sock, path, cells):
-    """In the process of its own: run the file, then answer questions until the socket closes. others: the end of whoever asks."""
+    """In the process of its own: run the file, then answer questions until the socket closes. others: the end
+    of whoever asks."""
     others.close()  # held open here it would never close, and this process would outlive one that was killed
     if hasattr(os, "setsid"):
         os.setsid()

@@ -1,4 +1,5 @@
-"""Guesses, kept: what a learner expects before a cell runs, and how it went. Optional, and quiet where nothing was guessed."""
+"""Guesses, kept: what a learner expects before a cell runs, and how it went. Optional, and quiet where
+nothing was guessed."""
 
 import math
 import os
@@ -18,8 +19,8 @@ LEAST = 20  # guesses that make a diagram of one's own
 def guess(name: str = "", value: object = ..., sure=...):
     """Keep a guess at what a later cell will show.
 
-    value: a number, a word, True or False, or a shape; dots where nothing is guessed. sure: the probability that it will turn out
-    right, from 0 to 1. Once the answer has been seen, the guess stands as it was.
+    value: a number, a word, True or False, or a shape; dots where nothing is guessed. sure: the probability
+    that it will turn out right, from 0 to 1. Once the answer has been seen, the guess stands as it was.
     """
     if value is ... or value is None or os.environ.get("NBGRADER_EXECUTION"):
         return
@@ -53,7 +54,8 @@ def guessed(
 ):
     """Compare the guess `name`, if one was made, with what came out.
 
-    within: how far a right number may be off; percent: the same, relative to `truth`; choices: the words that were offered.
+    within: how far a right number may be off; percent: the same, relative to `truth`; choices: the words that
+    were offered.
     """
     kept = book.guesses().get(name)
     if not kept or os.environ.get("NBGRADER_EXECUTION"):
@@ -86,8 +88,9 @@ def guessed(
 def guesses(least: int = LEAST):
     """The learner's guesses so far: (sure, right, whose).
 
-    sure: float64 of shape (N,), the probability that each was given; right: float64 of shape (N,) of 0 and 1; whose: "yours", or
-    "a sample class's" where fewer than `least` guesses of the learner's say how sure they were. The sample class is invented.
+    sure: float64 of shape (N,), the probability that each was given; right: float64 of shape (N,) of 0 and 1;
+    whose: "yours", or "a sample class's" where fewer than `least` guesses of the learner's say how sure they
+    were. The sample class is invented.
     """
     made = [g for g in book.guesses().values() if g.get("sure") is not None and "right" in g]
     if len(made) < least:

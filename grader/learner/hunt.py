@@ -1,4 +1,5 @@
-"""The hunt: a loss that somebody wrote, with one of the known mistakes in it. Find the smallest input that shows it, then name it.
+"""The hunt: a loss that somebody wrote, with one of the known mistakes in it. Find the smallest input that
+shows it, then name it.
 
 Three points a mystery: it was exposed; by an input no larger than the judge's own; and named at the first try.
 """
@@ -55,7 +56,8 @@ def mystery(name: str = ""):
     show(
         *note(
             f"Somebody wrote this `{name}`, and made one mistake. Call it as you call yours. "
-            f'`expose("{name}", …)` says whether it differs from the definition on your inputs: the fewer numbers go in, the better. '
+            f'`expose("{name}", …)` says whether it differs from the definition on your inputs: the fewer '
+            "numbers go in, the better. "
             f'`accuse("{name}")` shows four mistakes to choose from.'
         )
     )
@@ -107,7 +109,8 @@ def accuse(name: str = "", choice: int | None = None):
         listed = "\n".join(f"{i}. “{exercise.mistakes[m].says}”" for i, m in enumerate(offered, 1))
         show(
             *note(
-                f'One of these is what its author would be told. Which? `accuse("{name}", 1)` names the first.\n{listed}'
+                f'One of these is what its author would be told. Which? `accuse("{name}", 1)` names '
+                f"the first.\n{listed}"
             )
         )
         return
@@ -137,7 +140,10 @@ def _nudge(exercise, state):
     if state["missed"] < TOLD_AFTER or shown is None:
         return ""
     if state["missed"] < SHOWN_AFTER:
-        return f"\nThat makes {state['missed']} inputs without one. The judge finds a difference in the case “{shown.case.name}”."
+        return (
+            f"\nThat makes {state['missed']} inputs without one. The judge finds a difference in the case "
+            f"“{shown.case.name}”."
+        )
     call = show_call(exercise, shown.question)
     return f"\nThe judge's own input, which costs the point for the smallest:\n{call}"
 
@@ -213,7 +219,8 @@ def _shown(exercise, index):
 
 
 def _search(exercise, mistake):
-    """The smallest question on which the mistake differs from the definition in a way that a plain call shows, or None."""
+    """The smallest question on which the mistake differs from the definition in a way that a plain call
+    shows, or None."""
     ask = partial(exercise.run, mistake.function)
     asked = []
     for number, case in enumerate(exercise.cases):
@@ -238,7 +245,10 @@ def _offered(exercise, index):
 
 def _alibi(exercise, index, accused):
     """Why it was not that one, by the input that exposed the mystery."""
-    says = f"No: “{exercise.mistakes[accused].says.split('. ')[0].rstrip('.')}” is told to the author of another mistake."
+    says = (
+        f"No: “{exercise.mistakes[accused].says.split('. ')[0].rstrip('.')}” is told to the author of "
+        "another mistake."
+    )
     question = _latest.get(exercise.name)
     if question is None:
         return says

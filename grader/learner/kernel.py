@@ -1,4 +1,5 @@
-"""What the running notebook knows: which cell defined a function, which cells failed, what the saved file holds; and a clock for answers.
+"""What the running notebook knows: which cell defined a function, which cells failed, what the saved file
+holds; and a clock for answers.
 
 Everything here is quiet where no IPython runs.
 """
@@ -26,7 +27,8 @@ SECONDS = 10  # for all the questions that one check puts to an answer, as on th
 
 @dataclass(frozen=True)
 class Ran:
-    """A cell that has run: its number, its id in the notebook, its text, when it ended, and what stopped it ("" for nothing)."""
+    """A cell that has run: its number, its id in the notebook, its text, when it ended, and what stopped it
+    ("" for nothing)."""
 
     number: int
     cell: str
@@ -52,7 +54,8 @@ def caller() -> dict:
 
 
 def live() -> bool:
-    """Is this the kernel of a notebook that a person has open in Jupyter? Not while building, validating, grading or testing."""
+    """Is this the kernel of a notebook that a person has open in Jupyter? Not while building, validating,
+    grading or testing."""
     return "JPY_SESSION_NAME" in os.environ and "NBGRADER_EXECUTION" not in os.environ
 
 
@@ -85,7 +88,8 @@ def listen():
 
 
 def first_time(what: str) -> bool:
-    """Is the running cell to say this, or has it said it already? A slider draws its figure again and again, and repeats nothing."""
+    """Is the running cell to say this, or has it said it already? A slider draws its figure again and again,
+    and repeats nothing."""
     if shell() is None:
         return True
     if _said is None or what in _said:
@@ -141,8 +145,8 @@ def judged(name: str, answer: object) -> str:
 def stale(name: str, answer: object) -> str:
     """Why what is judged may not be what the learner has in mind; "" where nothing speaks for it.
 
-    answer: what the name is bound to, or None. Looked at: cells that ran later and tried to define the name, or ran in the exercise's
-    own cell; and the exercise's cell in the saved notebook.
+    answer: what the name is bound to, or None. Looked at: cells that ran later and tried to define the name,
+    or ran in the exercise's own cell; and the exercise's cell in the saved notebook.
     """
     ran = None
     if answer is not None:
@@ -169,7 +173,10 @@ def stale(name: str, answer: object) -> str:
     if latest:
         saved = saved_cell(name, since=latest.at)
     if latest and saved is not None and saved.strip() != latest.source.strip():
-        return f"The cell of `{name}` was edited after it ran as cell [{latest.number}]: run it again. What is judged is what ran."
+        return (
+            f"The cell of `{name}` was edited after it ran as cell [{latest.number}]: run it again. What "
+            "is judged is what ran."
+        )
     return ""
 
 
@@ -202,7 +209,8 @@ def notebook_file() -> Path | None:
 
 
 def saved_cell(name: str, since: float = 0) -> str | None:
-    """The text of the cell with this `grade_id` in the saved notebook, or None; None, too, where it was not saved after `since`."""
+    """The text of the cell with this `grade_id` in the saved notebook, or None; None, too, where it was not
+    saved after `since`."""
     path = notebook_file()
     if path is None or path.stat().st_mtime < since:
         return None
@@ -227,7 +235,8 @@ def _nobody_types(prompt=""):
 
 @contextlib.contextmanager
 def alone():
-    """While an answer is asked, nobody waits for it: `input()` finds the end, and a figure that it shows each time is not shown."""
+    """While an answer is asked, nobody waits for it: `input()` finds the end, and a figure that it shows each
+    time is not shown."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch("builtins.input", _nobody_types))
         if shell() is not None:
@@ -238,7 +247,8 @@ def alone():
 
 
 class DeadlineExceeded(BaseException):
-    """Raised in the middle of an answer that does not come back. No Exception: `except Exception` in an answer must not hold it up."""
+    """Raised in the middle of an answer that does not come back. No Exception: `except Exception` in an
+    answer must not hold it up."""
 
 
 def _in_a_backward_pass(frame: FrameType | None) -> bool:
@@ -251,7 +261,8 @@ def _in_a_backward_pass(frame: FrameType | None) -> bool:
 
 
 def _stop_foreign_threads():
-    """Raise DeadlineExceeded in every thread that autograd, not Python, has started for a backward pass. Other libraries' go on."""
+    """Raise DeadlineExceeded in every thread that autograd, not Python, has started for a backward pass.
+    Other libraries' go on."""
     ours = {
         thread.ident for thread in threading.enumerate() if not isinstance(thread, threading._DummyThread)
     }
@@ -266,9 +277,10 @@ def _stop_foreign_threads():
 def clock(seconds: float):
     """Raise DeadlineExceeded in the block when so many seconds have passed.
 
-    Only where there is an alarm (not on Windows) and only in the main thread; elsewhere the learner can still stop the cell.
-    A backward pass that calls itself goes on in threads of autograd's own, while the main thread waits and hears no alarm: they
-    are stopped a second later, and those that they have begun meanwhile, until the block has ended.
+    Only where there is an alarm (not on Windows) and only in the main thread; elsewhere the learner can still
+    stop the cell. A backward pass that calls itself goes on in threads of autograd's own, while the main
+    thread waits and hears no alarm: they are stopped a second later, and those that they have begun
+    meanwhile, until the block has ended.
     """
     if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
         yield

@@ -1,4 +1,5 @@
-"""What a lesson's notebook imports: check, ready, compare, hint, solution, progress, finish, and reset and fresh for its file.
+"""What a lesson's notebook imports: check, ready, compare, hint, solution, progress, finish, and reset and
+fresh for its file.
 
 Guesses and the hunt have modules of their own.
 """
@@ -51,7 +52,8 @@ class Stopped(KeyboardInterrupt):
 def check(name: str = ""):
     """Judge the exercise `name` as it stands in the notebook that calls this, and show the verdict.
 
-    Raises NotImplementedError where nothing was attempted and CheckFailed where the answer is not right yet: a pass raises nothing.
+    Raises NotImplementedError where nothing was attempted and CheckFailed where the answer is not right yet:
+    a pass raises nothing.
     """
     namespace = kernel.caller()
     name = of_name(name).name
@@ -156,7 +158,8 @@ def hint(name: str = ""):
 
 
 def solution(name: str = ""):
-    """Show the course's answer: to an exercise after passing, or when asked a second time; to an open question once something is written."""
+    """Show the course's answer: to an exercise after passing, or when asked a second time; to an open
+    question once something is written."""
     from grader.course.build import NO_ANSWERS, is_handed_out, model_answer, open_questions, solution_of
 
     namespace = kernel.caller()
@@ -262,7 +265,8 @@ def _name_of(exercise):
 
 
 def of_name(name: str):
-    """The exercise that was meant: by its name, or by the function itself, `hint(bce)` for `hint("bce")`. Raises Unknown."""
+    """The exercise that was meant: by its name, or by the function itself, `hint(bce)` for `hint("bce")`.
+    Raises Unknown."""
     try:
         known, name = exercises(), _name_of(name)
     except (
@@ -288,7 +292,8 @@ def _unknown(name):
 
 
 def one_line(error: BaseException):
-    """The error, of which a notebook shows one line of at most 80 characters and no traceback (nbgrader's Validate cuts at 87)."""
+    """The error, of which a notebook shows one line of at most 80 characters and no traceback (nbgrader's
+    Validate cuts at 87)."""
     line = say(str(error))
     if len(line) > 80:
         line = line[:80].rsplit(" ", 1)[0] + " …"
@@ -310,7 +315,8 @@ def _stopped(name, error, seconds=None):
 
 
 def own_question(exercise: "Exercise", args: tuple, kwargs: dict) -> "Call":
-    """The question with a learner's own inputs: a number or a list becomes a tensor where the exercise's inputs are tensors."""
+    """The question with a learner's own inputs: a number or a list becomes a tensor where the exercise's
+    inputs are tensors."""
     sample = exercise.cases[0].calls(0)[0]
     examples = dict(zip(exercise.parameters, sample.args))
     given = [_as_tensor(value, example) for value, example in zip_longest(args, sample.args[: len(args)])]
@@ -341,8 +347,9 @@ def not_its_inputs(exercise: "Exercise", problem: "Raised"):
         said = problem.text.splitlines()[0]
     sample = exercise.cases[0].calls(0)[0]
     return (
-        f"The definition does not take these inputs ({problem.type}{': ' + said if said else ''}). It takes tensors, or numbers "
-        f"and lists that make tensors, as in this example:\n{show_call(exercise, sample)}"
+        f"The definition does not take these inputs ({problem.type}{': ' + said if said else ''}). It "
+        "takes tensors, or numbers and lists that make tensors, as in this "
+        f"example:\n{show_call(exercise, sample)}"
     )
 
 
@@ -413,7 +420,8 @@ def _show_model_answer(name, text):
     if written is None or not written.strip() or "YOUR ANSWER HERE" in written:
         show(
             *note(
-                "Write your answer into the cell above and save (Ctrl+S). Run this cell again to read one of the course's."
+                "Write your answer into the cell above and save (Ctrl+S). Run this cell again to "
+                "read one of the course's."
             )
         )
         return
@@ -492,7 +500,8 @@ def _text_of(namespace):
 
 
 def _ask(exercise, answer):
-    """A function that puts questions to an answer in this process. One that does not come back in time is asked no more."""
+    """A function that puts questions to an answer in this process. One that does not come back in time is
+    asked no more."""
     ends, late = time.monotonic() + kernel.SECONDS, None
 
     def ask(question: "Call", gradient: tuple):

@@ -9,7 +9,8 @@ RUN_THEIR_CELL = ("time", "capture", "prun")  # `%%time`: the cell below it runs
 
 
 def plain_python(source: str) -> str:
-    """A cell's text without magics and `torch.log?`; what starts another program raises what it raises in class. Lines stay where they are.
+    """A cell's text without magics and `torch.log?`; what starts another program raises what it raises in
+    class. Lines stay where they are.
 
     >>> plain_python("%%time\\nx = 1")
     '# %%time\\nx = 1'

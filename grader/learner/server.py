@@ -1,4 +1,5 @@
-"""What the course adds to Jupyter's server: the start page at `/start`, what is left of a slider when a notebook is saved, four lines to begin with.
+"""What the course adds to Jupyter's server: the start page at `/start`, what is left of a slider when a
+notebook is saved, four lines to begin with.
 
 Loaded by `grader/learner/jupyter/jupyter_lab_config.json`. It needs no torch, so that the server starts at once.
 """
@@ -30,7 +31,8 @@ def _load_jupyter_server_extension(app):
 
 
 def without_sliders(model: dict, **_):
-    """Before a notebook is saved: a slider lives as long as its kernel, so what is kept is a line that says how to get it back."""
+    """Before a notebook is saved: a slider lives as long as its kernel, so what is kept is a line that says
+    how to get it back."""
     if model["type"] != "notebook":
         return
     for cell in model["content"]["cells"]:
@@ -105,7 +107,8 @@ def page(work: Path, base: str) -> str:
 
 
 def ahead(summary: Sequence[tuple[str, Sequence[str], Sequence[str]]], latest: str) -> tuple[str, str] | None:
-    """(lesson, exercise) to go on with: in the lesson somebody was at last, else in the next one that has something open."""
+    """(lesson, exercise) to go on with: in the lesson somebody was at last, else in the next one that has
+    something open."""
     waiting = [(lesson, left[0]) for lesson, _, left in summary if left]
     here = [pair for pair in waiting if pair[0] == latest]
     after = [pair for pair in waiting if pair[0] > latest]

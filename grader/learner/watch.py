@@ -70,8 +70,8 @@ def lesson_of(path: Path):
 
 
 def verdicts(path: Path, lesson: str, seen: Callable[[list[Verdict]], object] = lambda judged: None):
-    """What is to be said about every exercise of the lesson, in its order; after it, what stopped the file as a whole. seen: is shown what there is
-    at each step."""
+    """What is to be said about every exercise of the lesson, in its order; after it, what stopped the file as
+    a whole. seen: is shown what there is at each step."""
     known, broken, by_name = exercises_of(lesson), {}, {}
     is_notebook = path.suffix == ".ipynb"
     with tempfile.TemporaryDirectory() as folder:
@@ -103,11 +103,11 @@ def judged_in(path: Path, lesson: str):
 
 
 def answers(notebook: Path, lesson: str):
-    """(text, broken): the Python text of a notebook's exercise cells, with the imports and the definitions that they lean on; and which of
-    them do not parse, and why.
+    """(text, broken): the Python text of a notebook's exercise cells, with the imports and the definitions
+    that they lean on; and which of them do not parse, and why.
 
-    The notebook is read and put into the course's order as in class. Nothing else is in it: a training or a figure of the lesson would make every
-    check slow. The text of each cell begins with a line `# %%`.
+    The notebook is read and put into the course's order as in class. Nothing else is in it: a training or a
+    figure of the lesson would make every check slow. The text of each cell begins with a line `# %%`.
     """
     known = exercises_of(lesson)
     submission, notes = submitted.parse(notebook.read_bytes())
@@ -190,8 +190,8 @@ def _text(path):
 
 
 def view(lesson: str, judged: Sequence[Verdict], whole: Sequence[Verdict], seconds: float | None):
-    """What the terminal shows: a line for each exercise, and all that is known about the first that is wrong. seconds: that the check took, None
-    while it goes on."""
+    """What the terminal shows: a line for each exercise, and all that is known about the first that is wrong.
+    seconds: that the check took, None while it goes on."""
     passed, total = sum(v.passed for v in judged), len(exercises_of(lesson))
     if seconds is None:
         when = "  checking …"

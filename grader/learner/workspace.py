@@ -51,10 +51,12 @@ SETTINGS = Path(__file__).with_name("jupyter")
 
 
 def prepare(work: Path = WORK) -> list[str]:
-    """Bring the work folder up to date with the course; returns what the learner should be told, a sentence for each lesson.
+    """Bring the work folder up to date with the course; returns what the learner should be told, a sentence
+    for each lesson.
 
-    A lesson that is not there is copied. One that the course has changed since is brought up to date: an untouched copy is replaced,
-    answers are carried over into the new text, and the notebook as it was is kept beside it.
+    A lesson that is not there is copied. One that the course has changed since is brought up to date: an
+    untouched copy is replaced, answers are carried over into the new text, and the notebook as it was is kept
+    beside it.
     """
     work.mkdir(parents=True, exist_ok=True)
     book = work / progress.FILE
@@ -77,13 +79,17 @@ def prepare(work: Path = WORK) -> list[str]:
 
 
 def _upgrade(work, lesson, copied):
-    """Bring a learner's copy of a changed lesson up to date; returns what they should be told. copied: the digest of what they began from."""
+    """Bring a learner's copy of a changed lesson up to date; returns what they should be told. copied: the
+    digest of what they began from."""
     path, course = work / lesson / f"{lesson}.ipynb", loads(released(lesson))
     try:
         yours = loads(path)
     except Exception:  # damaged: nbformat raises many kinds
         return [
-            f'{lesson} has changed, but your notebook cannot be read: it stays as it is. `fresh("{lesson}")` puts a new copy beside it.'
+            (
+                f"{lesson} has changed, but your notebook cannot be read: it stays as it is. "
+                f'`fresh("{lesson}")` puts a new copy beside it.'
+            )
         ]
     base = None
     if _base(work, lesson).exists():
@@ -107,8 +113,9 @@ def _upgrade(work, lesson, copied):
 def carried_over(edited: "NotebookNode", base: "NotebookNode | None", release: "NotebookNode"):
     """The course's present notebook with what is the learner's own in it.
 
-    edited: the learner's notebook; base: the release that it was begun from, or None. Theirs are: the text of solution cells, by grade_id;
-    cells that they added, behind the cell that they stood behind; ordinary cells that they changed, where the course has not.
+    edited: the learner's notebook; base: the release that it was begun from, or None. Theirs are: the text of
+    solution cells, by grade_id; cells that they added, behind the cell that they stood behind; ordinary cells
+    that they changed, where the course has not.
     """
     result = nbformat.from_dict(json.loads(json.dumps(release)))
     edited_cells = {_key(cell): cell for cell in edited.cells}
@@ -163,7 +170,8 @@ def write_notebook(path: Path, nb: "NotebookNode"):
 
 
 def _write_losses(work, copied):
-    """The map, the paths and the page of losses as a notebook to read; one that the learner has written in stays as it is."""
+    """The map, the paths and the page of losses as a notebook to read; one that the learner has written in
+    stays as it is."""
     text = (RELEASES / "README.md").read_text(encoding="utf-8")
     text = text.replace("$`", "$").replace("`$", "$")  # formulas as a notebook writes them
     # what lies outside the lessons is not in the work folder
@@ -178,7 +186,8 @@ def _write_losses(work, copied):
 
 
 def _write_launcher(work):
-    """`./course` in a folder: JupyterLab's terminal opens in the one that its file browser shows, and finds no Python of the course by itself."""
+    """`./course` in a folder: JupyterLab's terminal opens in the one that its file browser shows, and finds
+    no Python of the course by itself."""
     if os.name != "posix":
         return
     path = work / LAUNCHER
@@ -190,7 +199,8 @@ def _write_launcher(work):
 
 
 def serve(port: int, browser: bool = True, teacher: bool = False, work: Path = WORK) -> int:
-    """Run JupyterLab on the folder until it is stopped; returns its exit code. It asks nothing of the internet (see `grader/learner/jupyter/`).
+    """Run JupyterLab on the folder until it is stopped; returns its exit code. It asks nothing of the
+    internet (see `grader/learner/jupyter/`).
 
     teacher: with nbgrader's tools for teachers, on the whole course.
     """
@@ -239,7 +249,8 @@ class _interrupts_are_the_servers:
 
 
 def is_open(browser: bool, teacher: bool, work: Path = WORK) -> bool:
-    """Does a server run on the folder already? Then it is opened again, where there is a browser, and its address is said."""
+    """Does a server run on the folder already? Then it is opened again, where there is a browser, and its
+    address is said."""
     running = _running(ROOT if teacher else work)
     if running:
         print(f"The course is open already, at {running}")
@@ -278,7 +289,8 @@ def fresh(lesson: str, work: Path = WORK):
 
 
 def reset(lesson: str, name: str | None = None, work: Path = WORK):
-    """Set one exercise, or the whole lesson, back to the release. The notebook as it was is kept: returns the path of that copy."""
+    """Set one exercise, or the whole lesson, back to the release. The notebook as it was is kept: returns the
+    path of that copy."""
     path = work / lesson / f"{lesson}.ipynb"
     if not path.exists():
         raise FileNotFoundError(f"There is no {path}: `make lab` puts it there.")
@@ -304,8 +316,9 @@ def reset(lesson: str, name: str | None = None, work: Path = WORK):
 def after_reset(kept: Path) -> str:
     """What is said after a reset: the notebook may be open, and saving it there would undo the reset."""
     return (
-        f"Done. The notebook as it was is kept in `{kept}`.\nIs it open in JupyterLab? Then reload it before anything else: "
-        "File > Reload Notebook from Disk, or “Revert” where JupyterLab asks. “Overwrite” would put the old text back."
+        f"Done. The notebook as it was is kept in `{kept}`.\nIs it open in JupyterLab? Then reload it "
+        "before anything else: File > Reload Notebook from Disk, or “Revert” where JupyterLab asks. "
+        "“Overwrite” would put the old text back."
     )
 
 

@@ -1,11 +1,12 @@
 """What went wrong, in a sentence. Pure: works on what was asked and answered.
 
-First the known mistakes of the exercise (`known`), then what can go wrong with any loss, so that no exercise has to list it, one
-module for each thing that may be suspected: `kinds` (what an answer is), `inputs` (what it makes of its arguments), `results`
-(what was done to the result). A suspicion takes the Evidence and returns a sentence for the learner, or "".
+First the known mistakes of the exercise (`known`), then what can go wrong with any loss, so that no exercise
+has to list it, one module for each thing that may be suspected: `kinds` (what an answer is), `inputs` (what
+it makes of its arguments), `results` (what was done to the result). A suspicion takes the Evidence and
+returns a sentence for the learner, or "".
 
-An answer may be wrong in two ways at once, so that no sentence explains everything. Then it is judged in layers (see `Layer`): what
-explains the first layer that fails is told, and after it what else is wrong.
+An answer may be wrong in two ways at once, so that no sentence explains everything. Then it is judged in
+layers (see `Layer`): what explains the first layer that fails is told, and after it what else is wrong.
 """
 
 from dataclasses import dataclass, replace
@@ -97,7 +98,8 @@ def explain(evidence: Evidence) -> Explanation:
         more = says[0].lower() + says[1:]
         besides = (more, *_besides(evidence, layer, mistake, says))
         return Explanation(mistake.says, first, besides, mistake.hint, known=True)
-    # A mistake that explains two cases of many is no match for what explains all of them, nor for a sign or a factor that explains nearly all.
+    # A mistake that explains two cases of many is no match for what explains all of them, nor for a sign or a
+    # factor that explains nearly all.
     says = _nearly_everywhere(part)
     if says:
         return Explanation(says, first, _besides(evidence, layer, None, says))
@@ -117,7 +119,8 @@ def explain(evidence: Evidence) -> Explanation:
 
 
 def _nearly_everywhere(part: Evidence) -> str:
-    """What a simple function of the right result explains, where it explains two in three questions, the first one among them."""
+    """What a simple function of the right result explains, where it explains two in three questions, the
+    first one among them."""
     says = [results.simple(replace(part, asked=[a])) for a in part.wrong]
     if not says or not says[0]:
         return ""
@@ -215,4 +218,7 @@ def _cuts(evidence, mistake):
             names.add(f"`{name}`")
     if not names:
         return ""
-    return f"no gradient reaches {', '.join(sorted(names))}: something cuts the graph (`.detach()`, `.item()`, `torch.tensor(…)`)."
+    return (
+        f"no gradient reaches {', '.join(sorted(names))}: something cuts the graph (`.detach()`, "
+        "`.item()`, `torch.tensor(…)`)."
+    )

@@ -121,7 +121,8 @@ def only_classes(evidence: "Evidence"):
 
 
 def where_wrong(evidence: "Evidence"):
-    """Which samples are right and which wrong, where an argument tells them apart: "Right where y is 1, wrong where y is 0", or ""."""
+    """Which samples are right and which wrong, where an argument tells them apart: "Right where y is 1, wrong
+    where y is 0", or ""."""
     if evidence.exercise.together:
         return ""
     if isinstance(evidence.exercise.reference, type):  # a module may keep something from one call to the next
@@ -163,7 +164,10 @@ def _where(evidence, a):
     if wrong and min(len(right), len(wrong)) < 2:  # one sample may differ in anything
         return ""
     if not wrong:
-        return "Each sample alone comes out right; several together do not: look at how they are put together (a sum, a mean, a `dim`)."
+        return (
+            "Each sample alone comes out right; several together do not: look at how they are put "
+            "together (a sum, a mean, a `dim`)."
+        )
     for i, name in enumerate(evidence.exercise.parameters[: len(a.question.args)]):
 
         def value(q: "Call"):
@@ -416,8 +420,8 @@ def unmoved(evidence: "Evidence"):
 
 
 def _unmoved(evidence, a, i, thorough):
-    """Does the answer stay the same when argument i changes (thorough: in several ways), where the reference does not? None: nothing is to be
-    learnt here."""
+    """Does the answer stay the same when argument i changes (thorough: in several ways), where the reference
+    does not? None: nothing is to be learnt here."""
     value, others = a.question.args[i], []
     if isinstance(value, torch.Tensor) and value.is_floating_point() and value.numel():
         if value.ndim:
@@ -458,8 +462,8 @@ def _unmoved(evidence, a, i, thorough):
 def target(evidence: "Evidence"):
     """The target that a loss of logits pulls towards, read from its slopes: does it sum to 1, and is it the right one?
 
-    Any loss −Σ t·log softmax(z) has the slope T·p − t, where T is the sum of t. Two questions with the same labels and other logits
-    give T, and then t.
+    Any loss −Σ t·log softmax(z) has the slope T·p − t, where T is the sum of t. Two questions with the same
+    labels and other logits give T, and then t.
     """
     a = next((a for a in evidence.wrong if _is_classification(a.question)), None)
     if a is None or evidence.layer(a) is Layer.EXTREMES:
@@ -512,7 +516,8 @@ def _is_classification(question):
 
 
 def _pull(ask, exercise, question):
-    """T (N) and t (N, C) of a loss with the slope T·p − t, each times what the reduction makes of a sample; None for any other."""
+    """T (N) and t (N, C) of a loss with the slope T·p − t, each times what the reduction makes of a sample;
+    None for any other."""
     z, name = question.args[0], exercise.parameters[0]
     slopes, shares = [], []
     for logits in (z, -z, z.flip(1)):

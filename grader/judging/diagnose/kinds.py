@@ -1,4 +1,5 @@
-"""What an answer is, apart from its numbers: of another kind or dtype, an input changed, a gradient that is cut, not the same twice."""
+"""What an answer is, apart from its numbers: of another kind or dtype, an input changed, a gradient that is
+cut, not the same twice."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -21,8 +22,8 @@ def inconsistent(evidence: "Evidence"):
     if any(r.lost for r in again) or all(alike(value_only(r), value_only(a.got), a.case) for r in again):
         return ""
     return (
-        "Asked the same twice, your function gives two answers: it draws random numbers, or keeps something from one call to the next "
-        "(a global name, a default like `losses=[]`)."
+        "Asked the same twice, your function gives two answers: it draws random numbers, or keeps "
+        "something from one call to the next (a global name, a default like `losses=[]`)."
     )
 
 
@@ -43,7 +44,10 @@ def kind(evidence: "Evidence"):
             (1, value[0], want[0]),
         )
         if isinstance(wanted, tuple):
-            return f"Value {number} of the {len(want)} that you return is {_contents(part)}; a list of {len(wanted)} numbers is expected there."
+            return (
+                f"Value {number} of the {len(want)} that you return is {_contents(part)}; a list of "
+                f"{len(wanted)} numbers is expected there."
+            )
         kind = {Array: "numpy array", tuple: "list", Foreign: getattr(part, "type", "")}.get(
             type(part)
         ) or type(part).__name__
@@ -60,10 +64,13 @@ def kind(evidence: "Evidence"):
     if isinstance(value, tuple):
         right = [i for i, v in enumerate(value, 1) if _is_right(evidence, v)]
         if right and len(value) > 1:
-            return f"You return {len(value)} values; one is expected. Number {right[0]} of them is right: return that alone."
+            return (
+                f"You return {len(value)} values; one is expected. Number {right[0]} of them is right: "
+                "return that alone."
+            )
         return (
-            f"You return a list or tuple of {len(value)}; one tensor is expected. `torch.stack` makes a tensor of a list of tensors, "
-            "`torch.tensor` one of a list of numbers."
+            f"You return a list or tuple of {len(value)}; one tensor is expected. `torch.stack` makes a "
+            "tensor of a list of tensors, `torch.tensor` one of a list of numbers."
         )
     return f"You return {_type_name(value)}; a tensor is expected."
 
@@ -142,12 +149,13 @@ def large(evidence: "Evidence"):
         where = f" ({at(made.place)})"
     if made.left_torch:
         return (
-            f"The result is right, but you hand a tensor to numpy{where}, and nobody can see how large the arrays are that it makes. "
-            "Stay with torch functions: here it counts how large the largest tensor is."
+            f"The result is right, but you hand a tensor to numpy{where}, and nobody can see how large "
+            "the arrays are that it makes. Stay with torch functions: here it counts how large the "
+            "largest tensor is."
         )
     return (
-        f"The result is right, but a tensor of shape {made.shape} with {made.entries} entries is made on the way{where}; "
-        f"no more than {made.limit} are allowed here."
+        f"The result is right, but a tensor of shape {made.shape} with {made.entries} entries is made on "
+        f"the way{where}; no more than {made.limit} are allowed here."
     )
 
 
@@ -161,8 +169,9 @@ def met(evidence: "Evidence"):
         where = f" ({at(found.place)})"
     one, other = (f"`{name}[{part}]`" for part in found.parts)
     return (
-        f"The result is right, but one operation takes {found.entries[0]} entries of {one} together with {found.entries[1]} of {other}{where}. "
-        f"No more than {found.limit}, one for each row, may leave their place."
+        f"The result is right, but one operation takes {found.entries[0]} entries of {one} together with "
+        f"{found.entries[1]} of {other}{where}. No more than {found.limit}, one for each row, may leave "
+        "their place."
     )
 
 
@@ -175,8 +184,9 @@ def gradient(evidence: "Evidence"):
             if g is None and evidence.wrong[0].expected.gradients[n] is not None
         )
         return (
-            f"The value is right, but no gradient reaches {names}: something cuts the graph. `.detach()`, `.item()`, `.numpy()`, "
-            "`torch.tensor(…)`, `torch.no_grad()` and comparisons do; so does an in-place change (`+=`, `exp_()`) of a value that autograd still needs."
+            f"The value is right, but no gradient reaches {names}: something cuts the graph. `.detach()`, "
+            "`.item()`, `.numpy()`, `torch.tensor(…)`, `torch.no_grad()` and comparisons do; so does an "
+            "in-place change (`+=`, `exp_()`) of a value that autograd still needs."
         )
     if kinds != {Difference.GRADIENT}:
         return ""
@@ -188,14 +198,23 @@ def gradient(evidence: "Evidence"):
     ]
     if any(mine.isnan().any() and not g.isnan().any() for mine, g in pairs):
         return (
-            "The value is right, but its gradient is nan. A nan or inf that `torch.where` or a multiplication by 0 hides in the "
-            "value comes back in the gradient: keep it from arising."
+            "The value is right, but its gradient is nan. A nan or inf that `torch.where` or a "
+            "multiplication by 0 hides in the value comes back in the gradient: keep it from arising."
         )
     if all((mine == 0).all() for mine, _ in pairs):
-        return "The value is right, but its gradient is 0 where it should not be: a clamp, a rounding or a saturated function is in the way."
+        return (
+            "The value is right, but its gradient is 0 where it should not be: a clamp, a rounding or a "
+            "saturated function is in the way."
+        )
     factor = ratio([(m, g) for m, g in pairs if m.shape == g.shape])
     if factor is not None:
-        return f"The value is right, but its gradient is {times(factor)} what it should be: part of the formula is cut off from autograd."
+        return (
+            f"The value is right, but its gradient is {times(factor)} what it should be: part of the "
+            "formula is cut off from autograd."
+        )
     if largest_error(evidence.wrong) < 0.01:
         return ""  # nothing is cut: something disturbs it a little
-    return "The value is right, but its gradient is not: a part of the formula is cut off from autograd, saturates, or hides behind an epsilon."
+    return (
+        "The value is right, but its gradient is not: a part of the formula is cut off from autograd, "
+        "saturates, or hides behind an epsilon."
+    )

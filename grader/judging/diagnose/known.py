@@ -19,7 +19,8 @@ def whole(evidence: Evidence) -> Mistake | None:
 
 
 def first_layer(evidence: Evidence, layer: Layer) -> Mistake | None:
-    """The mistake that gives the same values in the first layer that fails, and is not wrong where the answer is right."""
+    """The mistake that gives the same values in the first layer that fails, and is not wrong where the answer
+    is right."""
     wrong = evidence.within(layer).wrong
     if not telling([a.got for a in wrong]):
         return None
@@ -37,7 +38,8 @@ def first_layer(evidence: Evidence, layer: Layer) -> Mistake | None:
 
 
 def most_cases(evidence: Evidence) -> Mistake | None:
-    """The mistake that gives the same answers in the first case that is wrong and in at least one more, and in those that are right."""
+    """The mistake that gives the same answers in the first case that is wrong and in at least one more, and
+    in those that are right."""
     first = [a for a in evidence.wrong if a.case is evidence.wrong[0].case]
     if evidence.wrong[0].difference in (Difference.KIND, *FORM) or not telling([a.got for a in first], 1):
         return None

@@ -1,4 +1,5 @@
-"""What was done to the result: lost at the extremes, nearly right, of another shape, a constant factor, one function too many."""
+"""What was done to the result: lost at the extremes, nearly right, of another shape, a constant factor, one
+function too many."""
 
 import math
 from collections.abc import Callable
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 
 OVERFLOWS = (
-    "something on the way overflows, or a logarithm meets 0. Rewrite the formula so that no large number is ever exponentiated and "
-    "no 0 is ever logged."
+    "something on the way overflows, or a logarithm meets 0. Rewrite the formula so that no large number "
+    "is ever exponentiated and no 0 is ever logged."
 )
 
 
@@ -42,8 +43,8 @@ def at_extremes(wrong: list[Asked]) -> str:
     what = _describe_bad(wrong[0])
     if all(_lost_infinity(a) for a in wrong):
         return (
-            "Finite at the extremes where the right result is infinite: a clamp, an epsilon, `nan_to_num` or a mask takes the "
-            "infinity away."
+            "Finite at the extremes where the right result is infinite: a clamp, an epsilon, "
+            "`nan_to_num` or a mask takes the infinity away."
         )
     floats = [
         [t for t in a.question.args if isinstance(t, torch.Tensor) and t.is_floating_point()] for a in wrong
@@ -83,7 +84,10 @@ def nan(evidence: Evidence) -> str:
             return ""
         if not value.isnan().all():
             return ""
-    return "Your result is nan: on the way there is a logarithm or a root of a negative number, 0/0, inf − inf or 0·inf. Print the steps."
+    return (
+        "Your result is nan: on the way there is a logarithm or a root of a negative number, 0/0, inf − "
+        "inf or 0·inf. Print the steps."
+    )
 
 
 # ---------------------------------------------------------------- nearly right
@@ -113,8 +117,9 @@ def capped(evidence: Evidence) -> tuple[str, Asked] | None:
                 epsilon = math.exp(-yours)
             if math.inf > right > yours + 1 and _is_an_epsilon(epsilon):
                 says = (
-                    f"An epsilon or a clamp of about {epsilon:.1g} inside your logarithm caps the loss at {yours:.4g}, however wrong the "
-                    f"model is; here it should be {right:.4g}. Write the formula so that its logarithm never meets 0."
+                    f"An epsilon or a clamp of about {epsilon:.1g} inside your logarithm caps the loss at "
+                    f"{yours:.4g}, however wrong the model is; here it should be {right:.4g}. Write the "
+                    "formula so that its logarithm never meets 0."
                 )
                 shown = Asked(a.case, one, want, have, Difference.VALUE)
                 return says, shown
@@ -143,13 +148,15 @@ def nearly(evidence: Evidence) -> str:
     if largest > 0.01:
         return ""
     return (
-        f"Nearly right{where}: never more than {max(100 * largest, 1e-4):.1g} % away. The formula is right, and something disturbs it "
-        "a little: an epsilon, a clamp, a rounded constant, a float32 on the way, or a search that stops too soon."
+        f"Nearly right{where}: never more than {max(100 * largest, 1e-4):.1g} % away. The formula is "
+        "right, and something disturbs it a little: an epsilon, a clamp, a rounded constant, a float32 "
+        "on the way, or a search that stops too soon."
     )
 
 
 def largest_error(wrong):
-    """The largest relative error of values and gradients: numbers, tensors and tuples of them; inf where they cannot be compared."""
+    """The largest relative error of values and gradients: numbers, tensors and tuples of them; inf where they
+    cannot be compared."""
     largest = 0.0
     for a in wrong:
         if a.difference not in (Difference.VALUE, Difference.GRADIENT):
@@ -202,8 +209,8 @@ def shape(evidence: Evidence) -> str:
         return "You return a single number; one value for each entry is expected: a mean or a sum too many."
     if fits(_paired):
         return (
-            f"Your result has shape {tuple(g.shape)} where {tuple(w.shape)} is expected: an (N, 1) met an (N,), and broadcasting "
-            "paired everything with everything."
+            f"Your result has shape {tuple(g.shape)} where {tuple(w.shape)} is expected: an (N, 1) met an "
+            "(N,), and broadcasting paired everything with everything."
         )
     return ""
 
@@ -224,7 +231,10 @@ def _shape_of_a_part(got, want):
             continue
         if listed and g.ndim == 1:
             return f"Value {i} of the {len(want)} that you return has length {len(g)} where {len(w)} is expected."
-        return f"Value {i} of the {len(want)} that you return has shape {tuple(g.shape)} where {tuple(w.shape)} is expected."
+        return (
+            f"Value {i} of the {len(want)} that you return has shape {tuple(g.shape)} where "
+            f"{tuple(w.shape)} is expected."
+        )
     return ""
 
 
@@ -385,7 +395,8 @@ def _listed(numbers):
 
 
 def _parts(wrong):
-    """Which of the values returned differ, how many there are, and a triple for each that differs; no triples where they are no numbers.
+    """Which of the values returned differ, how many there are, and a triple for each that differs; no triples
+    where they are no numbers.
 
     A triple: yours, the right one, what was asked; both tensors.
     """
@@ -502,8 +513,9 @@ def stuck(evidence: Evidence) -> str:
     got, want = (torch.tensor([v.item() for v in column], dtype=torch.float64) for column in zip(*pairs))
     if (want > 0).all() and (got < 0).any():
         return (
-            f"Your result is negative for some inputs, such as {got.min():.3g}; the right one is always positive. If you search for it, "
-            "search for its logarithm, which may be any number, and return the exponential."
+            f"Your result is negative for some inputs, such as {got.min():.3g}; the right one is always "
+            "positive. If you search for it, search for its logarithm, which may be any number, and "
+            "return the exponential."
         )
     if not (got > 0).all() or not (want > 0).all() or got.unique().numel() < 2:
         return ""
@@ -512,8 +524,8 @@ def stuck(evidence: Evidence) -> str:
     outside = (want / clipped - 1).abs() > 0.05
     if outside.any() and ((got / clipped - 1).abs() < 0.03).all():
         return (
-            f"Your search never leaves the range from {bounds[0]:.3g} to {bounds[1]:.3g}; the right numbers lie between {want.min():.3g} and "
-            f"{want.max():.3g}. Let it look farther."
+            f"Your search never leaves the range from {bounds[0]:.3g} to {bounds[1]:.3g}; the right "
+            f"numbers lie between {want.min():.3g} and {want.max():.3g}. Let it look farther."
         )
     got, want = got.log(), want.log()
     start = got[(want - got).abs().argmin()]
@@ -523,8 +535,9 @@ def stuck(evidence: Evidence) -> str:
         return ""
     low, high = got.min().exp(), got.max().exp()
     return (
-        f"Your search stops too soon: it ends between {low:.3g} and {high:.3g}, where the right numbers lie between "
-        f"{want.min().exp():.3g} and {want.max().exp():.3g}. Let it take more steps, or larger ones, from its start near {start.exp():.2g}."
+        f"Your search stops too soon: it ends between {low:.3g} and {high:.3g}, where the right numbers "
+        f"lie between {want.min().exp():.3g} and {want.max().exp():.3g}. Let it take more steps, or "
+        f"larger ones, from its start near {start.exp():.2g}."
     )
 
 
@@ -548,5 +561,11 @@ def sequence(evidence: Evidence) -> str:
     ((number, count, first),) = says
     where = f"value {number} of the {count} that you return"
     if first:
-        return f"The first number of the list ({where}) is right, and those after it are not: look at what a step changes."
-    return f"Already the first number of the list ({where}) is wrong, before any step is taken: look at what is computed first."
+        return (
+            f"The first number of the list ({where}) is right, and those after it are not: look at what a "
+            "step changes."
+        )
+    return (
+        f"Already the first number of the list ({where}) is wrong, before any step is taken: look at what "
+        "is computed first."
+    )

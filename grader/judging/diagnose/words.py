@@ -29,7 +29,10 @@ RAISED = (  # what an exception says, and the line that it comes from, as patter
     (
         r"index -100 is out of bounds|out of bounds.*-100",
         "",
-        "−100 is no column: it marks samples to ignore. Give those a harmless label, such as 0, before you index, and mask their losses.",
+        (
+            "−100 is no column: it marks samples to ignore. Give those a harmless label, such as 0, "
+            "before you index, and mask their losses."
+        ),
     ),
     (
         r"not differentiable with respect to argument 'weight'",
@@ -44,20 +47,27 @@ RAISED = (  # what an exception says, and the line that it comes from, as patter
     (
         r"(Float|float\b).*(Double|double\b)|(Double|double\b).*(Float|float\b)",
         "",
-        "Two dtypes meet, float32 and float64. `torch.zeros(…)`, `torch.ones(…)` and `torch.tensor(…)` make float32 unless they are told "
-        "otherwise: create tensors from the input, as `x.new_zeros(…)` does, or with `dtype=x.dtype`.",
+        (
+            "Two dtypes meet, float32 and float64. `torch.zeros(…)`, `torch.ones(…)` and `torch.tensor(…)` "
+            "make float32 unless they are told otherwise: create tensors from the input, as `x.new_zeros(…)` "
+            "does, or with `dtype=x.dtype`."
+        ),
     ),
     (
         r"object is not callable",
         r"(?<![\w.])(sum|max|min|abs|range|len|float|int|list|print|round)\(",
-        "A name of Python's own, such as `sum` or `max`, stands for something else in your code: another cell or line has bound it "
-        "to a value. Give that value another name, and run `del` on the old one.",
+        (
+            "A name of Python's own, such as `sum` or `max`, stands for something else in your code: another "
+            "cell or line has bound it to a value. Give that value another name, and run `del` on the old one."
+        ),
     ),
     (
         r"has no attribute",
         r"(?<![\w.])(F|torch|nn|np|math)\.",
-        "`F`, `torch`, `nn` or `math` stands for something else here: your code has bound that name to a value. Give the value "
-        "another name, and import the module again.",
+        (
+            "`F`, `torch`, `nn` or `math` stands for something else here: your code has bound that name to a "
+            "value. Give the value another name, and import the module again."
+        ),
     ),
     (
         r"reading from stdin|EOF when reading|raw_input was called",
@@ -73,7 +83,8 @@ LOST = {
 
 
 def at(place: "Place"):
-    """Where something was seen, for a pair of brackets: "line 5: `z = h @ W.T`", or "" where no line of the learner's has to do with it."""
+    """Where something was seen, for a pair of brackets: "line 5: `z = h @ W.T`", or "" where no line of the
+    learner's has to do with it."""
     when = ""
     if place.backward:
         when = "in the backward pass, "
@@ -123,11 +134,15 @@ def _behind(r):
 
 SIGNATURE = "Compare your signature with the one in the exercise: names, order and defaults are fixed."
 
-# What PyTorch and Python say, in lower case, and what it usually means for a tensor program. The first that is found counts.
+# What PyTorch and Python say, in lower case, and what it usually means for a tensor program. The first that
+# is found counts.
 HINTS = (
     (
         "must match the size",
-        "Two shapes do not fit together. Print the shapes on both sides; a `keepdim=True` or an `unsqueeze` is often missing.",
+        (
+            "Two shapes do not fit together. Print the shapes on both sides; a `keepdim=True` or an "
+            "`unsqueeze` is often missing."
+        ),
     ),
     ("required positional argument", SIGNATURE),
     (
@@ -161,7 +176,10 @@ HINTS = (
     ("tensors used as indices", "Indices must be int64 (`.long()`) or bool."),
     (
         "boolean value of tensor",
-        "`if` needs one truth value; a tensor has many. `torch.where` decides entry by entry; `is None` asks whether one is given.",
+        (
+            "`if` needs one truth value; a tensor has many. `torch.where` decides entry by entry; `is "
+            "None` asks whether one is given."
+        ),
     ),
     ("non-empty tensorlist", "The list is empty here: what should come out where nothing is left?"),
     (
@@ -241,7 +259,10 @@ def differs(a: "Asked"):
             if not (isinstance(g, torch.Tensor) and isinstance(w, torch.Tensor) and close(g, w))
         ]
         if 0 < len(numbers) < len(want):
-            return f"Of the {len(want)} values, number {' and '.join(numbers)} differ{'s' if len(numbers) == 1 else ''}."
+            return (
+                f"Of the {len(want)} values, number {' and '.join(numbers)} "
+                f"differ{'s' if len(numbers) == 1 else ''}."
+            )
         return ""
     if (
         a.difference != Difference.VALUE
