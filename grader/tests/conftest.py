@@ -1,4 +1,5 @@
-"""Shared by all tests: where NO_SKIPS is set, a skipped test is a failure, so that no machine passes by leaving tests out."""
+"""Shared by all tests: where NO_SKIPS is set, a skipped test is a failure, so that no machine passes by
+leaving tests out."""
 
 import os
 from pathlib import Path
@@ -66,7 +67,8 @@ def pytest_collection_modifyitems(config, items):
 
 
 class ByModule(LoadScopeScheduling):
-    """The tests of a module run on one worker, since they share what is made once; those of a few share nothing that is dear."""
+    """The tests of a module run on one worker, since they share what is made once; those of a few share
+    nothing that is dear."""
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]

@@ -47,7 +47,8 @@ def known(name: str) -> list[Known]:
 
 
 def unlucky(name: str, seeds: range) -> tuple[int, list[tuple[str, bool, list[int]]]]:
-    """How many answers to an exercise were tried, and of those that were judged wrongly: what they are, are they right, the seeds."""
+    """How many answers to an exercise were tried, and of those that were judged wrongly: what they are, are
+    they right, the seeds."""
     torch.set_num_threads(1)
     tried = known(name)
     wrongly: list[list[int]] = [[] for _ in tried]

@@ -1,10 +1,12 @@
-"""Every course answer changed by machine, in one place at a time, and put to the judge: is it rejected, and is the mistake named?
+"""Every course answer changed by machine, in one place at a time, and put to the judge: is it rejected, and
+is the mistake named?
 
     python -m grader.tests.mutants [LESSON]        writes the table, `grader/exercises/mutants.md`; `make mutants`
 
-A kept library of mutants knows operators and constants, not what goes wrong in tensor programs: reductions, dimensions, an epsilon in a
-logarithm, a graph that is cut. So they are made here, each by a function of a node of the syntax tree that gives the nodes to put in
-its place. A mutant that is accepted must be equal to the answer; `equal_mutants.toml` says why it is, one reason for each.
+A kept library of mutants knows operators and constants, not what goes wrong in tensor programs: reductions,
+dimensions, an epsilon in a logarithm, a graph that is cut. So they are made here, each by a function of a
+node of the syntax tree that gives the nodes to put in its place. A mutant that is accepted must be equal to
+the answer; `equal_mutants.toml` says why it is, one reason for each.
 """
 
 import ast
@@ -71,7 +73,8 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Judged:
-    """What became of a mutant: "named", "located" (it is told for which samples it is wrong), "unnamed" or "accepted"."""
+    """What became of a mutant: "named", "located" (it is told for which samples it is wrong), "unnamed" or
+    "accepted"."""
 
     what: str
     kind: str
@@ -120,7 +123,8 @@ def _constants(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _calls(node: ast.AST) -> Iterator[ast.AST]:
-    """Another function, swapped arguments, a dimension or an option left out, an epsilon, a clamp, a graph that is cut."""
+    """Another function, swapped arguments, a dimension or an option left out, an epsilon, a clamp, a graph
+    that is cut."""
     if not isinstance(node, ast.Call):
         return
     function, name = node.func, ""
@@ -272,12 +276,16 @@ def reasons() -> dict[str, dict[str, str]]:
 
 
 def row(name: str, found: list[Judged], equal: dict[str, str]) -> str:
-    """A line of the table: mutants, rejected, named, located, accepted, and accepted though nobody has said why they are equal."""
+    """A line of the table: mutants, rejected, named, located, accepted, and accepted though nobody has said
+    why they are equal."""
     count = {kind: sum(j.kind == kind for j in found) for kind in ("named", "located", "unnamed", "accepted")}
     open_ = [j.what for j in found if j.kind == "accepted" and j.what not in equal]
     rejected = len(found) - count["accepted"]
     share = f"{100 * count['named'] / rejected:.0f} %" if rejected else "–"
-    return f"| `{name}` | {len(found)} | {rejected} | {count['named']} | {share} | {count['located']} | {count['accepted']} | {len(open_)} |"
+    return (
+        f"| `{name}` | {len(found)} | {rejected} | {count['named']} | {share} | {count['located']} | "
+        f"{count['accepted']} | {len(open_)} |"
+    )
 
 
 HEAD = """# Course answers changed by machine
@@ -293,7 +301,8 @@ named, but the learner is told for which samples the answer is wrong.
 
 
 def main(lesson: str = "") -> int:
-    """Judge all mutants of the lessons; keep the table's rows of those, print what is unnamed and what is accepted without a reason."""
+    """Judge all mutants of the lessons; keep the table's rows of those, print what is unnamed and what is
+    accepted without a reason."""
     names = [n for n, e in exercises().items() if not lesson or e.lesson in lesson.split(",")]
     old = PAGE.read_text(encoding="utf-8").splitlines() if PAGE.is_file() else []
     rows = {line.split("`")[1]: line for line in old if line.startswith("| `")}

@@ -1,4 +1,5 @@
-"""As root: run Python as an ordinary user that has never existed, even where the interpreter lies in a folder that only root may read."""
+"""As root: run Python as an ordinary user that has never existed, even where the interpreter lies in a folder
+that only root may read."""
 
 import contextlib
 import os
@@ -19,7 +20,8 @@ def _closed(path):
 
 @contextlib.contextmanager
 def user():
-    """Gives `run(code)`: its output. A closed folder is covered in a mount namespace of its own, with what is needed bound into it."""
+    """Gives `run(code)`: its output. A closed folder is covered in a mount namespace of its own, with what is
+    needed bound into it."""
     course = Path(__file__).resolve().parents[2]
     needed = {str(course), sys.prefix, os.path.realpath(sys.base_prefix), sysconfig.get_path("stdlib")}
     closed = {p: top for p in sorted(needed) if (top := _closed(p))}
@@ -32,7 +34,10 @@ def user():
         covers = [
             f"mount -t tmpfs -o mode=755 none {shlex.quote(str(top))}" for top in sorted(set(closed.values()))
         ]
-        enter = f'exec setpriv --reuid {UID} --regid {UID} --clear-groups --inh-caps=-all env HOME=/home/ordinary PYTHONDONTWRITEBYTECODE=1 "$@"'
+        enter = (
+            f"exec setpriv --reuid {UID} --regid {UID} --clear-groups --inh-caps=-all env "
+            'HOME=/home/ordinary PYTHONDONTWRITEBYTECODE=1 "$@"'
+        )
         script = "\n".join(["set -e", *aside, *covers, *back, f"cd {shlex.quote(str(course))}", enter])
 
         def run(code):

@@ -1,4 +1,5 @@
-"""A browser for tests: JupyterLab as `./course lab` starts it, Debian's Chromium, a learner's seat before both, axe beside it. No internet."""
+"""A browser for tests: JupyterLab as `./course lab` starts it, Debian's Chromium, a learner's seat before
+both, axe beside it. No internet."""
 
 import contextlib
 import os
@@ -22,7 +23,8 @@ SECONDS = 60  # the longest that anything may take on a busy machine
 
 @contextlib.contextmanager
 def serving(command, cwd, home, says, **environment):
-    """A Jupyter server on a free port, in a home of its own, as long as it is needed: what the pattern `says` finds first in its log."""
+    """A Jupyter server on a free port, in a home of its own, as long as it is needed: what the pattern `says`
+    finds first in its log."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
@@ -125,7 +127,8 @@ class Seat:
         self.kernel_is_there()
 
     def kernel_is_there(self):
-        """JupyterLab drops what is asked of a kernel before it has answered; only then does the status bar call it idle."""
+        """JupyterLab drops what is asked of a kernel before it has answered; only then does the status bar
+        call it idle."""
         expect(self.page.locator("#jp-main-statusbar")).to_contain_text("Python 3 (ipykernel) | Idle")
 
     @property
@@ -161,7 +164,8 @@ class Seat:
         self.notebook.get_by_role("button", name="Run all", exact=True).click()
 
     def finished(self, runs=None):
-        """Wait until every code cell has run: the last one has a number (or one of them has this one), and none has a star."""
+        """Wait until every code cell has run: the last one has a number (or one of them has this one), and
+        none has a star."""
         prompts = self.notebook.locator(".jp-CodeCell .jp-InputPrompt")
         expect(prompts.filter(has_text=f"[{runs}]:") if runs else prompts.last).to_have_text(
             re.compile(r"\[\d+\]:")
@@ -174,7 +178,8 @@ class Seat:
             self.page.locator(".lm-Menu-itemLabel").get_by_text(item, exact=True).click()
 
     def unroll(self):
-        """Make the window as high as the notebook, for axe judges no contrast of what is scrolled away, nor below a body without a height."""
+        """Make the window as high as the notebook, for axe judges no contrast of what is scrolled away, nor
+        below a body without a height."""
         self.page.add_style_tag(content="html, body {height: 100%}")
         for _ in range(
             20
@@ -201,9 +206,11 @@ class Seat:
 
 
 def barriers(page, *, within, rules=()):
-    """What axe, the checker of the Web Content Accessibility Guidelines, finds wrong within some selectors of a page, one line each.
+    """What axe, the checker of the Web Content Accessibility Guidelines, finds wrong within some selectors of
+    a page, one line each.
 
-    `rules` are left out. Text whose contrast axe cannot tell because something lies over it counts as wrong: the page is not ready to be judged.
+    `rules` are left out. Text whose contrast axe cannot tell because something lies over it counts as wrong:
+    the page is not ready to be judged.
     """
     found = (
         Axe()

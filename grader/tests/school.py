@@ -50,7 +50,8 @@ def nbgrader(folder, *words, check=True, **env):
 
 
 def answered(lesson, answers=None, open_answer=None):
-    """A learner's notebook: the release with some exercises answered. `answers`: name -> source; all of the course's by default."""
+    """A learner's notebook: the release with some exercises answered. `answers`: name -> source; all of the
+    course's by default."""
     nb = loads(released(lesson))
     answers = solution_cells(lesson) if answers is None else answers
     assert set(answers) <= set(exercises_of(lesson))

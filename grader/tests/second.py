@@ -2,9 +2,9 @@
 
     python -m grader.tests.second [LESSON]        prints the table; all lessons where none is named
 
-A sentence is true of the mistake where it is that mistake's own; it is true of the fault where it says what the fault is (`FAULTS`).
-Anything else that the judge claims is listed as a claim about neither, to be read by a person; a verdict that only shows the difference
-claims nothing and is counted as unnamed.
+A sentence is true of the mistake where it is that mistake's own; it is true of the fault where it says what
+the fault is (`FAULTS`). Anything else that the judge claims is listed as a claim about neither, to be read by
+a person; a verdict that only shows the difference claims nothing and is counted as unnamed.
 """
 
 import re
@@ -127,10 +127,12 @@ def _asks(exercise: Exercise, mistake: Mistake, fault: Callable) -> Callable[[Ca
     return ask
 
 
-# Of both, of the mistake, of the fault; another known mistake that gives the same answers; nothing claimed; a claim about neither.
+# Of both, of the mistake, of the fault; another known mistake that gives the same answers; nothing claimed; a
+# claim about neither.
 KINDS = ("both", "mistake", "fault", "same", "unnamed", "neither")
 SHOWN = ("Your result has shape", "Value ")  # says what is to be seen, and claims no cause
-# What both together make of the right result, or of its inputs: the judge says it only where it gives every number of the answer.
+# What both together make of the right result, or of its inputs: the judge says it only where it gives every
+# number of the answer.
 RELATION = (
     "Your result is ",
     "You return ",
@@ -190,7 +192,8 @@ def _generic(exercise: Exercise, function: object, change: Callable, verdict: Ve
 
 
 def _unmoved(exercise: Exercise, mistake: Mistake, name: str | None, seed: int) -> bool:
-    """Does a mistake give the same values whatever one argument is? Without a name: whatever its constructor is given."""
+    """Does a mistake give the same values whatever one argument is? Without a name: whatever its constructor
+    is given."""
     for number, case in enumerate(exercise.cases):
         for question in case.calls(seed * 1000 + number):
             if name is None:
@@ -210,7 +213,8 @@ def _unmoved(exercise: Exercise, mistake: Mistake, name: str | None, seed: int) 
 
 
 def _with_another(question: Call, i: int) -> Call:
-    """The question with another tensor in place i: its entries in the opposite order and a little smaller, as far as that is allowed."""
+    """The question with another tensor in place i: its entries in the opposite order and a little smaller, as
+    far as that is allowed."""
     if i >= len(question.args) or not isinstance(question.args[i], torch.Tensor):
         return question
     value = question.args[i]

@@ -1,7 +1,8 @@
-"""Wrong answers as text, as a learner types them: a known mistake's own source, or the course's answer with one slip of the pen.
+"""Wrong answers as text, as a learner types them: a known mistake's own source, or the course's answer with
+one slip of the pen.
 
-A mistake is often built from the very PyTorch function that the exercise forbids, or from a helper of its module: its text would not
-be a learner's. The slips are.
+A mistake is often built from the very PyTorch function that the exercise forbids, or from a helper of its
+module: its text would not be a learner's. The slips are.
 """
 
 import ast
@@ -81,5 +82,6 @@ def known(lesson, name):
         if verdict.mistake in says:
             return text, verdict
     raise AssertionError(
-        f"{name}: none of its mistakes can be typed as it stands, and no slip of the course's answer is one of them. Add a slip."
+        f"{name}: none of its mistakes can be typed as it stands, and no slip of the course's answer "
+        "is one of them. Add a slip."
     )

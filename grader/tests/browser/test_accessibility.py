@@ -1,6 +1,8 @@
-"""What is read outside JupyterLab, the site's pages, has no barriers that axe finds: its lessons with their stored outputs, and its guides.
+"""What is read outside JupyterLab, the site's pages, has no barriers that axe finds: its lessons with their
+stored outputs, and its guides.
 
-The live notebook, with its panels, is tested in test_browser.py, the pages of a grading in test_feedback.py. `make site` builds the pages.
+The live notebook, with its panels, is tested in test_browser.py, the pages of a grading in test_feedback.py.
+`make site` builds the pages.
 """
 
 import pytest
@@ -15,7 +17,8 @@ TEXT = ["article.bd-article"]
 
 
 def show(page, name, code=False):
-    """Open a page of the site with its formulas as they are written: MathJax sets them in seconds, and nothing here is about them."""
+    """Open a page of the site with its formulas as they are written: MathJax sets them in seconds, and
+    nothing here is about them."""
     if not (HTML / "index.html").is_file():
         pytest.skip("the site is not built: make site")
     page.route("**/mathjax/**", lambda route: route.abort())

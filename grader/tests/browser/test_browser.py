@@ -1,4 +1,5 @@
-"""The learner's evening in a real browser: one lesson from its first cell to its last, and what else a learner does there."""
+"""The learner's evening in a real browser: one lesson from its first cell to its last, and what else a
+learner does there."""
 
 import os
 import re
@@ -18,7 +19,10 @@ from grader.tests.pages import SCREENSHOTS, barriers
 LESSONS = os.environ.get(
     "LESSONS", "02_bce"
 ).split()  # which are gone through whole; LESSONS="00_tools 13_clinic" for others
-SUMS = 'def bce(p, y, reduction="mean"):\n    losses = -(y * torch.log(p) + (1 - y) * torch.log(1 - p))\n    return losses.sum()'
+SUMS = (
+    'def bce(p, y, reduction="mean"):\n    losses = -(y * torch.log(p) + (1 - y) * torch.log(1 - p))\n    '
+    "return losses.sum()"
+)
 OPEN_ANSWER = "Because the *mean* counts every sample alike."
 OURS = [
     f".jp-NotebookPanel:not(.lm-mod-hidden) {part}"
@@ -31,7 +35,8 @@ ERRORS = "[data-mime-type='application/vnd.jupyter.stderr'], .jp-RenderedText[da
 def put(lab, name, lesson, answers, more=(), keep=()):
     """Put a notebook with answers (and more cells) into the work folder; returns its path there.
 
-    keep: ids of cells and pieces of their code, where a test needs no more of the lesson than its first code cell and those.
+    keep: ids of cells and pieces of their code, where a test needs no more of the lesson than its first code
+    cell and those.
     """
     folder = lab[2] / name
     folder.mkdir()
@@ -41,7 +46,8 @@ def put(lab, name, lesson, answers, more=(), keep=()):
         pieces = [k for k in keep if not k.isidentifier()]
         nb.cells = code[:1] + [c for c in code[1:] if c.id in keep or any(k in c.source for k in pieces)]
     nb.cells += more
-    # as JupyterLab would write it: one that it has to complete is saved by itself, and a save by hand meanwhile asks which one to keep
+    # as JupyterLab would write it: one that it has to complete is saved by itself, and a save by hand
+    # meanwhile asks which one to keep
     workspace.write_notebook(folder / f"{lesson}.ipynb", nb)
     return f"{name}/{lesson}.ipynb"
 
@@ -116,7 +122,8 @@ def test_a_learners_jupyterlab_has_no_tools_for_teachers_and_an_opened_notebook_
 
 
 def test_what_is_judged_is_said_where_an_answer_was_edited_and_not_run(seat, lab):
-    """And: helpers are there before the first cell has run, a broken answer does not stop Run all, another name is told."""
+    """And: helpers are there before the first cell has run, a broken answer does not stop Run all, another
+    name is told."""
     keep = ["bce", "test_bce", "finish("]
     seat.open(put(lab, "slips", "02_bce", {"bce": SUMS}, keep=keep))
     answer, check = seat.cell("def bce(p"), seat.cell('check("bce")')

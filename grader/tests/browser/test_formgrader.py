@@ -1,4 +1,5 @@
-"""The teacher's browser: formgrader on a submission full of tricks runs nothing and calls nobody, and an open answer is graded by hand there."""
+"""The teacher's browser: formgrader on a submission full of tricks runs nothing and calls nobody, and an open
+answer is graded by hand there."""
 
 import os
 import re

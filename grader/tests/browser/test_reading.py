@@ -1,4 +1,5 @@
-"""Open answers, read side by side in a browser: by keys, without names, into nbgrader's gradebook; and nobody else gets in."""
+"""Open answers, read side by side in a browser: by keys, without names, into nbgrader's gradebook; and nobody
+else gets in."""
 
 import html
 import json
@@ -18,13 +19,17 @@ from grader.tests import pages, school
 from grader.tests.pages import barriers
 
 LESSON, QUESTION = "02_bce", "lower_loss_fewer_right"
-EVIL = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script> $\\href{javascript:alert(1)}{x}$"
+EVIL = (
+    "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script> "
+    "$\\href{javascript:alert(1)}{x}$"
+)
 WRITTEN = {"ann": "Because $\\log p$ counts how sure.", "bob": EVIL, "cem": "A new answer."}
 
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
-    """Three answers as grading leaves them, one with the mark of an earlier answer, and a fourth that was left empty."""
+    """Three answers as grading leaves them, one with the mark of an earlier answer, and a fourth that was
+    left empty."""
     folder = school.make(tmp_path_factory.mktemp("course"), LESSON)
     notebook = school.answered(LESSON)
     with Gradebook(f"sqlite:///{folder}/gradebook.db", "losses") as book:

@@ -1,4 +1,5 @@
-"""The command line as a whole: 0 is done, 1 is that something failed, 2 is that the words of the command are wrong. Each says why in a sentence."""
+"""The command line as a whole: 0 is done, 1 is that something failed, 2 is that the words of the command are
+wrong. Each says why in a sentence."""
 
 import pytest
 from typer.testing import CliRunner

@@ -1,4 +1,5 @@
-"""What the course needs: pinned in environment.yml, told apart in pyproject.toml by who needs it, complete, and enough."""
+"""What the course needs: pinned in environment.yml, told apart in pyproject.toml by who needs it, complete,
+and enough."""
 
 import ast
 import os
@@ -98,7 +99,8 @@ def test_the_version_stands_in_one_place():
 
 
 def test_an_installed_package_checks_answers_without_a_checkout(tmp_path):
-    """What `pip install .` puts into a fresh environment; its packages are lent by this one, so nothing is downloaded."""
+    """What `pip install .` puts into a fresh environment; its packages are lent by this one, so nothing is
+    downloaded."""
     fresh = tmp_path / "fresh"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", fresh], check=True)
     pip = [sys.executable, "-m", "pip", "--python", fresh / "bin" / "python", "install", "--quiet"]

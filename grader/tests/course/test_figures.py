@@ -1,4 +1,5 @@
-"""Figures: a picture with its text alternative, the text alone where a class is graded; sliders only where a person has the notebook open."""
+"""Figures: a picture with its text alternative, the text alone where a class is graded; sliders only where a
+person has the notebook open."""
 
 import nbformat
 import pytest

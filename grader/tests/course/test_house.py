@@ -101,7 +101,8 @@ TYPED = 0.95  # of the parameters of public functions, at least
 
 
 def functions():
-    """(module, function) for every function of the machinery; an exercise's and its wrong answers are what a learner would write."""
+    """(module, function) for every function of the machinery; an exercise's and its wrong answers are what a
+    learner would write."""
     for name, path in MODULES.items():
         if not name.startswith(("grader.exercises", "grader.site")):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -1,4 +1,5 @@
-"""What an author marks in a lesson's text, and what the build adds to it: folds, text that comes with a pass, links, the way on."""
+"""What an author marks in a lesson's text, and what the build adds to it: folds, text that comes with a pass,
+links, the way on."""
 
 import pytest
 

@@ -1,7 +1,8 @@
 """Nothing that stands below an exercise answers it before it passes: not in code, not in words, not in a formula.
 
-An answer's expression is compared as a row of operations, names and constants erased: `-(y * torch.log(p) + (1 - y) * torch.log(1 - p))`
-and the formula `-(y \\log p + (1 - y) \\log(1 - p))` are the same row. What is folded, and what comes with the pass, is not in sight.
+An answer's expression is compared as a row of operations, names and constants erased:
+`-(y * torch.log(p) + (1 - y) * torch.log(1 - p))` and the formula `-(y \\log p + (1 - y) \\log(1 - p))` are
+the same row. What is folded, and what comes with the pass, is not in sight.
 """
 
 import ast
@@ -30,7 +31,8 @@ SIGNS = {"sigma": "sigmoid", "−": "-", "e^": "exp"}
 
 
 def operations(tree):
-    """The operations of an expression in the order in which one reads them; multiplication is silent, as in a formula."""
+    """The operations of an expression in the order in which one reads them; multiplication is silent, as in a
+    formula."""
     if isinstance(tree, ast.BinOp):
         sign = OPERATORS.get(type(tree.op))
         return operations(tree.left) + ([sign] if sign else []) + operations(tree.right)
@@ -71,7 +73,8 @@ def of_formula(latex):
 def answers(cell):
     """The rows of operations of what a solution returns and of what it computes on the way there.
 
-    In what it returns, names stand for what they were given: `e / e.sum()` alone is no answer where `e` is the decision.
+    In what it returns, names stand for what they were given: `e / e.sum()` alone is no answer where `e` is
+    the decision.
     """
     tree = ast.parse(cell)
     function = next(node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef)))

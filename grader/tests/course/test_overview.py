@@ -1,7 +1,8 @@
-"""notebooks/README.md: every entry of its tables of losses is tried against PyTorch, every link and every name is one that exists.
+"""notebooks/README.md: every entry of its tables of losses is tried against PyTorch, every link and every
+name is one that exists.
 
-The test reads the tables. A row is looked up by its name in ROWS, where the same formula, slope and mistake stand once as text and once as code:
-a row without its assertion, or a text that was changed alone, fails.
+The test reads the tables. A row is looked up by its name in ROWS, where the same formula, slope and mistake
+stand once as text and once as code: a row without its assertion, or a text that was changed alone, fails.
 """
 
 import math
@@ -70,7 +71,8 @@ def row(name, *, formula, slope, mistake):
     )
 
 
-# ---------------------------------------------------------------- inputs, made from what the cells "input" and "target" say
+# ---------------------------------------------------------------- inputs, made from what the cells "input"
+# and "target" say
 
 LETTER = {"logits": "z", "probabilities": "p", "log-probabilities": "l", "hidden": "h"}
 
@@ -81,7 +83,8 @@ def code_in(cell):
 
 
 def given(cells, seed):
-    """Random inputs for a row, with all names that its calls use; sizes differ from seed to seed and from each other."""
+    """Random inputs for a row, with all names that its calls use; sizes differ from seed to seed and from
+    each other."""
     g = torch.Generator().manual_seed(seed)
     n, c, length = (7, 5, 4) if seed % 2 else (6, 3, 8)
     sizes = {"N": n, "C": c, "L": length, "D": 4}
@@ -205,7 +208,10 @@ class _:
     "Weighted samples",
     formula=r"$`w\,(\log(1+e^z) - yz)`$",
     slope=r"$`w\,(\sigma(z) - y)`$",
-    mistake="Expecting a weighted mean: it divides by $`N`$, not by the sum of the weights as `CrossEntropyLoss` does, so doubled weights double it.",
+    mistake=(
+        "Expecting a weighted mean: it divides by $`N`$, not by the sum of the weights as "
+        "`CrossEntropyLoss` does, so doubled weights double it."
+    ),
 )
 class _:
     def loss(d):
@@ -225,7 +231,10 @@ class _:
     "Weighted positives",
     formula=r"$`-w\,y\log\sigma(z) - (1-y)\log\sigma(-z)`$",
     slope=r"$`(1-y)\,\sigma(z) - w\,y\,\sigma(-z)`$",
-    mistake="Passing `pos_weight` as [negative, positive], which is refused or taken for two outputs. It is one number for each output.",
+    mistake=(
+        "Passing `pos_weight` as [negative, positive], which is refused or taken for two outputs. It is "
+        "one number for each output."
+    ),
 )
 class _:
     def loss(d):
@@ -448,7 +457,10 @@ class _:
     "Soft labels",
     formula=r"$`-\sum_c y_c\,\ell_c`$",
     slope=r"$`p_c - y_c`$",
-    mistake='Passing numbers that are not a distribution, such as −1 for "unknown": they are accepted, and the loss may be negative.',
+    mistake=(
+        'Passing numbers that are not a distribution, such as −1 for "unknown": they are accepted, and '
+        "the loss may be negative."
+    ),
 )
 class _:
     def loss(d):

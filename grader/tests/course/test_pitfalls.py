@@ -1,4 +1,5 @@
-"""Each pitfall is shown where grader/exercises/pitfalls.md says: the place is a cell of the lesson, and its output holds what is claimed."""
+"""Each pitfall is shown where grader/exercises/pitfalls.md says: the place is a cell of the lesson, and its
+output holds what is claimed."""
 
 import re
 from pathlib import Path

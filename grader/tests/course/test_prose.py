@@ -29,7 +29,8 @@ VARIABLE = r"\$?(?:[zpwbqx](?:_\w+)?|its (?:own )?\$?[a-z]|(?:the|its|a|every|ea
 
 @dataclass(frozen=True)
 class Worn:
-    """A formula that reads like a translation. `seen` is one of the sentences it comes from, `better` says the same in plain English."""
+    """A formula that reads like a translation. `seen` is one of the sentences it comes from, `better` says
+    the same in plain English."""
 
     pattern: str
     seen: str

@@ -1,4 +1,5 @@
-"""The loss radar: what counts as another output, and the table that it makes. Running a lesson anew is tried on a small notebook."""
+"""The loss radar: what counts as another output, and the table that it makes. Running a lesson anew is tried
+on a small notebook."""
 
 import nbformat
 import pytest

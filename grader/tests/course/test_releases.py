@@ -1,4 +1,5 @@
-"""A release, run from top to bottom by somebody who has written nothing: exactly the graded cells raise, each NotImplementedError."""
+"""A release, run from top to bottom by somebody who has written nothing: exactly the graded cells raise, each
+NotImplementedError."""
 
 import pytest
 from nbclient import NotebookClient

@@ -158,7 +158,8 @@ def test_what_would_do_harm_stays_in_the_archive(course):
 
 
 def test_one_learners_odd_file_keeps_nobody_elses_out(course):
-    """A name too long for a disk, a time of submission that its author wrote, more than a learner may hand in; texts typed in Moodle."""
+    """A name too long for a disk, a time of submission that its author wrote, more than a learner may hand
+    in; texts typed in Moodle."""
     with (course / "nbgrader_config.py").open("a") as file:
         file.write("c.CourseDirectory.max_dir_size = 1000\n")
     odd = [

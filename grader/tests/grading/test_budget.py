@@ -130,7 +130,8 @@ def points(**instead):
 
 @needs_walls
 def test_what_uses_up_its_time_has_a_record_of_what_was_judged(examiner):
-    """The last exercise hangs, and its examiner is ended: all before it keep their points, and the next submission has all of them."""
+    """The last exercise hangs, and its examiner is ended: all before it keep their points, and the next
+    submission has all of them."""
     data = nbformat.writes(submitted(bce_clamped=sleeps("bce_clamped", 60))).encode()
     found = grade_one(Task(LESSON, "eve", data, ("a note",), seconds=4.0), examiner=examiner)
     notes = " ".join(found.record["notes"])
@@ -147,7 +148,8 @@ def test_what_uses_up_its_time_has_a_record_of_what_was_judged(examiner):
 
 @needs_walls
 def test_what_is_not_begun_in_time_is_held_against_nobody(examiner):
-    """An exercise takes all the time that a submission has: it and those behind it are not judged, those before it are."""
+    """An exercise takes all the time that a submission has: it and those behind it are not judged, those
+    before it are."""
     text, _ = examiner.call(
         f"{INSIDE}.rebuild_here", LESSON, nbformat.writes(submitted(bce=sleeps("bce", 2))).encode(), ()
     )

@@ -1,4 +1,5 @@
-"""A class through the real commands: what lies in the exchange is collected, both ways of grading give the same grades, feedback gives nothing away."""
+"""A class through the real commands: what lies in the exchange is collected, both ways of grading give the
+same grades, feedback gives nothing away."""
 
 import json
 import os
@@ -41,7 +42,10 @@ CLASS = {
     "exits": ({"bce": "import os\ndef bce(p, y, reduction='mean'): os._exit(0)"}, TOTAL - 3),
     "warns": (
         {
-            "bce_grad": "import warnings, sys\ndef bce_grad(p, y):\n    warnings.warn('careful'); print('!', file=sys.stderr)\n    return -y / p + (1 - y) / (1 - p)"
+            "bce_grad": (
+                "import warnings, sys\ndef bce_grad(p, y):\n    warnings.warn('careful'); print('!', "
+                "file=sys.stderr)\n    return -y / p + (1 - y) / (1 - p)"
+            )
         },
         TOTAL,
     ),

@@ -301,7 +301,10 @@ def test_a_locked_gradebook_is_a_sentence_and_leaves_the_pages_of_before(home):
 
 
 def test_a_full_disk_leaves_no_half_page(home):
-    small = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (6200, 6200)); from grader.__main__ import app; app(['feedback', 'bce'])"
+    small = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (6200, 6200)); from grader.__main__ "
+        "import app; app(['feedback', 'bce'])"
+    )
     done = subprocess.run([sys.executable, "-c", small], cwd=home, text=True, capture_output=True)
     assert done.returncode == 1 and re.search(
         r"3 of 4 have no new feedback \(right, where, wrong\)\. .*too large", done.stderr
@@ -316,7 +319,10 @@ def test_a_disk_that_fills_up_leaves_the_pages_of_before_and_nothing_beside_them
     with Gradebook(f"sqlite:///{home}/gradebook.db", "losses") as book:
         book.find_comment("bce", LESSON, LESSON, "wrong").manual_comment = "You have seen me."
         book.db.commit()
-    small = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (6200, 6200)); from grader.__main__ import app; app(['feedback', 'bce'])"
+    small = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (6200, 6200)); from grader.__main__ "
+        "import app; app(['feedback', 'bce'])"
+    )
     done = subprocess.run([sys.executable, "-c", small], cwd=home, text=True, capture_output=True)
     assert done.returncode == 1 and re.search(
         r"1 of 4 have no new feedback \(wrong\)\. .*too large", done.stderr
@@ -401,7 +407,10 @@ def test_a_resubmission_replaces_the_earlier_one_and_its_feedback_finds_the_lear
     assert fetched.read_text() == page(home, got.parent.name) and SUMMED.says in visible(fetched.read_text())
 
 
-SMALL = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000)); from grader.__main__ import app; app(sys.argv[1:])"
+SMALL = (
+    "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000)); from grader.__main__ "
+    "import app; app(sys.argv[1:])"
+)
 
 
 def test_a_full_disk_leaves_no_half_release_and_no_half_submission(home):

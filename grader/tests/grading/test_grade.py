@@ -1,4 +1,5 @@
-"""Grading a class with the real commands: right, resumable, only what changed, on a cluster, and one clear sentence where it cannot."""
+"""Grading a class with the real commands: right, resumable, only what changed, on a cluster, and one clear
+sentence where it cannot."""
 
 import contextlib
 import json
@@ -52,7 +53,8 @@ def grader(folder, *words, code=0, **options):
 
 
 def grade(folder, *words):
-    """Grade as a machine reads it: (student -> its line, the summary). The command itself, in this process: its examiner is warm."""
+    """Grade as a machine reads it: (student -> its line, the summary). The command itself, in this process:
+    its examiner is warm."""
     with contextlib.chdir(folder):
         done = CliRunner().invoke(app, ["grade", LESSON, "--json", "--jobs", "1", *words])
     assert done.exit_code == 0, f"{done.stdout}\n{done.stderr}"
@@ -365,7 +367,8 @@ def certificates(folder):
 
 @contextlib.contextmanager
 def cluster(folder, *workers, protocol="tcp"):
-    """An ordinary `dask scheduler`, and ordinary `dask worker`s in another folder: yields the address and the processes."""
+    """An ordinary `dask scheduler`, and ordinary `dask worker`s in another folder: yields the address and the
+    processes."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"{protocol}://127.0.0.1:{free.getsockname()[1]}"

@@ -1,7 +1,8 @@
-"""A real JupyterHub, set up by the lines of the guide: a learner fetches, answers, submits and reads; a teacher collects, grades and returns.
+"""A real JupyterHub, set up by the lines of the guide: a learner fetches, answers, submits and reads; a
+teacher collects, grades and returns.
 
-Root's work, in a view of the machine of its own: `/srv`, `/home` and `/etc` are copies, so that accounts and folders are those of the guide and
-nothing of them is left.
+Root's work, in a view of the machine of its own: `/srv`, `/home` and `/etc` are copies, so that accounts and
+folders are those of the guide and nothing of them is left.
 """
 
 import contextlib
@@ -69,7 +70,8 @@ class Machine:
         (folder / "srv/course/.venv").symlink_to(sys.prefix)
 
     def view(self):
-        """The words before a command that runs there. Python is reached by everybody, also where it lies in root's home."""
+        """The words before a command that runs there. Python is reached by everybody, also where it lies in
+        root's home."""
         # with its first process all others end, also those that the hub has let go
         words = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
         words += ["bwrap", "--die-with-parent", "--cap-add", "ALL", "--dev-bind", "/", "/"]
@@ -142,7 +144,10 @@ def hub():
         for known in ("8000", "9101", "9102"):
             assert text.count(known) == 1
             text = text.replace(known, str(port if known == "8000" else free_port()))
-        text += f"c.JupyterHub.hub_port = {free_port()}\nc.ConfigurableHTTPProxy.api_url = 'http://127.0.0.1:{free_port()}'\n"
+        text += (
+            f"c.JupyterHub.hub_port = {free_port()}\nc.ConfigurableHTTPProxy.api_url = "
+            f"'http://127.0.0.1:{free_port()}'\n"
+        )
         machine.write("/srv/hub/jupyterhub_config.py", text)
         address = f"http://localhost:{port}"
         log = Path(folder, "hub.log")

@@ -54,7 +54,8 @@ def as_user(uid, code, facts, timeout=120):
 
 
 def facts_of(pid, course):
-    """What can be known from outside of a running program: its processes, the ports and names that they listen on, their folders."""
+    """What can be known from outside of a running program: its processes, the ports and names that they
+    listen on, their folders."""
     processes = [pid, *(p.pid for p in psutil.Process(pid).children(recursive=True))]
     inodes, folders = set(), set()
     for process in processes:
@@ -120,7 +121,10 @@ def test_a_run_on_this_machine_listens_on_nothing(run):
 
 def test_the_probe_finds_a_scheduler_without_a_secret():
     """The same neighbour at a scheduler as anybody starts one: so much for the probe."""
-    program = "from distributed import LocalCluster\nimport time\nwith LocalCluster(n_workers=0, dashboard_address=None): time.sleep(300)"
+    program = (
+        "from distributed import LocalCluster\nimport time\nwith LocalCluster(n_workers=0, "
+        "dashboard_address=None): time.sleep(300)"
+    )
     with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL) as scheduler:
         try:
             end = time.monotonic() + 60

@@ -123,7 +123,10 @@ def test_a_second_copy_as_it_was_released_does_not_undo_an_answer(release, answe
 
 def test_attachments_are_pictures_or_nothing(release, answered):
     cell = by_id(answered)["lower_loss_fewer_right"]
-    cell.source = "![mine](attachment:a.png) ![no](attachment:b.svg) ![no](attachment:gone.png) ![no](http://127.0.0.1/x.png)"
+    cell.source = (
+        "![mine](attachment:a.png) ![no](attachment:b.svg) ![no](attachment:gone.png) "
+        "![no](http://127.0.0.1/x.png)"
+    )
     cell.attachments = {
         "a.png": {"image/png": PNG, "image/svg+xml": "<svg onload='x'>"},
         "b.svg": {"image/svg+xml": "<svg onload='x'>"},

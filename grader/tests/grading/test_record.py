@@ -1,4 +1,5 @@
-"""What decides a grade is in its digest, and nothing else: in both directions, by changing files of a copy of the course."""
+"""What decides a grade is in its digest, and nothing else: in both directions, by changing files of a copy of
+the course."""
 
 import json
 import os
@@ -55,7 +56,8 @@ def digests(copy):
 
 @pytest.fixture
 def parts(copy, digests):
-    """A function that says which parts of each of the two lessons' definitions are others while `old` stands as `new` in a file."""
+    """A function that says which parts of each of the two lessons' definitions are others while `old` stands
+    as `new` in a file."""
 
     def change(path, old, new):
         file = copy / path

@@ -148,7 +148,8 @@ def test_one_mistake_in_several_exercises_is_one_and_so_is_each_learner_who_made
 
 
 def test_an_exercise_is_told_apart_by_the_rest_of_the_lesson_without_itself():
-    """Against the formula, computed by hand with numpy, and at the ends: all equal, too few, one that only the weak pass."""
+    """Against the formula, computed by hand with numpy, and at the ends: all equal, too few, one that only
+    the weak pass."""
     names = list(exercises_of(LESSON))
     passes = {"a": names, "b": names[:-1], "c": [], "d": [names[-1]], "e": []}
     records = {
@@ -208,7 +209,8 @@ def test_wherever_a_name_stands_it_is_erased(source):
 
 
 def test_who_has_not_handed_in_and_who_not_twice_running(home):
-    """ann was graded; bob is in the gradebook only; cem handed in the first lesson, dan neither; guest is excluded, quitter was removed."""
+    """ann was graded; bob is in the gradebook only; cem handed in the first lesson, dan neither; guest is
+    excluded, quitter was removed."""
     with open(home / "nbgrader_config.py", "a") as config:
         config.write("c.CourseDirectory.student_id_exclude = 'guest'\n")
     put(home, {"ann": record(), "guest": record(), "quitter": record()})
@@ -288,7 +290,10 @@ def test_a_page_has_no_links_formulas_are_set_and_a_phone_shows_it_whole(home, c
     for name in (LESSON, "course"):
         phone.goto(f"file://{home}/reports/{name}.html")
         phone.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-        beyond = "[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > 391).map(e => e.outerHTML.slice(0, 90))"
+        beyond = (
+            "[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > "
+            "391).map(e => e.outerHTML.slice(0, 90))"
+        )
         assert phone.evaluate(beyond) == []
     phone.close()
 
@@ -547,7 +552,10 @@ def test_a_full_disk_leaves_the_report_of_before(home):
     put(home, {"ann": record()})
     assert run("report", "bce").exit_code == 0
     before = page(home)
-    small = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); from grader.__main__ import app; app(['report', 'bce'])"
+    small = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); from grader.__main__ "
+        "import app; app(['report', 'bce'])"
+    )
     done = subprocess.run([sys.executable, "-c", small], cwd=home, text=True, capture_output=True)
     assert (
         done.returncode == 1 and "Nothing was half-written" in done.stderr and "Traceback" not in done.stderr

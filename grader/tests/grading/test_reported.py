@@ -1,4 +1,5 @@
-"""What teachers and learners have reported of other courses, tried on this one: one class, graded once by the command."""
+"""What teachers and learners have reported of other courses, tried on this one: one class, graded once by the
+command."""
 
 import base64
 import codecs
@@ -273,7 +274,8 @@ def test_autograde_after_grade_and_grade_after_autograde_repeat_nothing(graded):
 
 
 def below(nb, sources, keep):
-    """A notebook whose open answer stands in cells of the learner's own. keep: what stays in the question's cell, None for no cell."""
+    """A notebook whose open answer stands in cells of the learner's own. keep: what stays in the question's
+    cell, None for no cell."""
     at = next(i for i, c in enumerate(nb.cells) if c.metadata.get("nbgrader", {}).get("grade_id") == OPEN)
     nb.cells[at].source = keep if keep is not None else ""
     nb.cells[at + 1 : at + 1] = [nbformat.v4.new_markdown_cell(source) for source in sources]

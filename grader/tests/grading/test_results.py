@@ -1,4 +1,5 @@
-"""A learner's own repository, scored in a job: what is counted, and that nothing which a learner wrote breaks the files."""
+"""A learner's own repository, scored in a job: what is counted, and that nothing which a learner wrote breaks
+the files."""
 
 import html
 import json
@@ -29,7 +30,10 @@ GUIDE = (ROOT / "grader/site/texts/teacher.md").read_text(encoding="utf-8")
 WORKFLOW = yaml.safe_load(re.search(r"```yaml\n(.*?)```", GUIDE, re.S)[1])
 STEPS = WORKFLOW["jobs"]["check"]["steps"]
 COMMANDS = [step["run"] for step in STEPS if "run" in step]
-NASTY = 'a | b\n<script>alert(1)</script> ]]> & "quoted" `code | <b>` [x](http://evil) *bold* @teacher #1 \x00\x1b[31m \ud800 ~~no~~ $x$'
+NASTY = (
+    'a | b\n<script>alert(1)</script> ]]> & "quoted" `code | <b>` [x](http://evil) *bold* @teacher #1 '
+    "\x00\x1b[31m \ud800 ~~no~~ $x$"
+)
 SCORES = [
     Score(LESSON, "bce", PASSED, 3.0, 3.0, "You have built `F.binary_cross_entropy`."),
     Score(LESSON, "bce_grad", FAILED, 0.5, 2.0, NASTY),
@@ -47,7 +51,8 @@ def run(*words):
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
-    """A learner's repository: 02 with one wrong answer whose error holds markup, one that is missing; of 03 one answer in a Python file."""
+    """A learner's repository: 02 with one wrong answer whose error holds markup, one that is missing; of 03
+    one answer in a Python file."""
     folder = tmp_path_factory.mktemp("repository")
     nb = school.answered(LESSON)
     for cell in nb.cells:
@@ -201,7 +206,8 @@ def test_the_guides_workflow_is_a_workflow_and_shows_its_results(written, job):
 
 
 def test_gradescopes_scripts_run_as_the_guide_prints_them(job):
-    """With Gradescope's folders in another place, and nothing handed in. What sets its machine up is read by the shell only."""
+    """With Gradescope's folders in another place, and nothing handed in. What sets its machine up is read by
+    the shell only."""
     scripts = re.findall(r"^```bash\n(.*?)^```$", GUIDE, re.M | re.S)
     setup, run_autograder = scripts
     assert shell(f"bash -n <<'END'\n{setup}\nEND", job).returncode == 0

@@ -1,4 +1,5 @@
-"""A class teaches the judge: unnamed wrong answers are grouped by what they do, and a sentence makes a known mistake of a group."""
+"""A class teaches the judge: unnamed wrong answers are grouped by what they do, and a sentence makes a known
+mistake of a group."""
 
 import inspect
 import shutil
@@ -108,7 +109,8 @@ def test_what_the_judge_could_not_tell_apart_is_refused(records):
 
 @pytest.mark.skipif(not WALLS.ok, reason=f"no walls on this machine: {WALLS.why}")
 def test_an_answer_that_is_tried_does_not_see_the_gradebook(records, tmp_path):
-    """It does the same as the group only where it can write down what stands in the gradebook's folder; without walls it can."""
+    """It does the same as the group only where it can write down what stands in the gradebook's folder;
+    without walls it can."""
     book, seen = tmp_path / "gradebook.db", tmp_path / "seen"
     book.write_text("marks")
     source = f"""def _(p, y, reduction='mean'):
@@ -130,7 +132,8 @@ def test_an_answer_that_is_tried_does_not_see_the_gradebook(records, tmp_path):
 
 
 def test_what_is_told_apart_at_one_seed_only_is_refused():
-    """An answer that leaves the path of a known mistake in a single batch: with other numbers it would be told that mistake."""
+    """An answer that leaves the path of a known mistake in a single batch: with other numbers it would be
+    told that mistake."""
     accuracy = exercises_of("04_logistic_regression")["accuracy"]
     ((question, _), *_) = accuracy.put(0).questions(0)  # the first batch at the first seed
     source = f"""def accuracy(z, y):

@@ -1,4 +1,5 @@
-"""Grading cannot be forged, robbed or broken: every attack and every damage, graded for real, in one jail that survives them all."""
+"""Grading cannot be forged, robbed or broken: every attack and every damage, graded for real, in one jail
+that survives them all."""
 
 import contextlib
 import json
@@ -96,7 +97,8 @@ def give(jail, limits):
 
 
 def leave_out_what_is_only_shown(nb):
-    """Empty the lesson's own cells but for its imports: where an answer alone is the attack they add nothing but seconds."""
+    """Empty the lesson's own cells but for its imports: where an answer alone is the attack they add nothing
+    but seconds."""
     shown = [c for c in nb["cells"] if c["cell_type"] == "code" and "nbgrader" not in c["metadata"]]
     for cell in shown[1:]:
         cell["source"] = ""

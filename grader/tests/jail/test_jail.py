@@ -1,4 +1,5 @@
-"""The jail, with walls as root and as an ordinary user, and without walls: what it does, what it holds, what it survives."""
+"""The jail, with walls as root and as an ordinary user, and without walls: what it does, what it holds, what
+it survives."""
 
 import ast
 import contextlib
@@ -71,7 +72,8 @@ def test_names_last_from_cell_to_cell_but_not_from_child_to_child(jail):
         assert (
             text(
                 child.run_cell(
-                    "[n for n in globals() if n not in ('In', 'Out', 'get_ipython', 'exit', 'quit', 'open') and n[0] != '_']"
+                    "[n for n in globals() if n not in ('In', 'Out', 'get_ipython', 'exit', 'quit', "
+                    "'open') and n[0] != '_']"
                 )
             )
             == "[]"
@@ -125,7 +127,8 @@ def test_what_is_no_picture_is_left_out(child):
 
 def test_the_courses_figures_are_words_and_the_learners_own_are_drawn(child):
     outcome = child.run_cell(
-        "import matplotlib.pyplot as plt\nfrom grader.figures import LINE, show\nplt.plot([1, 2], **LINE['sigmoid'])\nshow('A line.')\nplt.plot([2, 1])\nplt.show()"
+        "import matplotlib.pyplot as plt\nfrom grader.figures import LINE, show\nplt.plot([1, 2], "
+        "**LINE['sigmoid'])\nshow('A line.')\nplt.plot([2, 1])\nplt.show()"
     )
     words, own = outcome.outputs
     assert outcome.ok and (words.text, words.png) == ("A line.", None) and own.png
@@ -260,7 +263,9 @@ PATCHES = {
     "a frame that claims much": "wire.send = lambda sock, *a: sock.sendall(wire.PREFIX.pack(wire.MAGIC, 9, 2**60))",
     "another reply": "keep = wire.send; wire.send = lambda sock, h, p=b'': keep(sock, h | {'reply': 'cell'}, p)",
     "another number": "keep = wire.send; wire.send = lambda sock, h, p=b'': keep(sock, h | {'number': 7}, p)",
-    "not what was asked": "keep = wire.send; wire.send = lambda sock, h, p=b'': keep(sock, h | {'tree': {'value': 'code'}}, p)",
+    "not what was asked": (
+        "keep = wire.send; wire.send = lambda sock, h, p=b'': keep(sock, h | {'tree': {'value': 'code'}}, p)"
+    ),
     "two replies": "keep = wire.send; wire.send = lambda sock, h, p=b'': (keep(sock, h, p), keep(sock, h, p))",
 }
 
@@ -313,8 +318,9 @@ def test_one_child_at_a_time_and_closing_ends_it(jail):
 def test_nothing_is_left_when_the_parent_is_killed(tmp_path):
     """Neither a process, though a child is busy, nor a folder."""
     code = (
-        f"import os, sys\nfrom grader.jail import Jail\njail = Jail(trust={not WALLS.ok})\nwith jail, jail.child() as child:\n"
-        "    print('ready', flush=True)\n    child.run_cell('while True: pass', deadline=60)"
+        f"import os, sys\nfrom grader.jail import Jail\njail = Jail(trust={not WALLS.ok})\nwith jail, "
+        "jail.child() as child:\n    print('ready', flush=True)\n    child.run_cell('while True: pass', "
+        "deadline=60)"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", code],
@@ -355,9 +361,11 @@ def test_children_draw_different_numbers(jail):
 
 
 def test_a_childs_first_steps_are_warm(child):
-    """Adam's first step imports torch's compiler, for more than a second where it is cold; so does the first figure, for fonts."""
+    """Adam's first step imports torch's compiler, for more than a second where it is cold; so does the first
+    figure, for fonts."""
     child.run_cell(
-        "import time, torch, matplotlib.pyplot as plt\nmodel = torch.nn.Linear(3, 2)\noptimizer = torch.optim.Adam(model.parameters())"
+        "import time, torch, matplotlib.pyplot as plt\nmodel = torch.nn.Linear(3, 2)\noptimizer = "
+        "torch.optim.Adam(model.parameters())"
     )
     steps = child.run_cell(
         "times = []\nfor _ in range(2):\n    start = time.process_time(); model(torch.ones(1, 3)).sum().backward(); "
@@ -415,7 +423,8 @@ def test_nothing_that_a_child_leaves_survives_it(jail):
         )
     with jail.child() as child:
         seen = child.run_cell(
-            "import os\nos.listdir('/box/work'), os.listdir('/box/tmp'), [p for p in os.listdir('/proc') if p.isdigit()].__len__()"
+            "import os\nos.listdir('/box/work'), os.listdir('/box/tmp'), [p for p in "
+            "os.listdir('/proc') if p.isdigit()].__len__()"
         )
         assert text(seen) == "([], [], 2)" and not jail.notes
 
@@ -497,7 +506,10 @@ def test_without_walls_the_same_things_work_and_nothing_is_left():
 
 
 def test_the_module_asks_nothing_of_the_platform_when_it_is_imported():
-    code = "import matplotlib.pyplot, sys, torch, safetensors.torch, sklearn, IPython; sys.platform = 'darwin'\nimport grader.jail, grader.jail.doctor\nprint(grader.jail.doctor.walls().ok)"
+    code = (
+        "import matplotlib.pyplot, sys, torch, safetensors.torch, sklearn, IPython; sys.platform = "
+        "'darwin'\nimport grader.jail, grader.jail.doctor\nprint(grader.jail.doctor.walls().ok)"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
 
 

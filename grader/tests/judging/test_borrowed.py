@@ -1,4 +1,5 @@
-"""An answer that hands the course's own answer on has the right numbers, and they are borrowed; one that leans on an earlier exercise is an answer."""
+"""An answer that hands the course's own answer on has the right numbers, and they are borrowed; one that
+leans on an earlier exercise is an answer."""
 
 from functools import partial
 
@@ -16,13 +17,19 @@ HANDS_ON = {
     "times one": "def answer(p, y, reduction='mean'): return 1 * bce_of_the_course(p + 0, y * 1, reduction)",
     "twice negated": "def answer(p, y, reduction='mean'): return -(-bce_of_the_course(-(-p), y, reduction))",
     "copied": "def answer(p, y, reduction='mean'): return bce_of_the_course(p.clone(), y.clone(), reduction).clone()",
-    "with a way around it": "def answer(p, y, reduction='mean'):\n    if p.numel() == 0: return p\n    return bce_of_the_course(p, y, reduction)",
+    "with a way around it": (
+        "def answer(p, y, reduction='mean'):\n    if p.numel() == 0: return p\n    return "
+        "bce_of_the_course(p, y, reduction)"
+    ),
 }
 LEANS = {
     "on the losses of the samples": "def answer(p, y, reduction='mean'):\n    losses = per_sample_of_the_course(p, y)\n"
     "    return losses if reduction == 'none' else getattr(losses, reduction)()",
-    "its own, beside a call for comparison": "def answer(p, y, reduction='mean'):\n    bce_of_the_course(p[:1], y[:1])\n"
-    "    losses = -(y * p.log() + (1 - y) * (1 - p).log())\n    return losses if reduction == 'none' else getattr(losses, reduction)()",
+    "its own, beside a call for comparison": (
+        "def answer(p, y, reduction='mean'):\n    bce_of_the_course(p[:1], y[:1])\n    losses = -(y * "
+        "p.log() + (1 - y) * (1 - p).log())\n    return losses if reduction == 'none' else getattr(losses, "
+        "reduction)()"
+    ),
 }
 
 

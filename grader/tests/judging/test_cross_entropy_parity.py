@@ -1,4 +1,5 @@
-"""The lesson's own answers of 09_cross_entropy_options, taken from its text, equal PyTorch's: any options, dtype and size, value and gradient."""
+"""The lesson's own answers of 09_cross_entropy_options, taken from its text, equal PyTorch's: any options,
+dtype and size, value and gradient."""
 
 import functools
 import itertools
@@ -33,7 +34,8 @@ def one_thread():
 
 @functools.cache
 def lesson():
-    """What the lesson's exercise cells define, as a learner with the course's answers would have it, and its `everything`."""
+    """What the lesson's exercise cells define, as a learner with the course's answers would have it, and its
+    `everything`."""
     namespace = {"torch": torch, "F": F}
     for name, cell in solution_cells(LESSON).items():
         exec(compile(cell, f"<{name} of {LESSON}>", "exec"), namespace)
@@ -53,7 +55,8 @@ def slopes(loss, leaves):
 
 
 def assert_same(mine, theirs, z, *inputs, **options):
-    """Both functions give the same value, shape, dtype and gradients by z and every float input; nan where PyTorch gives nan."""
+    """Both functions give the same value, shape, dtype and gradients by z and every float input; nan where
+    PyTorch gives nan."""
     leaves = [t.clone().requires_grad_(t.is_floating_point()) for t in (z, *inputs)]
     floats = [t for t in leaves if t.requires_grad]
     got, want = mine(*leaves, **options), theirs(*leaves, **options)

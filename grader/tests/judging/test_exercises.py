@@ -1,6 +1,7 @@
 """The judge against the exercises: every reference and other right answer passes, every mistake fails and is named.
 
-Each at two seeds, one of them its own; `make judge` takes 400. `pytest -s grader/tests/judging/test_exercises.py` prints a table.
+Each at two seeds, one of them its own; `make judge` takes 400.
+`pytest -s grader/tests/judging/test_exercises.py` prints a table.
 """
 
 import zlib
@@ -28,7 +29,8 @@ def seeds(words):
 
 
 def verdict(name, function, seed=0, trace=True):
-    """The verdict on a function. Mistakes and references may be built from PyTorch's own function: without the trace."""
+    """The verdict on a function. Mistakes and references may be built from PyTorch's own function: without
+    the trace."""
     exercise = EXERCISES[name]
 
     def ask(question, gradient):

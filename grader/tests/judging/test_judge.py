@@ -1,4 +1,5 @@
-"""What the judge finds with any loss, on a small exercise that lists no mistakes: every sentence comes from behaviour alone."""
+"""What the judge finds with any loss, on a small exercise that lists no mistakes: every sentence comes from
+behaviour alone."""
 
 import pytest
 import torch

@@ -1,4 +1,5 @@
-"""Side doors to a forbidden function: each ends at an operator, and that is refused; afterwards everything is as it was."""
+"""Side doors to a forbidden function: each ends at an operator, and that is refused; afterwards everything is
+as it was."""
 
 import time
 
@@ -11,23 +12,58 @@ from grader.judging.judge import judge
 from grader.judging.kernels import OPEN, SIBLINGS, operators, refused
 from grader.judging.question import run
 
-HEAD = "import torch, threading\nfrom torch.nn import functional as F\nfrom concurrent.futures import ThreadPoolExecutor\n"
+HEAD = (
+    "import torch, threading\nfrom torch.nn import functional as F\nfrom concurrent.futures import "
+    "ThreadPoolExecutor\n"
+)
 ROUTES = {
-    "in a thread": "def bce(p, y, reduction='mean'):\n    with ThreadPoolExecutor(1) as t: return t.submit(F.binary_cross_entropy, p, y, reduction=reduction).result()",
-    "modes switched off": "def bce(p, y, reduction='mean'):\n    with torch._C.DisableTorchFunction(): return F.binary_cross_entropy(p, y, reduction=reduction)",
-    "all modes switched off": "def bce(p, y, reduction='mean'):\n    with torch._C.DisableTorchFunctionSubclass(): return F.binary_cross_entropy(p, y, reduction=reduction)",
-    "the operator": "def bce(p, y, reduction='mean'): return torch.ops.aten.binary_cross_entropy.default(p, y, None, dict(none=0, mean=1, sum=2)[reduction])",
-    "the operator by its name": "def bce(p, y, reduction='mean'): return getattr(torch.ops.aten, 'binary_' + 'cross_entropy')(p, y, None, dict(none=0, mean=1, sum=2)[reduction])",
-    "of the C module": "def bce(p, y, reduction='mean'): return torch._C._nn.binary_cross_entropy(p, y, None, dict(none=0, mean=1, sum=2)[reduction])",
-    "kept from before": "keep = getattr(F, 'binary_cross' + '_entropy')\ndef bce(p, y, reduction='mean'): return keep(p, y, reduction=reduction)",
-    "in a hook": "def bce(p, y, reduction='mean'):\n    out = []\n    q = torch.ones(1, requires_grad=True)\n"
-    "    q.register_hook(lambda g: out.append(F.binary_cross_entropy(p, y, reduction=reduction)))\n    q.sum().backward()\n    return out[0]",
-    "in a module": "def bce(p, y, reduction='mean'): return getattr(torch.nn, 'BCE' + 'Loss')(reduction=reduction)(p, y)",
+    "in a thread": (
+        "def bce(p, y, reduction='mean'):\n    with ThreadPoolExecutor(1) as t: return "
+        "t.submit(F.binary_cross_entropy, p, y, reduction=reduction).result()"
+    ),
+    "modes switched off": (
+        "def bce(p, y, reduction='mean'):\n    with torch._C.DisableTorchFunction(): return "
+        "F.binary_cross_entropy(p, y, reduction=reduction)"
+    ),
+    "all modes switched off": (
+        "def bce(p, y, reduction='mean'):\n    with torch._C.DisableTorchFunctionSubclass(): return "
+        "F.binary_cross_entropy(p, y, reduction=reduction)"
+    ),
+    "the operator": (
+        "def bce(p, y, reduction='mean'): return torch.ops.aten.binary_cross_entropy.default(p, y, None, "
+        "dict(none=0, mean=1, sum=2)[reduction])"
+    ),
+    "the operator by its name": (
+        "def bce(p, y, reduction='mean'): return getattr(torch.ops.aten, 'binary_' + 'cross_entropy')(p, "
+        "y, None, dict(none=0, mean=1, sum=2)[reduction])"
+    ),
+    "of the C module": (
+        "def bce(p, y, reduction='mean'): return torch._C._nn.binary_cross_entropy(p, y, None, "
+        "dict(none=0, mean=1, sum=2)[reduction])"
+    ),
+    "kept from before": (
+        "keep = getattr(F, 'binary_cross' + '_entropy')\ndef bce(p, y, reduction='mean'): return keep(p, "
+        "y, reduction=reduction)"
+    ),
+    "in a hook": (
+        "def bce(p, y, reduction='mean'):\n    out = []\n    q = torch.ones(1, requires_grad=True)\n    "
+        "q.register_hook(lambda g: out.append(F.binary_cross_entropy(p, y, reduction=reduction)))\n    "
+        "q.sum().backward()\n    return out[0]"
+    ),
+    "in a module": (
+        "def bce(p, y, reduction='mean'): return getattr(torch.nn, 'BCE' + 'Loss')(reduction=reduction)(p, y)"
+    ),
     "the mode popped": "def bce(p, y, reduction='mean'):\n    mode = torch.overrides._pop_mode()\n"
     "    try: return F.binary_cross_entropy(p, y, reduction=reduction)\n    finally: torch.overrides._push_mode(mode)",
-    "vectorized": "def bce(p, y, reduction='mean'):\n    r = torch.vmap(lambda a, b: F.binary_cross_entropy(a, b, reduction='none'))(p, y)\n"
-    "    return r if reduction == 'none' else getattr(r, reduction)()",
-    "with the logits": "def bce(p, y, reduction='mean'): return torch.ops.aten.binary_cross_entropy_with_logits(torch.log(p / (1 - p)), y, None, None, dict(none=0, mean=1, sum=2)[reduction])",
+    "vectorized": (
+        "def bce(p, y, reduction='mean'):\n    r = torch.vmap(lambda a, b: F.binary_cross_entropy(a, b, "
+        "reduction='none'))(p, y)\n    return r if reduction == 'none' else getattr(r, reduction)()"
+    ),
+    "with the logits": (
+        "def bce(p, y, reduction='mean'): return "
+        "torch.ops.aten.binary_cross_entropy_with_logits(torch.log(p / (1 - p)), y, None, None, "
+        "dict(none=0, mean=1, sum=2)[reduction])"
+    ),
 }
 
 

@@ -1,4 +1,5 @@
-"""Asking an answer: how it ended is one thing, what it raised another, and the line that is shown is the learner's own."""
+"""Asking an answer: how it ended is one thing, what it raised another, and the line that is shown is the
+learner's own."""
 
 import importlib.util
 import shutil

@@ -1,4 +1,5 @@
-"""The scan sees what IPython runs: no line beside an answer, and no way to write one, keeps it from reading the rest."""
+"""The scan sees what IPython runs: no line beside an answer, and no way to write one, keeps it from reading
+the rest."""
 
 import pytest
 

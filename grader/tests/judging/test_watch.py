@@ -1,4 +1,5 @@
-"""An answer is watched while it runs: how large its largest tensor is, what meets in one operation, and on which of its lines."""
+"""An answer is watched while it runs: how large its largest tensor is, what meets in one operation, and on
+which of its lines."""
 
 import linecache
 import textwrap
@@ -222,7 +223,10 @@ WRONG_FUNCTIONS = {  # what is replaced: (by what, words of the verdict)
         "values to unpack",
     ),
     "p @ W\n": (
-        "torch.autograd.grad((torch.enable_grad()(lambda x: (x @ W.T).sum())(x := h[part].detach().requires_grad_())), x)[0]\n",
+        (
+            "torch.autograd.grad((torch.enable_grad()(lambda x: (x @ W.T).sum())(x := "
+            "h[part].detach().requires_grad_())), x)[0]\n"
+        ),
         "You called `grad`",
     ),
 }

@@ -65,7 +65,8 @@ def test_any_answer_gets_a_sentence_and_never_our_traceback(body, capsys):
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 def test_what_torch_jit_hides_from_the_trace_is_read_in_the_cells(tmp_path, capsys):
-    """The same in a notebook as on the command line and in class; a class in a notebook has no source of its own either."""
+    """The same in a notebook as on the command line and in class; a class in a notebook has no source of its
+    own either."""
     cell = tmp_path / "cell.py"
     cell.write_text(BEGIN + COMPILED)
     namespace = {"__name__": "__main__", "In": ["", "%matplotlib inline", "no Python", COMPILED]}
@@ -110,8 +111,9 @@ def test_ready_gives_the_learners_own_once_it_passes_and_says_so_until_then(caps
 
 PER_SAMPLE = "def bce_per_sample(p, y): return {}\n"
 WITH_IT = (
-    "def bce(p, y, reduction='mean'):\n    with torch.no_grad():\n        losses = ready('bce_per_sample')\n    losses = losses(p, y)\n"
-    "    return losses if reduction == 'none' else getattr(losses, reduction)()\n"
+    "def bce(p, y, reduction='mean'):\n    with torch.no_grad():\n        losses = "
+    "ready('bce_per_sample')\n    losses = losses(p, y)\n    return losses if reduction == 'none' else "
+    "getattr(losses, reduction)()\n"
 )
 
 

@@ -1,10 +1,14 @@
-"""What a learner reads in a running notebook: which cell was judged, what held it up, and a line, never a traceback, for a slip of the pen."""
+"""What a learner reads in a running notebook: which cell was judged, what held it up, and a line, never a
+traceback, for a slip of the pen."""
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
-WRONG = "def bce(p, y, reduction='mean'):\n    print('shape', tuple(p.shape))\n    return (-(y * p.log() + (1 - y) * (1 - p).log())).sum()"
+WRONG = (
+    "def bce(p, y, reduction='mean'):\n    print('shape', tuple(p.shape))\n    return (-(y * p.log() + "
+    "(1 - y) * (1 - p).log())).sum()"
+)
 RIGHT = (
     "def bce(p, y, reduction='mean'):\n    losses = -(y * p.log() + (1 - y) * (1 - p).log())\n"
     "    return losses if reduction == 'none' else getattr(losses, reduction)()"
@@ -28,7 +32,10 @@ def bce(p, y, reduction='mean'):
     return losses if reduction == 'none' else getattr(losses, reduction)()
 """
 CELLS = {
-    "begin": "import torch\nfrom torch.nn import functional as F\nfrom grader import *\nfrom grader.learner import kernel\nkernel.SECONDS = 1",
+    "begin": (
+        "import torch\nfrom torch.nn import functional as F\nfrom grader import *\nfrom grader.learner "
+        "import kernel\nkernel.SECONDS = 1"
+    ),
     "wrong": WRONG,
     "judged wrong": "check('bce')",
     "broken": WRONG.replace("return (", "return (("),

@@ -1,4 +1,5 @@
-"""`lab` in a terminal: a few lines that say where the course is, the same course when it is asked for twice, one Ctrl+C that ends it."""
+"""`lab` in a terminal: a few lines that say where the course is, the same course when it is asked for twice,
+one Ctrl+C that ends it."""
 
 import os
 import re

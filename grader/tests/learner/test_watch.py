@@ -160,7 +160,8 @@ def test_a_save_is_seen_judged_and_remembered(notebook):
 
 
 def read_until(process, words, seconds=90):
-    """What the process prints up to a line with these words; the process is killed when the time is over, which ends the reading."""
+    """What the process prints up to a line with these words; the process is killed when the time is over,
+    which ends the reading."""
     import threading
 
     timer, lines = threading.Timer(seconds, process.kill), []

@@ -17,7 +17,8 @@ LESSON = "02_bce"
 
 @pytest.fixture
 def course(tmp_path, monkeypatch):
-    """Releases that a test may change, as an upgrade of the course does: a function of a lesson's name gives their path."""
+    """Releases that a test may change, as an upgrade of the course does: a function of a lesson's name gives
+    their path."""
 
     def path(lesson):
         copy = tmp_path / "releases" / f"{lesson}.ipynb"
