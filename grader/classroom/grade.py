@@ -40,6 +40,7 @@ from grader.course.lessons import exercises
 if TYPE_CHECKING:  # it takes a second to import
     from nbgrader.coursedir import CourseDirectory
 
+NO_ID = "The name of its folder in submitted/ is not UTF-8, so nobody knows whose it is. Rename it to the learner's id."
 BATCH, SECONDS = (
     50,
     2,
@@ -137,19 +138,15 @@ def pending(course: Course, lesson: str, book: Book, again: bool = False):
 
     left_out: who is excluded by nbgrader's configuration, or was graded once and then removed from the gradebook.
     """
-    base = Path(course.folder("submitted", "*", lesson))
-    folders = sorted(
-        p
-        for p in base.parents[1].glob(f"*/{lesson}")
-        if (p.is_dir() or p.is_symlink()) and not p.parent.name.startswith(".")
-    )
     known, now = book.submitted(lesson), record.definitions(lesson)
     due: list[Due] = []
     unchanged: list[str] = []
     left_out: list[str] = []
     excluded = course.excluded | book.removed(graded_students(course))
-    for folder in folders:
+    for folder in submitted_folders(course, lesson):
         student = folder.parent.name
+        if not submission.is_text(student):
+            continue
         if student in excluded:
             left_out.append(student)
             continue
@@ -178,6 +175,24 @@ def pending(course: Course, lesson: str, book: Book, again: bool = False):
                 seed = before["seed"]
         due.append(Due(lesson, student, folder, (*notes, *later), why, seed))
     return due, unchanged, left_out
+
+
+def submitted_folders(course: Course, lesson: str) -> list[Path]:
+    """The folders of a lesson's submissions, by their students."""
+    base = course.folder("submitted", "*", lesson)
+    return sorted(
+        path
+        for path in base.parents[1].glob(f"*/{lesson}")
+        if (path.is_dir() or path.is_symlink()) and not path.parent.name.startswith(".")
+    )
+
+
+def nobodys(course: Course, lesson: str) -> list[Graded]:
+    """What cannot be graded, for the name of its folder is no text, and so nobody's id."""
+    names = [path.parent.name for path in submitted_folders(course, lesson)]
+    return [
+        Graded(lesson, submission.shown(name), error=NO_ID) for name in names if not submission.is_text(name)
+    ]
 
 
 def graded_students(course: Course) -> set[str]:
@@ -246,6 +261,7 @@ def grade_class(
     with _only_run(course.root), Book(course.coursedir, course.config) as book:
         due: list[Due] = []
         counts: Counter[str] = Counter()
+        nameless: list[Graded] = []
         for lesson in lessons:
             ensure_lesson(course, lesson, book)
             with _disk():
@@ -253,6 +269,11 @@ def grade_class(
             book.refresh_penalties(lesson, unchanged)  # due dates and extensions may have changed since
             due, counts = due + due_now, counts + Counter(unchanged=len(unchanged))
             counts += Counter({"left out": len(left_out)})
+            nameless += nobodys(course, lesson)
+        total = len(due) + len(nameless)
+        for graded in nameless:
+            counts["failed"] += 1
+            seen(graded, total)
         if not due:
             return counts
         waiting: list[Graded] = []
@@ -267,7 +288,7 @@ def grade_class(
                     for graded in of_lesson:
                         error = refused.get(graded.student, "")
                         counts["failed" if error else graded.why] += 1
-                        seen(replace(graded, error=error), len(due))
+                        seen(replace(graded, error=error), total)
 
         with _client(jobs or _enough(len(due)), scheduler, len(due), trust, open_scheduler) as client:
             prepare(client, lessons, trust, scheduler)
@@ -275,7 +296,7 @@ def grade_class(
                 for graded in _results(client, due, trust, seconds):
                     if graded and graded.error:
                         counts["failed"] += 1
-                        seen(graded, len(due))
+                        seen(graded, total)
                     elif graded:
                         waiting.append(graded)
                     if len(waiting) >= BATCH or time.monotonic() - written > SECONDS:

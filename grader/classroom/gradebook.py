@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from grader.classroom.task import Graded
 
 
+LONGEST_ID = 128  # letters, in nbgrader's table of students
 SAME_ANSWERS = ("exercises changed", "asked for")  # why something is graded again that a person may have read
 
 
@@ -106,7 +107,7 @@ class Book:
             if not isinstance(error.__context__, DataError | IntegrityError):
                 raise
             if len(batch) == 1:
-                return {batch[0].student: f"The gradebook refuses it: {_first(error.__context__)}."}
+                return {batch[0].student: _refused(batch[0].student, error.__context__)}
         refused: dict[str, str] = {}
         for graded in batch:  # one row is refused: everybody else is written
             refused |= self.write(lesson, [graded])
@@ -294,6 +295,16 @@ def _new_cell(kind, name, cell, notebook):
         made.cell_type, made.locked, made.source = cell.cell_type, is_locked(cell), cell.source
         made.checksum = marks(cell).get("checksum")
     return made
+
+
+def _refused(student, error):
+    """Why the gradebook does not take somebody in."""
+    if len(student) > LONGEST_ID:
+        return (
+            f"The gradebook takes ids of at most {LONGEST_ID} letters, and this one has {len(student)}. "
+            "Rename the learner's folder in submitted/ to a shorter one."
+        )
+    return f"The gradebook refuses it: {_first(error)}."
 
 
 def _pieces(items, size=200):

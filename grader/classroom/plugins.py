@@ -96,18 +96,21 @@ def _leave_out_who_was_removed(converter):
     found = getattr(converter, "assignments", None)
     if not found:
         return
-    from grader.classroom.grade import Course, graded_students
+    from grader.classroom.grade import NO_ID, Course, graded_students
     from grader.classroom.gradebook import Book
 
     of = Course(converter.coursedir, converter.config)
     graded = graded_students(of)
-    if not graded:
-        return
-    with Book(of.coursedir, of.config) as book:
-        removed = book.removed(graded)
+    removed: set[str] = set()
+    if graded:
+        with Book(of.coursedir, of.config) as book:
+            removed = book.removed(graded)
     for folder in list(found):
         student = Path(folder).parent.name
-        if student in removed:
+        if not submission.is_text(student):
+            del found[folder]
+            converter.log.warning("%s is left out: %s", submission.shown(student), NO_ID)
+        elif student in removed:
             del found[folder]
             converter.log.warning(
                 "%s is left out: removed from the gradebook. `nbgrader db student add %s` takes them in again.",

@@ -22,6 +22,7 @@ from grader.classroom.anonymous import anonymous, words_of
 from grader.classroom.export import number, table
 from grader.classroom.marks import Marks, exists, marks, roster
 from grader.classroom.prose import prose
+from grader.classroom.submission import is_text
 from grader.classroom.unnamed import groups
 from grader.course.cells import is_solution
 from grader.course.files import write_whole
@@ -147,7 +148,9 @@ def _who_is_missing(course, graded, people):
 def _folders(course, step, lesson):
     pattern = Path(course.folder(step, "*", lesson))
     return sorted(
-        p for p in pattern.parents[1].glob(f"*/{lesson}") if p.is_dir() and not p.parent.name.startswith(".")
+        path
+        for path in pattern.parents[1].glob(f"*/{lesson}")
+        if path.is_dir() and not path.parent.name.startswith(".") and is_text(path.parent.name)
     )
 
 

@@ -177,10 +177,7 @@ def regrade(course: "Course", student: str, lesson: str, trust: bool = False):
             f"{_few(sorted(p.parent.parent.name for p in course.root.glob(f'autograded/*/{lesson}/{record.FILE}'))) or 'none'}."
         )
     path = course.folder("submitted", student, lesson) / f"{lesson}.ipynb"
-    usable = path.is_file() and not path.is_symlink() and path.stat().st_size <= submission.LARGEST
-    data = None
-    if usable:
-        data = path.read_bytes()
+    data, _ = submission.load(path)
     changed = [
         text
         for text, true in (

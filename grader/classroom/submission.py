@@ -117,6 +117,15 @@ def _other_lesson(lesson, data):
     return [f"What was handed in is a notebook of {name}." for name in names[:1]]
 
 
+def is_text(name: str) -> bool:
+    """Is a file's name text? A zip archive from an old Windows may hold names that are not, and no database or page takes such a name."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _others(path) -> list[Other]:
     """The other notebooks beside a submission's notebook, below it, and in zip archives; as many as one looks through.
 

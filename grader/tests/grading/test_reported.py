@@ -4,10 +4,14 @@ command."""
 import base64
 import codecs
 import io
+import logging
+import os
 import re
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import nbformat
@@ -17,9 +21,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from grader.__main__ import app
-from grader.classroom import grade, plugins, record, submission
+from grader.classroom import grade, plugins, record, rounds, submission
 from grader.classroom.gradebook import Book
 from grader.classroom.plugins import STUDENT
+from grader.classroom.task import Graded
 from grader.course import pictures
 from grader.course.build import loads, released, solution_cells
 from grader.course.lessons import exercises_of
@@ -121,6 +126,11 @@ def in_other_places(folder):
     school.submit(folder, "printed", LESSON, None)
     (folder / "submitted" / "printed" / LESSON / "my answers.pdf").write_bytes(b"%PDF-1.4")
     school.submit(folder, "another lesson", LESSON, loads(released("03_bce_with_logits")))
+    not_utf8 = (
+        os.fsencode(folder / "submitted") + b"/m\xfcller/" + LESSON.encode()
+    )  # as an old Windows packs it
+    os.makedirs(not_utf8)
+    Path(os.fsdecode(not_utf8), f"{LESSON}.ipynb").write_bytes(whole)
     for name in ("first.ipynb", "second.ipynb"):
         school.submit(folder, "two", LESSON, None)
         answer = text(school.answered(LESSON, open_answer=name))
@@ -167,8 +177,8 @@ def graded(folder):
     """(folder, who handed in elsewhere, what the command said)."""
     elsewhere = in_other_places(folder)
     done = command(folder, "grade", LESSON)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder, elsewhere, done.stdout
+    assert "1 failed" in done.stdout, done.stdout + done.stderr
+    return folder, elsewhere, done.stdout + done.stderr
 
 
 def kept(folder, student):
@@ -230,13 +240,49 @@ def test_a_notebook_by_another_name_is_taken_where_it_is_the_only_one(graded):
 
 
 @needs_walls
+def test_a_folder_whose_name_is_no_text_keeps_nobody_else_from_being_graded(graded):
+    folder, _, said = graded
+    assert "m?ller, 02_bce: not graded." in said and "Rename it to the learner's id." in " ".join(
+        said.split()
+    )
+    assert command(folder, "report", LESSON).returncode == 0
+
+
+def test_nbgraders_own_command_leaves_it_out_as_well(tmp_path, monkeypatch):
+    monkeypatch.chdir(school.make(tmp_path, LESSON))
+    course = grade.course_here()
+    found = {"submitted/ann/02_bce": [], os.fsdecode(b"submitted/m\xfcller/02_bce"): []}
+    log = logging.getLogger("converter")
+    plugins._leave_out_who_was_removed(
+        SimpleNamespace(assignments=found, coursedir=course.coursedir, config=course.config, log=log)
+    )
+    assert list(found) == ["submitted/ann/02_bce"]
+
+
+@needs_walls
+def test_a_verdict_is_repeated_from_wherever_the_notebook_was_taken(graded, monkeypatch):
+    folder, *_ = graded
+    monkeypatch.chdir(folder)
+    read = []
+
+    def as_before(task, trust):
+        read.append(task.data)
+        text = (folder / "autograded/zipped" / LESSON / f"{LESSON}.ipynb").read_text()
+        return Graded(LESSON, "zipped", text, kept(folder, "zipped"))
+
+    monkeypatch.setattr(rounds, "grade_one", as_before)
+    assert rounds.regrade(grade.course_here(), "zipped", LESSON).changed == []
+    assert read == [text(school.answered(LESSON))]
+
+
+@needs_walls
 def test_who_is_excluded_or_removed_stays_so(graded):
     folder, *_ = graded
     assert "guest" not in school.grades(folder, LESSON)
     with Gradebook(f"sqlite:///{folder}/gradebook.db") as book:
         book.remove_student("colon")
     done = command(folder, "grade", LESSON, "--again", "--jobs", "1")
-    assert done.returncode == 0 and "2 left out" in done.stdout, done.stdout
+    assert "2 left out" in done.stdout, done.stdout
     assert {"guest", "colon"}.isdisjoint(school.grades(folder, LESSON))
     # nbgrader's own command, too; and it names whom it leaves out
     said = school.nbgrader(folder, "autograde", LESSON, "--create", "--force", "--student", "colon")
