@@ -4,8 +4,8 @@
 # Real labels are untidy. One class is rare and must not be missed. Some labels are unknown. Others are doubtful, or a vote of five experts, or there is one for every word
 # of a text. **What should the loss do with each of them?**
 #
-# `CrossEntropyLoss` has an option for each of these cases, and some of the options hide a surprise. You rebuild all of them, to the last digit of the value; where PyTorch
-# answers nan you will know why. Every exercise is tested at logits of ±1000 as well. You need `08_cross_entropy`. About 60 minutes, in two sittings if you like: the
+# `CrossEntropyLoss` has an option for each of these cases, and some of the options hide a surprise. You rebuild all of them, and compare values and slopes with PyTorch's; where
+# it answers nan you will know why. Every exercise is tested at logits of ±1000 as well. You need `08_cross_entropy`. About 60 minutes, in two sittings if you like: the
 # second begins at "Labels that are distributions". Parts that are folded are optional.
 
 # %%
@@ -98,8 +98,8 @@ loss = F.cross_entropy(z, y_true, weight=nothing)
 print(f"all of weight 0: loss {loss.item()}, slopes of sample 1 {slope[0]}")
 
 # %% [markdown]
-# One training step with these slopes, and the model is lost. Rare classes and small batches make that possible; so give no class the weight 0, or look at the
-# sum of the weights first.
+# One training step with these slopes, and the model is lost. It takes a class of weight 0 and a batch that holds nothing else: the smaller the batch, the sooner. So give no class
+# the weight 0, or look at the sum of the weights first.
 
 # %% [markdown]
 # ## Labels that nobody knows
@@ -338,7 +338,7 @@ for name, target, s in [("class numbers", y_true, 0.0), ("one-hot rows", one_hot
 
 # %% [markdown]
 # Class numbers do not touch the forbidden class, and the loss is finite. One-hot rows multiply $0 \cdot \log 0 = 0 \cdot (-\infty)$, which is nan. Smoothing demands 0.02 of a class that has
-# probability 0, which costs inf, and rightly so. The slopes are finite each time, so training goes on while the printed loss is useless.
+# probability 0, which costs inf, and rightly so. The slopes are finite each time, so with the last two training goes on while the printed loss is useless.
 
 # %% [markdown] fold="A repair for rows of probabilities"
 # Where $q$ is 0, leave the log-probability out. Value and slopes:
@@ -559,7 +559,18 @@ except (RuntimeError, ValueError) as error:
     print(f"{type(error).__name__}: {str(error).splitlines()[0][:80]}")
 
 # %% [markdown]
-# To ignore such a row, make all its probabilities 0, take the sum, and divide by the number of rows that count.
+# To ignore such a row, make all its probabilities 0, take the sum, and divide by the number of rows that count. That works without smoothing, which would fill the row
+# again, and while its logits are finite:
+
+# %%
+rows_that_count = one_hot.clone()
+rows_that_count[1] = 0.0                       # sample 2 is to be ignored
+for s in (0.0, 0.1):
+    print(f"smoothing {s}: each row {F.cross_entropy(logits, rows_that_count, label_smoothing=s, reduction='none') + 0.0}")
+print(f"sum / 3 {F.cross_entropy(logits, rows_that_count, reduction='sum') / 3:.4f}, ignore_index=2 {F.cross_entropy(logits, y_true, ignore_index=2):.4f}")
+
+# %% [markdown]
+# With smoothing the row costs something again, and its slopes are not 0.
 #
 # ## On real digits, most labels unknown
 #

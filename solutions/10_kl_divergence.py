@@ -29,8 +29,9 @@ optimist = torch.tensor([0.7, 0.2, 0.05, 0.05], dtype=torch.float64)
 # %% [markdown]
 # ## Surprise
 #
-# You know the loss $-\log p$ by now. Read it as **surprise**, as Claude Shannon did in 1948: an outcome to which you gave probability 1
-# does not surprise you at all, and the less likely you thought it, the more it does. Here is how surprised somebody is who knows the town:
+# You know the loss $-\log p$ by now. Read it as **surprise**: an outcome to which you gave probability 1 does not surprise you at all, and the less
+# likely you thought it, the more it does. (Claude Shannon built information theory on the *average* of this number in 1948; the name *surprisal* for the
+# number itself is Myron Tribus's, of 1961.) Here is how surprised somebody is who knows the town:
 
 # %%
 for name, p in zip(weather, town.tolist()):
@@ -60,8 +61,9 @@ mean_length = sum(p * len(code[name]) for name, p in zip(weather, town.tolist())
 print(f"mean length {mean_length:.2f} bits, entropy {1.2130 / math.log(2):.2f} bits")
 
 # %% [markdown]
-# Each string is as long as its outcome is surprising, and the mean length is the entropy. Shannon's source coding theorem says that no code
-# without commas has a mean below the entropy, in this town or in any other. The entropy is what the weather itself keeps hidden.
+# Each string is as long as its outcome is surprising, and the mean length is the entropy. Shannon's source coding theorem says that no such
+# code has a mean below the entropy, in this town or in any other. (A code for many days at once may gain on it, but only where one day tells something about the next.) The entropy is
+# what the weather itself keeps hidden.
 #
 # ## A town where it never snows
 #
@@ -163,7 +165,7 @@ for name, q in [("optimist", optimist), ("gloomy", gloomy), ("undecided", towns[
     print(f"{name:10} {cross_ready(town, q):.4f} - {entropy_ready(town):.4f} = {extra:.4f}")
 
 # %% [markdown]
-# None of these four can, but four forecasters prove nothing. The extra cost is called the **Kullback-Leibler divergence**:
+# None of these four can, but four forecasters prove nothing. The extra cost is the **Kullback-Leibler divergence**, of [1951](https://doi.org/10.1214/aoms/1177729694):
 #
 # $$ \mathrm{KL}(p \,\|\, q) = H(p, q) - H(p) = \sum_c p_c \log \frac{p_c}{q_c} $$
 #
@@ -179,7 +181,7 @@ for name, q in [("optimist", optimist), ("gloomy", gloomy), ("knows it", town)]:
     print(f"{name:9} ln x {x.log().numpy().round(3)}   x - 1 {(x - 1).numpy().round(3)}")
 
 # %% [markdown]
-# Each entry on the left is at most its neighbour on the right. So *cross-entropy = entropy + divergence*: what the world hides, plus what a wrong belief costs. In bits: messages of many days at once, in a code made for the optimist, would waste $0.1166 / \ln 2 = 0.168$ bits a day. (The code above, one string a day, suits her too.)
+# Each entry on the left is at most its neighbour on the right. So *cross-entropy = entropy + divergence*: what the world hides, plus what a wrong belief costs. In bits: where the days are independent, messages of many days at once, in an ideal code made for the optimist, would waste $0.1166 / \ln 2 = 0.168$ bits a day. (Among codes with one string a day, the one above is best for her, too.)
 
 # %% [markdown]
 # The formula invites a line of code, with `torch.where` for the town where it never snows. First the value, then the gradient with respect to $q$, which is what training needs:
@@ -504,15 +506,20 @@ no_threes = train[digit[train] != 3]
 by_labels = fit(network(32), lambda z, rows: F.cross_entropy(z, digit[rows]), no_threes, 120)
 by_teacher = fit(network(32), lambda z, rows: distillation_ready(z, teacher_logits[rows], digit[rows], 6.0, 1.0), no_threes, 200)
 
+# the same teacher, but with the probability of a 3 taken out of everything that it says
+silent = teacher_logits.clone()
+silent[:, 3] = -1000.0
+by_silent = fit(network(32), lambda z, rows: distillation_ready(z, silent[rows], digit[rows], 6.0, 1.0), no_threes, 200)
+
 threes = test[digit[test] == 3]
-for name, student in [("taught by labels", by_labels), ("taught by the teacher", by_teacher)]:
+for name, student in [("taught by labels", by_labels), ("taught without the 3", by_silent), ("taught by the teacher", by_teacher)]:
     found = (student(X[threes]).argmax(dim=1) == 3).double().mean().item()
     print(f"{name}: {'most' if found > 0.5 else 'a few' if found else 'none'} of the 3s recognised ({found:.1f})")
 guessed("threes_never_seen", found, within=0.1)
 
 # %% [markdown]
-# The first student never met the class, so it never names it. The second has learned what a 3 looks like from other digits that look *a little* like one. All of it was in the
-# small probabilities, which the labels do not contain.
+# The first student never met the class, and never names it. The last has learned what a 3 looks like from other digits that look *a little* like one. All of it was in one small
+# probability, which the labels do not contain: a student who hears everything from the teacher but that one finds no 3 at all.
 
 # %% [markdown] fold="Optional: what label smoothing does to a teacher"
 # `09_cross_entropy_options` smoothed labels to keep a model from becoming too sure. What does that do to its wrong answers? The next cell trains the same teacher with smoothing 0.1 and looks at what it says about the nine *wrong* classes, rescaled to sum to 1. If all nine get the same, their entropy is $\ln 9 = 2.197$.

@@ -152,11 +152,11 @@ for name, labels in [("0 and 1", even[:, None]), ("-1 and +1", 2 * even[:, None]
     print(f"labels {name:9}: loss {loss:.4f}, {(z[1200:] > 0).double().mean():.2f} called even, {right:.2f} right")
 
 # %% [markdown]
-# With labels 0 and 1 the loss falls to $\ln 2$ times the share of negatives and stays there. The model calls every digit even.
+# With labels 0 and 1 the loss ends at $\ln 2$ times the share of negatives, and no training could bring it lower. The model calls every digit even.
 #
 # ## The hinge
 #
-# The soft margin is positive at every margin: a patient at 30 still pulls a little. Here is another answer to the question at the start: **a margin of 1 is enough**. A sample that has it costs nothing. A sample that has less pays for what is missing, so a margin of 0.1 costs 0.9, and one of −0.5 costs 1.5.
+# Up to rounding, the soft margin is positive at every margin: a patient at 30 still pulls a little. Here is another answer to the question at the start: **a margin of 1 is enough**. A sample that has it costs nothing. A sample that has less pays for what is missing, so a margin of 0.1 costs 0.9, and one of −0.5 costs 1.5.
 #
 # This is the loss of support vector machines (Cortes and Vapnik, 1995).
 #
@@ -291,7 +291,7 @@ for p in (1, 2):
     assert torch.isclose(yours, F.multi_margin_loss(class_logits, classes, p=p, margin=0.5))
 
 # %% [markdown]
-# With `p=2` a large shortfall costs more than its size, and the slope fades as the margin is reached.
+# With `p=2` a shortfall above 1 costs more than its size, a smaller one less, and the slope fades as the margin is reached.
 #
 # ## The same scores, two losses
 #
@@ -307,7 +307,7 @@ for lead in (-1.0, 0.5, 0.9, 1.1, 3.0, 10.0):
           f"cross-entropy {F.cross_entropy(row, zero):.4f}, slope {softmax_slope[0, 0]:7.4f}")
 
 # %% [markdown]
-# Beyond a lead of 1 the margin loss is 0 and so is its slope. Cross-entropy is never done: at a lead of 10 it still has a slope. Train both on the ten digits, with the same linear model, and count the samples that still have a gradient at the end. How many of the 1200 are left with the margin loss? Within 50 counts as right.
+# Beyond a lead of 1 the margin loss is 0 and so is its slope. Cross-entropy still has a slope at a lead of 10 (and, up to rounding, at any lead). Train both on the ten digits, with the same linear model, and count the samples that still have a gradient at the end. How many of the 1200 are left with the margin loss? Within 50 counts as right.
 
 # %%
 guess("samples_within_the_margin", ..., sure=...)     # a number from 0 to 1200, and how sure you are
@@ -323,7 +323,7 @@ for name, loss_fn in [("cross-entropy", nn.CrossEntropyLoss()), ("multi-margin",
 guessed("samples_within_the_margin", int(pulling), within=50)
 
 # %% [markdown]
-# The accuracies are close. But after 1000 steps the margin loss rests on a handful of samples, those within the margin, which a support vector machine calls its support vectors. Cross-entropy still hears all 1200, and keeps pushing the leads up. Its scores mean probabilities; those of the margin loss mean only who is ahead.
+# The accuracies are close. But after 1000 steps the margin loss hears a handful of samples, those still within the margin; once they have reached it, it hears nobody. (A support vector machine has a weight decay that pulls the other way. So some samples stay at the margin or within it for good: its support vectors.) Cross-entropy still hears all 1200, and keeps pushing the leads up. Its scores mean probabilities; those of the margin loss mean only who is ahead.
 #
 # ## More than one label
 #
@@ -432,20 +432,26 @@ for listed in ([0, 2, -1, -1], [0, 2, -1, 1], [-1, -1, -1, -1]):
 #
 # ## Digits, four questions each
 #
-# A linear model with four outputs is trained on 1200 digits, once with each multilabel loss. There are two measures on the rest: how often are all four answers right when the scores are cut at 0, and how often does every property that is present score above every one that is absent?
+# A linear model with four outputs is trained on 1200 digits, once with each multilabel loss. There are two measures on the rest: how often are all four answers right when the scores are cut at 0 (or at whatever number would have been best for the training digits), and how often does every property that is present score above every one that is absent?
 
 # %%
 y_hot = properties(digits)
 y_list = torch.tensor([[c for c in range(4) if row[c]] + [-1] * (4 - int(sum(row))) for row in y_hot.tolist()])
-present = y_hot[1200:] == 1
+is_present = y_hot == 1
+present = is_present[1200:]
+cuts = torch.linspace(-3, 3, 121).tolist()
 for name, loss_fn, labels in [("MultiLabelSoftMarginLoss", nn.MultiLabelSoftMarginLoss(), y_hot), ("MultiLabelMarginLoss", nn.MultiLabelMarginLoss(), y_list)]:
-    z = fit(4, loss_fn, labels)[1200:]
+    z_all = fit(4, loss_fn, labels)
+    z = z_all[1200:]
     cut = ((z > 0) == present).all(dim=1)
+    best = max(cuts, key=lambda c: ((z_all[:1200] > c) == is_present[:1200]).all(dim=1).sum().item())      # on the training digits
+    cut_at_best = ((z > best) == present).all(dim=1)
     weakest, strongest = z.masked_fill(~present, math.inf).amin(dim=1), z.masked_fill(present, -math.inf).amax(dim=1)
-    print(f"{name:25} all four right {cut.double().mean():.2f}, present above absent {(weakest > strongest).double().mean():.2f}")
+    print(f"{name:25} all four right {cut.double().mean():.2f}, cut at {best:.2f} instead {cut_at_best.double().mean():.2f}, "
+          f"present above absent {(weakest > strongest).double().mean():.2f}")
 
 # %% [markdown]
-# (A 1 has no property to rank, so it counts as right.) In the second measure the two are close. In the first they are not, because the margin loss compares scores only with each other, and shifting all four changes nothing. It ranks; to answer yes or no it would need a threshold of its own. The soft margin can be cut at 0, where its sigmoid is one half.
+# (A 1 has no property to rank, so it counts as right.) In the second measure the two are close. In the first they are not: the margin loss compares the four scores of a digit only with each other, so a shift of all four changes nothing, and each digit may have another. It ranks; for yes or no no single threshold repairs it. The soft margin can be cut at 0, where its sigmoid is one half.
 
 # %% [markdown] fold="Optional: on fewer bits"
 # Large models compute in 16 bits, with `torch.autocast`. On a GPU it refuses `BCELoss` (`RuntimeError: … unsafe to autocast`). On the CPU it lets it through. Below are three negatives with scores of 6, 10 and 20: the right losses are close to the scores themselves, and the right slopes close to 1.
@@ -477,7 +483,7 @@ for name, loss_of in losses.items():
 # | one of C classes | how probable? | `CrossEntropyLoss` | int64 indices | no softmax before it |
 # | one of C classes | which one? | `MultiMarginLoss` | int64 indices | divides by C, not C − 1 |
 # | any number of C | how probable, each? | `BCEWithLogitsLoss`, `MultiLabelSoftMarginLoss` | floats 0, 1 | no softmax |
-# | any number of C | which ones first? | `MultiLabelMarginLoss` | int64 lists, −1 ends them | no threshold; empty lists are invisible |
+# | any number of C | which ones first? | `MultiLabelMarginLoss` | int64 lists, −1 ends them | no threshold fits all samples; empty lists are invisible |
 # | a distribution | how far off? | `CrossEntropyLoss` | floats that sum to 1 | takes logits |
 # | a distribution | how far off? | `KLDivLoss` | floats that sum to 1 | takes log-probabilities; use `"batchmean"` |
 #

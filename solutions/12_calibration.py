@@ -79,7 +79,7 @@ guessed("confidence_on_new_pictures", "above", choices=("above", "below"))
 #
 # This is *top-label* calibration: it checks the predicted class only. Whether the 0.05 that the model gives to some other class can be trusted is a further question.
 #
-# Most confidences of our network occur once, so a share of right ones needs neighbours. Sort the predictions into bins: with 10 bins, those from 0.8 to 0.9 go together. The four samples
+# No two confidences of our network are the same, so a share of right ones needs neighbours. Sort the predictions into bins: with 10 bins, those from 0.8 to 0.9 go together. The four samples
 # of this course:
 
 # %%
@@ -327,7 +327,7 @@ panels[0].set(ylabel="accuracy"), panels[0].legend(loc="upper left", fontsize=8)
 show("Two reliability diagrams, accuracy against confidence, with the number of samples in each bin. Before: from 0.5 on the network's line runs far below the narrow band of a calibrated model; 816 of 1247 samples lie in the last bin. After: the line stays in the band or close to it, and the samples are spread over the bins.")
 
 # %% [markdown]
-# Left: the line runs below the band, as it does when a model claims more than it delivers. Right: it lies in the band, or close to its edge. The samples have spread over the bins, so the network now expresses doubt.
+# Left: from a confidence of 0.5 on the line runs below the band, as it does when a model claims more than it delivers. Right: it lies in the band, or close to its edge. The samples have spread over the bins, so the network now expresses doubt.
 #
 # ## Your own guesses
 #
@@ -367,13 +367,13 @@ guess("error_of_a_calibrated_model", ..., sure=...)     # a number, and how sure
 chance = torch.Generator().manual_seed(0)
 for name, p in [("before", p_before), ("after", p_after)]:
     for bins in (5, 10, 20, 40):
-        drawn = [torch.multinomial(p, 1, generator=chance)[:, 0] for _ in range(50)]
+        drawn = [torch.multinomial(p, 1, generator=chance)[:, 0] for _ in range(200)]
         by_chance, measured = torch.stack([ece(p, y, bins=bins) for y in drawn]), ece(p, labels[judge], bins=bins)
-        print(f"{name:6} {bins:2} bins: ECE {measured:.3f}, of a calibrated model {by_chance.mean():.3f} on average, {int((by_chance >= measured).sum())} of 50 draws as large")
+        print(f"{name:6} {bins:2} bins: ECE {measured:.3f}, of a calibrated model {by_chance.mean():.3f} on average, {int((by_chance >= measured).sum()):3} of 200 draws as large")
 guessed("error_of_a_calibrated_model", by_chance.mean(), within=0.01)
 
 # %% [markdown]
-# A perfectly calibrated model does not score 0, since the shares in the bins scatter, and the absolute value counts every deviation. The finer the bins, the larger the part of chance. After the repair chance alone would account for half of the error or more. Yet few draws come out as large, so something is left that one temperature did not repair. An ECE says little without its bins, its number of samples, and what chance would give.
+# A perfectly calibrated model does not score 0, since the shares in the bins scatter, and the absolute value counts every deviation. The finer the bins, the larger the part of chance. After the repair chance alone accounts for half of the error or more. With up to 20 bins few draws come out as large, so something is probably left that one temperature did not repair; with 40 bins too many do to tell. So state bins, number of samples, and chance beside an ECE.
 #
 # ## What is a probability good for?
 #

@@ -4,8 +4,8 @@
 # Here are nine short training scripts, and after them two longer ones. Each runs without an error, prints a loss that falls, and is wrong. No message will tell you so, because
 # PyTorch computes faithfully what each script tells it to. **How do you find what is wrong with a script that seems to work?**
 #
-# By asking. In this lesson you put questions to scripts, find their faults, repair them, and measure what the repair is worth to somebody who uses the model. Every fault comes
-# from an earlier lesson. You need `05_imbalance`, `09_cross_entropy_options` and `12_calibration`. About 80 minutes; script 4 is a good place for a break.
+# By asking. In this lesson you put questions to scripts, find their faults, repair them, and measure what the repair is worth to somebody who uses the model. Most faults come
+# from earlier lessons. You need `05_imbalance`, `09_cross_entropy_options` and `12_calibration`. About 80 minutes; script 4 is a good place for a break.
 
 # %%
 import warnings
@@ -489,7 +489,7 @@ picture(6, script_6(loss_6, new_model(64, 12)), script_6(ready("fix_6"), new_mod
         "Right, the share of held-back house numbers that are read whole: the broken script's stays near 0 for ten steps and reaches 0.71; the repaired one's rises at once and reaches 0.82.")
 
 # %% [markdown]
-# The broken loss falls faster at first: those steps went into learning to say "padding", and not one house number is read. You met the option in `09_cross_entropy_options`.
+# The broken loss falls faster at first: those steps went into learning to say "padding", and after the first nine of them not one house number is read. You met the option in `09_cross_entropy_options`.
 
 # %% [markdown]
 # ## Script 7: two options that work
@@ -601,13 +601,13 @@ for score, decision in zip(unsure, decision_8(unsure)):
 #
 # ## Exercise: `fix_8`
 #
-# Repair the decision: malignant where that is more probable than not. This is a warm-up for what follows.
+# Repair the decision: malignant where that is more probable than not, and only there. This is a warm-up for what follows.
 
 # %% exercise="fix_8"
 def fix_8(z):
     """Decisions, 0 or 1 for each, (N,), as bool, int or float.
 
-    z: logits (N,).
+    z: logits (N,). A probability of exactly one half is decided as 0.
     """
     ### BEGIN SOLUTION
     return (torch.sigmoid(z) > 0.5).to(z.dtype)

@@ -28,13 +28,13 @@ torch.set_num_threads(1)  # the model is small: threads would only wait for each
 # %% [markdown]
 # ## A text is a row of classes
 #
-# scikit-learn describes its data sets in plain English. Six of these descriptions, reduced to small letters, spaces and the full stops that no space follows (as in an address), make a small corpus.
+# scikit-learn describes its data sets in plain English. Six of these descriptions make a small corpus, reduced to small letters, spaces, and the full stops inside addresses and abbreviations. (All other marks are dropped, so sentences run into each other. Real tokenisers keep them.)
 
 # %%
 loaders = [load_breast_cancer, load_diabetes, load_digits, load_iris, load_linnerud, load_wine]
 raw = " ".join(load().DESCR for load in loaders)
 text = re.sub(r"[^a-z.,]+", " ", raw.lower())
-text = re.sub(r"([., ]) *(?=[., ])", "", text)
+text = re.sub(r"([., ]) *(?=[., ])", "", text)  # of a run of marks and spaces only the last one stays: ", " becomes " "
 alphabet = sorted(set(text))
 corpus = torch.tensor([alphabet.index(letter) for letter in text])
 cut = int(0.9 * len(corpus))
@@ -46,7 +46,7 @@ print(text[start : start + 84])
 print(train_text[start : start + 12])
 
 # %% [markdown]
-# Each letter is a **token**, and each token a class number. Large models take pieces of words as tokens and have a far larger vocabulary; nothing in this
+# Each letter (a space or full stop counts as one) is a **token**, and each token a class number. Large models take pieces of words as tokens and have a far larger vocabulary; nothing in this
 # lesson depends on that. The last tenth of the text is kept for testing.
 #
 # ## A model that reads
@@ -390,7 +390,7 @@ for name, trained in answers.items():
 # ## The mean of means, again
 #
 # A batch too large for the memory is cut into micro-batches whose gradients are added up. If each of them takes its own mean, and the means are averaged, is that the mean of the
-# batch? Here are twelve pieces of the corpus, cut at its full stops, from short to long, in micro-batches of three. All their tokens count.
+# batch? Here are twelve pieces of the corpus, cut at its few full stops, from short to long, in micro-batches of three. All their tokens count.
 
 # %%
 texts = sorted({part.strip() for part in text.split(".") if 15 < len(part) < 200}, key=len)
@@ -656,7 +656,7 @@ show("The mean of log Z against the training step. Cross-entropy alone: it rises
      "near 0.3.")
 
 # %% [markdown]
-# Without the second term $\log Z$ drifts upwards for as long as we look; with it, $\log Z$ stays near 0, and the test loss is no worse.
+# Without the second term $\log Z$ drifts upwards, more and more slowly as the learning rate falls; with it, $\log Z$ stays near 0, and the test loss is no worse.
 # [PaLM](https://arxiv.org/abs/2204.02311) was trained with such a term, the coefficient a hundred times smaller (section 5).
 #
 # ## What PyTorch calls it

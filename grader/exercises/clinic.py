@@ -401,6 +401,14 @@ def _(losses, sizes):
     return (losses * sizes.to(losses.dtype).softmax(dim=0)).sum()
 
 
+@fix_3.mistake(
+    "The shares size / sum of sizes add up to 1 already, so their products with the losses have to be added. You took the mean of the products, "
+    "which divides by the number of batches besides."
+)
+def _(losses, sizes):
+    return (losses * (sizes / sizes.sum())).mean()
+
+
 # ---------------------------------------------------------------- fix_4: (N, 1) against (N,)
 
 
@@ -1010,6 +1018,9 @@ fix_8.case("the four patients of the binary lessons", example=True)(
 )
 fix_8.case("logits between 0 and 0.5", edge=True)(lambda rng: (rng.uniform(rng.size(), low=0.05, high=0.45),))
 fix_8.case("logits below 0", edge=True)(lambda rng: (-rng.uniform(rng.size(), low=0.05, high=6.0),))
+fix_8.case("a logit of exactly 0", edge=True)(
+    lambda rng: (torch.tensor([-0.3, 0.0, 0.3], dtype=rng.dtype)[rng.permutation(3)],)
+)
 fix_8.case("float32", dtype=torch.float32)(around)
 
 
@@ -1088,6 +1099,20 @@ def _(z):
 )
 def _(z):
     return (z > 1).to(z.dtype)
+
+
+@fix_8.mistake(
+    "Right but for a logit of exactly 0: there both labels are equally probable, so label 1 is not *more* probable than the other. You compared with ≥."
+)
+def _(z):
+    return (z >= 0).to(z.dtype)
+
+
+@fix_8.mistake(
+    "Right but for a logit of exactly 0: its sign is 0, and (0 + 1) / 2 is one half, which is no decision. It should be 0."
+)
+def _(z):
+    return (z.sign() + 1) / 2
 
 
 # ---------------------------------------------------------------- fix_9: padding that is the end token
@@ -1510,3 +1535,16 @@ def _(f, x):
 def _(f, x):
     found = derivatives(f, x).ne(0).any(dim=2)
     return (found & ~torch.eye(len(x), dtype=torch.bool)).any()
+
+
+@dependency.mistake(
+    "You changed all features of a row by the same amount and looked whether the output moved. Where their effects cancel it stays, and the row seems to have no effect.",
+    hint="Ask for the derivative with respect to each feature.",
+)
+def _(f, x):
+    before, moved = f(x), []
+    for row in range(len(x)):
+        other = x.detach().clone()
+        other[row] += 1.0
+        moved.append(f(other) != before)
+    return torch.stack(moved, dim=1)

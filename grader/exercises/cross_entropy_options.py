@@ -343,6 +343,15 @@ def _(z, y, ignore_index=-100):
     return _kept(z, y, ignore_index).sum() / (y == ignore_index).sum()
 
 
+@masked_cross_entropy.mistake(
+    "You divided by the number of losses that are not 0. A kept sample may cost 0, when the model is sure and right; it counts all the same.",
+    hint="The labels say which samples are kept, not the losses.",
+)
+def _(z, y, ignore_index=-100):
+    losses = F.cross_entropy(z, y, ignore_index=ignore_index, reduction="none")
+    return losses.sum() / (losses != 0).sum()
+
+
 # ---------------------------------------------------------------- smoothed_cross_entropy
 
 
@@ -816,6 +825,15 @@ def _(z, y):
 )
 def _(z, y):
     return (torch.logsumexp(z.mean(dim=2), dim=1)[:, None] - z.mean(dim=2).gather(1, y)).mean()
+
+
+@sequence_cross_entropy.mistake(
+    "`log_p[:, y]` looks every label up at every position. Each label belongs to one position.",
+    hint="Index with a row and a column for each: `log_p[torch.arange(len(y)), y]`.",
+)
+def _(z, y):
+    flat = torch.log_softmax(z.movedim(1, -1).reshape(-1, z.shape[1]), dim=1)
+    return -flat[:, y.flatten()].mean()
 
 
 # ---------------------------------------------------------------- full_cross_entropy

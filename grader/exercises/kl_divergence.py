@@ -1111,3 +1111,29 @@ def _(student, teacher, y, temperature=2.0, alpha=0.5):
 )
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     return distil(student, teacher, y, temperature, alpha, hard=F.cross_entropy(teacher, y))
+
+
+@distillation_loss.mistake(
+    "You softened the student for the labels, too, and left temperature² out. The cross-entropy with y is taken at temperature 1; "
+    "the factor makes up for the softening of the divergence."
+)
+def _(student, teacher, y, temperature=2.0, alpha=0.5):
+    labels = F.cross_entropy(student / temperature, y)
+    return distil(student, teacher, y, temperature, alpha, t_squared=False, hard=labels)
+
+
+@distillation_loss.mistake(
+    "You softened the student for the labels, too, and multiplied both parts by temperature². The cross-entropy with y is taken at temperature 1, "
+    "and needs no factor."
+)
+def _(student, teacher, y, temperature=2.0, alpha=0.5):
+    labels = temperature**2 * F.cross_entropy(student / temperature, y)
+    return distil(student, teacher, y, temperature, alpha, hard=labels)
+
+
+@distillation_loss.mistake(
+    "temperature² is missing, and the divergence is averaged over all N·C entries.",
+    hint='`reduction="batchmean"` divides by the N samples alone. The square makes up for what the softening takes from the gradient.',
+)
+def _(student, teacher, y, temperature=2.0, alpha=0.5):
+    return distil(student, teacher, y, temperature, alpha, t_squared=False, reduction="mean")

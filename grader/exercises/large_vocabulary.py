@@ -455,6 +455,15 @@ def _(h, W, y, rows):
     return sum(losses) / len(y)
 
 
+@chunked_cross_entropy.mistake(
+    "You made a sum of each chunk's mean by multiplying it by `rows`. The last chunk may have fewer rows, and then its loss counts for too much.",
+    hint='Sum up from the beginning: `reduction="sum"`.',
+)
+def _(h, W, y, rows):
+    parts = zip(h.split(rows), y.split(rows))
+    return sum(F.cross_entropy(part @ W.T, labels) for part, labels in parts) * rows / len(y)
+
+
 # ---------------------------------------------------------------- the gradient by hand
 
 
@@ -629,6 +638,18 @@ def _(h, W, y, rows):
         grad_h.append(p @ W)
         grad_W = grad_W + p.T @ part
     return loss / len(y), torch.cat(grad_h) / len(y), grad_W / len(y)
+
+
+def _minus_all_labels(p, labels):
+    p = p.clone()
+    p[:, labels] -= 1
+    return p
+
+
+linear_cross_entropy_grad.mistake(
+    "`[:, y] -= 1` subtracts 1 in the columns of all labels, in every row. Each row has one label, its own.",
+    hint="Index with a row and a column for each: `[torch.arange(len(y)), y]`.",
+)(_sloped(lambda z, labels: _minus_all_labels(torch.softmax(z, dim=1), labels)))
 
 
 # ---------------------------------------------------------------- ChunkedCrossEntropy

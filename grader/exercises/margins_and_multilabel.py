@@ -1002,3 +1002,44 @@ def _(z, y):
     listed = (y >= 0).long().cumprod(dim=1)
     present = (F.one_hot(y.clamp(min=0), z.shape[1]) * listed[:, :, None]).amax(dim=1)
     return torch.relu(1 - (2 * present - 1) * z).mean()
+
+
+def lacks(z, y, stop=True):
+    """What each pair of a listed and another class lacks, a matrix for each sample. stop: does a list end at its first −1?"""
+    found = []
+    for scores, row in zip(z, y.tolist()):
+        end = row.index(-1) if stop and -1 in row else len(row)
+        listed = [c for c in row[:end] if c >= 0]
+        others = [c for c in range(len(scores)) if c not in listed]
+        found.append(torch.relu(1 - scores[listed][:, None] + scores[others]))
+    return found
+
+
+@multilabel_margin.mistake(
+    "You took one mean over the pairs of all samples. Each sample has a loss of its own: the sum of its pairs, divided by C; the mean over the N samples comes last."
+)
+def _(z, y):
+    return torch.cat([lack.flatten() for lack in lacks(z, y)]).mean()
+
+
+@multilabel_margin.mistake(
+    "You skipped each −1 and read on, and took one mean over the pairs of all samples. A list ends at its first −1; "
+    "a sample's loss is the sum of its pairs, divided by C."
+)
+def _(z, y):
+    return torch.cat([lack.flatten() for lack in lacks(z, y, stop=False)]).mean()
+
+
+@multilabel_margin.mistake(
+    "You divided by the number of pairs, and left out the samples that have none. PyTorch divides by C, the number of classes, "
+    "and a sample without a pair counts as 0 in the mean."
+)
+def _(z, y):
+    return torch.stack([lack.mean() for lack in lacks(z, y) if lack.numel()]).mean()
+
+
+@multilabel_margin.mistake(
+    "You skipped each −1 and read on, and divided by the number of pairs. A list ends at its first −1, and the sum over its pairs is divided by C, the number of classes."
+)
+def _(z, y):
+    return pairs(z, y, stop=False, per="pairs")

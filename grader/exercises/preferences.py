@@ -357,6 +357,15 @@ def _(z, tokens, mask):
     return (log_p * mask[:, 1:]).sum(dim=1)
 
 
+@sequence_log_probability.mistake(
+    "You replaced the tokens that do not count by token 0, and added its log-probability all the same. Replacing them makes picking possible; they still have to drop out of the sum.",
+    hint="0 where the mask is False, and then the sum.",
+)
+def _(z, tokens, mask):
+    labels = tokens[:, 1:].masked_fill(~mask[:, 1:], 0)
+    return torch.log_softmax(z[:, :-1], dim=2).gather(2, labels[:, :, None]).squeeze(2).sum(dim=1)
+
+
 # ---------------------------------------------------------------- dpo_loss
 
 NAMES = ("chosen", "rejected", "chosen_ref", "rejected_ref")

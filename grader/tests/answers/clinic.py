@@ -164,6 +164,11 @@ def fix_8(z):
 
 @right("where")
 def fix_8(z):
+    return torch.where(z > 0, 1, 0)
+
+
+@wrong("where, with ≥", says="not *more* probable")
+def fix_8(z):
     return torch.where(z >= 0, 1, 0)
 
 
@@ -321,7 +326,7 @@ def fix_8(z):
 
 @right("signs, shifted")
 def fix_8(z):
-    return (z.sign() + 1) / 2
+    return (z.sign() + 1) // 2
 
 
 @wrong("a list", says="list or tuple")
