@@ -247,6 +247,7 @@ def grade(
                         style="red",
                         markup=False,
                         highlight=False,
+                        soft_wrap=True,
                     )
 
             course = classroom.course_here()
@@ -264,13 +265,24 @@ def grade(
             )
     except (classroom.GradingError, GradebookError, OSError) as error:
         stop(str(error))
+    astray = classroom.astray(course, names)
+    if astray:
+        err.print(
+            f"Not looked at: {', '.join(astray[:10])}{' …' if len(astray) > 10 else ''}. "
+            f"A submission lies in submitted/LEARNER/{names[0]}/.",
+            style="yellow",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
     if not counts.total():
         stop("There are no submissions of " + ", ".join(names) + " under submitted/: collect some first.")
     unchanged, failed = counts.pop("unchanged", 0), counts.pop("failed", 0)
     left_out = counts.pop("left out", 0)
     if json:
         summary = {"graded": counts.total(), "why": dict(counts), "unchanged": unchanged, "failed": failed}
-        print(dumps(summary | ({"left_out": left_out} if left_out else {})), flush=True)
+        extra = {"left_out": left_out, "astray": astray}
+        print(dumps(summary | {key: value for key, value in extra.items() if value}), flush=True)
     else:
         whys = ", ".join(f"{n} {why}" for why, n in counts.most_common())
         out.print(

@@ -142,14 +142,11 @@ def export(
         stop(f"There is no format {format!r}. There are: {', '.join(formats.FORMATS)}.", 2)
     with _course() as course:
         path, count, waiting, told = formats.export(course, format, to)
-    say(f"{path}: {count} students")
+    say(f"{path}: {count} {'student' if count == 1 else 'students'}")
     if told:
         say(told)
     if waiting:
-        say(
-            f"{waiting} submissions have answers that a person has still to read. Their scores go "
-            "without them, or with the mark of an earlier answer."
-        )
+        say(formats.still_to_read(waiting))
 
 
 @app.command()
@@ -169,6 +166,8 @@ def read(
         reading = Reading(course, name, names, port)
         if not reading.questions:
             stop(f"{name} has no open question.")
+        if not reading.is_graded:
+            stop(f"No submission of {name} is graded: run `./course grade {name}` first.")
         print(f"{reading.address} shows the open answers of {name}. Ctrl-C ends it.", flush=True)
         if browser:
             webbrowser.open(reading.address)
@@ -188,7 +187,7 @@ def feedback(lesson: list[str] = LESSONS):
     with _course() as course:
         for name in names:
             made, unchanged = rounds.feedback(course, name)
-            say(f"{name}: {made} pages made, {unchanged} unchanged")
+            say(f"{name}: {made} {'page' if made == 1 else 'pages'} made, {unchanged} unchanged")
 
 
 @app.command()
@@ -289,7 +288,10 @@ def extend(
     (name,) = find_lessons([lesson])
     with _course() as course, Book(course.coursedir, course.config) as book:
         book.extend(name, student, days)
-    say(f"{student}: {days:g} days more for {name}. Now `./course feedback {name}` tells the new score.")
+    given = f"{days:g} {'day' if days == 1 else 'days'} more for {name}"
+    if not days:
+        given = f"no more time for {name} than everybody has"
+    say(f"{student}: {given}. Now `./course feedback {name}` tells the new score.")
 
 
 @app.command()

@@ -59,6 +59,13 @@ def number(score: float):
     return score
 
 
+def still_to_read(count: int) -> str:
+    """What is to be said of submissions with answers that a person has still to read."""
+    if count == 1:
+        return "1 submission has an answer that a person has still to read. Its score goes without it, or with the mark of an earlier answer."
+    return f"{count} submissions have answers that a person has still to read. Their scores go without them, or with the mark of an earlier answer."
+
+
 class _Csv(ExportPlugin):
     """Rows of a table, written whole or not at all."""
 
@@ -69,6 +76,10 @@ class _Csv(ExportPlugin):
         """What somebody must know before they import it, in a sentence; "" where there is nothing. lessons:
         name -> most points."""
         return ""
+
+    def listed(self, people: dict, marks: "dict[str, dict[str, Marks]]") -> dict:
+        """Those of the students who have a place in the table."""
+        return people
 
     def export(self, gradebook: Gradebook):
         path = Path(self.to or self.default)
@@ -95,16 +106,11 @@ class _Csv(ExportPlugin):
             raise ExportError(f"The gradebook cannot be read ({first(error)}).") from None
         if not any(marks.values()):
             raise ExportError("The gradebook holds no grades: run `./course grade` first.")
+        people = self.listed(people, marks)
         write_whole(Path(path), table(self.rows(people, lessons, marks)))
-        waiting = sum(m.waiting for course in marks.values() for m in course.values())
+        waiting = sum(given[key].waiting for given in marks.values() for key in people if key in given)
         if waiting:
-            self.log.warning(
-                (
-                    "%d submissions have answers that a person has still to read. Their scores go "
-                    "without them, or with the mark of an earlier answer."
-                ),
-                waiting,
-            )
+            self.log.warning(still_to_read(waiting))
         self.told = self.tells(lessons)
         if self.told:
             self.log.warning(self.told)
@@ -153,6 +159,12 @@ class Moodle(_Csv):
 
     default = "moodle.csv"
 
+    def listed(self, people: dict, marks: "dict[str, dict[str, Marks]]") -> dict:
+        """Who has handed in something."""
+        return {
+            key: person for key, person in people.items() if any(key in given for given in marks.values())
+        }
+
     def tells(self, lessons: dict[str, float]) -> str:
         return (
             "Moodle's table holds no maxima: a new grade item gets 100. Set the maximum grade of each "
@@ -161,7 +173,6 @@ class Moodle(_Csv):
         )
 
     def rows(self, people: dict, lessons: dict[str, float], marks: "dict[str, dict[str, Marks]]"):
-        people = {key: person for key, person in people.items() if any(key in marks[n] for n in lessons)}
         addresses = [person.email for person in people.values()]
         has_addresses = all(addresses)
         yield ["Username", *(["Email address"] if has_addresses else []), "First name", "Last name", *lessons]

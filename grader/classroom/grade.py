@@ -195,6 +195,14 @@ def nobodys(course: Course, lesson: str) -> list[Graded]:
     ]
 
 
+def astray(course: Course, lessons: Iterable[str]) -> list[str]:
+    """Notebooks of these lessons that lie in `submitted/` where nobody looks for them."""
+    submitted = course.folder("submitted", "*", "*").parents[1]
+    if not submitted.is_dir():
+        return []
+    return [path for lesson in lessons for path in submission.astray(submitted, lesson)]
+
+
 def graded_students(course: Course) -> set[str]:
     """Everybody of whom something was graded here, in whichever lesson."""
     return {

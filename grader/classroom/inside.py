@@ -85,7 +85,9 @@ def _graded(task, examined):
 
 def _is_nothing(task, examined):
     """Was no notebook of the lesson handed in?"""
-    return not (task.data and task.data.strip()) or NO_CELL in examined.notebook.metadata["grader"]["notes"]
+    notes = examined.notebook.metadata["grader"]["notes"]
+    is_none = any(note.startswith((submitted.NO_NOTEBOOK, NO_CELL)) for note in notes)
+    return is_none or not (task.data and task.data.strip())
 
 
 def judged_so_far(begun: Begun, heard: list, notes: list[str]) -> Examined:

@@ -290,6 +290,11 @@ class Reading:
         self.cookie = f"reading-{self.port}"
 
     @property
+    def is_graded(self) -> bool:
+        """Is there anything to read?"""
+        return bool(marks(self.course, self.lesson))
+
+    @property
     def address(self) -> str:
         return f"http://localhost:{self.port}/?token={self.token}"
 

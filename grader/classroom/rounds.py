@@ -13,7 +13,9 @@ from traitlets.config import Config
 
 from grader.classroom import record, submission
 from grader.classroom.feedback import is_current, made_of
-from grader.classroom.marks import marks
+from grader.classroom.grade import graded_students
+from grader.classroom.gradebook import Book
+from grader.classroom.marks import exists, marks
 from grader.classroom.task import Task
 from grader.classroom.worker import grade_one
 from grader.course.heard import heard
@@ -91,11 +93,12 @@ def _stamps(course, lesson):
 def feedback(course: "Course", lesson: str):
     """(made, unchanged): make the pages of those whose grade, comments or points have changed. RoundError
     names those without a page."""
+    left_out = _left_out(course)
     pattern = Path(course.folder("autograded", "*", lesson))
     graded = {
         p.parent.name: p / f"{lesson}.ipynb"
         for p in sorted(pattern.parents[1].glob(f"*/{lesson}"))
-        if (p / f"{lesson}.ipynb").is_file() and p.parent.name not in course.excluded
+        if (p / f"{lesson}.ipynb").is_file() and p.parent.name not in left_out
     }
     if not graded:
         raise RoundError(f"No submission of {lesson} is graded: run `./course grade {lesson}` first.")
@@ -113,9 +116,7 @@ def feedback(course: "Course", lesson: str):
 
     todo, result = stale(), {}
     if todo:
-        with temp_attrs(
-            course.coursedir, student_id_exclude=",".join(course.excluded | graded.keys() - set(todo))
-        ):
+        with temp_attrs(course.coursedir, student_id_exclude=",".join(left_out | graded.keys() - set(todo))):
             result = _made_beside(course, lesson)
     if left := stale():
         if not result["success"]:
@@ -132,6 +133,14 @@ def feedback(course: "Course", lesson: str):
             f"run `./course grade {lesson}`. The other {len(graded) - len(strangers)} have their feedback."
         )
     return len(todo), len(graded) - len(todo)
+
+
+def _left_out(course):
+    """Who is excluded by nbgrader's configuration, or was removed from the gradebook."""
+    if not exists(course):
+        return course.excluded
+    with Book(course.coursedir, course.config) as book:
+        return course.excluded | book.removed(graded_students(course))
 
 
 def _made_beside(course, lesson):

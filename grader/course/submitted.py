@@ -15,6 +15,7 @@ import nbformat
 
 from grader.course import pictures
 
+NO_NOTEBOOK = "The file is no notebook"
 CELLS = 2000  # of a notebook that are read
 VALUES = 2_000_000  # in a file: what is far above that is made to fill the memory
 WRITTEN = 4_000_000  # characters of all cells together that are read: a lesson has 40,000
@@ -28,7 +29,7 @@ def parse(data: bytes):
             "The notebook's file is empty: no notebook was submitted, or nothing was written into it."
         ]
     if len(data) > 1 << 20 and _values(data) > VALUES:
-        return None, ["The file is no notebook: it holds millions of lists, objects and values."]
+        return None, [f"{NO_NOTEBOOK}: it holds millions of lists, objects and values."]
     try:
         wide = data.startswith(
             (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -44,9 +45,9 @@ def parse(data: bytes):
     except RecursionError:
         return None, [*notes, "The file is nested too deep to be a notebook."]
     except ValueError as error:
-        return None, [*notes, f"The file is no notebook: it does not parse as JSON ({str(error)[:80]})."]
+        return None, [*notes, f"{NO_NOTEBOOK}: it does not parse as JSON ({str(error)[:80]})."]
     if not isinstance(content, dict):
-        return None, [*notes, "The file is no notebook: JSON, but not a notebook's."]
+        return None, [*notes, f"{NO_NOTEBOOK}: JSON, but not a notebook's."]
     version = content.get("nbformat")
     if (
         isinstance(version, int)
@@ -65,7 +66,7 @@ def parse(data: bytes):
     elif version != 4:
         notes.append(f"The notebook claims the format {shown(str(version), 20)}; it was read as format 4.")
     if not isinstance(content.get("cells"), list):
-        return None, [*notes, "The file is no notebook: it has no list of cells."]
+        return None, [*notes, f"{NO_NOTEBOOK}: it has no list of cells."]
     if not content["cells"]:
         notes.append("The notebook has no cells.")
     if len(content["cells"]) > CELLS:

@@ -332,9 +332,17 @@ def test_a_disk_that_fills_up_leaves_the_pages_of_before_and_nothing_beside_them
         and {p: p.read_bytes() for p in home.glob("feedback/*/*/*.html")} == before
         and not list(home.glob(".feedback*"))
     )
-    assert "1 pages made, 3 unchanged" in run("feedback", "bce").output and "You have seen me." in page(
+    assert "1 page made, 3 unchanged" in run("feedback", "bce").output and "You have seen me." in page(
         home, "wrong"
     )
+
+
+def test_who_was_removed_from_the_gradebook_gets_no_page_and_stops_nobody(home):
+    with Gradebook(f"sqlite:///{home}/gradebook.db", "losses") as book:
+        book.remove_student("torn")
+    done = run("feedback", "bce")
+    assert done.exit_code == 0 and "3 pages made" in done.output, done.output
+    assert not (home / "feedback/torn").exists()
 
 
 # ---------------------------------------------------------------- a verdict repeated

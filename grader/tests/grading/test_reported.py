@@ -130,6 +130,8 @@ def in_other_places(folder):
         os.fsencode(folder / "submitted") + b"/m\xfcller/" + LESSON.encode()
     )  # as an old Windows packs it
     os.makedirs(not_utf8)
+    (folder / "submitted/no lesson's folder").mkdir()
+    (folder / "submitted/no lesson's folder" / f"{LESSON}.ipynb").write_bytes(whole)
     Path(os.fsdecode(not_utf8), f"{LESSON}.ipynb").write_bytes(whole)
     for name in ("first.ipynb", "second.ipynb"):
         school.submit(folder, "two", LESSON, None)
@@ -237,6 +239,7 @@ def test_a_notebook_by_another_name_is_taken_where_it_is_the_only_one(graded):
     assert any("a notebook of 03_bce_with_logits" in n for n in kept(folder, "another lesson")["notes"])
     assert len(kept(folder, "another lesson")["notes"]) == 2
     assert "3 handed in no notebook of the lesson: another lesson, printed, two." in said
+    assert f"Not looked at: submitted/no lesson's folder/{LESSON}.ipynb. A submission lies in" in said
 
 
 @needs_walls
