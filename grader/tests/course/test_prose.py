@@ -275,7 +275,9 @@ def test_a_lesson_takes_no_longer_than_it_says(lesson):
     opening = " ".join(cells(lesson)[0].source.split())
     stated = re.search(r"\b(\d+) minutes", opening)
     assert stated, "the first cell says how many minutes the lesson takes"
-    assert minutes(lesson) <= int(stated[1]), f"it takes {minutes(lesson):.0f} minutes and says {stated[1]}"
+    assert minutes(lesson) <= int(stated[1]), (
+        f"it takes {minutes(lesson):.0f} minutes and says {stated[1]}: shorten it, or say so in its first cell"
+    )
 
 
 # ---------------------------------------------------------------- portions
@@ -287,4 +289,5 @@ def test_prose_comes_in_portions_of_at_most_90_words(lesson):
         if not read_by_everybody(cell):
             continue
         for portion in re.split(r"^#.*$|^\|.*$|\$\$.*?\$\$|^- |^\d\. ", cell.source, flags=re.M | re.S):
-            assert len(words(portion)) <= 90, f"{len(words(portion))} words in a row: {portion[:80]}"
+            count = len(words(portion))
+            assert count <= 90, f"{count} words in a row; put code, a formula or a list in: {portion[:80]}"
