@@ -60,9 +60,14 @@ build: setup  ## make the notebooks from the lessons' text, where they have chan
 	$(BIN)/python -m grader build
 
 check: setup  ## build one lesson and run what concerns it: make check L=08
+	$(if $(L),,$(error Which lesson? make check L=08))
 	$(BIN)/python -m grader build $(L)
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet || { echo "Run: ruff format"; exit 1; }
+	$(BIN)/codespell
 	$(BIN)/pytest -n 2 -q --lesson $(L) grader/tests/course grader/tests/judging
-	$(BIN)/pytest -n 2 --nbval $(shell ls -d solutions/$(L)_*/ notebooks/$(L)_*/ 2> /dev/null)
+	$(BIN)/pytest -n 2 --nbval $$($(BIN)/python -c 'from grader.course.lessons import find; \
+		print("solutions/" + find("$(L)"), "notebooks/" + find("$(L)"))')
 
 # The releases are run by test_releases.py, which also knows which cells must raise, and what.
 test: setup site  ## run every test, and every cell of every notebook

@@ -1,5 +1,6 @@
 """The command line: `python -m grader …`."""
 
+import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +42,7 @@ def build(
     """Make the notebooks from the lessons' text: the instructor's (executed afresh) and the release."""
     from grader.course import build as author
     from grader.course import pages
+    from grader.course.lessons import ROOT
 
     for name in _lessons(lesson or []):
         try:
@@ -49,7 +51,7 @@ def build(
             stop(str(error))
         out.print(f"{name}: {'built' if is_new else 'unchanged'}", highlight=False)
     for page in pages.write():
-        out.print(f"{page.relative_to(page.parents[1])}: tables filled", highlight=False)
+        out.print(f"{page.relative_to(ROOT)}: tables filled; commit it, too", highlight=False)
 
 
 @app.command()
@@ -495,4 +497,5 @@ def reset(
 app.add_typer(teacher)
 
 if __name__ == "__main__":
-    app()
+    # `./course` says what it was called by, so that help and errors name what was typed
+    app(prog_name=os.environ.pop("GRADER_TYPED", None) or "python -m grader")

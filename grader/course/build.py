@@ -119,7 +119,11 @@ def notebook(text: str, lesson: str):
                     )
             cells.append(_folded(cell, fold))
     if missing := set(defined) - set(seen):
-        raise LessonError(f"{lesson}: no cell for the exercises {sorted(missing)}.")
+        example = sorted(missing)[0]
+        raise LessonError(
+            f"solutions/{lesson}.py: no cell for {', '.join(sorted(missing))}, defined in "
+            f'grader/exercises/{lesson[3:]}.py. Add one under a heading that names it: # %% exercise="{example}"'
+        )
     _guesses_come_in_pairs(cells, lesson)
     for cell in cells:
         if cell.cell_type == "markdown":

@@ -1,11 +1,17 @@
 """The command line as a whole: 0 is done, 1 is that something failed, 2 is that the words of the command are
 wrong. Each says why in a sentence."""
 
+import os
+import shutil
+import subprocess
+import sys
+
 import pytest
 from typer.testing import CliRunner
 
 from grader.__main__ import app
 from grader.course import lessons as course
+from grader.course.lessons import ROOT
 
 NO_LESSON = "There is no lesson '99'. There are: 00_tools, "
 
@@ -57,6 +63,22 @@ def test_wrong_words_exit_2_and_what_failed_exits_1(tmp_path, monkeypatch, words
         and "Traceback" not in done.output
     ), done.output
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("typed", ["./course", "python -m grader"])
+def test_a_command_that_does_not_exist_is_answered_with_what_was_typed(typed, tmp_path):
+    """`course` runs the Python that lies beside it."""
+    python = tmp_path / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    shutil.copy(ROOT / "course", tmp_path)
+    path = {"PATH": f"{python.parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [*typed.split(), "nonsense"], cwd=tmp_path, env=os.environ | path, capture_output=True, text=True
+    )
+    assert done.returncode == 2 and done.stderr.startswith(f"Usage: {typed} ["), done.stderr
+    assert "No such command 'nonsense'" in done.stderr
 
 
 def test_an_unfinished_lesson_is_named_and_stops_nobody(tmp_path, monkeypatch):

@@ -90,4 +90,5 @@ def test_every_lesson_ends_with_the_way_on_and_run_all_goes_past_a_broken_answer
 @pytest.mark.parametrize("lesson", lessons())
 def test_what_a_lesson_says_of_itself_is_read_without_its_exercises(lesson):
     assert set(names(lesson)) == set(exercises_of(lesson))
-    assert title(lesson).endswith("?") and 20 <= minutes(lesson) <= 90
+    assert title(lesson).endswith("?"), f"a lesson's heading asks a question: {title(lesson)}"
+    assert 20 <= minutes(lesson) <= 90, f"`About {minutes(lesson)} minutes`: a lesson takes 20 to 90"

@@ -990,8 +990,13 @@ def test_every_link_leads_somewhere():
 
 
 def test_the_map_shows_every_lesson_once_and_goes_forward():
-    assert list(LESSON_ROWS) == lessons()
-    assert {name for edge in EDGES for name in edge} == set(lessons())
+    assert list(LESSON_ROWS) == lessons(), "a row for each lesson: `./course build` fills the table"
+    drawn = {name for edge in EDGES for name in edge}
+    absent = set(lessons()) - drawn
+    assert not absent, (
+        f"draw {sorted(absent)} into the map in notebooks/README.md: `02_bce --> {min(absent)}`"
+    )
+    assert drawn <= set(lessons()), f"the map has what is no lesson: {sorted(drawn - set(lessons()))}"
     assert len(set(EDGES)) == len(EDGES) and all(a < b for a, b in EDGES)
 
 
@@ -999,8 +1004,9 @@ def test_the_map_shows_every_lesson_once_and_goes_forward():
 def test_the_map_knows_what_a_lesson_says_it_needs(lesson):
     text = re.sub(r"\n# ?", " ", text_of(lesson).read_text(encoding="utf-8"))
     said = re.search(r"You need (.*?)\. ", text)
-    assert said
-    assert set(re.findall(r"`(\d\d_\w+)`", said[1])) <= ancestors(lesson)
+    assert said, "the first cell says what comes before: `You need `02_bce`.`, or `You need nothing but ….`"
+    unknown = set(re.findall(r"`(\d\d_\w+)`", said[1])) - ancestors(lesson)
+    assert not unknown, f"the map in notebooks/README.md has no way from {sorted(unknown)} to {lesson}"
 
 
 @pytest.mark.parametrize("lesson", lessons())

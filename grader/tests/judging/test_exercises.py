@@ -62,26 +62,35 @@ def test_a_known_mistake_fails_and_is_named(name, mistake):
 def test_an_answer_is_judged_by_what_it_does(answer):
     first, other = (verdict(answer.exercise, answer.function, seed) for seed in seeds(answer.style))
     assert first.passed == answer.right, first.message
-    assert answer.says in first.message, first.message
+    assert answer.says in first.message, f"{answer.says!r} is not in what the judge says: {first.message}"
     assert other.passed == answer.right, (other.seed, other.message)
     TALLY[answer.exercise]["right"] += answer.right
 
 
 @pytest.mark.parametrize("name", EXERCISES)
 def test_an_exercise_is_complete(name):
+    """All that an exercise lacks is said at once."""
     exercise = EXERCISES[name]
-    assert len(exercise.mistakes) >= 4
-    assert len({m.says for m in exercise.mistakes}) == len(exercise.mistakes)
-    assert len([a for a in ANSWERS if a.exercise == name and a.right]) >= 2
-    assert len(exercise.cases) >= 3 and len({c.name for c in exercise.cases}) == len(exercise.cases)
-    assert len(exercise.hints) >= 2 and exercise.built
-    assert sum(exercise.shares()) == pytest.approx(exercise.points)
+    styles = [a for a in ANSWERS if a.exercise == name and a.right]
     floats = {c.dtype for c in exercise.cases}
+    both = {torch.float64, torch.float32}
     if floats & {torch.bfloat16, torch.float16}:  # an exercise about low precision
-        assert floats == {torch.bfloat16, torch.float16}
-    else:
-        assert floats == {torch.float64, torch.float32}, "every exercise is tried in both dtypes"
-    assert any(not c.example for c in exercise.cases)
+        both = {torch.bfloat16, torch.float16}
+    rules = {
+        "4 mistakes or more": len(exercise.mistakes) >= 4,
+        "another sentence for each mistake": len({m.says for m in exercise.mistakes})
+        == len(exercise.mistakes),
+        f"2 right answers in other styles, in grader/tests/answers/{exercise.lesson}.py": len(styles) >= 2,
+        "3 cases or more": len(exercise.cases) >= 3,
+        "another name for each case": len({c.name for c in exercise.cases}) == len(exercise.cases),
+        "a drawn case beside the lesson's example": any(not c.example for c in exercise.cases),
+        f"cases of both dtypes, {' and '.join(sorted(map(str, both)))}": floats == both,
+        "2 hints or more": len(exercise.hints) >= 2,
+        "`built`, a sentence for the passing panel": bool(exercise.built),
+        "points that add up": sum(exercise.shares()) == pytest.approx(exercise.points),
+    }
+    lacking = [rule for rule, kept in rules.items() if not kept]
+    assert not lacking, f"{name} lacks: " + "; ".join(lacking)
 
 
 @pytest.mark.parametrize("name", EXERCISES)
@@ -96,7 +105,8 @@ def test_a_case_asks_the_same_for_the_same_seed_and_something_else_for_another(n
 
     first, again, other = (torch.cat(flat(s)) for s in (5, 5, 6))
     assert torch.equal(torch.nan_to_num(first), torch.nan_to_num(again))
-    assert first.shape != other.shape or not torch.equal(torch.nan_to_num(first), torch.nan_to_num(other))
+    differs = first.shape != other.shape or not torch.equal(torch.nan_to_num(first), torch.nan_to_num(other))
+    assert differs, f"{name} asks the same at every seed: draw a case's inputs from `rng`"
 
 
 def test_table():
