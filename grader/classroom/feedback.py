@@ -20,7 +20,7 @@ from traitlets.config import Config
 from grader.classroom import prose
 from grader.classroom.marks import read
 from grader.course.cells import marks as cell_marks
-from grader.course.pictures import data_uris
+from grader.course.pictures import numbered
 from grader.course.rebuild import without_paths
 
 if TYPE_CHECKING:
@@ -114,13 +114,14 @@ def content(nb: "NotebookNode", marks: "Marks"):
                 "comment": marks.comments.get(about) or marks.comments.get(name),
             }
             if data.get("solution") or data.get("task"):
+                answer, pictures = numbered(cell)
                 parts.append(
                     common
                     | {
                         "kind": "question",
                         "asked": before,
-                        "answer": cell.source,
-                        "pictures": data_uris(cell),
+                        "answer": answer,
+                        "pictures": pictures,
                         "waiting": bool(mark and mark.waiting),
                     }
                 )

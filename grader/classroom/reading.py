@@ -33,7 +33,7 @@ from grader.classroom.report import environment
 from grader.course.build import instructors, loads, released
 from grader.course.cells import grade_id, is_grade, is_solution
 from grader.course.cells import marks as cell_marks
-from grader.course.pictures import data_uris
+from grader.course.pictures import numbered
 
 OFFERED = 5  # comments that a key puts in
 LONGEST = 10_000  # characters of a comment
@@ -131,7 +131,8 @@ def answers(course: Course, lesson: str, question: str) -> tuple[list[Answer], i
         said = given
         if given == EMPTY:
             said = ""
-        written.append(Answer(student, cell.source, mark, said, data_uris(cell)))
+        text, pictures = numbered(cell)
+        written.append(Answer(student, text, mark, said, pictures))
     return written, empty
 
 

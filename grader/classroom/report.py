@@ -357,6 +357,7 @@ def _question(name, given):
         "waiting": sum(m.waiting for m in given),
         "again": sum(m.again for m in given),
         "mean": number(round(sum(done) / len(done), 2)) if done else None,
+        "read": len(done),
     }
 
 

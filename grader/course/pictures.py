@@ -16,6 +16,7 @@ PIXELS, SIDE = 50_000_000, 20_000  # width times height, and the longer of the t
 MOST = 20  # pictures of a cell
 SEGMENTS = 200  # of a JPEG that are looked through for its size
 KEPT = f"PNG, JPEG, GIF and WebP; at most {MOST} in a cell, of {LARGEST >> 20} MB each and {TOGETHER >> 20} MB together"
+PLACE = re.compile(r"!\[[^\[\]\n]{0,300}\]\(attachment:(?P<name>[\w.-]{1,80})\)")
 DATA_URI = re.compile(
     r"data:image/[a-z0-9.+-]{1,30}(?:;[a-z0-9=.+-]{1,40}){0,3};base64,(?P<data>[a-z0-9+/=]+)", re.I
 )
@@ -91,14 +92,30 @@ def mime(picture: bytes) -> str:
     return ""
 
 
-def data_uris(cell: Mapping) -> list[str]:
-    """The pictures attached to a rebuilt cell, each as what an `img` shows."""
-    return [
+def numbered(cell: Mapping) -> tuple[str, list[str]]:
+    """(text, pictures) of a rebuilt cell, for a page that shows its text as it was typed, and the pictures below: each is what an `img`
+    shows, and "[picture 1]" stands where the first one was placed.
+
+    >>> cell = {"source": "See ![mine](attachment:a.gif)!", "attachments": {"a.gif": {"image/gif": "R0lGODlh"}}}
+    >>> numbered(cell)
+    ('See [picture 1]!', ['data:image/gif;base64,R0lGODlh'])
+    """
+    attachments = cell.get("attachments", {})
+    placed = [name for name in PLACE.findall(cell["source"]) if name in attachments]
+    order = list(dict.fromkeys([*placed, *attachments]))
+
+    def number_of(match: re.Match) -> str:
+        if match["name"] not in attachments:
+            return match[0]
+        return f"[picture {order.index(match['name']) + 1}]"
+
+    shown = [
         f"data:{kind};base64,{data}"
-        for bundle in cell.get("attachments", {}).values()
-        for kind, data in bundle.items()
+        for name in order
+        for kind, data in attachments[name].items()
         if kind in FORMATS
     ]
+    return PLACE.sub(number_of, cell["source"]), shown
 
 
 # ---------------------------------------------------------------- width and height, by format; None for another format

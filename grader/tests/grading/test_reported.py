@@ -386,7 +386,7 @@ def test_a_raster_is_kept_by_what_it_is_and_not_by_what_it_is_called(kind):
     data, true = raster(kind), f"image/{kind.lower()}"
     made, notes = open_answer_of("![x](attachment:p.jpg)", {"p.jpg": {"image/jpg": data}})
     assert made.attachments == {"p.jpg": {true: data}} and made.source == "![x](attachment:p.jpg)"
-    assert pictures.data_uris(made) == [f"data:{true};base64,{data}"] and not notes
+    assert pictures.numbered(made) == ("[picture 1]", [f"data:{true};base64,{data}"]) and not notes
     assert pictures.decoded(data[:8]) is None  # cut off before it says how large it is
 
 
