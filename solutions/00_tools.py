@@ -5,7 +5,7 @@
 # the number falls during training, and no error appears. **And it is the wrong number.**
 #
 # This lesson is about the tools that the whole course relies on: tensors, shapes, broadcasting, dtypes, gradients and means. Each of them can fail without a word,
-# so you will watch each one fail and build something that catches it. You need one term of Python and the derivative of $x^2$. About 35 minutes.
+# so you will watch each one fail and build something that catches it. You need one term of Python and the derivatives of $x^2$ and $\sin x$. About 35 minutes.
 
 # %%
 import warnings
@@ -53,7 +53,8 @@ print("last column  ", t[:, -1])
 print("one entry    ", t[1, 2], "  shape", tuple(t[1, 2].shape), "  as a Python number", t[1, 2].item())
 
 # %% [markdown]
-# The same entries can be arranged in another shape, and tensors of equal shape can be stacked along a new first dimension. In a shape, −1 means "as many as there are".
+# The same entries can be arranged in another shape, and tensors of equal shape can be stacked along a new first dimension. Where you ask for a shape, −1 stands for the one size that you leave open:
+# whatever it takes to fit all entries in.
 
 # %%
 print("reshape(3, 2)", t.reshape(3, 2).tolist())
@@ -61,7 +62,7 @@ print("view(-1)     ", t.view(-1).tolist())
 print("stack        ", torch.stack([t[0], t[1], t[0]]).tolist())
 
 # %% [markdown]
-# Does a new shape mean new numbers? Below, one entry of `flat` is set to 7. Predict which of the other three lines show the 7.
+# Does a new shape mean new numbers? The next cell sets one entry of `flat` to 7 and then prints the other three. Predict which of them show the 7.
 
 # %%
 t = torch.zeros(2, 3)
@@ -168,7 +169,7 @@ for what, names in groups.items():
     print(f"{len(names)} {what}: {', '.join(names)}")
 
 # %% [markdown]
-# So do not count on being told. A formula that you write yourself has no guard at all, and in this course you write many. When a number looks odd, print the shapes first.
+# So do not count on being told. A formula that you write yourself is stopped only if its shapes cannot be stretched to fit, and in this course you write many. When a number looks odd, print the shapes first.
 #
 # ## Sums along a dimension
 #
@@ -198,12 +199,12 @@ divided(counts)            # 3 hospitals, 4 diagnoses
 divided(counts[:, :3])     # 3 hospitals, 3 diagnoses
 
 # %% [markdown]
-# Write the shapes below each other, aligned at the right: (3, 4) and (3,) do not fit, and you are told so. The square table fits **by accident**. Its columns were divided by
-# the sums of other hospitals, its rows do not sum to 1, and nothing was raised.
+# Write the shapes below each other, aligned at the right: (3, 4) and (3,) do not fit, and you are told so. The square table fits **by accident**. Each column
+# was divided by one hospital's sum, where each row should have been; the rows do not sum to 1, and nothing was raised.
 #
 # ## How an exercise works
 #
-# From here on you write functions yourself, in cells that say `YOUR CODE HERE`. The `check` in the cell behind it tests your function on fresh random inputs and names your mistake if it
+# From here on you write functions yourself, in cells that say `YOUR CODE HERE`. The `check` in the cell behind it tests your function on inputs of many kinds, most of them random, and names your mistake if it
 # knows it. You are never stuck:
 #
 # - `hint("row_normalize")` gives a hint, and a stronger one each time you ask;
@@ -234,7 +235,7 @@ def row_normalize(x):
 compare("row_normalize", counts)
 
 # %% [markdown]
-# PyTorch's own function for this is `F.normalize` with `p=1`. Do the rows sum to 1, in a square table too?
+# For positive numbers PyTorch's own function is `F.normalize` with `p=1`. Do the rows sum to 1, in a square table too?
 
 # %%
 shares = ready("row_normalize")
@@ -257,10 +258,10 @@ except RuntimeError as error:
     print(f"RuntimeError: {str(error).splitlines()[0][:80]}")
 
 # %% [markdown]
-# float32 keeps about 7 digits, so 1 + 0.00000001 *is* 1 there. `03_bce_with_logits` shows a loss that breaks at exactly that place. And int64 tensors have no mean: labels that take part in
+# float32 keeps about 7 digits, so 1 + 0.00000001 *is* 1 there. `03_bce_with_logits` shows a loss that breaks at exactly that place. And `mean` refuses int64: labels that take part in
 # arithmetic are made floats first.
 #
-# Two libraries can also disagree about a word. Both lines below compute "the" standard deviation of 1, 2, 3, 4:
+# Two libraries can also disagree about a word. The first two lines below both compute "the" standard deviation of 1, 2, 3, 4:
 
 # %%
 four = [1.0, 2.0, 3.0, 4.0]
@@ -269,12 +270,12 @@ print(f"numpy {np.array(four).std():.3f}")
 print(f"torch, correction=0 {torch.tensor(four).std(correction=0):.3f}")
 
 # %% [markdown]
-# By default PyTorch divides by N − 1, numpy by N. Neither is wrong; a program that mixes them is.
+# Before the root is taken, PyTorch divides the sum of the squared deviations by N − 1, numpy by N. Neither is wrong, but a program that mixes them compares two different things.
 #
 # ## Slopes, and who computes them
 #
-# Training follows slopes: how fast does the result change when one number moves a little? For $x^2$ the slope is $2x$, so 6 at $x = 3$. PyTorch's **autograd** finds it without being told
-# the rule. The second `backward` below repeats the first. Guess the slope that it prints (within 0.1 counts as right), then run.
+# Training follows slopes: how fast does the result change when one number moves a little? For $x^2$ the slope is $2x$, so 6 at $x = 3$. PyTorch's **autograd** reads it off your code: it
+# knows the slope of every operation, and joins them by the chain rule. The second `backward` below repeats the first. Guess the slope that it prints (within 0.1 counts as right), then run.
 
 # %%
 guess("slope_after_a_second_pass", ..., sure=...)
@@ -289,8 +290,8 @@ print("after a second pass   ", x.grad)
 guessed("slope_after_a_second_pass", x.grad.item(), within=0.1)
 
 # %% [markdown]
-# 12: `backward` **adds** to `.grad`. That is why a training loop clears the slopes before each step. `torch.autograd.grad` returns them instead and stores nothing; most cells of this course
-# use it. And `detach()` gives the same numbers without the record: for printing, plotting, and whatever must not be trained.
+# 12: `backward` **adds** to `.grad`. That is why a training loop clears the slopes before each step. `torch.autograd.grad` returns them instead and leaves `.grad` alone; this course uses it
+# wherever a slope is only to be looked at. And `detach()` gives the same numbers without the record: for printing, plotting, and whatever must not be trained.
 
 # %%
 result = (x**2).sum()
@@ -367,7 +368,7 @@ for label, right_one, suggestion in [("about a thousand", 1000.0, 1000.001), ("t
     print(f"{label:19} difference {(a - b).abs().item():.1e}   allclose {torch.allclose(a, b)}")
 
 # %% [markdown]
-# The second suggestion is wrong by a factor of three, the third has no gradient at all, and both pass: by default `allclose` forgives an absolute difference of 1e-8. It gets worse when its two
+# The first is right to six digits. The second is wrong by a factor of three, the third is plain 0, and both pass: by default `allclose` forgives an absolute difference of 1e-8. It gets worse when its two
 # tolerances, relative and absolute, are given by position and get mixed up:
 
 # %%
@@ -435,13 +436,13 @@ for label, dtype, style in [("float64", torch.float64, LINE["stable"]), ("float3
     print(f"{label}: the error is smallest at a step of {steps[errors.argmin()]:.0e}")
 plt.xlabel("step eps"), plt.ylabel("relative error"), plt.title("measured gradient against autograd")
 plt.legend(loc="lower left")
-show("Relative error of the measured gradient against the step, both on logarithmic scales. Both curves are V-shaped: in float64 the error is smallest "
-     "for a step of 1e-5, in float32 for 1e-2. To the left of that the float32 curve is far above the other; it reaches 1, where nothing is measured.")
+show("Relative error of the measured gradient against the step, both on logarithmic scales. From the right both curves fall to a lowest point, in float64 "
+     "at a step of 1e-5, in float32 at 1e-2, and rise again to its left. The float32 curve rises far sooner, and for steps of 1e-8 and less it runs flat at 1, where nothing is measured.")
 
 # %% [markdown]
-# Two errors pull in opposite directions. On the right the step is so long that the function bends within it. On the left $f(x + \varepsilon)$ and $f(x - \varepsilon)$ are so nearly equal
-# that their difference consists of rounding. In float32 (dashed) small steps measure nothing at all. So check gradients in float64. The best step depends on the function; here it was 1e-5, and the
-# default of 1e-6 is close enough.
+# Two errors pull in opposite directions. On the right the step is so long that $f$ is no parabola within it (for a parabola, as in the calculation by hand, the formula is exact).
+# On the left $f(x + \varepsilon)$ and $f(x - \varepsilon)$ are so nearly equal that their difference consists of rounding; in float32 (dashed) the smallest steps do not even change $x$. So check gradients in float64. The best step depends on
+# the function; here it was 1e-5, and the default of 1e-6 is close enough.
 #
 # PyTorch's own `gradcheck` uses 1e-6 too, and warns you when the input is not float64:
 
@@ -504,7 +505,7 @@ print(f"equal batches: mean of means {torch.stack([b.mean() for b in equal]).mea
 # ## Recap
 #
 # - You built a row normalisation that survives square tables, a measured gradient, an error that does not depend on size, and a mean that knows its batches.
-# - PyTorch calls them `keepdim=True` (or `F.normalize`), `torch.autograd.gradcheck`, `torch.testing.assert_close`, and a loss with `reduction="sum"`, divided once.
+# - PyTorch's own tools for these are `keepdim=True` (or `F.normalize`), `torch.autograd.gradcheck`, `torch.testing.assert_close` with `rtol=1e-7, atol=0`, and a loss with `reduction="sum"`, divided once.
 # - Three mistakes people make: they let (N, 1) meet (N,) in a formula of their own; they leave out `keepdim`, and a square table hides it;
 #   they average the means of unequal batches.
 #

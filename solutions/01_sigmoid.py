@@ -25,7 +25,7 @@ logits = torch.tensor([-0.1, 2.0, 3.0, 0.5], dtype=torch.float64)
 # %% [markdown]
 # ## From evidence to odds
 #
-# **Odds** of 3 to 1 mean that of 4 such cases 3 turn out one way and 1 the other. Odds suit evidence: by Bayes' rule, a finding
+# **Odds** of 3 to 1 mean that, on average, of 4 such cases 3 turn out one way and 1 the other. Odds suit evidence: by Bayes' rule, a finding
 # that is twice as frequent in benign tumours as in malignant ones doubles the odds of benign, and a second one of that kind doubles them again if the two are
 # independent within either group.
 #
@@ -33,7 +33,8 @@ logits = torch.tensor([-0.1, 2.0, 3.0, 0.5], dtype=torch.float64)
 #
 # $$ \text{odds} = e^z $$
 #
-# Adding 1 to the score multiplies the odds by $e$. (At Bletchley Park, Alan Turing and Jack Good broke ciphers by adding up logarithms of odds. Good called the sum the *weight of evidence*.)
+# Adding 1 to the score multiplies the odds by $e$. (At Bletchley Park, Alan Turing and Jack Good weighed clues to a cipher by adding up the logarithms of such factors. Good called the logarithm
+# of a factor the *weight of evidence*.)
 # The four patients:
 
 # %%
@@ -134,7 +135,7 @@ print("score          ", logits)
 print("measured slope ", moved)
 
 # %% [markdown]
-# The patient at −0.1, about whom the model knows least, moves most. The one at 3.0 hardly moves.
+# The patient at −0.1, about whom the model is least sure, moves most; the one at 3.0 moves less than a fifth as much.
 #
 # ## Exercise: `sigmoid_grad`
 #
@@ -189,8 +190,8 @@ interact(walk, z=(-8.0, 8.0, 0.5, 2.0))
 #
 # ## Where the slope disappears
 #
-# That a probability never reaches 1 holds on paper. In float32, the usual dtype of a model, there is a last number below 1. Of the scores 5, 15, 16, 17, 20 and 30, which is the first
-# whose probability is exactly 1? Guess, then run.
+# That a probability never reaches 1 holds on paper. In float32, the usual dtype of a model, the sum $1 + e^{-z}$ is rounded, and 1 plus anything below about 6e-8 is 1 again (`00_tools`). Of the scores 5, 15,
+# 16, 17, 20 and 30, which is the first whose probability is exactly 1? Guess, then run.
 
 # %%
 guess("first_score_that_is_certain", ..., sure=...)
@@ -205,7 +206,7 @@ for value in (5.0, 15.0, 16.0, 17.0, 20.0, 30.0):
 guessed("first_score_that_is_certain", 17, within=0.5)
 
 # %% [markdown]
-# From 17 on the probability is exactly 1 in float32, and autograd's slope exactly 0. The true slope at 20 is small (nearly the last column's 2.061e-09), but it is not 0. On the way back, everything that passes through such a sigmoid is
+# At 17 the sum has become 1: from there on the probability is exactly 1 in float32, and autograd's slope exactly 0. The true slope at 20 is small (nearly the last column's 2.061e-09), but it is not 0. On the way back, everything that passes through such a sigmoid is
 # multiplied by that 0.
 #
 # The last column is the repair. It is the same number as $1 - \sigma(z)$, by the identity above, but nothing was subtracted from 1.
@@ -267,15 +268,15 @@ show("Two plots against the score z from -120 to 120, the definition as a broad 
      "with exp(z): the dashed line ends at 88. Right, the slope of the form with exp(-z) on a logarithmic scale: the dashed line drops to 0 near -52.")
 
 # %% [markdown]
-# Left: the dashed line ends where `exp` does, and what follows is nan. Right: on the left side the slope drops to 0 near −52, and turns to nan at −89, long before the definition (the
-# broad line) leaves the picture. Why −52? To differentiate $1/u$, autograd multiplies by the square of the result:
+# Left: the dashed line ends where `exp` does, and what follows is nan. Right: on the left side the slope drops to 0 near −52, where the definition (the broad line) is still far above the
+# smallest float32, and turns to nan at −89. Why −52? To differentiate $1/u$, autograd multiplies by the square of the result:
 
 # %%
 p = with_minus(torch.tensor(-52.0))
 print(f"p = {p.item():.1e}, and p² = {(p * p).item():.1e} in float32, {p.double().item() ** 2:.1e} in float64")
 
 # %% [markdown]
-# $p^2$ is smaller than the smallest number that float32 has, so it becomes 0: it **underflows**.
+# $p^2$ is less than half the smallest positive number that float32 has, 1.4e-45, so it is rounded to 0: it **underflows**.
 #
 # ## Exercise: `stable_sigmoid`
 #

@@ -41,8 +41,8 @@ print(f"patient 2, y = 1: {y_pred[1]:.4f}")
 print(f"patient 4, y = 0: {1 - y_pred[3]:.4f}")
 
 # %% [markdown]
-# If the patients are independent of each other, the probability of all four labels together is a product. Ronald Fisher, who made it the foundation of statistics a hundred years ago, called it the
-# **likelihood**. A good model makes it large.
+# If the patients are independent of each other, the probability of all four labels together is a product. Ronald Fisher, who built his theory of
+# estimation on it in the 1920s, called it the **likelihood**. A good model makes it large.
 #
 # ## Exercise: `bernoulli_likelihood`
 #
@@ -93,8 +93,8 @@ for name, z in scores.items():
 # %% [markdown]
 # ## The recipe
 #
-# Logarithms of probabilities are never positive, and larger is better. A loss should not be negative, and smaller is better, so flip the sign: the **negative log-likelihood**. With it comes a recipe that
-# later lessons use by name:
+# Logarithms of probabilities are never positive, and larger is better. Of a loss, smaller is better, so flip the sign: the **negative log-likelihood**, here never below 0. With it comes a recipe that later
+# lessons use by name:
 #
 # 1. choose a **distribution** for the labels (here: Bernoulli);
 # 2. let the model give its **parameter** (here: $p$);
@@ -123,7 +123,7 @@ show("Two plots against the parameter p. Left, the likelihood: a hill with its t
      "same 0.7, which rises steeply towards 0 and 1.")
 
 # %% [markdown]
-# Both have their best point at 0.7, the share of ones. The hill is flat far away from its top; the valley slopes everywhere but at its lowest point, so that a training step knows where to go.
+# Both have their best point at 0.7, the share of ones. On the left the hill is so flat that a step hardly knows which way is up; the valley is steep there, and slopes everywhere but at its lowest point.
 #
 # ## From a probability to a loss
 #
@@ -141,7 +141,7 @@ print(f"patient 4, y = 0: {-math.log(1 - 0.6225):.4f}")
 # That answers the question at the start: 0.6225 for a malignant tumour costs about eight times as much as 0.8808 for a benign one. (Later cells
 # print 0.9741 for it: 0.6225 is rounded.)
 #
-# Claude Shannon's theory of information (1948) is about this number: the **surprise** of an outcome. What was certain surprises nobody and costs 0; the less probable it was, the larger the surprise. With the logarithm to
+# In Claude Shannon's theory of information (1948) this number says how much an outcome tells you, its **surprise**. What was certain surprises nobody and costs 0; the less probable it was, the larger the surprise. With the logarithm to
 # base 2 it is counted in **bits**, and one bit is the surprise of a fair coin:
 
 # %%
@@ -150,7 +150,7 @@ for name, p in [("a fair coin", 0.5), ("patient 2", 0.8808), ("patient 4", 1 - 0
 print(f"1 nat is {1 / math.log(2):.4f} bits")
 
 # %% [markdown]
-# PyTorch uses the natural logarithm, so its losses are in **nats**.
+# PyTorch uses the natural logarithm, so its cross-entropies are in **nats**.
 #
 # ## Exercise: `bce_per_sample`
 #
@@ -175,7 +175,7 @@ def bce_per_sample(p, y):
 # With $y = 1$ the second half vanishes, with $y = 0$ the first one.
 
 # %% [markdown]
-# On the four patients:
+# On the four patients. The first one, right by a hair, pays 0.6444:
 
 # %%
 losses = ready("bce_per_sample")(y_pred, y_true)
@@ -301,7 +301,7 @@ for panel, label in zip(panels, (1.0, 0.0)):
     panel.set(title=f"slope when y = {label:.0f}", xlabel="score z", ylabel="d loss / d z", ylim=(-1.1, 1.1))
 panels[1].legend(loc="lower right")
 show("Two plots of the slope with respect to the score z. Left, for label 1: cross-entropy's slope runs from -1 at the left, sure and wrong, to 0 at the right; the squared error's is a shallow dip "
-     "around z = -1 and close to 0 on both sides. Right, for label 0: the mirror image, up to 1 at the right.")
+     "around z = -0.7 and close to 0 on both sides. Right, for label 0: the mirror image, up to 1 at the right.")
 
 # %% [markdown]
 # The recipe was one reason for cross-entropy; this is the other. Where the model is sure and wrong (left end of the left plot), cross-entropy pulls with nearly its full strength of 1, and the squared error has let go. Measured by $p$, cross-entropy's

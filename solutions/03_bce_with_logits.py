@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Can a model be too sure to learn?
 #
-# A model gives a tumour a score of 20: it is as good as certain that it is benign. The tumour is malignant (label 0). Nothing in the
-# data needs correcting more than this. **How hard does a training step pull at that score?** With `BCELoss` behind a sigmoid,
+# A model gives a tumour a score of 20: it is as good as certain that it is benign. The tumour is malignant (label 0). Few
+# mistakes need correcting more than this. **How hard does a training step pull at that score?** With `BCELoss` behind a sigmoid,
 # in float32, the answer is: not at all.
 #
 # In this lesson you find out why, and build the loss that pulls: binary cross-entropy straight from the scores. PyTorch calls it
@@ -195,7 +195,7 @@ compare("softplus", torch.tensor([-1000.0, -2.0, 0.5, 95.0, 1000.0]))
 
 # %% [markdown]
 # One point deserves a look: $z = 0$, where training from zero weights begins. The true slope there is a half. A corner has no slope at its tip, so autograd has to make one up, and not every spelling of softplus gets
-# the half. For `clamp` even PyTorch has changed its mind: the slope at its bound is 1 up to release 2.13, as below, and 0 from 2.14 on. The check does not test this point; it is a reason to prefer a spelling without a corner, or PyTorch's.
+# the half. For `clamp` even PyTorch has changed its mind: the slope at its bound was 0 until 2018, is 1 in release 2.13, as below, and 0 again from 2.14 on. The check does not test this point; it is a reason to prefer a spelling without a corner, or PyTorch's.
 
 # %% fold="Four spellings of softplus and their slopes at 0"
 # four spellings of softplus and their slopes at 0
@@ -320,7 +320,7 @@ interact(walk, z=(-6.0, 6.0, 0.25, 2.0))
 
 # %% [markdown]
 # On the left the curve is flat, and a patient who is right already hardly pulls. On the right it becomes a straight line of slope 1. No patient pulls at the *score* harder than that. (A weight is pulled by this slope times a
-# feature, and features can be large: among the patients below, one lies 12 standard deviations from the mean.)
+# feature, and features can be large: among the measurements below, one lies 12 standard deviations from its mean.)
 #
 # ## The squared error, sure and wrong
 #
@@ -368,7 +368,7 @@ show("The score against the step on a logarithmic scale, both starting at -8. Un
      "thousand steps and then climbs quickly.")
 
 # %% [markdown]
-# Cross-entropy is over the hill in a handful of steps; the squared error hardly moves for more than a thousand.
+# Cross-entropy is above 0 in nine steps; under the squared error the score hardly moves for more than a thousand.
 #
 # ## The picture of this lesson
 #

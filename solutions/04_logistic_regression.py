@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Where do the scores come from?
 #
-# For three lessons scores fell from the sky: −0.1, 2.0, 3.0, 0.5. You know what a wrong one costs, and how hard the loss pulls at it.
-# **What does it pull at?** At the weights of a model. In this lesson you build the smallest model there is, train it with your own loss and
-# your own slope, and watch it walk downhill.
+# For three lessons most scores fell from the sky: −0.1, 2.0, 3.0, 0.5. You know what a wrong one costs, and how hard the loss pulls at it.
+# **What does it pull at?** At the weights of a model. In this lesson you build one of the smallest models there are, train it with your own
+# loss and your own slope, and watch it walk downhill.
 #
 # It is called logistic regression, and it is the recipe of `02_bce` to the letter: the distribution is Bernoulli, a weighted sum of features gives its parameter, and the negative log-likelihood is minimised.
 # In PyTorch it is `nn.Linear`, `nn.BCEWithLogitsLoss` and `torch.optim.SGD`. You need `03_bce_with_logits`, matrix products, and the chain rule. About 45 minutes.
@@ -90,7 +90,7 @@ print(f"logarithm to base 2   {F.binary_cross_entropy_with_logits(z, y) / math.l
 print(f"squared error         {((torch.sigmoid(z) - y) ** 2).mean():.4f}")
 
 # %% [markdown]
-# None of these lines raises an error, and the first number alone tells that something is wrong.
+# None of these lines raises an error, and in each broken one the first loss alone tells that something is wrong.
 #
 # ## From the slope of a score to the slope of a weight
 #
@@ -219,7 +219,7 @@ def path(lr, epochs=40):
 # two paths on the loss surface, and the loss of each step; the slider sets one learning rate
 def walk(lr):
     fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8))
-    lines = left.contour(w_axis, b_axis, surface, levels=[0.3, 0.35, 0.45, 0.6, 0.8, 1.1, 1.5, 2, 3], colors="0.7", linewidths=1)
+    lines = left.contour(w_axis, b_axis, surface, levels=[0.3, 0.35, 0.45, 0.6, 0.8, 1.1, 1.5, 2, 3], colors="0.55", linewidths=1)
     left.clabel(lines, fontsize=8), left.plot(w_axis[lowest[1]], b_axis[lowest[0]], "kx", markersize=12, markeredgewidth=3)
     for name, rate, marker in [("repaired", 1.0, "o"), ("broken", lr, "s")]:
         stops, losses = path(rate)
@@ -227,7 +227,7 @@ def walk(lr):
         right.plot(losses, **LINE[name], label=f"learning rate {rate:g}")
         for n in range(1, 6) if name == "broken" else ():
             left.annotate(n, stops[n], xytext=(5, 5), textcoords="offset points", weight="bold", annotation_clip=True)
-    left.set(title="loss surface, and two paths on it", xlabel="weight w", ylabel="bias b", xlim=(-16, 4), ylim=(-5, 12))
+    left.set(title="loss surface, and two paths on it", xlabel="weight w", ylabel="bias b", xlim=(-16, 4), ylim=(-5, 12), xticks=range(-15, 5, 5))
     right.axhline(math.log(2), **LINE["reference"], label="ln 2"), right.legend(loc="upper right")
     right.set(title="loss of each step", xlabel="step", ylabel="mean loss", ylim=(0.2, 2.4))
     return f"Left, contour lines of the loss over weight and bias, a valley with its lowest point, a cross, near w = -3.6, b = 0.6. From (0, 0) a path with learning rate 1 walks into it in small steps; one with learning rate {lr:g} takes its own. Right, the loss of each step of both: with learning rate 1 it falls smoothly from ln 2; with {lr:g} it is {max(losses):.2f} at its highest and {losses[-1]:.2f} in the end."
@@ -285,7 +285,7 @@ for name, X in [("as they are", patients), ("standardised", standardised)]:
     print(f"{name:13} first losses", *(f"{value:9.2f}" for value in losses[:5]), f"   after 2000 steps {'above 100' if losses[-1] > 100 else f'{losses[-1]:.2f}'}, right {right:.2f}")
 
 # %% [markdown]
-# The first row jumps from ln 2 to thousands and swings. It does not explode as a squared error would, for no sample pulls at its score harder than 1, so that each step moves the weights by a bounded amount. It even crawls back: after 2000
+# The first row jumps from ln 2 to thousands and swings. It does not explode as the squared error of a linear model would, for no sample pulls at its score harder than 1, so that each step moves the weights by a bounded amount. It even crawls back: after 2000
 # steps most patients are right, and still the loss is above 100, because those that are wrong are wrong by a thousand and more. The second row is the repair: standardise, and the same learning rate works.
 #
 # ## How many are right?
@@ -471,7 +471,7 @@ show("Two plots against the epoch, logarithmic. Left: without weight decay the t
 
 # %% [markdown] question="first_loss" points=2
 # At least look: with zero weights the first loss must be ln 2, about 0.69. Harmless: the weights start at random values (`nn.Linear` does), so the scores are not 0; set them to
-# zero once and look again. Harmful: two sigmoids, a sum or another factor in the loss, another base of the logarithm: with zero weights the loss is then still not ln 2. Also
+# zero once and look again. Harmful: two sigmoids, which put a floor under the loss. A sum in place of the mean, or another base of the logarithm, acts like another learning rate. In all these cases the loss is still not ln 2 with zero weights. Also
 # possible: the loss is printed after the first step, or the step was large. A falling loss and a good accuracy exclude none of these. (The test is not perfect: labels of −1 and 1, or
 # an (N, 1) against (N,), give ln 2 at zero weights all the same. For those, look at the labels and print the shapes.)
 

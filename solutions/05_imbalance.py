@@ -49,7 +49,7 @@ print(f"  malignant                       {y.sum():.0f}, that is {100 * y.mean()
 # %% [markdown]
 # A model should be judged on patients that it was not trained on, as in lesson 04. With 19 malignant tumours there are too few to set half of
 # them aside. So divide the patients into five parts, let each part be scored by a model that was trained on the other four, and put the
-# scores together. This is **cross-validation**: all 376 patients are used, and each is scored by a model that has never seen them.
+# scores together. This is **cross-validation**: all 376 patients are used, and each is scored by a model that was trained without that patient.
 
 # %%
 def train(loss, X, y, steps=600, lr=1.0):
@@ -206,8 +206,8 @@ print(f"share of the ill  {y.mean():.4f}")
 
 # %% [markdown]
 # Nothing is broken here: over the patients that it was trained on, the model's mean probability *is* the share of the ill, 0.05. Single
-# probabilities above 0.5 are then rare. If all mistakes cost the same, that is hard to beat: silence makes 19 mistakes, and so does the
-# trained model. But they do not cost the same.
+# probabilities above 0.5 are then rare. If all mistakes cost the same, that is hard to beat with these two measurements: silence makes 19 mistakes, and so
+# does the trained model. But they do not cost the same.
 #
 # ## A weight for each sample
 #
@@ -512,7 +512,7 @@ print(f"their part of the loss:      {100 * per_sample[settled].sum() / per_samp
 
 # %% [markdown]
 # Most patients are settled, and their many small losses still add up to a noticeable part. Lin and colleagues had detectors in mind that
-# look at ten to a hundred thousand boxes in a picture, of which a few hold an object: there, the settled ones drown the rest. Their **focal
+# look at 10 000 to 100 000 boxes in a picture, of which a few hold an object: there, the settled ones drown the rest. Their **focal
 # loss** turns settled samples down, by a factor that falls as $p_t$ rises:
 #
 # $$ \ell = -\alpha_t\, (1 - p_t)^{\gamma} \log p_t \qquad \alpha_t = \begin{cases} \alpha & y = 1 \\ 1 - \alpha & y = 0 \end{cases} $$
@@ -598,7 +598,7 @@ show("Two plots against the logit z, for label 1. Left, the loss: the larger gam
 
 # %% [markdown]
 # (Gamma 0 is cross-entropy.) Left: where the model is wrong all three rise alike; where it is right, the focal loss is soon close to 0. Right: from
-# about $z = 2$ on, a settled sample hardly pulls. Further left the focal slope even passes cross-entropy's −1: by the product rule, the factor
+# about $z = 2$ on, a settled sample hardly pulls under the focal loss. Further left the focal slope even passes cross-entropy's −1: by the product rule, the factor
 # $(1 - p_t)^\gamma$ adds a slope of its own.
 #
 # ## Three losses, one curve

@@ -255,8 +255,8 @@ for dim in (1, 0):                                   # and the slope of log p fo
 guessed("a_single_sample_along_dim_0", p[0, 0], within=0.01)
 
 # %% [markdown]
-# With no other sample to compete with, each class gets 1. And all slopes are 0: nothing would be learned. What a model says about a sample
-# must not depend on the other samples in the batch.
+# With no other sample to compete with, each class gets 1. And all slopes are 0: nothing would be learned. What a classifier says about a sample
+# should not depend on which others happen to be in the batch.
 #
 # What if `dim` is left out? PyTorch chooses one by the number of dimensions, and warns. Here is a tensor of 2 sentences with 3 words each, and
 # 4 classes for every word:
@@ -276,7 +276,7 @@ for dim in range(3):
 #
 # ## `torch.softmax`, `nn.Softmax` and `F.softmax`
 #
-# PyTorch has softmax three times: as a module, which is made first and called later, and as two functions. All three compute what you built.
+# PyTorch has softmax as a module, which is made first and called later, and as a function, for which you will meet two names. All three compute what you built.
 
 # %%
 module = nn.Softmax(dim=1)
@@ -363,7 +363,7 @@ for unit, z in (("centimetres", iris_logits), ("inches", inches)):
 #
 # $$ p_i = \frac{e^{z_i / T}}{\sum_j e^{z_j / T}} $$
 #
-# The name comes from physics, where Boltzmann's formula with this $T$ gives the probability of a state with energy $-z$.
+# The name comes from physics: with $-z$ as a state's energy, this is Boltzmann's formula for its probability (in units in which his constant is 1).
 # By hand with two scores, 0 and 2. The exponential of the first is 1 at any temperature; that of the second, and its probability:
 
 # %%
@@ -393,8 +393,8 @@ def softmax_temperature(z, temperature):
 # ## Flowers on a triangle
 #
 # Three probabilities that sum to 1 are a point in a triangle, called the **simplex**: the mean of the corners, weighted by the probabilities.
-# Each corner is a class, and the probability of a class is the point's height above the side opposite its corner: 0 on that side, 1 in the
-# corner.
+# Each corner is a class, and the probability of a class is the point's height above the side opposite its corner, as a share of the triangle's
+# height: 0 on that side, 1 in the corner.
 
 # %%
 corners = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.5, 0.75**0.5]], dtype=torch.float64)
@@ -480,7 +480,7 @@ show("Left, the probabilities of five classes against the temperature, from 0.1 
 # $T$ keeps the order of the scores. (The wide curve and the dotted one, scores 0.1 and 0.2, nearly coincide.) Right: the same as a path, from
 # the winner's corner to the centre.
 #
-# Lesson 12 uses a temperature to make a model's confidence true, and lesson 10 to let a small model learn from a large one.
+# Lesson 12 uses a temperature to make a model as sure as it is right, and lesson 10 to let a small model learn from a large one.
 
 # %% [markdown]
 # ## Two classes: the sigmoid again
@@ -525,18 +525,30 @@ print("sigmoid of z     ", torch.sigmoid(binary_logits))
 # binary samples, whose labels are 0, 1, 1, 0, and the slope of the probability.
 
 # %%
+y_binary = torch.tensor([0, 1, 1, 0])
 z = binary_logits.reshape(4, 1).clone().requires_grad_(True)
 p = torch.softmax(z, dim=1)
 (slope,) = torch.autograd.grad(p.sum(), z)
 print("softmax", p.detach().flatten())
 print("slope  ", slope.flatten().abs())
 print("class  ", predict_class_ready(z))
-print(f"loss    {F.cross_entropy(z, torch.zeros(4, dtype=torch.int64)).abs():.4f}")
 
 # %% [markdown]
-# A single class has no competitor: $e^z / e^z$ is 1 whatever the score, its slope is 0, the largest of one entry is entry 0, and the multiclass
-# loss of lesson 08 is 0. Such a model trains without an error, learns nothing, and is right exactly where the label is 0. The repair: a
-# sigmoid, cut at 0.5 (for the logit: at 0, as in lesson 01), or two outputs.
+# And which losses would say something?
+
+# %%
+try:
+    F.cross_entropy(z, y_binary)                    # the multiclass loss of lesson 08
+except IndexError as error:
+    print(f"cross_entropy: {type(error).__name__}: {error}")
+loss = F.binary_cross_entropy(torch.softmax(z, dim=1).squeeze(1), y_binary.double())
+(slope,) = torch.autograd.grad(loss, z)
+print(f"binary_cross_entropy of the softmax: {loss:.1f}, slope", slope.flatten().abs())
+
+# %% [markdown]
+# A single class has no competitor: $e^z / e^z$ is 1 whatever the score, its slope is 0, and the largest of one entry is entry 0. The multiclass loss of lesson 08 refuses label 1: there is no class 1. With the binary
+# loss such a model trains without an error, learns nothing, and its argmax is right exactly where the label is 0. The repair: a sigmoid, cut at 0.5 (for the logit: at 0, as in lesson 01), or two
+# outputs.
 
 # %%
 print("sigmoid above 0.5 ", (torch.sigmoid(binary_logits) > 0.5).long())

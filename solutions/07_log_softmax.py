@@ -194,7 +194,7 @@ for k, what in enumerate(("value", "gradient")):
     print(f"as written: {what:8} finite from {finite.min():.0f} to {finite.max():.0f}")
 
 # %% [markdown]
-# The gradient fails before the value does: below −90 the sum $s$ is still a number, and $1/s$ is already too large for one.
+# On the left the gradient fails before the value does: below −90 the sum $s$ is still a float32 above 0, and $1/s$ is already too large for one.
 #
 # ## The logarithm of a softmax
 #
@@ -370,8 +370,8 @@ print(naive_softmax(rows - rows.max()))
 #
 # ## How the probabilities move
 #
-# Raise one score a little. Its own probability rises, and the others fall, because all of them sum to 1. How much? Apply the quotient rule to
-# the fraction:
+# Raise one score a little. Its own probability rises, and each of the others falls, because the sum in its denominator grows. By how much?
+# Apply the quotient rule to the fraction:
 #
 # $$ \frac{\partial p_i}{\partial z_i} = p_i (1 - p_i), \qquad \frac{\partial p_i}{\partial z_j} = -p_i \, p_j \quad (i \ne j) $$
 #
@@ -455,8 +455,8 @@ for row in ([2.0, 1.0, -inf], [-inf, -inf, -inf], [2.0, 1.0, inf]):
     print(f"{str(row):18} softmax {[round(v, 4) for v in torch.softmax(z, dim=0).tolist()]}, lse {torch.logsumexp(z, dim=0):.4f}")
 
 # %% [markdown]
-# With nothing possible, log-sum-exp is −inf, which is true, but there are no probabilities: −inf − (−inf) is nan, in PyTorch as in your
-# function. A score of +inf leads to inf − inf, which is nan as well.
+# With nothing possible, log-sum-exp is −inf, which is true, but there are no probabilities: the softmax subtracts the largest score, and
+# −inf − (−inf) is nan. A score of +inf leads to inf − inf, which is nan as well.
 #
 # Repair a row of −inf **before** the softmax: give it harmless scores, and set its probabilities to 0 afterwards. To do it afterwards only is
 # too late for the gradient:

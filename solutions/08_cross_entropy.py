@@ -61,8 +61,8 @@ for copies in (1, 5):
 #
 # $$ \ell_n = -\log p_{n,\,y_n} $$
 #
-# In Claude Shannon's theory of information this number measures **surprise**: what was certain is no surprise at all, 0, and the less probable an event was, the
-# greater the surprise when it happens. By hand, for rows 4 and 1:
+# In Claude Shannon's theory of information this number says how much an event tells you, and is often called its **surprise**: what was certain is no surprise at all, 0, and the less probable an
+# event was, the greater the surprise when it happens. By hand, for rows 4 and 1:
 
 # %%
 print(f"certain: {-math.log(1.0) + 0.0:.4f}")
@@ -456,7 +456,7 @@ for reduction in ("mean", "sum"):
 # %% [markdown]
 # ## One softmax too many
 #
-# One mistake with this loss is silent: a model that ends in a softmax, and then `CrossEntropyLoss`, which contains another. There is no error and no
+# One mistake with this loss stays silent: a model that ends in a softmax, and then `CrossEntropyLoss`, which contains another. There is no error and no
 # warning. Suppose the model is *perfect*, with probability 1 for the right class. What does it pay, with 2 classes and with 10?
 # Guess what it pays with 10 (within 0.3 counts as right), then run.
 
@@ -506,8 +506,8 @@ guessed("loss_of_ten_classes_at_the_start", math.log(10), within=0.1)
 
 
 # %% [markdown]
-# A model that spreads its bets over ten classes pays $\ln 10$. A new model should start near $\ln C$; if it starts far above, it is sure of something before
-# it has seen a sample.
+# A model that spreads its bets evenly over ten classes pays $\ln 10$, whatever the labels. A new model should start near $\ln C$; if it starts far above, its first scores
+# differ so much that it favours some classes before it has seen a sample.
 
 # %%
 def train(first=lambda z: z, epochs=200, lr=1.0):
@@ -581,7 +581,7 @@ print("argmax       ", one.argmax(dim=1))
 
 
 # %% [markdown]
-# One class always has probability 1, so there is nothing to lose and nothing to learn. For one output PyTorch has `BCEWithLogitsLoss`, from lesson 03.
+# One class always has probability 1, so there is nothing to lose and nothing to learn. (A label of 1 would be refused, as below: the only class is 0.) For one output PyTorch has `BCEWithLogitsLoss`, from lesson 03.
 #
 # Other mistakes are refused. These are the messages:
 
@@ -612,7 +612,7 @@ refused(logits, logits)                         # not even positive
 
 # %% [markdown]
 # The first is twice the right loss; the second is negative. With targets that are distributions a cross-entropy cannot be, since each $-\log p$ is at least 0. So if yours
-# falls below zero, look at the targets.
+# falls below zero, look at the targets (or, with `NLLLoss`, at the inputs).
 #
 # ## In your own words
 #
@@ -621,8 +621,8 @@ refused(logits, logits)                         # not even positive
 
 # %% [markdown] question="worse_than_guessing" points=2
 # 4.6 is ln 100: A probably spreads its bets evenly and knows nothing. A cross-entropy above ln C says that the true class got less than 1/C, on (geometric) average.
-# That need not come from being sure: 0.009 for every true class costs 4.71. But B has many right, and these cost it little; so its misses must be very expensive, which means
-# sure and wrong. B has learned something and is overconfident: look at the scale of its logits, at overfitting, at wrong labels among its most expensive samples; dividing
+# That need not come from being sure: 0.009 for every true class costs 4.71. But a right guess costs at most ln 100, since the largest of 100 probabilities is at least 0.01; so B's misses cost more than 7.9 on average, that is less than 0.0004 for the true class.
+# Most likely B is sure and wrong there. It has learned something and is overconfident: look at the scale of its logits, at overfitting, at wrong labels among its most expensive samples; dividing
 # its logits by a suitable temperature lowers its loss without changing one guess. A has not learned anything yet: is its gradient zero, is there a second softmax?
 
 # %% [markdown]

@@ -106,7 +106,7 @@ def _(z):
 
 
 @softplus.mistake(
-    "You chose between two formulas, one of them for large z. The value is right and the gradient "
+    "You chose between two formulas by the size of z. The value is right and the gradient "
     "is nan: `torch.where` differentiates the branch that it drops, too, and the exponential there "
     "is infinite.",
     hint="Rewrite it so that no branch ever exponentiates a large number.",
@@ -266,7 +266,7 @@ bce_with_logits.case("float32, where sigmoid is 1", dtype=torch.float32, extreme
 
 
 @bce_with_logits.mistake(
-    "You added log(1 + exp(−z)) to max(z, 0), which is right for a positive z only. It takes exp(−|z|): for a negative z the corner is counted twice."
+    "You added log(1 + exp(−z)) to max(z, 0), which is right for a positive z only. It takes exp(−|z|): for a negative z, exp(−z) is large, and the loss comes out |z| too high."
 )
 def _(z, y, reduction="mean"):
     losses = z.clamp(min=0) - y * z + torch.log1p(torch.exp(-z))
@@ -407,7 +407,7 @@ def _(z, y, reduction="mean"):
 
 
 @bce_with_logits.mistake(
-    "You subtracted z from every sample. A label of 0 subtracts nothing, a label of 1 all of z.",
+    "Every sample costs softplus(−z), which is softplus(z) − z, whatever its label. A label of 0 subtracts nothing, a label of 1 all of z.",
     hint="The label says how much of z to subtract.",
 )
 def _(z, y, reduction="mean"):
@@ -640,6 +640,15 @@ class _(_Module):
 
     def loss(self, z, y, reduction):
         return F.binary_cross_entropy_with_logits(z, y, reduction=reduction)
+
+
+@BCEWithLogits.mistake(
+    "`forward` knows no `reduction`: a name that `__init__` gets or makes is gone when `__init__` ends. Only what is kept in the object is still there.",
+    hint="`self.reduction = reduction` in `__init__`, and `self.reduction` in `forward`.",
+)
+class _(_Module):
+    def loss(self, z, y, reduction):
+        raise NameError("name 'reduction' is not defined")
 
 
 @BCEWithLogits.mistake(

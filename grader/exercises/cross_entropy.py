@@ -299,6 +299,14 @@ def _(p, y):
 
 
 @cross_entropy_indices.mistake(
+    "You gathered along dimension 0, which takes the class number for a row: p[y[i], 0]. The row is i, and the class number says which column.",
+    hint="The classes are dimension 1.",
+)
+def _(p, y):
+    return -p[y, 0].log().mean()
+
+
+@cross_entropy_indices.mistake(
     "The minus is missing: logarithms of probabilities are negative, a loss is not."
 )
 def _(p, y):
@@ -570,6 +578,15 @@ def _(z, y, reduction="mean"):
 
 
 @cross_entropy.mistake(
+    "You subtracted each row's largest logit inside the exponentials and not from the label's logit: the loss is off by exactly that number.",
+    hint="Add it back after the logarithm, or subtract it in both places.",
+)
+def _(z, y, reduction="mean"):
+    m = z.amax(dim=1, keepdim=True)
+    return _reduced((z - m).exp().sum(dim=1).log() - z[torch.arange(len(y)), y], reduction)
+
+
+@cross_entropy.mistake(
     "You subtracted the largest logit of the whole matrix. Each row needs its own: next to one at 1000, a row at −1000 underflows to 0, and log 0 is −inf."
 )
 def _(z, y, reduction="mean"):
@@ -725,6 +742,15 @@ def _(z, y):
 def _(z, y):
     p = torch.softmax(z, dim=1)
     return _slope(z, y) * p * (1 - p)
+
+
+@cross_entropy_grad.mistake(
+    "Your entry at the label is p(1 − p), the slope of the probability itself. The loss is minus its logarithm.",
+    hint="Differentiate logsumexp(z) − z_y: what does −z_y give at the label?",
+)
+def _(z, y):
+    p, at = torch.softmax(z, dim=1), F.one_hot(y, z.shape[1])
+    return torch.where(at == 1, p * (1 - p), p)
 
 
 @cross_entropy_grad.mistake(

@@ -130,6 +130,24 @@ def counts(z, y, threshold):
 
 
 @precision_recall.mistake(
+    "Both of your numbers are the precision: hits divided by alarms. The recall has another denominator.",
+    hint="Of whom does recall ask how many were found?",
+)
+def _(z, y, threshold=0.5):
+    tp, fp, _, _ = counts(z, y, threshold)
+    return tp / (tp + fp), tp / (tp + fp)
+
+
+@precision_recall.mistake(
+    "Both of your numbers are the recall: hits divided by positives. The precision has another denominator.",
+    hint="How often is an alarm right?",
+)
+def _(z, y, threshold=0.5):
+    tp, _, fn, _ = counts(z, y, threshold)
+    return tp / (tp + fn), tp / (tp + fn)
+
+
+@precision_recall.mistake(
     "Your recall is always 1: the positives below the threshold are missing from its denominator.",
     hint="Count the misses before you throw away what lies below the threshold.",
 )
@@ -658,6 +676,15 @@ def _(z, pos_weight):
 
 
 @corrected_probability.mistake(
+    "You turned the odds o into o / (1 − o). That is the way from a probability to its odds; you need the way back.",
+    hint="Odds of 3 to 1 are 3 cases of how many?",
+)
+def _(z, pos_weight):
+    odds = torch.exp(z) / pos_weight
+    return odds / (1 - odds)
+
+
+@corrected_probability.mistake(
     "You took the logarithm to the base 2. The sigmoid is built from e, so the logarithm must be the natural one, `torch.log`."
 )
 def _(z, pos_weight):
@@ -748,6 +775,14 @@ def _(cost_miss, cost_alarm):
 )
 def _(cost_miss, cost_alarm):
     return 1 / (cost_miss + cost_alarm)
+
+
+@cost_threshold.mistake(
+    "Your denominator is the difference of the two costs. Where both mistakes cost the same, it is 0 and there is no threshold.",
+    hint="p · cost_miss = (1 − p) · cost_alarm: which sign has p · cost_alarm on the other side?",
+)
+def _(cost_miss, cost_alarm):
+    return cost_alarm / (cost_miss - cost_alarm)
 
 
 @cost_threshold.mistake(

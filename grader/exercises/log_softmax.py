@@ -834,7 +834,7 @@ def _(z):
 
 
 @softmax_jacobian.mistake(
-    "You nudged the scores and took differences. That loses half of the digits, in float32 nearly all of them.",
+    "You nudged the scores and took differences. That loses nearly half of the digits, in float32 all of them.",
     hint="Write the two formulas.",
 )
 def _(z):

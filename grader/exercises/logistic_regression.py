@@ -70,7 +70,7 @@ def _(X, w, b):
 
 
 @linear.mistake(
-    "b was added to every feature before the sum, so it counts D times. It is added once for each score."
+    "b was added to every product w·x before the sum, so it counts D times. It is added once for each score."
 )
 def _(X, w, b):
     return (X * w + b).sum(dim=1)
@@ -87,15 +87,15 @@ def _(X, w, b):
 
 
 @linear.mistake(
-    "b was added to the features before the product, so it counts once for each weight. It is "
-    "added to the score."
+    "b was added to the features before the product, so every weight multiplies it. It is added to the score."
 )
 def _(X, w, b):
     return (X + b) @ w
 
 
 @linear.mistake(
-    "`torch.tensor(…)` of finished numbers cuts the graph, and may change the dtype. `torch.stack` joins 0-d tensors, and `@` needs neither."
+    "Your scores are finished numbers, made with `.item()` or `torch.tensor(…)`: autograd cannot follow them, and their dtype may be another. "
+    "`torch.stack` joins 0-d tensors, and `@` needs neither."
 )
 def _(X, w, b):
     return torch.tensor([(row @ w + b).item() for row in X])
@@ -599,8 +599,8 @@ def _(X, y, lr=0.1, epochs=100):
 
 
 @train.mistake(
-    "Your first step is off: at w = 0 every score is 0, and autograd takes 1 as the slope of "
-    "max(z, 0) there.",
+    "Your first step is off: at w = 0 every score is 0, where max(z, 0) has a corner. Autograd takes 1 as its "
+    "slope there, and softplus has one half.",
     hint="Use σ(z) − y for the slope, or `F.softplus`.",
 )
 def _(X, y, lr=0.1, epochs=100):
@@ -698,7 +698,7 @@ def _(z, y):
 
 
 @accuracy.mistake(
-    "No sample with y = 0 can ever be right in yours: labels are 0 and 1, not −1 and +1.",
+    "No sample with y = 0 can ever be right in yours: a product with the label is 0 there, and the sign of a score is 1 or −1, never 0.",
     hint="Neither `sign(z) == y` nor `z * y > 0` can tell; decide first.",
 )
 def _(z, y):

@@ -137,7 +137,8 @@ def _(z):
 
 
 @sigmoid.mistake(
-    "Parentheses are missing: 1 / 1 + exp(−z) divides first and adds afterwards.",
+    "You get 1 + exp(−z), which is above 1. That is the denominator by itself, or a fraction without parentheses: 1 / 1 + exp(−z) divides "
+    "first and adds afterwards.",
     hint="All of 1 + exp(−z) belongs in the denominator.",
 )
 def _(z):
@@ -145,7 +146,7 @@ def _(z):
 
 
 @sigmoid.mistake(
-    "Parentheses are missing: 1 / exp(−z) + 1 divides first and adds afterwards.",
+    "You get exp(z) + 1, which is above 1. If you wrote 1 / exp(−z) + 1: that divides first and adds afterwards.",
     hint="All of 1 + exp(−z) belongs in the denominator.",
 )
 def _(z):
@@ -325,7 +326,8 @@ def _(z):
 
 
 @sigmoid_grad.mistake(
-    "The slope should be positive: the inner derivative is missing, and its minus cancels the other one.",
+    "Your slope is negative everywhere, but the sigmoid rises. Two minus signs meet in the chain rule, that of −1/u² and that of the inner derivative, "
+    "and cancel.",
     hint="d/dz exp(−z) is −exp(−z).",
 )
 def _(z):
@@ -594,7 +596,7 @@ predict.case("float32", dtype=torch.float32)(lambda rng: [(scores(rng),), call(s
 
 
 @predict.mistake(
-    "A probability of exactly the threshold is an alarm in yours. The decision is 1 where it is above the threshold: `>`, not `>=`."
+    "Your function decides 1 where the probability is exactly the threshold. The decision is 1 only above the threshold: `>`, not `>=`."
 )
 def _(z, threshold=0.5):
     return (torch.sigmoid(z) >= threshold).long()

@@ -280,7 +280,7 @@ def _(z, dim):
 
 
 @softmax.mistake(
-    "You took softmax twice. The second one treats probabilities as scores; they differ by at most 1, so all results are nearly alike."
+    "You took softmax twice. The second one treats probabilities as scores; they differ by at most 1, so no result is more than e = 2.718 times another."
 )
 def _(z, dim):
     return torch.softmax(torch.softmax(z, dim=dim), dim=dim)
@@ -511,7 +511,7 @@ softmax_temperature.case("float32", dtype=torch.float32, gradient="z")(
 
 
 @softmax_temperature.mistake(
-    "You multiplied by the temperature. A high temperature should make the probabilities more alike; yours makes them differ more.",
+    "Your scores are multiplied by the temperature (the power T of exp(z) does that, too). A high temperature should make the probabilities more alike; yours makes them differ more.",
     hint="At T = 1000, should the probabilities be nearly equal or nearly 0 and 1?",
 )
 def _(z, temperature):
@@ -648,7 +648,7 @@ def pair(a, b):
 
 
 @sigmoid_as_softmax.mistake(
-    "You return the probability of class 0. With the scores in the order (0, z), class 1 is the second column."
+    "You return the probability of the class whose score is 0. Class 1 is the one with the score z."
 )
 def _(z):
     return pair(torch.zeros_like(z), z)[:, 0]

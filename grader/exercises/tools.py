@@ -61,7 +61,7 @@ def _(x):
 
 @row_normalize.mistake(
     "Your sums have shape (N,), so broadcasting lays them along each row. Most tables raise an "
-    "error; in a square one, every column is divided by another row's sum and nothing is raised.",
+    "error; in a square one, each column is divided by one row's sum, and nothing is raised.",
     hint="`keepdim=True` keeps the sums as a column, (N, 1).",
 )
 def _(x):
@@ -327,13 +327,13 @@ def _(f, x, eps=1e-6):
 
 
 @numerical_gradient.mistake(
-    "`up = x` is not a copy: both names mean the same tensor, which is moved up and down again, so "
-    "all differences are 0.",
-    hint="`x.clone()` copies.",
+    "All your slopes are 0. That happens when what is moved up and what is moved down is one and the same tensor: "
+    "`up = x`, or `down = up`, is no copy but a second name.",
+    hint="`x.clone()` copies: one copy for up, another for down.",
 )
 def _(f, x, eps=1e-6):
     def difference(i):
-        up = down = x
+        up = down = x.clone()
         up.view(-1)[i] += eps
         down.view(-1)[i] -= eps
         return (f(up) - f(down)) / (2 * eps)
@@ -440,8 +440,8 @@ def _(a, b):
 
 
 @relative_error.mistake(
-    "Your denominator is |a| + |b|, nearly twice too large; it is the larger of the two. And the floor of 1e-8 below it hides the error of small "
-    "entries: that is a second mistake."
+    "Your denominator is |a| + |b| and never falls below 1e-8. Those are two mistakes: the formula takes the larger of the two sizes, and the floor "
+    "hides the error of entries that are smaller than it."
 )
 def _(a, b):
     return ((a - b).abs() / (a.abs() + b.abs()).clamp(min=1e-8)).max()
@@ -508,6 +508,22 @@ def _(a, b):
 )
 def _(a, b):
     return ((a - b).abs() / (torch.maximum(a.abs(), b.abs()) + 1e-12)).max()
+
+
+def with_epsilon(epsilon):
+    """The error of each pair with `epsilon` added to its denominator."""
+
+    def answer(a, b):
+        return ((a - b).abs() / (torch.maximum(a.abs(), b.abs()) + epsilon)).max()
+
+    return answer
+
+
+for epsilon in (1e-7, 1e-10, 1e-15):
+    relative_error.mistake(
+        f"You added {epsilon:.0e} to the denominator. Entries that are not far larger than that lose part of their error.",
+        hint="Treat 0/0 separately, and leave every other entry as it is.",
+    )(with_epsilon(epsilon))
 
 
 @relative_error.mistake(
@@ -670,7 +686,7 @@ def _(losses, sizes):
     return losses.sum() / sizes.sum()
 
 
-@batch_mean.mistake("You left out the last batch because it is short. Its samples belong to the mean, too.")
+@batch_mean.mistake("Your mean leaves the last batch out. Its samples count, too.")
 def _(losses, sizes):
     return (losses[:-1] * sizes[:-1]).sum() / sizes[:-1].sum() if len(sizes) > 1 else losses.sum() * 0
 
