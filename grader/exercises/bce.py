@@ -379,7 +379,7 @@ def _(p, y, reduction="mean"):
 
 
 @bce.mistake(
-    "You divided by `len(p)`, the number of rows. A matrix has more entries than rows.",
+    "You divided by the number of rows, `len(p)` or `len(y)`. A matrix has more entries than rows.",
     hint="`p.numel()` counts the entries, and `.mean()` divides by it.",
 )
 def _(p, y, reduction="mean"):
@@ -606,6 +606,14 @@ def _(p, y):
 )
 def _(p, y):
     return (p - y) / p * (1 - p)
+
+
+@bce_grad.mistake(
+    "Parentheses are missing: `/ 1 - p` divides by 1 and subtracts p afterwards.",
+    hint="All of 1 − p belongs in the denominator.",
+)
+def _(p, y):
+    return -y / p + (1 - y) / 1 - p
 
 
 @bce_grad.mistake("2·(p − y) is the slope of the squared error, not of the cross-entropy.")

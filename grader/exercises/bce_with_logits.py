@@ -377,7 +377,7 @@ def _(z, y, reduction="mean"):
 
 
 @bce_with_logits.mistake(
-    "You divided by `len(z)`, the number of rows. A matrix has more entries than rows.",
+    "You divided by the number of rows, `len(z)` or `len(y)`. A matrix has more entries than rows.",
     hint="`z.numel()` counts the entries, and `.mean()` divides by it.",
 )
 def _(z, y, reduction="mean"):

@@ -635,6 +635,14 @@ def _(z, y, reduction="mean"):
     return _reduced(torch.logsumexp(z, dim=1).detach() - z[torch.arange(len(y)), y], reduction)
 
 
+@cross_entropy.mistake(
+    "`z[:, y]` pairs every row with every label, N·N entries. Row 0 goes with label 0, row 1 with label 1, and so on.",
+    hint="Give both indices: the row numbers and y.",
+)
+def _(z, y, reduction="mean"):
+    return _reduced(torch.logsumexp(z, dim=1) - z[:, y], reduction)
+
+
 @cross_entropy.mistake("You took one log-sum-exp over the whole matrix. Each row has its own: `dim=1`.")
 def _(z, y, reduction="mean"):
     return _reduced(torch.logsumexp(z.flatten(), dim=0) - z[torch.arange(len(y)), y], reduction)

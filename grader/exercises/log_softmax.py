@@ -449,6 +449,15 @@ def _(z, dim):
 
 
 @log_softmax.mistake(
+    "You subtracted the largest score and added the logarithm of the sum. Together they are the log-sum-exp, and all of it is subtracted.",
+    hint="Parentheses: z − (m + log …).",
+)
+def _(z, dim):
+    m = largest(z, dim)
+    return z - m + (z - m).exp().sum(dim=dim, keepdim=True).log()
+
+
+@log_softmax.mistake(
     "You subtracted the largest score once too often. Taken out of the numerator and out of the denominator, it has cancelled."
 )
 def _(z, dim):
@@ -533,6 +542,15 @@ def _(z, dim):
 )
 def _(z, dim):
     return torch.softmax(z.clamp(-80, 80), dim=dim)
+
+
+@stable_softmax.mistake(
+    "The exponential is missing: you divided the shifted scores by their sum.",
+    hint="Shift, take the exponentials, then divide.",
+)
+def _(z, dim):
+    shifted = z - largest(z, dim)
+    return shifted / shifted.sum(dim=dim, keepdim=True)
 
 
 @stable_softmax.mistake(

@@ -96,6 +96,14 @@ def _(z):
 
 
 @sigmoid.mistake(
+    "You divided the odds by 1 − odds, which is 0 at z = 0. A share is a part of the whole.",
+    hint="Odds of o to 1 are o cases of 1 + o.",
+)
+def _(z):
+    return torch.exp(z) / (1 - torch.exp(z))
+
+
+@sigmoid.mistake(
     "You divided the score itself by 1 + score. The score is the logarithm of the odds, not the odds.",
     hint="The odds are exp(z).",
 )
@@ -332,6 +340,14 @@ def _(z):
 )
 def _(z):
     return -torch.sigmoid(z) * (1 - torch.sigmoid(z))
+
+
+@sigmoid_grad.mistake(
+    "One of your factors is 1 − z, with the score where its sigmoid belongs.",
+    hint="z is a score here, not a probability.",
+)
+def _(z):
+    return torch.sigmoid(z) * (1 - z)
 
 
 @sigmoid_grad.mistake(
@@ -686,5 +702,12 @@ def _(z, threshold=0.5):
 
 
 @predict.mistake("Your labels are −1 and 1. In this course they are 0 and 1.")
+def _(z, threshold=0.5):
+    return torch.where(torch.sigmoid(z) > threshold, 1, -1)
+
+
+@predict.mistake(
+    "You took the sign of a difference: −1, 0 or 1. A decision is 1 above the threshold, and 0 elsewhere."
+)
 def _(z, threshold=0.5):
     return torch.sign(torch.sigmoid(z) - threshold)

@@ -228,6 +228,14 @@ def _(f, x, eps=1e-6):
 
 
 @numerical_gradient.mistake(
+    "You gave f one entry by itself. f takes the whole tensor: the other entries stay where they are, but they have to be there.",
+    hint="A copy of the whole x, in which one entry is moved.",
+)
+def _(f, x, eps=1e-6):
+    return torch.stack([(f(v + eps) - f(v - eps)) / (2 * eps) for v in x.reshape(-1)]).reshape(x.shape)
+
+
+@numerical_gradient.mistake(
     "You moved all entries at once and got one number. The gradient has a slope for each entry.",
     hint="Move one entry, and leave the others where they are.",
 )
@@ -671,7 +679,7 @@ def _(losses, sizes):
 
 
 @batch_mean.mistake(
-    "You divided twice: by the number of batches, in `.mean()`, and by the number of samples.",
+    "You divided twice: by the number of batches, as `.mean()` does, and by the number of samples.",
     hint="Add up first, then divide once.",
 )
 def _(losses, sizes):
