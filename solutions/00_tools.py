@@ -440,9 +440,9 @@ show("Relative error of the measured gradient against the step, both on logarith
      "at a step of 1e-5, in float32 at 1e-2, and rise again to its left. The float32 curve rises far sooner, and for steps of 1e-8 and less it runs flat at 1, where nothing is measured.")
 
 # %% [markdown]
-# Two errors pull in opposite directions. On the right the step is so long that $f$ is no parabola within it (for a parabola, as in the calculation by hand, the formula is exact).
+# Two errors pull in opposite directions. On the right the step is so long that $f$ is no parabola within it (for a parabola, as by hand, the formula is exact).
 # On the left $f(x + \varepsilon)$ and $f(x - \varepsilon)$ are so nearly equal that their difference consists of rounding; in float32 (dashed) the smallest steps do not even change $x$. So check gradients in float64. The best step depends on
-# the function; here it was 1e-5, and the default of 1e-6 is close enough.
+# the function; here it was 1e-5.
 #
 # PyTorch's own `gradcheck` uses 1e-6 too, and warns you when the input is not float64:
 

@@ -195,7 +195,7 @@ compare("softplus", torch.tensor([-1000.0, -2.0, 0.5, 95.0, 1000.0]))
 
 # %% [markdown]
 # One point deserves a look: $z = 0$, where training from zero weights begins. The true slope there is a half. A corner has no slope at its tip, so autograd has to make one up, and not every spelling of softplus gets
-# the half. For `clamp` even PyTorch has changed its mind: the slope at its bound was 0 until 2018, is 1 in release 2.13, as below, and 0 again from 2.14 on. The check does not test this point; it is a reason to prefer a spelling without a corner, or PyTorch's.
+# the half. For `clamp` even PyTorch has changed its mind: the slope at its bound was 0 until 2018, is 1 in release 2.13, as below, and 0 again from 2.14 on. The check does not test this point; prefer a spelling without a corner, or PyTorch's.
 
 # %% fold="Four spellings of softplus and their slopes at 0"
 # four spellings of softplus and their slopes at 0
