@@ -275,8 +275,14 @@ def all_counts(rng):
 
 
 def extreme_dialogues(rng):
+    """Scores of ±1000; the first token of the longest answer is sure and right, and costs 0."""
     z, tokens, prompt, lengths = dialogues(rng)
-    return 1000 * rng.signs(*z.shape), tokens, prompt, lengths
+    z = 1000 * rng.signs(*z.shape)
+    row = int((lengths - prompt).argmax())
+    first = int(prompt[row])
+    z[row, first - 1] = -1000
+    z[row, first - 1, tokens[row, first]] = 1000
+    return z, tokens, prompt, lengths
 
 
 @exercise(
@@ -498,6 +504,15 @@ def _(z, tokens, prompt, lengths):
 )
 def _(z, tokens, prompt, lengths):
     return (shared_losses(z, tokens) * _answers(tokens, prompt, lengths)).sum() / lengths.sum()
+
+
+@answer_loss.mistake(
+    "You divided by the number of losses that are not 0. A token may cost 0, when the model is sure and right; it counts all the same.",
+    hint="`prompt` and `lengths` say which tokens count, not the losses.",
+)
+def _(z, tokens, prompt, lengths):
+    losses = shared_losses(z, tokens) * _answers(tokens, prompt, lengths)
+    return losses.sum() / (losses != 0).sum()
 
 
 # ---------------------------------------------------------------- micro_batch_loss

@@ -169,6 +169,14 @@ def _(z, y):
     return F.softplus(1 - y * z).mean()
 
 
+@soft_margin.mistake(
+    "You divided by the number of rows, `len(z)`. The mean divides by the number of all entries, whatever the shape.",
+    hint="`.mean()` counts them itself.",
+)
+def _(z, y):
+    return F.softplus(-y * z).sum() / len(z)
+
+
 # ---------------------------------------------------------------- hinge
 
 
@@ -347,6 +355,14 @@ def _(z, y):
 @hinge.mistake("Your margin is 2. The hinge's is 1: max(0, 1 − y·z).")
 def _(z, y):
     return torch.relu(2 - y * z).mean()
+
+
+@hinge.mistake(
+    "You divided by the number of rows, `len(z)`. The mean divides by the number of all entries, whatever the shape.",
+    hint="`.mean()` counts them itself.",
+)
+def _(z, y):
+    return torch.relu(1 - y * z).sum() / len(z)
 
 
 # ---------------------------------------------------------------- multi_margin

@@ -166,6 +166,16 @@ def _(chosen, rejected):
     return (F.logsigmoid(rejected) - F.logsigmoid(chosen)).mean()
 
 
+@bradley_terry_loss.mistake(
+    "Your loss stops at 100, however wrong a pair is, and has no slope beyond: something is clamped on the way. `F.binary_cross_entropy` of a sigmoid "
+    "does that to its logarithm, for one.",
+    hint="`F.logsigmoid` of the difference needs no clamp; nor does the binary cross-entropy that takes logits.",
+)
+def _(chosen, rejected):
+    p = torch.sigmoid(chosen - rejected)
+    return F.binary_cross_entropy(p, torch.ones_like(p))
+
+
 # ---------------------------------------------------------------- sequence_log_probability
 
 
@@ -553,6 +563,15 @@ def _(chosen, rejected, chosen_ref, rejected_ref, beta=0.1):
 )
 def _(chosen, rejected, chosen_ref, rejected_ref, beta=0.1):
     return -torch.sigmoid(beta * _margin(chosen, rejected, chosen_ref, rejected_ref)).mean()
+
+
+@dpo_loss.mistake(
+    "You took the logarithm of a sigmoid: at a margin of −1000 the sigmoid is exactly 0, and the loss inf. And the reference's gradient is kept, so that training would move the reference, too.",
+    hint="`F.logsigmoid` never makes that 0; `.detach()` the two of the reference.",
+)
+def _(chosen, rejected, chosen_ref, rejected_ref, beta=0.1):
+    margin = (chosen - chosen_ref) - (rejected - rejected_ref)
+    return -torch.sigmoid(beta * margin).log().mean()
 
 
 # ---------------------------------------------------------------- kl_estimates

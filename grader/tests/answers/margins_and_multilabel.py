@@ -123,7 +123,7 @@ def soft_margin(z, y):
     return F.cross_entropy(two, (y.reshape(-1) > 0).long())
 
 
-@wrong("the mean divides by the number of rows", says="too large")
+@wrong("the mean divides by the number of rows", says="You divided by the number of rows")
 def soft_margin(z, y):
     return F.softplus(-y * z).sum() / len(z)
 

@@ -139,7 +139,7 @@ def bradley_terry_loss(chosen, rejected):
     return F.softplus(rejected[None, :] - chosen[:, None]).mean()
 
 
-@wrong("the scores clamped", says="Right for ordinary inputs")
+@wrong("the scores clamped", says="Your loss stops at 100")
 def bradley_terry_loss(chosen, rejected):
     return F.softplus((rejected - chosen).clamp(-100, 100)).mean()
 
