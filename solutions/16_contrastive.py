@@ -355,9 +355,9 @@ print(f"twins taken out of the choices  {F.cross_entropy(logits, torch.arange(8)
 guessed("loss_with_twins", info_ready(twins, twins, 0.05).item(), within=0.02)
 
 # %% [markdown]
-# Twins are each other's wrong answers. Without chance in the model, copies of a picture have the same vector, so their $\ln 2$ is a floor. For two *different* pictures of the same thing it is no floor: the loss falls further if the encoder tells them apart, and so it teaches
-# a difference that nobody wants. If you know which pairs are the same, take them out of the sum, as the last line does. With our digits we
-# did not, although a tenth of every batch shows the same digit.
+# Twins are each other's wrong answers. Without chance in the model, copies of a picture have the same vector, so their $\ln 2$ is a floor. For two *different* pictures of the same thing it is no floor: the loss falls further if the encoder tells them apart: it teaches
+# a difference nobody wants. If you know which pairs are the same, take them out of the sum, as the last line does. With our digits we
+# did not, although about a tenth of every batch shows the same digit.
 #
 # ## Every pair by itself
 #
