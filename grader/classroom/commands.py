@@ -159,20 +159,21 @@ def read(
     """Read the open answers of a lesson side by side, and give points and comments by keys. Ctrl-C ends it."""
     import webbrowser
 
-    from grader.classroom.reading import Reading
+    from grader.classroom.reading import Reading, Server
 
     (name,) = find_lessons([lesson])
     with _course() as course:
-        reading = Reading(course, name, names, port)
+        reading = Reading(course, name, names)
         if not reading.questions:
             stop(f"{name} has no open question.")
         if not reading.is_graded:
             stop(f"No submission of {name} is graded: run `./course grade {name}` first.")
-        print(f"{reading.address} shows the open answers of {name}. Ctrl-C ends it.", flush=True)
+        server = Server(reading, port)
+        print(f"{server.address} shows the open answers of {name}. Ctrl-C ends it.", flush=True)
         if browser:
-            webbrowser.open(reading.address)
+            webbrowser.open(server.address)
         try:
-            reading.serve()
+            server.serve()
         except KeyboardInterrupt:
             say("")
 

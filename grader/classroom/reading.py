@@ -173,133 +173,68 @@ def save(
 # ---------------------------------------------------------------- the page
 
 
-class _Page(RequestHandler):
-    """Lets in who has the secret of the address, and nobody that another site sends."""
-
-    def initialize(self, reading):
-        self.reading = reading
-
-    def prepare(self):
-        if self.request.host not in self.reading.hosts:
-            raise HTTPError(403)  # another site's name that leads to this machine
-        given = self.get_query_argument("token", "") or self.get_cookie(self.reading.cookie, "")
-        if not hmac.compare_digest(given.encode(), self.reading.token.encode()):
-            raise HTTPError(403)
-
-    def set_default_headers(self):
-        self.nonce = secrets.token_urlsafe(16)
-        self.set_header(
-            "Content-Security-Policy",
-            "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src "
-            f"'nonce-{self.nonce}'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-            "frame-ancestors 'none'",
-        )
-        for name, value in (
-            ("X-Content-Type-Options", "nosniff"),
-            ("Referrer-Policy", "no-referrer"),
-            ("Cache-Control", "no-store"),
-        ):
-            self.set_header(name, value)
-
-
-class _First(_Page):
-    """The address that was printed: keeps the secret as a cookie, out of sight, and goes on to the first question."""
-
-    def get(self):
-        self.set_cookie(self.reading.cookie, self.reading.token, httponly=True, samesite="Strict")
-        self.redirect(f"/question/{self.reading.questions[0].name}")
-
-
-class _OneQuestion(_Page):
-    """A question with all its answers, and what saves one of them."""
-
-    def get(self, name):
-        question = self.reading.question(name)
-        found, empty = answers(self.reading.course, self.reading.lesson, name)
-        page = self.reading.template.render(
-            lesson=self.reading.lesson,
-            question=question,
-            questions=self.reading.questions,
-            answers=[(self.reading.number(answer), answer) for answer in found],
-            empty=empty,
-            offered=offered(found),
-            names=self.reading.names,
-            nonce=self.nonce,
-            xsrf=self.xsrf_token.decode(),
-            waiting=sum(answer.mark.unread for answer in found),
-        )
-        self.finish(page)  # written by a template that escapes
-
-    def post(self, name):
-        """Save {"number", "version", "points", "comment"}; gives back what the page is to show."""
-        question = self.reading.question(name)
-        found, _ = answers(self.reading.course, self.reading.lesson, name)
-        try:
-            asked = json.loads(self.request.body)
-            if asked["points"] in ("", None):
-                points = None
-            else:
-                points = float(asked["points"])
-            answer = next(
-                a
-                for a in found
-                if self.reading.number(a) == asked["number"] and a.version == asked["version"]
-            )
-            save(
-                self.reading.course,
-                self.reading.lesson,
-                question,
-                answer.student,
-                points,
-                str(asked["comment"]).strip(),
-            )
-        except StopIteration:
-            self._refuse("another answer has taken the place of this one: reload the page.")
-            return
-        except (ValueError, KeyError, TypeError, GradebookError) as error:
-            self._refuse(str(error))
-            return
-        found, _ = answers(self.reading.course, self.reading.lesson, name)
-        saved = next(a for a in found if a.student == answer.student)
-        self.finish(
-            {
-                "points": saved.points,
-                "state": saved.state,
-                "unread": saved.mark.unread,
-                "waiting": sum(a.mark.unread for a in found),
-                "offered": offered(found),
-            }
-        )
-
-    def _refuse(self, why):
-        self.set_status(400)
-        self.finish({"why": why})
+class Refused(ValueError):
+    """Something is not saved; says why."""
 
 
 class Reading:
-    """What is read: a lesson's questions, with names or without, at an address of this machine."""
+    """What is read: a lesson's questions, with names or without."""
 
-    def __init__(self, course: Course, lesson: str, names: bool = False, port: int = 0):
+    def __init__(self, course: Course, lesson: str, names: bool = False):
         self.course, self.lesson, self.names = course, lesson, names
         self.questions = questions(lesson)
-        self.token = secrets.token_urlsafe(24)
-        self.template = environment().get_template("read.html.j2")
-        self._sockets = bind_sockets(port, "127.0.0.1")
-        self.port = self._sockets[0].getsockname()[1]
-        self.hosts = {f"localhost:{self.port}", f"127.0.0.1:{self.port}"}
+        self._template = environment().get_template("read.html.j2")
         self._numbers: dict[str, int] = {}
-        self.cookie = f"reading-{self.port}"
 
     @property
     def is_graded(self) -> bool:
         """Is there anything to read?"""
         return bool(marks(self.course, self.lesson))
 
-    @property
-    def address(self) -> str:
-        return f"http://localhost:{self.port}/?token={self.token}"
+    def page(self, name: str, home: str, nonce: str, xsrf: str) -> str:
+        """The page of a question. home: the address before a question's name; nonce, xsrf: what the server gives its page."""
+        found, empty = answers(self.course, self.lesson, name)
+        return self._template.render(
+            lesson=self.lesson,
+            question=self.question(name),
+            questions=self.questions,
+            home=home,
+            answers=[(self._number(answer), answer) for answer in found],
+            empty=empty,
+            offered=offered(found),
+            names=self.names,
+            nonce=nonce,
+            xsrf=xsrf,
+            waiting=sum(answer.mark.unread for answer in found),
+        )
 
-    def number(self, answer: Answer) -> int:
+    def saved(self, name: str, body: bytes) -> dict:
+        """Save {"number", "version", "points", "comment"}; gives back what the page is to show. Raises Refused."""
+        question = self.question(name)
+        found, _ = answers(self.course, self.lesson, name)
+        try:
+            asked = json.loads(body)
+            points = None
+            if asked["points"] not in ("", None):
+                points = float(asked["points"])
+            meant = (asked["number"], asked["version"])
+            answer = next(answer for answer in found if (self._number(answer), answer.version) == meant)
+            save(self.course, self.lesson, question, answer.student, points, str(asked["comment"]).strip())
+        except StopIteration:
+            raise Refused("another answer has taken the place of this one: reload the page.") from None
+        except (ValueError, KeyError, TypeError, GradebookError) as error:
+            raise Refused(str(error)) from None
+        found, _ = answers(self.course, self.lesson, name)
+        now = next(other for other in found if other.student == answer.student)
+        return {
+            "points": now.points,
+            "state": now.state,
+            "unread": now.mark.unread,
+            "waiting": sum(other.mark.unread for other in found),
+            "offered": offered(found),
+        }
+
+    def _number(self, answer: Answer) -> int:
         """What stands for a learner where nobody is to be named: the same in all questions, as long as this serves."""
         return self._numbers.setdefault(answer.student, len(self._numbers) + 1)
 
@@ -310,9 +245,82 @@ class Reading:
             raise HTTPError(404)
         return found
 
+
+def policy(nonce: str) -> str:
+    """What the page may do: run its own script, and talk to the server that it comes from."""
+    return (
+        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'nonce-{nonce}'; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
+
+
+# ---------------------------------------------------------------- a server of its own, for who started it
+
+
+class _Page(RequestHandler):
+    """Lets in who has the secret of the address, and nobody that another site sends."""
+
+    def initialize(self, server):
+        self.server, self.reading = server, server.reading
+
+    def prepare(self):
+        if self.request.host not in self.server.hosts:
+            raise HTTPError(403)  # another site's name that leads to this machine
+        given = self.get_query_argument("token", "") or self.get_cookie(self.server.cookie, "")
+        if not hmac.compare_digest(given.encode(), self.server.token.encode()):
+            raise HTTPError(403)
+
+    def set_default_headers(self):
+        self.nonce = secrets.token_urlsafe(16)
+        self.set_header("Content-Security-Policy", policy(self.nonce))
+        for name, value in HEADERS.items():
+            self.set_header(name, value)
+
+
+class _First(_Page):
+    """The address that was printed: keeps the secret as a cookie, out of sight, and goes on to the first question."""
+
+    def get(self):
+        self.set_cookie(self.server.cookie, self.server.token, httponly=True, samesite="Strict")
+        self.redirect(f"/question/{self.reading.questions[0].name}")
+
+
+class _OneQuestion(_Page):
+    """A question with all its answers, and what saves one of them."""
+
+    def get(self, name):
+        # written by a template that escapes
+        self.finish(self.reading.page(name, "/question/", self.nonce, self.xsrf_token.decode()))
+
+    def post(self, name):
+        try:
+            self.finish(self.reading.saved(name, self.request.body))
+        except Refused as error:
+            self.set_status(400)
+            self.finish({"why": str(error)})
+
+
+class Server:
+    """Serves a Reading at an address of this machine."""
+
+    def __init__(self, reading: Reading, port: int = 0):
+        self.reading = reading
+        self.token = secrets.token_urlsafe(24)
+        self._sockets = bind_sockets(port, "127.0.0.1")
+        self.port = self._sockets[0].getsockname()[1]
+        self.hosts = {f"localhost:{self.port}", f"127.0.0.1:{self.port}"}
+        self.cookie = f"reading-{self.port}"
+
+    @property
+    def address(self) -> str:
+        return f"http://localhost:{self.port}/?token={self.token}"
+
     def serve(self) -> None:
         """Serve the pages until somebody ends it."""
-        given = {"reading": self}
+        given = {"server": self}
         pages = [("/", _First, given), (r"/question/(\w+)", _OneQuestion, given)]
         application = Application(pages, xsrf_cookies=True, xsrf_cookie_kwargs={"samesite": "Strict"})
         HTTPServer(application, max_body_size=1 << 20).add_sockets(self._sockets)

@@ -256,6 +256,8 @@ def test_a_lesson_goes_round(hub, enter):
     assert ann.ask("courses")["value"] == ["losses"]
     assert ann.status("formgrader") == 404
     assert ann.status("services/losses/lab", of_the_hub=True) == 403
+    assert ann.status(f"read/{LESSON}") == 404
+    assert ann.status(f"services/losses/read/{LESSON}", of_the_hub=True) == 403
     assignment = {"course_id": "losses", "assignment_id": LESSON}
     ann.ask("assignments/fetch", "POST", form=assignment)
     place = f"losses/{LESSON}/{LESSON}.ipynb"
@@ -269,6 +271,13 @@ def test_a_lesson_goes_round(hub, enter):
     curie, noether = (enter(name, "/services/losses/") for name in ("curie", "noether"))
     curie.ask(f"formgrader/api/assignment/{LESSON}/collect", "POST")
     noether.ask(f"formgrader/api/submission/{LESSON}/ann/autograde", "POST")
+    expect.set_options(timeout=SECONDS * 1000)
+    noether.page.goto(f"{address}/services/losses/read/{LESSON}")
+    card = noether.page.locator(".card")
+    expect(card.locator(".answer")).to_have_text("The loss weighs how sure the model was.")
+    card.locator("input").fill("1.5")
+    card.locator("input").press("Tab")
+    expect(card.locator(".state")).to_have_text("read, saved")
     curie.ask(f"formgrader/api/assignment/{LESSON}/generate_feedback", "POST")
     noether.ask(f"formgrader/api/assignment/{LESSON}/release_feedback", "POST")
     assert machine.owner("/srv/losses/gradebook.db") == machine.owner("/srv/losses")
@@ -278,8 +287,8 @@ def test_a_lesson_goes_round(hub, enter):
     folder = sent["local_feedback_path"]
     ann.page.goto(f"{address}/user/ann/lab/tree/{folder}/{LESSON}.html?reset")
     feedback = ann.page.frame_locator("iframe.jp-HTMLViewer, .jp-HTMLViewer iframe")
-    expect.set_options(timeout=SECONDS * 1000)
     expect(feedback.locator("main")).to_contain_text("You added the losses up")
+    expect(feedback.locator("main")).to_contain_text("lower_loss_fewer_right: 1.5 of 2")
     assert feedback.locator("a").count() == 0  # the hub lets no page of its own be shown in a frame
     for part in feedback.locator("summary").all():
         part.click()
