@@ -81,6 +81,27 @@ def test_a_command_that_does_not_exist_is_answered_with_what_was_typed(typed, tm
     assert "No such command 'nonsense'" in done.stderr
 
 
+def test_a_folder_that_was_moved_says_so_and_one_that_borrows_its_environment_runs(tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    python = there / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\necho runs\n")
+    python.chmod(0o755)
+    (there / ".venv/where").write_text(str(there))
+    shutil.copy(ROOT / "course", there)
+
+    def say(folder):
+        done = subprocess.run([folder / "course"], capture_output=True, text=True)
+        return done.stdout.strip() or done.stderr
+
+    assert say(there) == "runs"
+    shutil.copytree(there, here)
+    assert f"its .venv belongs to {there}: make lab sets it up anew." in say(here)
+    shutil.rmtree(here / ".venv")
+    (here / ".venv").symlink_to(there / ".venv")
+    assert say(here) == "runs"
+
+
 def test_an_unfinished_lesson_is_named_and_stops_nobody(tmp_path, monkeypatch):
     monkeypatch.setattr(course, "SOLUTIONS", tmp_path)
     (tmp_path / "18_regression.py").write_text("# %% [markdown]\n# # How far off?\n")
