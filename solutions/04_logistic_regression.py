@@ -418,7 +418,7 @@ for size, style in [(426, LINE["stable"]), (32, LINE["clamped"]), (4, LINE["naiv
     history = run(X_train, y_train, lr=0.5, epochs=20, size=size)
     plt.plot(history[:, 0], **style, label=f"batches of {size}")
     print(f"batches of {size:3}: {math.ceil(426 / size):3} steps a pass, loss after 1 pass {history[1, 0]:.2f}, after 5 {history[5, 0]:.2f}")
-plt.xlabel("passes over the training patients"), plt.ylabel("mean loss"), plt.title("learning rate 0.5"), plt.ylim(0, 0.4)
+plt.xlabel("passes over the training patients"), plt.ylabel("mean loss"), plt.title("learning rate 0.5"), plt.ylim(0, 0.4), plt.xticks(range(0, 20, 5))
 plt.legend()
 show("Training loss against the number of passes for batches of 426, 32 and 4. The full batch falls slowly and smoothly, batches of 32 fall much faster, batches of 4 fall fastest at first and then "
      "go up and down.")

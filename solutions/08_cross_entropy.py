@@ -403,7 +403,7 @@ for ax, values, title in [(axes[0], y_pred, "what the model said"), (axes[1], sl
     ax.imshow(values.abs(), cmap="Greys", vmin=0.0, vmax=1.2, aspect="auto")
     for n in range(4):
         for c in range(num_classes):
-            ink = "white" if values[n, c].abs() > 0.6 else "black"
+            ink = "white" if values[n, c].abs() > 0.8 else "black"
             ax.text(c, n, f"{values[n, c]:.2f}", ha="center", va="center", color=ink, weight="bold" if c == y_true[n] else "normal")
         ax.add_patch(plt.Rectangle((y_true[n] - 0.46, n - 0.44), 0.92, 0.88, fill=False, edgecolor="#d55e00", linewidth=2.5))
     ax.set(title=title, xlabel="class", ylabel="sample", xticks=range(5), yticks=range(4), yticklabels=range(1, 5))

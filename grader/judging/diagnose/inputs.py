@@ -421,7 +421,7 @@ def unmoved(evidence: "Evidence"):
 
 def _unmoved(evidence, a, i, thorough):
     """Does the answer stay the same when argument i changes (thorough: in several ways), where the reference
-    does not? None: nothing is to be learnt here."""
+    does not? None: nothing is to be learned here."""
     value, others = a.question.args[i], []
     if isinstance(value, torch.Tensor) and value.is_floating_point() and value.numel():
         if value.ndim:
