@@ -805,6 +805,15 @@ def _(z, y):
 
 
 @squared_error_grad.mistake(
+    "Your factor is 1 − p², a form that belongs to tanh. The sigmoid's slope is another product.",
+    hint="p(1 − p), with p = σ(z).",
+)
+def _(z, y):
+    p = torch.sigmoid(z)
+    return 2 * (p - y) * (1 - p**2)
+
+
+@squared_error_grad.mistake(
     "You took the error on the score: z − y. The squared error here is that of the probability, σ(z) − y."
 )
 def _(z, y):

@@ -726,6 +726,14 @@ def _(z, y):
 
 
 @cross_entropy_grad.mistake(
+    "You have log-probabilities where probabilities belong: log p − y. The derivative of log-sum-exp is the softmax itself.",
+    hint="p − y, not log p − y.",
+)
+def _(z, y):
+    return torch.log_softmax(z, dim=1) - F.one_hot(y, z.shape[1])
+
+
+@cross_entropy_grad.mistake(
     "You subtracted the class numbers themselves. Here y stands for its one-hot row: 1 at the label, 0 elsewhere."
 )
 def _(z, y):

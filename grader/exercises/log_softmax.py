@@ -418,6 +418,14 @@ def _(z, dim):
 
 
 @log_softmax.mistake(
+    "You put the lost dimension back as the last one, whatever `dim` says. It belongs where it was.",
+    hint="`unsqueeze(dim)`, or `keepdim=True`.",
+)
+def _(z, dim):
+    return z - torch.logsumexp(z, dim=dim).unsqueeze(-1)
+
+
+@log_softmax.mistake(
     "The exponential is missing.", hint="Subtract the logarithm of a sum of exponentials, not of scores."
 )
 def _(z, dim):
@@ -765,6 +773,15 @@ def _(z):
 )
 def _(z):
     return torch.outer(probabilities(z), probabilities(z)) - torch.diag(probabilities(z))
+
+
+@softmax_jacobian.mistake(
+    "Your diagonal is 0. `p * 1 - p` multiplies by 1 and subtracts p afterwards; p(1 − p) needs its parentheses.",
+    hint="A score moves its own probability most of all.",
+)
+def _(z):
+    p = probabilities(z)
+    return torch.diag(p * p) - torch.outer(p, p)
 
 
 @softmax_jacobian.mistake(

@@ -317,6 +317,14 @@ def _(z, dim):
 
 
 @softmax.mistake(
+    "You put the lost dimension back as the last one, whatever `dim` says. It belongs where it was.",
+    hint="`unsqueeze(dim)`, or `keepdim=True` in the sum.",
+)
+def _(z, dim):
+    return z.exp() / z.exp().sum(dim=dim).unsqueeze(-1)
+
+
+@softmax.mistake(
     "You raised 2 to the power of the scores. Softmax uses e: with base 2 the probabilities are nearer to each other.",
     hint="`torch.exp(z)`.",
 )
