@@ -173,12 +173,14 @@ def kept(lesson: str, version: str) -> Path:
 
 
 def remember(lesson: str, version: str, rows: list[Change]) -> None:
+    """Keep what a release changed in a lesson, so that its cells need not be run again."""
     path = kept(lesson, version)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, json.dumps([astuple(change) for change in rows]))
 
 
 def remembered(lesson: str, version: str) -> list[Change]:
+    """What was kept of a lesson under a release."""
     rows = json.loads(kept(lesson, version).read_text(encoding="utf-8"))
     return [Change(lesson, row[1], row[2], tuple(row[3]), tuple(row[4])) for row in rows]
 

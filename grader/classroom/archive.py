@@ -35,9 +35,8 @@ LONGEST_NAME = 200  # bytes of a file's name that every disk takes
 CANVAS = re.compile(r"(?P<name>[^_/]+)_(?:LATE_)?(?P<user>\d+)_\d+_(?P<file>[^/]+)")
 MOODLE = re.compile(r"(?:.*/)?(?P<name>[^/]+?)_\d+_assignsubmission_file_?[/_](?:[^/]+/)*(?P<file>[^/]+)")
 ONLINE_TEXT = re.compile(r"_\d+_assignsubmission_onlinetext(?:_|/|$)")  # what was typed into Moodle itself
-AGAIN = re.compile(
-    r"-(?P<number>\d{1,3})(?=\.[^.]+$)"
-)  # what Canvas puts behind the name of a file that is handed in again
+# what Canvas puts behind the name of a file that is handed in again
+AGAIN = re.compile(r"-(?P<number>\d{1,3})(?=\.[^.]+$)")
 
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError)
 

@@ -20,10 +20,12 @@ LESSONS = typer.Argument(help="Lessons, as 02_bce, bce or 2.")
 
 
 def say(text: str):
+    """Print a sentence as it is: brackets and quotes in names are no markup."""
     out.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def stop(sentence: str, code: int = 1):
+    """Say why a command ends, and end it. Raises typer.Exit with this code."""
     err.print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(code)
 

@@ -232,7 +232,7 @@ def _maxima(lessons):
 
 def export(course: "Course", kind: str, to: str | Path | None = None):
     """(path, students, waiting, what is to be known before it is imported): write the course's grades in one
-    of FORMATS."""
+    of FORMATS. Raises ExportError where there is no gradebook, nothing in it, or it cannot be read."""
     if not exists(course):
         raise ExportError("There is no gradebook here: run `./course grade` first.")
     plugin = FORMATS[kind](config=course.config)

@@ -82,7 +82,8 @@ def roster(course: "Course") -> set[str]:
 
 
 def read(db: "Session", lesson: str):
-    """student -> Marks of a lesson, from an open gradebook's session: three queries, whatever the size of the class."""
+    """student -> Marks of a lesson, from an open gradebook's session: three queries, whatever the size of the
+    class. Raises GradebookError where the gradebook cannot be read, as while another program writes to it."""
     try:
         assignment = db.query(Assignment).filter(Assignment.name == lesson).one_or_none()
         if assignment is None:

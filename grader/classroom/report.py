@@ -56,9 +56,8 @@ class Graded:
     waiting: list = field(default_factory=list)
     damaged: list = field(default_factory=list)
     missing: list = field(default_factory=list)  # of the class: who has handed in nothing
-    running: list = field(
-        default_factory=list
-    )  # of these: (student, for how many lessons running), from two on
+    # of these: (student, for how many lessons running), from two on
+    running: list = field(default_factory=list)
     earlier: str = ""  # the lesson before it that the class had; "" where this is the first
     attempts: dict = field(default_factory=dict)  # student -> how often it was handed in
 
@@ -615,6 +614,8 @@ def write(
     """Write the reports of some lessons, and of the course; returns the paths of the pages.
 
     references: lesson -> (the course's answers by name, the sources of its stubs).
+
+    Raises ReportError where nothing is graded yet.
     """
     summaries = []
     for lesson in lessons:

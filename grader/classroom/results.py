@@ -50,6 +50,7 @@ class Score:
 
     @property
     def passed(self) -> bool:
+        """Does it have full marks?"""
         return self.status == PASSED
 
 
@@ -68,6 +69,7 @@ class Total:
 
     @classmethod
     def over(cls, scores: Iterable[Score]) -> "Total":
+        """The sum of some scores."""
         scores = list(scores)
         return cls(
             sum(score.points for score in scores),
@@ -78,6 +80,7 @@ class Total:
 
     @property
     def sentence(self) -> str:
+        """The total in words, as in "7 of 9 points, 2 of 3 exercises pass"."""
         return (
             f"{number(self.points)} of {number(self.max_points)} points, {self.passed} of "
             f"{self.exercises} exercises pass."
@@ -94,6 +97,7 @@ class Results:
 
     @property
     def total(self) -> Total:
+        """The sum of all scores."""
         return Total.over(self.scores)
 
 

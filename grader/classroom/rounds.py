@@ -47,7 +47,8 @@ def _fail(lesson, reason):
 
 
 def release(course: "Course", lesson: str, again: bool = False):
-    """Put a lesson's release where learners fetch it."""
+    """Put a lesson's release where learners fetch it. Raises RoundError where it is released already and
+    `again` is not said, or nbgrader refuses."""
     api = _api(course, ExchangeReleaseAssignment={"force": again})
     target = Path(api.exchange_root, course.coursedir.course_id, "outbound", lesson)
     if target.exists() and not again:
@@ -63,7 +64,8 @@ def release(course: "Course", lesson: str, again: bool = False):
 
 
 def collect(course: "Course", lesson: str):
-    """Take in the newest submission of everybody: a resubmission replaces the earlier one."""
+    """Take in the newest submission of everybody: a resubmission replaces the earlier one. Raises RoundError
+    where there is no exchange with submissions."""
     api = _api(course)
     if not Path(api.exchange_root, course.coursedir.course_id, "inbound").is_dir():
         raise RoundError(
@@ -178,7 +180,7 @@ Regraded = namedtuple("Regraded", "same messages before now changed seed")
 
 def regrade(course: "Course", student: str, lesson: str, trust: bool = False):
     """Repeat a verdict with its recorded seed. Writes nothing; says what the submission gets now, and whether
-    that is the same."""
+    that is the same. Raises RoundError where nothing of theirs is graded."""
     before = record.load(course.folder("autograded", student, lesson))
     if before is None:
         raise RoundError(

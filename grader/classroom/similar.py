@@ -128,9 +128,8 @@ class _Reader:
             self.block(node.body, scopes)
         elif isinstance(node, COMPREHENSIONS):
             inner = [*scopes, self.scope([g.target for g in node.generators])]
-            self.read(
-                node.generators[0].iter, scopes
-            )  # as Python does: only what comes after sees the comprehension's names
+            # as Python does: only what comes after sees the comprehension's names
+            self.read(node.generators[0].iter, scopes)
             for g in node.generators:
                 self.words.append("for")
                 for part in [g.target, *([g.iter] if g is not node.generators[0] else []), *g.ifs]:

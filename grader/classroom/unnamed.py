@@ -444,7 +444,8 @@ class _patience:
 
 
 def defined(text, exercise):
-    """The function, with what the exercise's module has imported."""
+    """The function, with what the exercise's module has imported. Raises NamingError where the module does
+    not import what the text uses."""
     imported = vars(sys.modules[_reference(exercise).__module__])
     used = {n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)} & MODULES
     if missing := sorted(used - set(imported)):
@@ -487,7 +488,8 @@ def _last_of(text):
 
 
 def write(exercise: Exercise, text: str) -> Path:
-    """Put the text of a known mistake behind the last one of the exercise, in its module."""
+    """Put the text of a known mistake behind the last one of the exercise, in its module. Raises NamingError
+    where the exercise has no mistake to put it behind."""
     path = Path(inspect.getfile(_reference(exercise)))
     source = path.read_text(encoding="utf-8")
     ends = [
@@ -509,7 +511,8 @@ def write(exercise: Exercise, text: str) -> Path:
 
 
 def find(records: dict[str, dict], group: str, lesson: str) -> tuple[Exercise, Group]:
-    """The exercise and the group of a lesson with this id."""
+    """The exercise and the group of a lesson with this id. Raises NamingError, which names the groups there
+    are."""
     made = groups(records)
     found = next((g for g in made if g.id == group), None)
     if found is None:

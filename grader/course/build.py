@@ -72,7 +72,12 @@ NO_ANSWERS = "This copy of the course comes without its answers."
 
 def notebook(text: str, lesson: str):
     """The instructor's notebook of a text, not yet executed: graded cells added, ids and nbgrader's metadata
-    set. Pure."""
+    set. Pure.
+
+    Raises LessonError, which names the text's cell and what to change: an exercise without a cell or a cell
+    without an exercise, an answer that would stay in the release, a name of an exercise that is bound
+    elsewhere, guesses without their outcome.
+    """
     source = jupytext.reads(text, fmt="py:percent")
     defined = exercises_of(lesson)
     cells, seen = [], []
@@ -381,7 +386,8 @@ def programs_on_path():
 
 def release(lesson: str, target: str | Path = RELEASES, database: str | None = None, course_id: str = ""):
     """Write the release of a lesson from its instructor's notebook, through nbgrader. database: of the
-    gradebook that is to know the lesson."""
+    gradebook that is to know the lesson. Raises LessonError with nbgrader's reason where it cannot make
+    it."""
     from nbgrader.apps import NbGraderAPI
     from traitlets.config import Config
 
@@ -481,7 +487,8 @@ def course_answer(exercise_name: str):
 
 
 def course_namespace(exercise_name: str):
-    """The names that stand when a lesson's exercise cells have run up to this exercise's, that one included."""
+    """The names that stand when a lesson's exercise cells have run up to this exercise's, that one included.
+    Raises LessonError where the lesson has no cell for it."""
     found = exercises()[exercise_name]
     cells = solution_cells(next(n for n in lessons() if slug(n) == found.lesson))
     import torch  # here, for nothing else of this module takes its time

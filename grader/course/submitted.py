@@ -31,9 +31,8 @@ def parse(data: bytes):
     if len(data) > 1 << 20 and _values(data) > VALUES:
         return None, [f"{NO_NOTEBOOK}: it holds millions of lists, objects and values."]
     try:
-        wide = data.startswith(
-            (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-        )  # what some editors and shells make of a file
+        # what some editors and shells make of a file
+        wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         text = data.decode("utf-16" if wide else "utf-8-sig")
         if wide:
             notes += ["The file is UTF-16 where a notebook is UTF-8; it was read as that."]

@@ -52,6 +52,8 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Row:
+    """How one attempt to climb a wall went. `seen`: what was met, or found open."""
+
     attempt: str
     held: bool
     seen: str
@@ -334,9 +336,8 @@ def _targets(stack):
             facts[name] = server.getsockname()[1]
         else:
             facts[name] = address
-    ways = sorted(
-        {str(p) for v in building.visible() for p in (Path(v), *Path(v).parents)}
-    )  # folders on the way to something visible
+    # folders on the way to something visible
+    ways = sorted({str(p) for v in building.visible() for p in (Path(v), *Path(v).parents)})
     package = building.PACKAGE
     return facts | {
         "ways": ways,

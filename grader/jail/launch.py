@@ -57,9 +57,8 @@ def launch(limits: Limits, *, trust: bool = False, user: bool = False) -> Launch
         command = [sys.executable, "-I", f"{folder}/course/grader/jail/zygote.py"]
     else:
         box = building.BOX
-        command = building.command(
-            mode, limits, filtered.fileno()
-        )  # a mode has been found, so there is a filter
+        # a mode has been found, so there is a filter
+        command = building.command(mode, limits, filtered.fileno())
     settings = {
         "control": inner.fileno(),
         "box": box,

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    memory_mb: int = (
-        2048  # each process: address space above the warm interpreter's; all together: what they really use
-    )
+    """What a learner's code may use up, a submission and its processes. Sizes in MB and kB, times in
+    seconds."""
+
+    # each process: address space above the warm interpreter's; all together: what they really use
+    memory_mb: int = 2048
     disk_mb: int = 64  # the work folder and /tmp, together
     files: int = 20_000  # in the work folder and /tmp, together: an empty one costs the machine a kilobyte
     sockets: int = 200  # of a child and its processes: what waits in them is the kernel's memory

@@ -82,9 +82,8 @@ def _written(rules):
 
     def deny(name: str, *compare, code: int = errno.EPERM):
         number = lib.seccomp_syscall_resolve_name(name.encode())
-        if (
-            number != -1
-        ):  # a name that this libseccomp does not know yet, or a call that this machine does not have
+        # a name that this libseccomp does not know yet, or a call that this machine does not have
+        if number != -1:
             lib.seccomp_rule_add_array(
                 context, ERRNO | code, number, len(compare), (_Compare * len(compare))(*compare)
             )
@@ -103,9 +102,8 @@ def _deny_all(deny):
     for name in DENIED:
         deny(name)
     deny("clone", _Compare(0, MASKED_EQUAL, CLONE_NEWUSER, CLONE_NEWUSER))
-    deny(
-        "clone3", code=errno.ENOSYS
-    )  # its flags lie in memory, where no filter sees them: the C library falls back to clone
+    # its flags lie in memory, where no filter sees them: the C library falls back to clone
+    deny("clone3", code=errno.ENOSYS)
     deny("socket", _Compare(0, NOT_EQUAL, AF_UNIX))
     deny("prlimit64", _Compare(0, NOT_EQUAL, 0))  # limits of other processes
     # a peer's process as a file, and bytes that overtake others: no lesson speaks to anybody

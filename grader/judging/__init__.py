@@ -3,6 +3,5 @@ processes."""
 
 import torch
 
-torch.set_num_threads(
-    1
-)  # the lessons' tensors are small: a second thread slows them down, and changes the last digit of a sum
+# the lessons' tensors are small: a second thread slows them down, and changes the last digit of a sum
+torch.set_num_threads(1)

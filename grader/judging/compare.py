@@ -112,9 +112,8 @@ def _compare_values(exercise, case, want, have):
         have, want = as_tensor(have), as_tensor(want)
         if not isinstance(want, torch.Tensor):
             return Difference.KIND
-        if (
-            isinstance(have, torch.Tensor) and exercise.number and have.numel() == want.numel() == 1
-        ):  # `nn.Parameter(torch.ones(1))` is a number, too
+        # `nn.Parameter(torch.ones(1))` is a number, too
+        if isinstance(have, torch.Tensor) and exercise.number and have.numel() == want.numel() == 1:
             have = have.reshape(want.shape)
     if not isinstance(have, torch.Tensor) or not isinstance(want, torch.Tensor):
         if type(have) is type(want) and have == want:
@@ -174,6 +173,7 @@ def _bare(text):
 
 
 def as_parts(value: object):
+    """The values that were returned, as a tuple: a single one is a tuple of one."""
     if isinstance(value, tuple):
         return value
     return (value,)

@@ -113,6 +113,8 @@ class Case:
         return [replace(c, apart=self.apart) for c in calls]
 
     def tolerance(self, dtype: torch.dtype):
+        """(relative, absolute): how far a value of this dtype may lie from the reference's; the case's own
+        where it states them."""
         relative, absolute = TOLERANCES.get(dtype, TOLERANCES[torch.float64])
         own = self.rtol or relative, self.atol or absolute
         if not dtype.is_floating_point or torch.finfo(dtype).bits >= torch.finfo(self.dtype).bits:
@@ -121,6 +123,7 @@ class Case:
         return max(own[0], relative), max(own[1], absolute)
 
     def tolerance_of_slope(self, dtype: torch.dtype):
+        """(relative, absolute): the same for a gradient."""
         relative, absolute = self.tolerance(dtype)
         return self.slope_rtol or relative, absolute
 
@@ -144,7 +147,8 @@ class Put:
     _asked: dict = field(default_factory=dict)
 
     def questions(self, number: int) -> list[tuple[Call, Result]]:
-        """The questions of the case with this number, each with what the reference says."""
+        """The questions of the case with this number, each with what the reference says. Raises
+        AssertionError where the reference itself fails: a fault of the case, never of an answer."""
         exercise, case = self.exercise, self.exercise.cases[number]
         if number not in self._asked:
             questions = case.calls(self.seed * 1000 + number)
@@ -176,7 +180,8 @@ class Exercise:
     _put: dict = field(default_factory=dict, repr=False, compare=False)  # seed -> Put
 
     def case(self, name: str, *, gradient: str | tuple = (), **options):
-        """Decorator: add a case. `gradient`: a name or names of the inputs whose gradient is compared."""
+        """Decorator: add a case. `gradient`: a name or names of the inputs whose gradient is compared. Raises
+        ValueError for an input that the reference does not have."""
         if isinstance(gradient, str):
             gradient = (gradient,)
         else:
@@ -193,6 +198,8 @@ class Exercise:
 
     @cached_property
     def signature(self):
+        """What an answer is called with: the reference's signature, or for a module that of its `forward`,
+        without `self`."""
         if not isinstance(self.reference, type):
             return inspect.signature(self.reference)
         forward = inspect.signature(self.reference.forward)
@@ -200,6 +207,7 @@ class Exercise:
 
     @cached_property
     def parameters(self):
+        """The names of the inputs, in order: `["p", "y", "reduction"]`."""
         return list(self.signature.parameters)
 
     @cached_property
@@ -210,9 +218,8 @@ class Exercise:
     def run(self, function: Callable, question: Call, gradient: tuple = ()):
         """Ask any function (the reference, a mistake, a learner's) one question, in this process."""
         own = function is self.reference or any(function is m.function for m in self.mistakes)
-        return run(
-            function, question, self.parameters, gradient, traced=not own
-        )  # the trace would double a training's time
+        # the trace would double a training's time
+        return run(function, question, self.parameters, gradient, traced=not own)
 
     def put(self, seed: int) -> Put:
         """What is asked at a seed; of the last seeds it is kept, for the next answer."""
@@ -236,7 +243,9 @@ class Exercise:
         return call(*kept).built_with(**kwargs)
 
     def shares(self):
-        """The points of each case: what a case says, and equal shares of the rest; they sum to `points`."""
+        """The points of each case: what a case says, and equal shares of the rest; they sum to `points`.
+        Raises ValueError where cases state more points than the exercise has, or fewer and none is left to
+        share."""
         stated = sum(c.points or 0 for c in self.cases)
         silent = sum(c.points is None for c in self.cases)
         if stated > self.points or (not silent and stated != self.points):

@@ -38,6 +38,7 @@ class CellError:
 
     @property
     def one_line(self):
+        """Where, what, and the first line of the text: "line 3: ValueError: too many values to unpack"."""
         where = ""
         if self.line:
             where = f"line {self.line}: "
@@ -54,6 +55,7 @@ class Outcome:
 
     @property
     def ok(self):
+        """Did the cell run to its end?"""
         return self.error is None
 
 

@@ -121,9 +121,8 @@ def _by_entry(answer, question):
 def _svg(exercise, x, right, answered, furthest):
     seen = right[right.isfinite()]
     room = float(seen.max() - seen.min()) or 1.0
-    near = answered[
-        answered.isfinite() & (answered > seen.min() - room) & (answered < seen.max() + room)
-    ]  # a curve far off leaves the picture
+    # a curve far off leaves the picture
+    near = answered[answered.isfinite() & (answered > seen.min() - room) & (answered < seen.max() + room)]
     low, high = float(min([seen.min(), *near])), float(max([seen.max(), *near]))
     low, high = low - 0.05 * (high - low or 1.0), high + 0.05 * (high - low or 1.0)
     w, h = WIDTH - LEFT - 8, HEIGHT - TOP - 20

@@ -64,6 +64,7 @@ class Call:
     apart: str = ""
 
     def built_with(self, **init):
+        """The same question to a module that is made with these arguments, as `reduction="sum"`."""
         return replace(self, init=init)
 
     def applied(self, upstream: float = 1.0) -> "Call":
@@ -157,6 +158,7 @@ class Ended(Enum):
 
     @property
     def lost(self):
+        """Is the answer gone for good? Asked again, it would not come back either."""
         return self in (Ended.LATE, Ended.DIED, Ended.MEMORY)
 
 
@@ -206,9 +208,8 @@ class Result:
     """What came of a question. `value`: tensors, Python numbers, None, Array, Foreign, and tuples of those."""
 
     value: object = None
-    gradients: dict = field(
-        default_factory=dict
-    )  # name of an input -> tensor, or None where autograd cannot reach it
+    # name of an input -> tensor, or None where autograd cannot reach it
+    gradients: dict = field(default_factory=dict)
     raised: Raised | None = None
     changed: tuple = ()  # names of the inputs that the answer modified
     called: frozenset = frozenset()  # names of the torch functions that it called
@@ -392,9 +393,8 @@ def run(
                 target = _target(function, question, args, kwargs, [tracing, watch.lines()])
                 with watch:
                     value = target(*args, **kwargs)
-                if (
-                    question.method
-                ):  # what a forward keeps for its backward is not lost when there is another before it
+                # what a forward keeps for its backward is not lost when there is another before it
+                if question.method:
                     target(*map(_other, args), **kwargs)
             if leaves:
                 watch.backward = True
@@ -490,9 +490,8 @@ class _Given:
             self.value = self._copy(name, value)
         elif isinstance(value, Once):
             copies = [self._copy(f"{name}[{i}]", tensor) for i, tensor in enumerate(value.tensors)]
-            self.value = (
-                tensor for tensor in copies
-            )  # a generator: it has no length, and gives each tensor once
+            # a generator: it has no length, and gives each tensor once
+            self.value = (tensor for tensor in copies)
         elif several(value):
             self.value = [self._copy(f"{name}[{i}]", tensor) for i, tensor in enumerate(value)]
         elif isinstance(value, str):
@@ -605,7 +604,6 @@ def _gradients(value, leaves, question, watch):
     except RuntimeError as error:
         if question.method or raised(error).line:  # the answer's own backward pass
             raise
-        return dict.fromkeys(
-            leaves
-        )  # a graph that was freed or changed in place: autograd cannot reach the inputs
+        # a graph that was freed or changed in place: autograd cannot reach the inputs
+        return dict.fromkeys(leaves)
     return {name: None if leaf.grad is None else plain(leaf.grad) for name, leaf in leaves.items()}

@@ -17,9 +17,8 @@ LIBRARIES = TORCH | {
 }
 CHAIN = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?:[ \t]*\.[ \t]*[A-Za-z_]\w*)+")  # `torch.nn.functional.softmax`
 CELL_MAGIC = re.compile(r"\A\s*%%\w.*")  # `%%time`: what stands below it is run
-RUNS = re.compile(
-    r"(?m)^([ \t]*)%(?:time|timeit|prun)[ \t]+(?:-\S+[ \t]+)*(?=\S)"
-)  # what stands behind it is run
+# what stands behind it is run
+RUNS = re.compile(r"(?m)^([ \t]*)%(?:time|timeit|prun)[ \t]+(?:-\S+[ \t]+)*(?=\S)")
 MAGIC = re.compile(r"(?m)^([ \t]*)(?:[%!?].*|[\w.*%!]+\?{1,2}[ \t]*$)")  # `%who`, `!ls`, `threading?`
 ASKED = re.compile(r"(?m)^([ \t]*[\w,. \t]+=)[ \t]*[%!].*")  # `files = !ls`, `_ = %who_ls`
 ODD_TEXT = 20_000  # characters of a text that IPython is asked about: it reads all of it again for each magic

@@ -108,9 +108,8 @@ def _try(exercise, ask, first, question):
     got = ask(question, first.case.gradient)
     if first.got.raised and (got.raised is None or got.raised.type != first.got.raised.type):
         return None
-    if not _finite(got) and _finite(
-        first.got
-    ):  # a single sample may bring a nan of its own, which is not what went wrong
+    # a single sample may bring a nan of its own, which is not what went wrong
+    if not _finite(got) and _finite(first.got):
         return None
     difference = compare(exercise, first.case, expected, got)
     if difference != first.difference:
@@ -177,8 +176,7 @@ def _rounded(question, digits):
         if not isinstance(v, torch.Tensor) or not v.is_floating_point() or _is_distribution(v):
             return v
         short = torch.round(v, decimals=digits)
-        return torch.where(
-            ((short == 0) | (short == 1)) & (short != v), v, short
-        )  # 0.97 is a probability, 1 is a certainty
+        # 0.97 is a probability, 1 is a certainty
+        return torch.where(((short == 0) | (short == 1)) & (short != v), v, short)
 
     return question.map(r)

@@ -40,6 +40,8 @@ class Example:
 
 @dataclass(frozen=True)
 class CaseVerdict:
+    """How one case went."""
+
     name: str
     passed: bool
     points: float
@@ -65,6 +67,7 @@ class Verdict:
 
     @property
     def passed(self):
+        """Did every case pass, and was nothing called that is to be built?"""
         return self.status == PASSED
 
     @property
@@ -82,15 +85,15 @@ class Verdict:
 
     @property
     def title(self):
+        """The panel's first line: "bce: not yet (3 of 4 cases pass)"."""
         right = sum(c.passed for c in self.cases)
         count = f"{right} of {len(self.cases)} cases pass"
         if self.status == PASSED:
             return f"{self.exercise}: passed"
         if self.called and right == len(self.cases):
             return f"{self.exercise}: right numbers, but borrowed"
-        if (
-            self.called
-        ):  # what was called is refused while an answer is asked: no case can tell whether the rest is right
+        # what was called is refused while an answer is asked: no case can tell whether the rest is right
+        if self.called:
             return f"{self.exercise}: borrowed"
         if self.status == FAILED:
             return f"{self.exercise}: not yet ({count})"

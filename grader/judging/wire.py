@@ -35,9 +35,8 @@ PAYLOAD_BYTES = 32 << 20
 TENSORS = 4096  # caps of one value
 NODES = 50_000
 RESULT_NUMBERS, RESULT_NODES = 1 << 16, 10_000  # of a result: the course's own have 2,000 at the most
-EMPTY_SHAPE = (
-    1 << 16
-)  # the sizes of an empty tensor multiplied, each 0 counted as 1: as many lists it is when it is shown
+# the sizes of an empty tensor multiplied, each 0 counted as 1: as many lists it is when it is shown
+EMPTY_SHAPE = 1 << 16
 DEPTH = 6
 DIMENSIONS = 16
 NAME, SOURCE, TEXT, PRINTED, TRACEBACK = 200, 400, 1000, 10_000, 20_000  # characters
@@ -88,7 +87,8 @@ class TooLarge(WireError):
 
 
 def send(sock: socket.socket, header: dict, payload: bytes = b"", deadline: float | None = None):
-    """Send one frame. deadline: a time of `time.monotonic`, for the whole frame; None waits for ever."""
+    """Send one frame. deadline: a time of `time.monotonic`, for the whole frame; None waits for ever. Raises
+    TooLarge, before anything is sent, Late at the deadline, and Closed where the peer is gone."""
     text = json.dumps(header, allow_nan=False, separators=(",", ":")).encode()
     if len(text) > HEADER_BYTES or len(payload) > PAYLOAD_BYTES:
         raise TooLarge(
@@ -96,9 +96,8 @@ def send(sock: socket.socket, header: dict, payload: bytes = b"", deadline: floa
         )
     try:
         sock.settimeout(_left(deadline))
-        sock.sendall(
-            b"".join((PREFIX.pack(MAGIC, len(text), len(payload)), text, payload))
-        )  # its timeout is for all of it
+        # its timeout is for all of it
+        sock.sendall(b"".join((PREFIX.pack(MAGIC, len(text), len(payload)), text, payload)))
     except TimeoutError:
         raise Late("the peer did not take the frame before the deadline") from None
     except OSError as error:
@@ -107,7 +106,8 @@ def send(sock: socket.socket, header: dict, payload: bytes = b"", deadline: floa
 
 def receive(sock: socket.socket, deadline: float | None = None):
     """The next frame: header (a dict) and payload (bytes). deadline: a time of `time.monotonic`, for the
-    whole frame."""
+    whole frame. Raises WireError for what is no frame or too large a one, Late at the deadline, and Closed
+    where the peer is gone."""
     magic, header, payload = PREFIX.unpack(_exactly(sock, PREFIX.size, deadline))
     if magic != MAGIC:
         raise WireError(f"a frame that starts with {magic!r}, not {MAGIC!r}")
@@ -158,7 +158,13 @@ def _exactly(sock, count, deadline):
 
 
 def parse(text: bytes) -> dict:
-    """A header: strict JSON, an object, no key twice, no number that is not finite."""
+    """A header: strict JSON, an object, no key twice, no number that is not finite.
+
+    Raises WireError for anything else.
+
+    >>> parse(b'{"do": "call"}')
+    {'do': 'call'}
+    """
     try:
         header = json.loads(
             text.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite
@@ -200,7 +206,13 @@ def _is(value, kind, what):
 
 
 def fields(tree: object, names: Iterable[str], what: str):
-    """The values of an object that has exactly these keys."""
+    """The values of an object that has exactly these keys.
+
+    Raises WireError where it has others.
+
+    >>> fields({"dropped": 0, "error": None}, ("error", "dropped"), "cell")
+    [None, 0]
+    """
     value = _is(tree, dict, what)
     if value.keys() != set(names):
         raise WireError(f"{what}: the keys {sorted(names)} expected, {sorted(map(str, value))[:10]} found")
@@ -483,9 +495,8 @@ def encode_result(result: Result):
 
 
 def _where(error):
-    line = (
-        error.line if type(error.line) is int and 0 <= error.line < 1 << 31 else 0
-    )  # a SyntaxError may say anything
+    # a SyntaxError may say anything
+    line = error.line if type(error.line) is int and 0 <= error.line < 1 << 31 else 0
     return {
         "type": error.type[:NAME],
         "text": error.text[:TEXT],
@@ -495,7 +506,7 @@ def _where(error):
 
 
 def decode_result(tree: object, payload: bytes):
-    """The Result of a header and a payload."""
+    """The Result of a header and a payload. Raises WireError where they are no Result."""
     r = _Reader(payload, numbers=RESULT_NUMBERS, nodes=RESULT_NODES)
     value, gradients, error, changed, called, printed, made, met = fields(
         tree, ("value", "gradients", "raised", "changed", "called", "printed", "made", "met"), "result"
@@ -596,7 +607,7 @@ def encode_outcome(outcome: Outcome):
 
 
 def decode_outcome(tree: object, payload: bytes):
-    """The Outcome of a header and a payload."""
+    """The Outcome of a header and a payload. Raises WireError where they are no Outcome."""
     r = _Reader(payload)
     outputs, dropped, error = fields(tree, ("outputs", "dropped", "error"), "cell")
     if len(_is(outputs, list, "outputs")) > OUTPUTS:
@@ -652,10 +663,12 @@ def is_picture(data: bytes):
 
 
 def encode_absent(absent):
+    """Header and payload of an Absent; the payload is empty."""
     return {"type": absent.type and absent.type[:NAME]}, b""
 
 
 def decode_absent(tree: object, payload: bytes):
+    """The Absent of a header and a payload. Raises WireError where they are none."""
     (kind,) = fields(tree, ("type",), "absent")
     if payload:
         raise WireError("a payload where none belongs")

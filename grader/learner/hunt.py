@@ -40,6 +40,8 @@ def mystery(name: str = ""):
     """A function with one unnamed mistake in it, to be called like the exercise's; for an exercise that passes.
 
     The same until it is named; then another one.
+
+    Raises Unknown where the exercise does not pass yet.
     """
     exercise = of_name(name)
     name = exercise.name
@@ -99,7 +101,8 @@ def expose(name: str = "", *args, **kwargs):
 
 
 def accuse(name: str = "", choice: int | None = None):
-    """Without a choice: four mistakes, one of which it is. With one, 1 to 4: is it that?"""
+    """Without a choice: four mistakes, one of which it is. With one, 1 to 4: is it that? Raises Unknown where
+    no input that shows the mistake was found yet."""
     exercise = of_name(name)
     name, state = exercise.name, _open(exercise)
     if state["size"] is None:

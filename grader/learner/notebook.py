@@ -116,7 +116,8 @@ def _withheld(name, asking):
 
 
 def compare(name: str = "", *args, **kwargs):
-    """Show what the learner's `name` and the definition give for inputs of the learner's own, side by side."""
+    """Show what the learner's `name` and the definition give for inputs of the learner's own, side by side.
+    Raises Unknown where the name is not defined yet."""
     namespace = kernel.caller()
     exercise = of_name(name)
     if exercise.name not in namespace:
@@ -219,7 +220,9 @@ def finish(lesson: str = ""):
 
 
 def reset(name: str = ""):
-    """Set an exercise of this notebook (or a whole lesson) back to its beginning; what was there is kept in a copy."""
+    """Set an exercise of this notebook (or a whole lesson) back to its beginning; what was there is kept in a
+    copy. Raises Unknown for a name that is no exercise and no lesson, and where there is no notebook of
+    it."""
     from grader.learner import workspace
 
     text = _name_of(name)

@@ -36,7 +36,8 @@ POLL = 0.1  # seconds between two looks at the file
 
 
 def file_of(path: Path):
-    """The file to watch: a lesson's name, or its folder in `work/`, stands for the learner's notebook of it."""
+    """The file to watch: a lesson's name, or its folder in `work/`, stands for the learner's notebook of it.
+    Raises ValueError where there is no such file, or it is no notebook and no Python file."""
     if "/" not in str(path) and not Path(path).exists():
         with contextlib.suppress(ValueError):  # no lesson: then it is meant as a file
             path = notebook_of(find(str(path)))
@@ -53,7 +54,8 @@ def file_of(path: Path):
 
 
 def lesson_of(path: Path):
-    """The lesson that a file belongs to: by the name of its folder, or by the exercises that it defines."""
+    """The lesson that a file belongs to: by the name of its folder, or by the exercises that it defines.
+    Raises ValueError where neither names a lesson."""
     try:
         return find(path.parent.name)
     except ValueError:

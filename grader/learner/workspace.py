@@ -237,9 +237,8 @@ class _interrupts_are_the_servers:
     """While the server runs, Ctrl+C is for it: it ends, and then so does this process, without an error."""
 
     def __enter__(self):
-        self.before = signal.signal(
-            signal.SIGINT, self.wait_for_it
-        )  # no SIG_IGN: the server would inherit that
+        # no SIG_IGN: the server would inherit that
+        self.before = signal.signal(signal.SIGINT, self.wait_for_it)
 
     def __exit__(self, *_):
         signal.signal(signal.SIGINT, self.before)
@@ -290,7 +289,8 @@ def fresh(lesson: str, work: Path = WORK):
 
 def reset(lesson: str, name: str | None = None, work: Path = WORK):
     """Set one exercise, or the whole lesson, back to the release. The notebook as it was is kept: returns the
-    path of that copy."""
+    path of that copy. Raises FileNotFoundError where there is no notebook, and ValueError where the lesson,
+    or the notebook, has no such exercise."""
     path = work / lesson / f"{lesson}.ipynb"
     if not path.exists():
         raise FileNotFoundError(f"There is no {path}: `make lab` puts it there.")

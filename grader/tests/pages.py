@@ -181,9 +181,8 @@ class Seat:
         """Make the window as high as the notebook, for axe judges no contrast of what is scrolled away, nor
         below a body without a height."""
         self.page.add_style_tag(content="html, body {height: 100%}")
-        for _ in range(
-            20
-        ):  # what comes into view is laid out only then, and may be higher or lower than was thought
+        # what comes into view is laid out only then, and may be higher or lower than was thought
+        for _ in range(20):
             height = self.notebook.evaluate(
                 "book => book.querySelector('.jp-Cell:last-of-type').getBoundingClientRect().bottom "
                 "- book.querySelector('.jp-Cell').getBoundingClientRect().top"

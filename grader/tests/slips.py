@@ -53,9 +53,8 @@ def _own_sources(exercise):
 
 def _slips(cell):
     text = clean(cell)
-    begin = (
-        text.find('"""', text.find('"""') + 3) + 3
-    )  # behind the docstring: the signature and the question stay as they are
+    # behind the docstring: the signature and the question stay as they are
+    begin = text.find('"""', text.find('"""') + 3) + 3
     for pattern, slip in SLIPS:
         for found in re.finditer(pattern, text[begin:]):
             yield text[: begin + found.start()] + slip + text[begin + found.end() :]

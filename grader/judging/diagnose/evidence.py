@@ -152,6 +152,11 @@ def ratio(pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> float | None:
 
 
 def times(k: float) -> str:
+    """A factor in words.
+
+    >>> times(2.0)
+    '2 times'
+    """
     return f"{k:.4g} times"
 
 
@@ -171,4 +176,5 @@ def classes(question: Call) -> int:
 
 
 def value_only(result: Result) -> Result:
+    """The Result with its value alone: no gradients, changed inputs or large tensors."""
     return replace(result, gradients={}, changed=(), made=None, met=None)

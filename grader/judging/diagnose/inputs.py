@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 def only_example(evidence: "Evidence"):
+    """Is the answer right on the lesson's example alone?"""
     examples = [a for a in evidence.asked if a.case.example]
     if (
         examples
@@ -42,6 +43,7 @@ def _same_answer(asked):
 
 
 def constant(evidence: "Evidence"):
+    """Is the result the same whatever goes in?"""
     others = [a for a in evidence.asked if not a.case.example]
     if len(evidence.wrong) == len(others) and _same_answer(evidence.asked):
         return "Your result is the same whatever the inputs are: compute it from the arguments."
@@ -137,9 +139,8 @@ def where_wrong(evidence: "Evidence"):
     ]
     for a in fit[:8]:
         says = _where(evidence, a)
-        if (
-            says != ""
-        ):  # where no sample of this question is right, or none of another's, what tells them apart is chance
+        # where no sample of this question is right, or none of another's, what tells them apart is chance
+        if says != "":
             other = next((b for b in fit if b.case is not a.case), None)
             if says and (other is None or _where(evidence, other) is not None):
                 return says

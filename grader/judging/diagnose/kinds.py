@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 def inconsistent(evidence: "Evidence"):
+    """Asked the same again, does the answer say something else?"""
     a = evidence.wrong[0]
     again = [evidence.ask(a.question, ()) for _ in range(2)]
     if any(r.lost for r in again) or all(alike(value_only(r), value_only(a.got), a.case) for r in again):
@@ -28,6 +29,8 @@ def inconsistent(evidence: "Evidence"):
 
 
 def kind(evidence: "Evidence"):
+    """Is what comes back a number, an array, a tuple or None where a tensor is expected, or the other way
+    round?"""
     if evidence.wrong[0].difference != Difference.KIND:
         return ""
     value, want = evidence.wrong[0].got.value, evidence.wrong[0].expected.value
@@ -104,6 +107,7 @@ def _type_name(value):
 
 
 def dtype(evidence: "Evidence"):
+    """Are the values right, and of another dtype?"""
     kinds = {a.difference for a in evidence.wrong if not a.case.extreme}
     wrong = [a for a in evidence.wrong if a.difference == Difference.DTYPE]
     if not wrong or not kinds <= {Difference.DTYPE, Difference.CUT, Difference.GRADIENT, Difference.ERROR}:
@@ -127,6 +131,7 @@ def dtype(evidence: "Evidence"):
 
 
 def changed(evidence: "Evidence"):
+    """Is the value right, and an input no longer what it was?"""
     # Nothing but what is seen of a result whose value is right: else "the result is right" would be untrue.
     if evidence.wrong[0].difference != Difference.CHANGED or any(
         a.difference not in FORM for a in evidence.wrong
@@ -140,6 +145,7 @@ def changed(evidence: "Evidence"):
 
 
 def large(evidence: "Evidence"):
+    """Is the value right, and a tensor made on the way that the exercise is there to avoid?"""
     a = evidence.wrong[0]
     made = a.got.made
     if a.difference is not Difference.LARGE or made is None:
@@ -160,6 +166,7 @@ def large(evidence: "Evidence"):
 
 
 def met(evidence: "Evidence"):
+    """Is the value right, and more taken together in one operation than the exercise allows?"""
     a = evidence.wrong[0]
     found, name = a.got.met, a.question.apart
     if a.difference is not Difference.MET or found is None:
@@ -176,6 +183,7 @@ def met(evidence: "Evidence"):
 
 
 def gradient(evidence: "Evidence"):
+    """Is the value right, and its gradient cut off, nan, 0, a multiple, or another?"""
     kinds = {a.difference for a in evidence.wrong}
     if kinds == {Difference.CUT}:
         names = ", ".join(

@@ -29,6 +29,7 @@ OVERFLOWS = (
 
 
 def extremes(evidence: Evidence) -> str:
+    """Is the answer wrong for extreme inputs alone?"""
     wrong = evidence.wrong
     if not all(a.case.extreme for a in wrong) or all(a.case.extreme for a in evidence.asked):
         return ""
@@ -78,6 +79,7 @@ def _describe_bad(a):
 
 
 def nan(evidence: Evidence) -> str:
+    """Is the result nan where the right one is a number?"""
     for a in evidence.wrong:
         value = a.got.value
         if not isinstance(value, torch.Tensor) or not value.numel() or a.difference is not Difference.VALUE:
@@ -182,6 +184,7 @@ def largest_error(wrong):
 
 
 def shape(evidence: Evidence) -> str:
+    """Has the result another shape than the right one: a mean too many or too few, an (N, 1) for an (N,)?"""
     wrong = [a for a in evidence.wrong if a.difference is Difference.SHAPE]
     if evidence.wrong[0].difference is not Difference.SHAPE:
         return ""

@@ -217,6 +217,7 @@ def error_hint(a: "Asked"):
 
 
 def dtype_name(tensor: torch.Tensor):
+    """The name of a tensor's dtype, as a learner writes it: "float64"."""
     return str(tensor.dtype).removeprefix("torch.")
 
 

@@ -63,9 +63,8 @@ def test_from_the_start_to_the_first_passed_exercise_in_three_clicks_and_one_edi
     seat.shot("start")
     seat.click(link)  # 1. what is next
     expect(seat.cell(f"def {exercise}(")).to_be_attached()
-    seat.write(
-        seat.cell(f"def {exercise}("), slips.clean(solution_cells(lesson)[exercise])
-    )  # 2. into the cell; the edit
+    # 2. into the cell; the edit
+    seat.write(seat.cell(f"def {exercise}("), slips.clean(solution_cells(lesson)[exercise]))
     seat.run_all()  # 3. Run all
     passed = seat.cell(f'check("{exercise}")').get_by_role("status", name=f"{exercise}: passed")
     expect(passed).to_be_visible()

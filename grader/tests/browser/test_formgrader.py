@@ -192,9 +192,8 @@ def test_the_button_grades_and_the_page_is_harmless(folder, server, page, tmp_pa
     page.wait_for_load_state("networkidle")
     assert formulas(page) > 5 and not outside(page)  # without the internet, too
     page.screenshot(path=tmp_path / "formulas.png", full_page=True)
-    known = {
-        link.replace(submission(folder, "ann"), "…") for link in links(page)
-    }  # nbgrader's own, and the course's
+    # nbgrader's own, and the course's
+    known = {link.replace(submission(folder, "ann"), "…") for link in links(page)}
     assert not any("evil" in url or url.startswith("javascript") for url in known)
 
     page.goto(f"{server}/formgrader/manage_submissions/{LESSON}")
@@ -215,9 +214,8 @@ def test_the_button_grades_and_the_page_is_harmless(folder, server, page, tmp_pa
     assert formulas(page) > 5
     is_harmless(page, {link.replace("…", submission(folder, "eve")).replace("ann", "eve") for link in known})
     text = page.locator("#notebook-container").first.inner_text()
-    assert (
-        "Read this." in text and "bce: stopped with an error" in text and "onerror" in text
-    )  # all is there to be read
+    # all is there to be read
+    assert "Read this." in text and "bce: stopped with an error" in text and "onerror" in text
     page.screenshot(path=tmp_path / "formgrader.png", full_page=True)
     beside = page.request.get(f"{server}/formgrader/submissions/{submission(folder, 'eve')}/evil.html")
     assert beside.status == 404 or TRICKS[0] not in beside.text()

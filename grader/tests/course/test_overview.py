@@ -678,9 +678,8 @@ class _:
     def mistake(d):
         z = torch.tensor([[0.4, 0.1, 0.9]])  # meant: classes 1 and 2 are there, class 0 is not
         got, meant = (F.multilabel_margin_loss(z, torch.tensor([t])) for t in ([0, 1, 1], [1, 2, -1]))
-        taken = (
-            sum(1 - z[0, j] + z[0, 2] for j in (0, 1, 1)) / 3
-        )  # classes 0, 1 and 1 once more, against class 2
+        # classes 0, 1 and 1 once more, against class 2
+        taken = sum(1 - z[0, j] + z[0, 2] for j in (0, 1, 1)) / 3
         return torch.isclose(got, taken) and not torch.isclose(got, meant)
 
 

@@ -115,10 +115,11 @@ def test_the_plain_table_agrees_with_nbgraders_own(home):
     }
     assert list(ours) == ["ann", "bob", "zoe"] and float(ours["zoe"]["score"]) == 0
     theirs = [line for line in (home / "theirs.csv").read_text().splitlines()[1:]]
+    # its names are not quoted
     scores = [
         next(line for line in theirs if f",{student}," in line).rsplit(",", 4)[1:]
         for student in ("ann", "bob")
-    ]  # its names are not quoted
+    ]
     for student, theirs in zip(("ann", "bob"), scores):
         mine = [
             float(ours[student][k]) for k in ("raw_score", "late_submission_penalty", "score", "max_score")

@@ -391,9 +391,8 @@ def test_a_resubmission_replaces_the_earlier_one_and_its_feedback_finds_the_lear
     assert "1 new, 0 replaced by a newer one, 0 unchanged" in run("collect", "bce").output
     assert "0 new, 0 replaced by a newer one, 1 unchanged" in run("collect", "bce").output
     nbformat.write(school.answered(LESSON, {"bce": SUMS}), learner / LESSON / f"{LESSON}.ipynb")
-    (learner / LESSON / "graded.json").write_text(
-        '{"verdicts": {}}'
-    )  # no learner writes the record of a grading
+    # no learner writes the record of a grading
+    (learner / LESSON / "graded.json").write_text('{"verdicts": {}}')
     school.nbgrader(learner, "submit", LESSON)
     done = run("collect", "bce")
     assert done.exit_code == 0 and "0 new, 1 replaced by a newer one" in done.output, done.output
@@ -407,9 +406,8 @@ def test_a_resubmission_replaces_the_earlier_one_and_its_feedback_finds_the_lear
     (home / "feedback" / "torn" / LESSON / "timestamp.txt").write_text("2026-03-01 12:00:00 UTC")
     (home / "feedback" / "torn" / LESSON / "submission_secret.txt").write_bytes(b"\xff")
     said = school.nbgrader(home, "release_feedback", LESSON)
-    assert all(
-        f"feedback/{s}/{LESSON}: not released" in said for s in ("right", "wrong", "where", "torn")
-    )  # who came another way keeps nobody from theirs
+    # who came another way keeps nobody from theirs
+    assert all(f"feedback/{s}/{LESSON}: not released" in said for s in ("right", "wrong", "where", "torn"))
     school.nbgrader(learner, "fetch_feedback", LESSON)
     (fetched,) = learner.rglob("feedback/*/*.html")
     assert fetched.read_text() == page(home, got.parent.name) and SUMMED.says in visible(fetched.read_text())

@@ -101,9 +101,8 @@ def test_a_class_gets_its_grades_and_only_what_changed_is_graded_again(tmp_path)
 
     before = (folder / "autograded" / "hit" / LESSON / f"{LESSON}.ipynb").stat().st_mtime_ns
     school.submit(folder, "empty", LESSON, school.answered(LESSON))
-    (folder / "autograded" / "nothing" / LESSON / record.FILE).write_text(
-        "{"
-    )  # a record that the disk spoilt
+    # a record that the disk spoilt
+    (folder / "autograded" / "nothing" / LESSON / record.FILE).write_text("{")
     lines, summary = grade(folder)
     assert {s: line["why"] for s, line in lines.items()} == {"empty": "resubmitted", "nothing": "new"}
     assert summary["unchanged"] == 7 and scores(folder) == given | {"empty": POINTS}
@@ -235,9 +234,8 @@ def test_a_coordinator_that_is_killed_loses_nothing(tmp_path, seconds):
         assert helpers
         run.kill()
         done = {json.loads(said)["student"] for said in run.stdout.read().splitlines() if '"student"' in said}
-    wait_for(
-        lambda: not any(p.is_running() and p.status() != "zombie" for p in helpers)
-    )  # nor do workers and jails
+    # nor do workers and jails
+    wait_for(lambda: not any(p.is_running() and p.status() != "zombie" for p in helpers))
     whole(folder)
     lines, summary = grade(folder)
     assert summary["graded"] + summary["unchanged"] == 8 and not done & set(lines)

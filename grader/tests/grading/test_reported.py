@@ -126,9 +126,8 @@ def in_other_places(folder):
     school.submit(folder, "printed", LESSON, None)
     (folder / "submitted" / "printed" / LESSON / "my answers.pdf").write_bytes(b"%PDF-1.4")
     school.submit(folder, "another lesson", LESSON, loads(released("03_bce_with_logits")))
-    not_utf8 = (
-        os.fsencode(folder / "submitted") + b"/m\xfcller/" + LESSON.encode()
-    )  # as an old Windows packs it
+    # as an old Windows packs it
+    not_utf8 = os.fsencode(folder / "submitted") + b"/m\xfcller/" + LESSON.encode()
     os.makedirs(not_utf8)
     (folder / "submitted/no lesson's folder").mkdir()
     (folder / "submitted/no lesson's folder" / f"{LESSON}.ipynb").write_bytes(whole)

@@ -195,9 +195,8 @@ def test_a_word_that_means_nothing_is_one_sentence(words, said):
 
 def test_the_guides_workflow_is_a_workflow_and_shows_its_results(written, job):
     """The lines that set a machine up are read only: they install for minutes."""
-    assert WORKFLOW[True] == "push" and WORKFLOW["permissions"] == {
-        "contents": "read"
-    }  # YAML reads `on` as true
+    # YAML reads `on` as true
+    assert WORKFLOW[True] == "push" and WORKFLOW["permissions"] == {"contents": "read"}
     assert all({"run", "uses"} & set(step) for step in STEPS)
     (setup,) = [command for command in COMMANDS if command.startswith("make ")]
     assert re.search(rf"^\$\(VENV\)/{Path(setup.split()[-1]).name}:", (ROOT / "Makefile").read_text(), re.M)

@@ -74,9 +74,8 @@ def test_a_sentence_makes_a_known_mistake_of_a_group(records, tmp_path, monkeypa
     monkeypatch.setattr(unnamed.inspect, "getfile", lambda _: copy)
     written = unnamed.write(BCE, text).read_text(encoding="utf-8")
     before, _, after = written.partition(SENTENCE)
-    assert (
-        "bce_clamped" not in before and "@bce_clamped.mistake" in after
-    )  # behind its own exercise's mistakes
+    # behind its own exercise's mistakes
+    assert "bce_clamped" not in before and "@bce_clamped.mistake" in after
     taught = replace(BCE, mistakes=[*BCE.mistakes, mistake], _put={})
     told = judge(taught, lambda q, g: replace(taught.run(mistake.function, q, g), called=frozenset()), seed=9)
     assert told.mistake == SENTENCE and told.hint == "Look at the second logarithm."

@@ -37,9 +37,8 @@ LIMITS = Limits(
     notebook_seconds=60,
     disk_mb=32,
 )
-BRIEF = replace(
-    LIMITS, cell_seconds=2.5, question_seconds=1.2, exercise_seconds=2.5
-)  # for what ends in no other way
+# for what ends in no other way
+BRIEF = replace(LIMITS, cell_seconds=2.5, question_seconds=1.2, exercise_seconds=2.5)
 CASES = [(kind, attack) for kind, several in attacks().items() for attack in several]
 MOST = 2 << 20  # bytes of a record and a notebook's text that a submission may grow to, without its pictures
 

@@ -387,9 +387,8 @@ def test_a_child_is_ready_and_gone_quickly(jail):
         start = time.perf_counter()
         child.end()
         ended.append(time.perf_counter() - start)
-    assert (
-        statistics.median(ready) < 0.3 and statistics.median(ended) < 0.3
-    )  # far above what it takes, for a busy machine
+    # far above what it takes, for a busy machine
+    assert statistics.median(ready) < 0.3 and statistics.median(ended) < 0.3
 
 
 # ---------------------------------------------------------------- the walls

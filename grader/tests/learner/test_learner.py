@@ -123,9 +123,8 @@ WITH_IT = (
 def test_an_answer_may_take_an_earlier_one_through_ready(earlier, capsys):
     run(earlier, WITH_IT, "check('bce')")
     said = capsys.readouterr().out
-    assert (
-        "bce: passed" in said and "You called" not in said and "Going on" not in said
-    )  # nothing of what is judged inside counts, or shows
+    # nothing of what is judged inside counts, or shows
+    assert "bce: passed" in said and "You called" not in said and "Going on" not in said
 
 
 def test_an_answer_that_asks_ready_for_itself_is_told_so(capsys):
