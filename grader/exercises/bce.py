@@ -404,7 +404,7 @@ def sure(rng, p, y):
     points=3,
     without=PYTORCH,
     hints=[
-        "0·log 0 is nan because log 0 is −inf. Anything that you do after that product comes too late.",
+        "0·log 0 is nan because log 0 is −inf. The infinity has to go before anything is multiplied by it.",
         "Clamp the logarithms, not the probabilities: log 0 is −inf, and −inf becomes −100.",
         "`torch.log(p).clamp(min=-100)`, and the same for log(1 − p).",
     ],

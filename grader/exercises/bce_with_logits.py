@@ -226,7 +226,7 @@ def _(z):
     without=PYTORCH,
     hints=[
         "softplus(−z) where y is 1, softplus(z) where y is 0. A label in between takes its share of both.",
-        "The two differ by very little: softplus(−z) = softplus(z) − z. So y decides how much of z is "
+        "What they differ by is z itself: softplus(−z) = softplus(z) − z. So y decides how much of z is "
         "subtracted.",
         "Each sample: softplus(z) − y·z. Then `reduction`, as in `bce`.",
     ],

@@ -23,7 +23,7 @@ TABLE = [[6.0, 2.0, 1.0, 1.0], [30.0, 10.0, 40.0, 20.0], [5.0, 0.5, 4.0, 0.5]]
         "Write down two shapes: that of `x`, and that of the sums of its rows. What does the rule of "
         "broadcasting make of them, read from the right?",
         "The sums have to form a column, (N, 1), so that each meets its own row.",
-        "Every reduction takes `keepdim=True`: the dimension that is summed over stays, with size 1.",
+        "`sum`, `mean`, `amax` and others take `keepdim=True`: the dimension along which they work stays, with size 1.",
     ],
     built="You have built `F.normalize(x, p=1, dim=1)` for positive numbers. The same line, with exponentials, is the softmax of `06_softmax`.",
 )
