@@ -165,7 +165,7 @@ def step(model, loss_of, given, optimizer, history):
     history.append((loss.item(), torch.logsumexp(z.detach(), dim=-1).mean().item()))
 
 # %% [markdown]
-# What will the first loss be, of a model that has learnt nothing, with 28 letters to choose from? Guess it first (within 0.3 counts as right), then run.
+# What will the first loss be, of a model that has learned nothing, with 28 letters to choose from? Guess it first (within 0.3 counts as right), then run.
 
 # %%
 guess("first_loss_of_28_letters", ..., sure=...)     # your number, and how sure you are, from 0 to 1
@@ -181,7 +181,7 @@ print(f"on the text that it has not seen {test_loss:.2f}")
 guessed("first_loss_of_28_letters", losses[0], within=0.3)
 
 # %% [markdown]
-# It has learnt much. On text that it has not seen the loss is higher: part of what it learnt holds for the training text alone. To let it write, draw a token from its last scores, append it, and repeat.
+# It has learned much. On text that it has not seen the loss is higher: part of what it learned holds for the training text alone. To let it write, draw a token from its last scores, append it, and repeat.
 
 # %%
 @torch.no_grad()
@@ -696,7 +696,7 @@ except IndexError as error:
 
 # %% [markdown] question="loss_of_002" points=2
 # A loss of 0.02 nats a token is a perplexity of 1.02: hardly any text is so predictable, so either the model is shown the answer or the wrong tokens are counted. No shift: change one token t and look
-# which position's loss changes; or generate: it repeats the last token. Padding counted: most of the batch is padding, which is learnt at once; print the number of counted tokens beside the sum of lengths.
+# which position's loss changes; or generate: it repeats the last token. Padding counted: most of the batch is padding, which is learned at once; print the number of counted tokens beside the sum of lengths.
 # End token masked with the padding: it answers well and does not stop; print the probability of the end token after a complete answer, and count how many labels are the end token. Also a memorised training set
 # (the loss on held-out answers tells).
 

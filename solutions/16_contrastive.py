@@ -5,7 +5,7 @@
 # told what a digit is: no labels, no classes. **What is the loss?**
 #
 # In this lesson you build cross-entropy whose classes are the other samples of the batch: InfoNCE, the losses of CLIP and SigLIP, and an older relative,
-# `nn.TripletMarginLoss`. You train with it, look at what it has learnt, and see that the size of a batch, elsewhere a matter of speed and noise, is here part of the question.
+# `nn.TripletMarginLoss`. You train with it, look at what it has learned, and see that the size of a batch, elsewhere a matter of speed and noise, is here part of the question.
 # You need `03_bce_with_logits` and `08_cross_entropy`. About 40 minutes.
 
 # %%
@@ -68,7 +68,7 @@ print("different right halves chosen:", len(chosen.unique()), "of 64")
 print("the right one chosen:", (chosen == torch.arange(64)).sum().item(), "of 64")
 
 # %% [markdown]
-# There are more choices now, but hardly a right one: a left half does not look like its right half. What goes with what has to be learnt.
+# There are more choices now, but hardly a right one: a left half does not look like its right half. What goes with what has to be learned.
 #
 # ## The others are the classes
 #
@@ -239,7 +239,7 @@ for scale in (0.3, 1.0, 3.0):
     print(f"lengths {scale}: dot products {with_dot_products(scale * a, scale * b):.3f}, info_nce {info_ready(scale * a, scale * b):.3f}")
 
 # %% [markdown]
-# With dot products the length is a hidden scale: the loss falls to a third, and rises again, while nobody has learnt anything about halves. Cosines do not move.
+# With dot products the length is a hidden scale: the loss falls to a third, and rises again, while nobody has learned anything about halves. Cosines do not move.
 #
 # ## Both ways, and a temperature that learns
 #
@@ -284,7 +284,7 @@ for scale in (1.0, 10.0, 100.0):
     print(f"scale {scale:5}: slope with respect to its logarithm {slope:7.4f}")
 
 # %% [markdown]
-# A step of gradient descent raises a scale of 1, lowers one of 100, and leaves 10 nearly as it is: the temperature is learnt that suits what the vectors know so far.
+# A step of gradient descent raises a scale of 1, lowers one of 100, and leaves 10 nearly as it is: the temperature is learned that suits what the vectors know so far.
 #
 # ## The batch is part of the loss
 #
@@ -462,7 +462,7 @@ for name, value in triplets.items():
 print("anchors without a slope:", (slopes_of[0] == 0).all(dim=1).sum().item(), "of 64")
 
 # %% [markdown]
-# Equal to the digits shown: PyTorch adds 0.000001 to each difference. The last line is the weakness of triplets: one that keeps its margin teaches nothing, and the authors of [FaceNet](https://arxiv.org/abs/1503.03832) (2015), who learnt faces with
+# Equal to the digits shown: PyTorch adds 0.000001 to each difference. The last line is the weakness of triplets: one that keeps its margin teaches nothing, and the authors of [FaceNet](https://arxiv.org/abs/1503.03832) (2015), who learned faces with
 # this loss and *squared* distances, had to search for hard ones. In InfoNCE every stranger has a slope: with respect to its logit it is the probability that the softmax gives it.
 #
 # ## In your own words

@@ -522,7 +522,7 @@ print(f"loss after 60 steps: fixed reference {losses_of[1.0][-1]:.4f}, moving on
 print(f"chosen against rejected, under the moving reference: {change:+.1f} nats")
 
 # %% [markdown]
-# The loss with the moving reference is the smaller one: it looks like progress. Part of the margin was won by a reference that has learnt to dislike what the judge likes. A fixed point that moves is none, and a divergence from it
+# The loss with the moving reference is the smaller one: it looks like progress. Part of the margin was won by a reference that has learned to dislike what the judge likes. A fixed point that moves is none, and a divergence from it
 # means nothing.
 #
 # ## More than two

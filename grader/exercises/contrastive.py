@@ -376,7 +376,7 @@ def clip(a, b, scale):
         "The second direction is the same cross-entropy of the transposed matrix. The loss is the mean of the two.",
         "`log_scale.exp()` multiplies the similarities. It stays a tensor: it is trained, too.",
     ],
-    built="The loss of CLIP (Radford and others, 2021): InfoNCE in both directions, with a temperature that is learnt as `log_scale`. In training CLIP's authors kept the scale from growing above 100; the loss itself does not.",
+    built="The loss of CLIP (Radford and others, 2021): InfoNCE in both directions, with a temperature that is learned as `log_scale`. In training CLIP's authors kept the scale from growing above 100; the loss itself does not.",
 )
 def clip_loss(a, b, log_scale):
     return clip(a, b, log_scale.exp())
