@@ -92,50 +92,94 @@ def rebuild(release: "NotebookNode", submitted: "NotebookNode | None"):
 
 
 def _join_answers(release, match, extra, notes):
-    """An answer to an open question may stand below its cell, or go on there, or its cell was deleted and written anew.
+    """An answer to an open question may stand beside its cell, or go on there, or its cell was deleted and written anew.
 
-    All text of the learner's own that stands behind the question, or behind the text that asks it where the
-    question's cell is lost, becomes its answer: a person reads it, and loses nothing by reading more.
+    Text of the learner's own that stands behind the question becomes its answer. Where nothing is written in the question's cell, so does
+    what stands before it, what was written into a code cell as comments or into the question itself; and where that cell is lost, all text
+    of the learner's own. A person reads it, and loses nothing by reading more: nobody gets a zero for the place of an answer.
     """
+    solutions = [cell for cell in release.cells if is_solution(cell)]
+    untouched = {cell.source.strip() for cell in solutions}
+    is_of_the_lesson = any(cell.id in match for cell in solutions)
     for number, question in enumerate(release.cells):
         if not is_solution(question) or question.cell_type == "code":
             continue
-        places = [question.id]
-        if question.id not in match and number:
-            places.insert(0, release.cells[number - 1].id)
-        after = release.cells[number + 1 : number + 2]
-        places += [c.id for c in after if c.id == f"answer_{grade_id(question)}"]
-        theirs = [c for place in places for c in extra.get(place, ()) if c.cell_type == "markdown"]
-        texts = [c for c in theirs if c.source.strip() != question.source.strip()]
-        if not texts:
-            continue
-        for place in places:
-            extra[place] = [c for c in extra.get(place, ()) if c.cell_type != "markdown"]
-        first = match.get(question.id)
+        name, first = grade_id(question), match.get(question.id)
+        behind = [question.id]
+        behind += [cell.id for cell in release.cells[number + 1 : number + 2] if cell.id == f"answer_{name}"]
+        before = [cell.id for cell in release.cells[:number][-1:]]
         written = first is not None and first.source.strip() != question.source.strip()
-        parts = texts
         if written:
-            parts = [first, *texts]
-        joined = nbformat.from_dict(
-            {"cell_type": "markdown", "id": question.id, "metadata": {}, "source": "", "attachments": {}}
-        )
-        for part in parts:
-            for name, picture in part.get("attachments", {}).items():
-                free = name
-                if name in joined.attachments:
-                    free = f"{len(joined.attachments)}-{name}"
-                part.source = _renamed(part.source, name, free)
-                joined.attachments[free] = picture
-        joined.source = "\n\n".join(part.source for part in parts)
-        match[question.id] = joined
-        name = grade_id(question)
+            halves = [cell for cell in _own(extra, extra) if grade_id(cell) == name]
+            others = [cell for cell in _own(extra, behind) if grade_id(cell) != name]
+            texts = [*halves, *others]
+            parts = [*halves, first, *others]
+        else:
+            texts = parts = [
+                cell for cell in _own(extra, [*before, *behind]) if cell.source.strip() not in untouched
+            ]
+        if texts:
+            for place, cells in extra.items():
+                extra[place] = [cell for cell in cells if not any(cell is text for text in texts)]
+        elif not written:
+            parts = _in_doubt(release.cells[:number], match, extra, behind)
+            if first is None and not parts and is_of_the_lesson:
+                parts = [cell for cell in _own(extra, extra) if cell.source.strip() not in untouched]
+        if not parts or parts == [first]:
+            continue
+        match[question.id] = _joined(question, parts)
         how = "was found in"
         if written:
             how = "goes on in"
-        notes.append(f"The answer to `{name}` {how} cells of your own below the question.")
+        notes.append(f"The answer to `{name}` {how} other cells than the question's own.")
         lost = f"The cell of `{name}` {UNSEEN}"
         if lost in notes:
             notes.remove(lost)
+
+
+def _own(extra, places):
+    """The learner's own cells of text in these places."""
+    return [cell for place in places for cell in extra.get(place, ()) if cell.cell_type != "code"]
+
+
+def _in_doubt(before, match, extra, behind):
+    """What may be an answer: comments alone in a code cell behind the question, or what was added to the text that asks it.
+
+    before: the release's cells before the question.
+    """
+    comments = [cell for place in behind for cell in extra.get(place, ()) if _is_comment(cell)]
+    if comments:
+        return comments
+    asked = next((cell for cell in reversed(before) if cell.cell_type == "markdown"), None)
+    edited = asked and match.get(asked.id)
+    if not edited or edited.source.strip() == asked.source.strip():
+        return []
+    added = edited.source.replace(asked.source.strip(), "").strip()
+    part = nbformat.from_dict({"cell_type": "markdown", "id": "", "metadata": {}, "source": added})
+    part["attachments"] = edited.get("attachments", {})
+    return [part] if added else []
+
+
+def _is_comment(cell):
+    """Is this a code cell in which nothing is said to Python?"""
+    lines = [line for line in cell.source.splitlines() if line.strip()]
+    return cell.cell_type == "code" and all(line.lstrip().startswith("#") for line in lines)
+
+
+def _joined(question, parts):
+    """The cell of an open question with the text and the pictures of several cells."""
+    joined = nbformat.from_dict(
+        {"cell_type": "markdown", "id": question.id, "metadata": {}, "source": "", "attachments": {}}
+    )
+    for part in parts:
+        for name, picture in part.get("attachments", {}).items():
+            free = name
+            if name in joined.attachments:
+                free = f"{len(joined.attachments)}-{name}"
+            part.source = _renamed(part.source, name, free)
+            joined.attachments[free] = picture
+    joined.source = "\n\n".join(part.source for part in parts)
+    return joined
 
 
 def _bounded(release, cells, notes):
@@ -177,7 +221,10 @@ def _match(release, cells, notes):
         name = grade_id(solution)
         found = [c for c in free if grade_id(c) == name]
         if len(found) > 1:
-            notes.append(f"There are {len(found)} cells of `{name}`; the last one that was changed counts.")
+            counts = "the last one that was changed counts"
+            if solution.cell_type != "code":
+                counts = "they are joined"
+            notes.append(f"There are {len(found)} cells of `{name}`; {counts}.")
         changed = [c for c in found if c.source.strip() != solution.source.strip()]
         if not changed:  # its mark is lost, or a fresh cell was written: by its id, or by what it defines
             changed = [
@@ -268,7 +315,8 @@ def _fill_markdown(made, cell, notes, untouched=None):
     made.pop("attachments", None)
     if kept:
         made["attachments"] = kept
-    if untouched is not None and made.source.strip() == untouched.strip():
+    is_blank = not kept and not any(sign.isprintable() and not sign.isspace() for sign in made.source)
+    if untouched is not None and (is_blank or made.source.strip() == untouched.strip()):
         made.source = untouched
         return
     for name, free in names.items():

@@ -344,9 +344,79 @@ def below(nb, sources, keep):
 def test_an_open_answer_is_found_where_it_stands(sources, keep, answer):
     nb = below(school.answered(LESSON), sources, keep)
     for found in (nb, _bare(nb)):
-        rebuilt, _ = rebuild(loads(released(LESSON)), found)
-        (cell,) = [c for c in rebuilt.cells if c.metadata.get("nbgrader", {}).get("grade_id") == OPEN]
-        assert cell.source == answer or keep == "YOUR ANSWER HERE" and not sources
+        assert answer_in(found) == answer
+
+
+def answer_in(notebook):
+    """The open answer that a person reads."""
+    rebuilt, _ = rebuild(loads(released(LESSON)), notebook)
+    (cell,) = [c for c in rebuilt.cells if c.metadata.get("nbgrader", {}).get("grade_id") == OPEN]
+    return cell.source
+
+
+def _above(cells, at):
+    cells.insert(at, nbformat.v4.new_markdown_cell("Mine."))
+
+
+def _as_comments(cells, at):
+    cells.insert(at + 1, nbformat.v4.new_code_cell("# Mine."))
+
+
+def _raw(cells, at):
+    cells.insert(at + 1, nbformat.v4.new_raw_cell("Mine."))
+
+
+def _at_the_end(cells, at):
+    del cells[at]
+    cells.append(nbformat.v4.new_markdown_cell("Mine."))
+
+
+def _into_the_question(cells, at):
+    cells[at - 1].source += "\n\nMine."
+
+
+def _nothing(cells, at):
+    cells[at].source = " \n\u200b"
+
+
+def _split(cells, at):
+    second = nbformat.from_dict(cells[at])
+    cells[at].source, second.source = "This is", "Mine."
+    cells.insert(at + 1, second)
+
+
+def _split_and_more(cells, at):
+    _split(cells, at)
+    cells.insert(at + 2, nbformat.v4.new_markdown_cell("And mine."))
+
+
+@pytest.mark.parametrize(
+    "change, answer",
+    [
+        (_above, "Mine."),
+        (_as_comments, "# Mine."),
+        (_raw, "Mine."),
+        (_at_the_end, "Mine."),
+        (_into_the_question, "Mine."),
+        (_nothing, "YOUR ANSWER HERE"),
+        (_split, "This is\n\nMine."),
+        (_split_and_more, "This is\n\nMine.\n\nAnd mine."),
+    ],
+)
+def test_where_in_doubt_a_person_reads_it(change, answer):
+    nb = school.answered(LESSON)
+    change(
+        nb.cells,
+        next(i for i, c in enumerate(nb.cells) if c.metadata.get("nbgrader", {}).get("grade_id") == OPEN),
+    )
+    assert answer_in(nb) == answer
+
+
+def test_code_of_ones_own_behind_a_question_is_no_answer():
+    nb = school.answered(LESSON)
+    at = next(i for i, c in enumerate(nb.cells) if c.metadata.get("nbgrader", {}).get("grade_id") == OPEN)
+    nb.cells.insert(at + 1, nbformat.v4.new_code_cell("# try it\nprint(1)"))
+    assert answer_in(nb) == "YOUR ANSWER HERE"
 
 
 def open_answer_of(source, attachments=None):
