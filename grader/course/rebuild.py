@@ -110,13 +110,13 @@ def _join_answers(release, match, extra, notes):
         before = [cell.id for cell in release.cells[:number][-1:]]
         written = first is not None and first.source.strip() != question.source.strip()
         if written:
-            halves = [cell for cell in _own(extra, extra) if grade_id(cell) == name]
-            others = [cell for cell in _own(extra, behind) if grade_id(cell) != name]
+            halves = [cell for cell in _texts_in(extra, extra) if grade_id(cell) == name]
+            others = [cell for cell in _texts_in(extra, behind) if grade_id(cell) != name]
             texts = [*halves, *others]
             parts = [*halves, first, *others]
         else:
             texts = parts = [
-                cell for cell in _own(extra, [*before, *behind]) if cell.source.strip() not in untouched
+                cell for cell in _texts_in(extra, [*before, *behind]) if cell.source.strip() not in untouched
             ]
         if texts:
             for place, cells in extra.items():
@@ -124,7 +124,7 @@ def _join_answers(release, match, extra, notes):
         elif not written:
             parts = _in_doubt(release.cells[:number], match, extra, behind)
             if first is None and not parts and is_of_the_lesson:
-                parts = [cell for cell in _own(extra, extra) if cell.source.strip() not in untouched]
+                parts = [cell for cell in _texts_in(extra, extra) if cell.source.strip() not in untouched]
         if not parts or parts == [first]:
             continue
         match[question.id] = _joined(question, parts)
@@ -137,7 +137,7 @@ def _join_answers(release, match, extra, notes):
             notes.remove(lost)
 
 
-def _own(extra, places):
+def _texts_in(extra, places):
     """The learner's own cells of text in these places."""
     return [cell for place in places for cell in extra.get(place, ()) if cell.cell_type != "code"]
 
