@@ -42,7 +42,7 @@ for z, y in zip(logits.tolist(), y_signs.tolist()):
 #
 # $$ \ell(m) = \log\bigl(1 + e^{-m}\bigr) $$
 #
-# By hand, for the four margins. Do you know these numbers?
+# By hand, for the four margins. Do you recognise these numbers?
 
 # %%
 for m in (0.1, 2.0, 3.0, -0.5):

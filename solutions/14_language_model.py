@@ -243,7 +243,7 @@ show("A bar for each letter of the sentence \"the classes are separable though o
 
 # %% [markdown]
 # The bars are the terms that your loss averages: the two means above agree. Words that the training text has (*classes*, *classification*) are nearly free after a few letters, and
-# *rda*, an abbreviation, is dear. Where a bar passes the dotted line, the model gave the letter less than an even share of one in 28.
+# *rda*, an abbreviation, is expensive. Where a bar passes the dotted line, the model gave the letter less than an even share of one in 28.
 #
 # ## Without the shift
 #
@@ -489,7 +489,7 @@ for size in (500, 50, 5):
     print(f"{1000 // size:4} pages of {size:3} letters: perplexities from {by_page.min():5.1f} to {by_page.max():7.1f}, their mean {by_page.mean():6.1f}")
 
 # %% [markdown]
-# The same model, the same text, three results. The exponential lets a single hard page outweigh all others, the more the shorter the pages are.
+# The same model, the same text, three results. The exponential lets a single hard page outweigh all others, and the more so, the shorter the pages are.
 #
 # ## Exercise: `perplexity`
 #
@@ -575,8 +575,8 @@ for name, (loss, count) in compared.items():
     print(f"{name} perplexity {loss.exp():5.1f}, bits per byte {bits_ready(loss, count, len(test_text) - first):.2f}")
 
 # %% [markdown]
-# Now the order is different: the model with the largest perplexity is no longer the worst. These numbers are what an ideal compressor would need that uses the model's probabilities, where
-# the file on the disk takes 8 bits a byte.
+# Now the order is different: the model with the largest perplexity is no longer the worst. These numbers are what an ideal compressor would need if it used the model's probabilities; the
+# file on disk takes 8 bits a byte.
 #
 # ## What the loss does not see
 #

@@ -437,8 +437,8 @@ for name, chosen in [("as it is", None), ("with options", options)]:
 #
 # ## A vocabulary on several machines
 #
-# Another way out is to share the words: each machine has some rows of $W$, and so some columns of the logits, a **shard**. To put the shards together would
-# send the whole matrix around. [Megatron-LM](https://arxiv.org/abs/1909.08053) lets only a few numbers a row travel.
+# Another way out is to share the words: each machine has some rows of $W$, and so some columns of the logits, a **shard**. Putting the shards together would
+# mean sending the whole matrix around. [Megatron-LM](https://arxiv.org/abs/1909.08053) lets only a few numbers a row travel.
 #
 # ## Exercise: `sharded_cross_entropy`
 #

@@ -89,7 +89,7 @@ print(f"multiplied by 0.1: {F.cross_entropy(best * 0.1, torch.tensor([0])):.4f},
 
 # %% [markdown]
 # Without a temperature even this pair pays 2.25, and not every pair of a batch can have it so good: two right halves that both point away from a third left half
-# point the same way themselves. Whoever multiplies by the temperature can do hardly better than a model that knows nothing and pays $\ln 64$.
+# point the same way themselves. Whoever multiplies by the temperature can hardly do better than a model that knows nothing and pays $\ln 64$.
 #
 # ## Exercise: `info_nce`
 #

@@ -246,7 +246,7 @@ print(f"possible answers: {len(alphabet)}^24 = {len(alphabet)**24:.0e}")
 #
 # ## Exercise: `sequence_log_probability`
 #
-# Write it, for a batch: one number a row. You have the shift of 14; decide what happens to the mask when scores and tokens are shifted, and what to do with the tokens' logarithms. Tokens that do
+# Write it, for a batch: one number a row. You know the shift from 14; decide what happens to the mask when scores and tokens are shifted, and what to do with the tokens' logarithms. Tokens that do
 # not count may be −100, and a row may have none that does.
 
 # %% exercise="sequence_log_probability"
@@ -384,7 +384,7 @@ print(f"reference, e's an answer {count_e(before).mean():.1f}")
 #
 # ## How far from home?
 #
-# The distance is a divergence, $\mathrm{KL}(\pi \,\|\, \pi_{\text{ref}})$. `10_kl_divergence` summed over all outcomes, and here there are too many. But the model can be *sampled*, and for each sample
+# The measure is a divergence, $\mathrm{KL}(\pi \,\|\, \pi_{\text{ref}})$. `10_kl_divergence` summed over all outcomes, and here there are too many. But the model can be *sampled*, and for each sample
 # both models say how probable it is. With samples from $p$ and $r = \log q - \log p$, three estimates are in use (Schulman's
 # [k1, k2, k3](http://joschu.net/blog/kl-approx.html)): the definition, $-r$; half a square, $r^2 / 2$; and $-r$ with something added whose mean under $p$ is 0, namely $e^r - 1$.
 
@@ -492,7 +492,7 @@ show("E's an answer against the divergence from the reference. The reference lie
      "beta 0.1 lies far to the right, at about 25 nats, and has most e's.")
 
 # %% [markdown]
-# Each step from the reference buys e's, and the last ones are dear. In the table, k3 for $\beta = 0.1$ is one nat below k1: in these 500 samples $e^r$ is nearly 0 throughout, though its mean under the model is 1. The samples that would
+# Each step from the reference buys e's, and the last ones are expensive. In the table, k3 for $\beta = 0.1$ is one nat below k1: in these 500 samples $e^r$ is nearly 0 throughout, though its mean under the model is 1. The samples that would
 # make up for it are so rare that none was drawn.
 #
 # The last columns hold a surprise: with $\beta = 1$, and far more with 0.1, even the *chosen* answers have become less probable; the rejected ones more so. The loss sees their difference alone

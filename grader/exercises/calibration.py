@@ -413,6 +413,15 @@ def _(p, y, bins=10):
     return sum(gap[part].sum().abs() for part in torch.tensor_split(confidence.argsort(), bins)) / len(y)
 
 
+@expected_calibration_error.mistake(
+    "Each gap has its weight, count / N, and these add up to 1 already. You took the mean of the products, which divides by the number of bins besides.",
+    hint="Add the products up.",
+)
+def _(p, y, bins=10):
+    confidence, accuracy, count = binned(p, y, bins, floor)
+    return (count / len(y) * (accuracy - confidence).abs()).mean()
+
+
 # ---------------------------------------------------------------- brier_score
 
 

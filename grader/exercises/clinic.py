@@ -1317,6 +1317,17 @@ def _(z, y, end):
     return F.cross_entropy(z, torch.where(later_ends, -100, y))
 
 
+@fix_9.mistake(
+    "You took out the end tokens that directly follow another. Whatever else comes after the first end still counts, and should not: once a sequence has ended, nothing counts any more.",
+    hint="Ask of each position whether an end comes anywhere before it.",
+)
+def _(z, y, end):
+    is_end = y == end
+    follows_an_end = is_end.roll(1, dims=1)
+    follows_an_end[:, 0] = False
+    return F.cross_entropy(z, torch.where(is_end & follows_an_end, -100, y))
+
+
 # ---------------------------------------------------------------- dependency: which row reaches which output
 
 

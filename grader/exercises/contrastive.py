@@ -840,7 +840,7 @@ def _(anchor, positive, negative, margin=1.0):
 
 @triplet_loss.mistake("You use cosine distances. Here distances are Euclidean, and lengths count.")
 def _(anchor, positive, negative, margin=1.0):
-    near, away = (1 - (units(anchor) * units(v)).sum(dim=1) for v in (positive, negative))
+    near, away = (1 - F.cosine_similarity(anchor, v) for v in (positive, negative))
     return (near - away + margin).clamp(min=0).mean()
 
 

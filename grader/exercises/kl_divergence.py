@@ -1137,3 +1137,12 @@ def _(student, teacher, y, temperature=2.0, alpha=0.5):
 )
 def _(student, teacher, y, temperature=2.0, alpha=0.5):
     return distil(student, teacher, y, temperature, alpha, t_squared=False, reduction="mean")
+
+
+@distillation_loss.mistake(
+    "This is the cross-entropy with the teacher's probabilities, and temperature² is missing.",
+    hint="Subtract the teacher's own entropy, so that the divergence is 0 when both agree; the square makes up for what the softening takes from the gradient.",
+)
+def _(student, teacher, y, temperature=2.0, alpha=0.5):
+    soft = F.cross_entropy(student / temperature, torch.softmax(teacher / temperature, dim=1))
+    return alpha * soft + (1 - alpha) * F.cross_entropy(student, y)

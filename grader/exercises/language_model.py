@@ -711,6 +711,14 @@ def _(z, tokens, lengths, total):
     return losses.sum() / counts.sum() * lengths.sum() / total
 
 
+@micro_batch_loss.mistake(
+    "There is no shift: the scores at place t are compared with the token at t, which the model has just read. So the first token of each text counts, too, which nothing predicts."
+)
+def _(z, tokens, lengths, total):
+    real = torch.arange(tokens.shape[1]) < lengths[:, None]
+    return F.cross_entropy(z.transpose(1, 2), tokens.masked_fill(~real, -100), reduction="sum") / total
+
+
 # ---------------------------------------------------------------- perplexity
 
 
