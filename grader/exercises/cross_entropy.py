@@ -370,11 +370,26 @@ nll_loss.case("more classes than samples")(reductions(log_p_and(many_classes)))
 nll_loss.case("float32", dtype=torch.float32, gradient="log_p")(reductions(log_p_and()))
 
 
+@nll_loss.case("log-probabilities of −1000 and −2000", gradient="log_p", extreme=True)
+def _(rng):
+    """Where the way back through the probability, exp(−1000), is lost."""
+    log_p = torch.tensor([[0.0, -1000.0, -2000.0]], dtype=rng.dtype)
+    return [(log_p, torch.tensor([label])) for label in (1, 2)]
+
+
 @nll_loss.mistake(
     "You took the logarithm once more. log_p holds logarithms already: negative numbers, whose logarithm is nan."
 )
 def _(log_p, y, reduction="mean"):
     return F.nll_loss(log_p.log(), y, reduction=reduction)
+
+
+@nll_loss.mistake(
+    "You went back to the probability and took its logarithm again: exp(−1000) is 0, and log 0 is −inf. log_p holds the logarithm already.",
+    hint="Pick, and flip the sign.",
+)
+def _(log_p, y, reduction="mean"):
+    return _reduced(-log_p.exp()[torch.arange(len(y)), y].log(), reduction)
 
 
 @nll_loss.mistake(
