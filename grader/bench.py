@@ -131,7 +131,7 @@ def child(times: int = 15):
         for source in code_cells(next(demo.learners(LESSON, 1, odd=False)).data):
             one.run_cell(source)
         said = one.run_cell("print(open('/proc/self/smaps_rollup').read())").outputs
-    own = (
+    megabytes = (
         sum(
             int(line.split()[1])
             for line in said[-1].text.splitlines()
@@ -149,7 +149,14 @@ def child(times: int = 15):
             "the warm interpreter's memory",
             "its own memory, after a whole notebook",
         ],
-        [(ms(statistics.median(ready)), ms(statistics.median(ended)), f"{warm} MB, shared", f"{own:.0f} MB")],
+        [
+            (
+                ms(statistics.median(ready)),
+                ms(statistics.median(ended)),
+                f"{warm} MB, shared",
+                f"{megabytes:.0f} MB",
+            )
+        ],
     )
 
 
@@ -176,10 +183,10 @@ def floor(everybody: list):
     workers = [spawn.Process(target=_bare, args=(some[i::CORES], begin, seconds)) for i in range(CORES)]
     for worker in workers:
         worker.start()
-    found = max(seconds.get(timeout=1800) for _ in workers)
+    slowest = max(seconds.get(timeout=1800) for _ in workers)
     for worker in workers:
         worker.join()
-    return found / len(some)
+    return slowest / len(some)
 
 
 # ---------------------------------------------------------------- whole classes
@@ -262,10 +269,10 @@ def run(folder: Path, everybody: list, jobs: int | None = None):
 
 def classes(folder: Path, everybody: list):
     """The class on all cores, a quarter of it on fewer: jobs -> Run."""
-    counts, rows, found = [n for n in (8, 4, 2, 1) if n <= CORES], [], {}
+    counts, rows, speeds = [n for n in (8, 4, 2, 1) if n <= CORES], [], {}
     for jobs in counts:
         some = everybody if jobs == counts[0] else everybody[: max(16, len(everybody) // 4)]
-        this = found[jobs] = run(folder / "class", some, jobs)
+        this = speeds[jobs] = run(folder / "class", some, jobs)
         memory = ["/".join(f"{mb:.0f}" for mb in this.peak(part)) for part in (0.1, 1)]
         rows.append(
             (
@@ -294,12 +301,12 @@ def classes(folder: Path, everybody: list):
     say(
         "Scaling: "
         + ", ".join(
-            f"{jobs} workers {found[1].each / found[jobs].each:.2f} times as fast as 1"
+            f"{jobs} workers {speeds[1].each / speeds[jobs].each:.2f} times as fast as 1"
             for jobs in counts[:-1]
         )
         + f"; this machine has {CORES} cores."
     )
-    return found
+    return speeds
 
 
 def stock(folder: Path, everybody: list):
@@ -332,17 +339,21 @@ def compare(folder: Path, everybody: list, runs: dict[int, Run], bare: float):
     jobs = max(runs)
     some, whole = everybody[:SAMPLE], runs[jobs]
     one, theirs_in_all = stock(folder / "stock", some[:1]), stock(folder / "stock", some)
-    theirs, mine = (theirs_in_all - one) / (SAMPLE - 1), whole.each
+    theirs, one_of_ours = (theirs_in_all - one) / (SAMPLE - 1), whole.each
     show(
         f"A submission, start-up taken off ({jobs} workers here; nbgrader grades one after the other)",
         ["", "time each", "ratio"],
         [
-            ("nbgrader as it comes", ms(theirs), f"{theirs / mine:.1f} times ours (goal: at least 40)"),
-            ("this grader", ms(mine), "1"),
+            (
+                "nbgrader as it comes",
+                ms(theirs),
+                f"{theirs / one_of_ours:.1f} times ours (goal: at least 40)",
+            ),
+            ("this grader", ms(one_of_ours), "1"),
             (
                 f"the floor, on {CORES} cores",
                 ms(bare),
-                f"ours is {mine / bare:.2f} times the floor (goal: at most 2); nbgrader {theirs / bare:.1f} times",
+                f"ours is {one_of_ours / bare:.2f} times the floor (goal: at most 2); nbgrader {theirs / bare:.1f} times",
             ),
         ],
     )
@@ -402,14 +413,14 @@ class Clock:
         self._real, self._spent = real, spent
 
     def __getattr__(self, name):
-        found = getattr(self._real, name)
+        attribute = getattr(self._real, name)
         if name not in ("child", "end", "run_cell", "ask"):
-            return found
+            return attribute
 
         def timed(*args, **options):
             begun = time.perf_counter()
             try:
-                result = found(*args, **options)
+                result = attribute(*args, **options)
             finally:
                 self._spent[name].append(time.perf_counter() - begun)
             return Clock(result, self._spent) if name == "child" else result

@@ -55,12 +55,12 @@ def written(function: Callable, name: str, known: set[str]):
         return None
     definition.name, definition.decorator_list = name, []
     names = {n.id: type(n.ctx) for n in ast.walk(definition) if isinstance(n, ast.Name)}
-    own = (
+    bound = (
         {n.id for n in ast.walk(definition) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
         | {n.arg for n in ast.walk(definition) if isinstance(n, ast.arg)}
         | {n.name for n in ast.walk(definition) if hasattr(n, "name") and n.name}
     )
-    if set(names) <= own | known | set(dir(builtins)):
+    if set(names) <= bound | known | set(dir(builtins)):
         return ast.unparse(definition)
     return None
 

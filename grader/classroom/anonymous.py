@@ -24,9 +24,9 @@ def words_of(sources: list[str]) -> set[str]:
     from torch import nn
     from torch.nn import functional
 
-    own = {word for source in sources for word in WORD.findall(source)}
+    words = {word for source in sources for word in WORD.findall(source)}
     libraries = (torch, torch.Tensor, nn, functional, math, numpy, numpy.ndarray)
-    return own | MODULES | set(dir(builtins)) | {name for library in libraries for name in dir(library)}
+    return words | MODULES | set(dir(builtins)) | {name for library in libraries for name in dir(library)}
 
 
 def anonymous(source: str, known: set[str]) -> str:

@@ -197,7 +197,7 @@ def _sorted(
         raise ArchiveError(f"The archive holds {len(members)} files; at most {MEMBERS} are looked at.")
     if sum(member.file_size for member in members) > WHOLE:
         raise ArchiveError("The archive holds more than 8 GB unpacked: that is no class's notebooks.")
-    mine: dict[str, dict[str, File]] = defaultdict(dict)
+    by_student: dict[str, dict[str, File]] = defaultdict(dict)
     typed = 0
     for member in members:
         file = file_of(member)
@@ -222,18 +222,18 @@ def _sorted(
                 who = f"it may be {', '.join(found)}'s"
             done.left.append(f"`{called}`: {who}.")
         else:
-            known = mine[found[0]].get(file.name)
+            known = by_student[found[0]].get(file.name)
             if known is None or known.attempt <= file.attempt:
                 newer, older = file, known
             else:
                 newer, older = known, file
-            mine[found[0]][file.name] = newer
+            by_student[found[0]][file.name] = newer
             if older is not None:
                 kept = shown(newer.member.filename)
                 done.left.append(f"`{shown(older.member.filename)}`: `{kept}` came later, and counts.")
     if typed:
         done.left.append(f"{typed} texts that were typed into Moodle itself: they are no notebooks.")
-    return {student: list(files.values()) for student, files in mine.items()}
+    return {student: list(files.values()) for student, files in by_student.items()}
 
 
 def _other_lesson(name: str, lesson: str) -> str:

@@ -597,10 +597,10 @@ def course_summary(summaries: list[dict]):
 def course_csv(summary: dict):
     lessons = [s["lesson"] for s in summary["lessons"]]
     yield ["student", *lessons, "total"]
-    for student, mine in summary["rows"].items():
+    for student, row in summary["rows"].items():
         yield [
             student,
-            *(mine[n]["score"] if n in mine else "" for n in lessons),
+            *(row[n]["score"] if n in row else "" for n in lessons),
             number(summary["totals"][student][0]),
         ]
 

@@ -208,13 +208,13 @@ def junit(results: Results) -> str:
     """JUnit's XML: a suite for each lesson, a case for each exercise; what is not attempted is a failure, too."""
     root = ElementTree.Element("testsuites", time=f"{results.seconds:.1f}")
     for lesson in dict.fromkeys(score.lesson for score in results.scores):
-        mine = [score for score in results.scores if score.lesson == lesson]
-        errors = sum(score.status == ERROR for score in mine)
-        failures = sum(not score.passed for score in mine) - errors
-        suite = ElementTree.SubElement(root, "testsuite", name=lesson, tests=str(len(mine)))
+        in_lesson = [score for score in results.scores if score.lesson == lesson]
+        errors = sum(score.status == ERROR for score in in_lesson)
+        failures = sum(not score.passed for score in in_lesson) - errors
+        suite = ElementTree.SubElement(root, "testsuite", name=lesson, tests=str(len(in_lesson)))
         suite.set("failures", str(failures))
         suite.set("errors", str(errors))
-        for score in mine:
+        for score in in_lesson:
             case = ElementTree.SubElement(suite, "testcase", classname=lesson, name=score.exercise)
             if not score.passed:
                 message = f"{say(score.status)}, {number(score.points)} of {number(score.max_points)} points"
@@ -223,7 +223,7 @@ def junit(results: Results) -> str:
                     kind = "error"
                 told = ElementTree.SubElement(case, kind, message=message)
                 told.text = clean(score.text)
-        said = "\n".join([Total.over(mine).sentence, *results.remarks])
+        said = "\n".join([Total.over(in_lesson).sentence, *results.remarks])
         ElementTree.SubElement(suite, "system-out").text = clean(said)
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"

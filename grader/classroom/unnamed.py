@@ -265,11 +265,11 @@ def _renamed(target, parameters):
     """Every name that the answer binds itself, but the parameters', becomes an ordinal: names may say whose it is."""
     given = {a.arg for a in target.args.args}
     keep = given | parameters | {"_"}
-    own = sorted(_bound(target) - keep)
+    locals_of_it = sorted(_bound(target) - keep)
     words = [w for w in WORDS if w not in keep]
-    if len(own) > len(words):
+    if len(locals_of_it) > len(words):
         raise NamingError("The answer that stands for this group is too long: write the mistake by hand.")
-    new = dict(zip(own, words))
+    new = dict(zip(locals_of_it, words))
     for node in ast.walk(target):
         if isinstance(node, ast.Name):
             node.id = new.get(node.id, node.id)

@@ -448,8 +448,8 @@ def is_handed_out(lesson: str) -> bool:
 @functools.cache
 def passed_text(exercise_name: str) -> str:
     """The lesson's text that is shown when an exercise passes, as Markdown; "" where there is none."""
-    found = exercises()[exercise_name]
-    lesson = next(name for name in lessons() if slug(name) == found.lesson)
+    exercise = exercises()[exercise_name]
+    lesson = next(name for name in lessons() if slug(name) == exercise.lesson)
     texts = [cell.source for cell in _text_cells(lesson) if cell.metadata.get("passed") == exercise_name]
     return linked("\n\n".join(texts), lesson)
 
@@ -457,10 +457,10 @@ def passed_text(exercise_name: str) -> str:
 @functools.cache
 def model_answers() -> dict:
     """The course's answers to its open questions, as Markdown, by the question's name."""
-    found: dict[str, str] = {}
+    answers: dict[str, str] = {}
     for lesson in lessons():
-        found |= {c.metadata["question"]: c.source for c in _text_cells(lesson) if "question" in c.metadata}
-    return found
+        answers |= {c.metadata["question"]: c.source for c in _text_cells(lesson) if "question" in c.metadata}
+    return answers
 
 
 def model_answer(question: str) -> str:
@@ -489,8 +489,8 @@ def course_answer(exercise_name: str):
 def course_namespace(exercise_name: str):
     """The names that stand when a lesson's exercise cells have run up to this exercise's, that one included.
     Raises LessonError where the lesson has no cell for it."""
-    found = exercises()[exercise_name]
-    cells = solution_cells(next(n for n in lessons() if slug(n) == found.lesson))
+    exercise = exercises()[exercise_name]
+    cells = solution_cells(next(n for n in lessons() if slug(n) == exercise.lesson))
     import torch  # here, for nothing else of this module takes its time
 
     namespace = {
@@ -507,7 +507,7 @@ def course_namespace(exercise_name: str):
         exec(source, namespace)
         if name == exercise_name:
             return namespace
-    raise LessonError(f"{found.lesson} has no cell for {exercise_name!r}")
+    raise LessonError(f"{exercise.lesson} has no cell for {exercise_name!r}")
 
 
 def solution_of(exercise: "Exercise"):

@@ -83,13 +83,13 @@ def _summary(lesson: str) -> tuple[str, str, tuple[str, ...]]:
             line.removeprefix("#").strip()
             for line in re.split(r"^# %%.*$", source, flags=re.M)[1].splitlines()
         ]
-        found = re.findall(r'^# %% .*?exercise="(\w+)"', source, flags=re.M)
+        names = re.findall(r'^# %% .*?exercise="(\w+)"', source, flags=re.M)
     else:
         cells = json.loads((RELEASES / lesson / f"{lesson}.ipynb").read_text(encoding="utf-8"))["cells"]
         lines = "".join(cells[0]["source"]).splitlines()
-        found = [grade_id(cell) for cell in cells if cell["cell_type"] == "code" and is_solution(cell)]
+        names = [grade_id(cell) for cell in cells if cell["cell_type"] == "code" and is_solution(cell)]
     heading = next((line.removeprefix("# ") for line in lines if line.startswith("# ")), lesson)
-    return heading, " ".join(line for line in lines if not line.startswith("# ")), tuple(found)
+    return heading, " ".join(line for line in lines if not line.startswith("# ")), tuple(names)
 
 
 def title(lesson: str) -> str:
@@ -99,9 +99,9 @@ def title(lesson: str) -> str:
 
 def minutes(lesson: str) -> int:
     """How long a lesson takes, as its first cell says (`About 40 minutes.`); 40 where it says nothing."""
-    found = re.search(r"\b[Aa]bout (\d+) minutes", _summary(lesson)[1])
-    if found:
-        return int(found[1])
+    stated = re.search(r"\b[Aa]bout (\d+) minutes", _summary(lesson)[1])
+    if stated:
+        return int(stated[1])
     return 40
 
 

@@ -48,17 +48,17 @@ def lifted(markdown: str, taken: Mapping[str, object]) -> tuple[str, dict[str, s
     >>> lifted("![](data:image/png;base64,iVBORw0=) seen", {})
     ('![](attachment:in-the-text-1) seen', {'in-the-text-1': 'iVBORw0='})
     """
-    found: dict[str, str] = {}
+    pictures: dict[str, str] = {}
 
     def name_for(match: re.Match) -> str:
-        number = len(found) + 1
+        number = len(pictures) + 1
         name = f"in-the-text-{number}"
         while name in taken:
             name = f"in-the-{name}"
-        found[name] = match["data"]
+        pictures[name] = match["data"]
         return f"attachment:{name}"
 
-    return DATA_URI.sub(name_for, markdown), found
+    return DATA_URI.sub(name_for, markdown), pictures
 
 
 def decoded(data: str | None) -> bytes | None:

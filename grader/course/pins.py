@@ -17,11 +17,11 @@ def pins() -> dict[str, str]:
     """The pinned version of each package, by its name without extras: {"torch": "2.13.0", …}."""
     dependencies = yaml.safe_load(ENVIRONMENT.read_text(encoding="utf-8"))["dependencies"]
     listed = next(entry["pip"] for entry in dependencies if isinstance(entry, dict))
-    found = {}
+    versions = {}
     for line in listed:
         name, version = line.split("==")
-        found[re.sub(r"\[.*\]", "", name)] = version
-    return found
+        versions[re.sub(r"\[.*\]", "", name)] = version
+    return versions
 
 
 if __name__ == "__main__":

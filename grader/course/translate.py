@@ -54,10 +54,10 @@ class Sentence:
 
 def sentences() -> list[Sentence]:
     """All of them, each text once, the lessons' in the order of the course."""
-    found: dict[str, Sentence] = {}
+    by_text: dict[str, Sentence] = {}
     for sentence in [*of_exercises(), *of_code()]:
-        found.setdefault(sentence.text, sentence)
-    return list(found.values())
+        by_text.setdefault(sentence.text, sentence)
+    return list(by_text.values())
 
 
 def of_exercises() -> Iterator[Sentence]:

@@ -73,15 +73,15 @@ def compare(exercise: "Exercise", case: Case, expected: Result, got: Result):
     if got.changed:
         return Difference.CHANGED
     for name, gradient in expected.gradients.items():
-        mine = got.gradients.get(name)
+        made = got.gradients.get(name)
         if gradient is None:
             continue
-        if mine is None and _size(gradient) <= case.tolerance(gradient.dtype)[1]:
+        if made is None and _size(gradient) <= case.tolerance(gradient.dtype)[1]:
             continue  # nothing flows where the slope is 0, or nothing but rounding: as good as a 0
-        if mine is None:
+        if made is None:
             return Difference.CUT
-        if mine.shape != gradient.shape or not close(
-            mine, gradient, *case.tolerance_of_slope(gradient.dtype)
+        if made.shape != gradient.shape or not close(
+            made, gradient, *case.tolerance_of_slope(gradient.dtype)
         ):
             return Difference.GRADIENT
     if got.made:

@@ -116,11 +116,11 @@ class Case:
         """(relative, absolute): how far a value of this dtype may lie from the reference's; the case's own
         where it states them."""
         relative, absolute = TOLERANCES.get(dtype, TOLERANCES[torch.float64])
-        own = self.rtol or relative, self.atol or absolute
+        stated = self.rtol or relative, self.atol or absolute
         if not dtype.is_floating_point or torch.finfo(dtype).bits >= torch.finfo(self.dtype).bits:
-            return own
+            return stated
         # a float32 is not held to float64's digits
-        return max(own[0], relative), max(own[1], absolute)
+        return max(stated[0], relative), max(stated[1], absolute)
 
     def tolerance_of_slope(self, dtype: torch.dtype):
         """(relative, absolute): the same for a gradient."""
@@ -217,9 +217,9 @@ class Exercise:
 
     def run(self, function: Callable, question: Call, gradient: tuple = ()):
         """Ask any function (the reference, a mistake, a learner's) one question, in this process."""
-        own = function is self.reference or any(function is m.function for m in self.mistakes)
+        is_ours = function is self.reference or any(function is m.function for m in self.mistakes)
         # the trace would double a training's time
-        return run(function, question, self.parameters, gradient, traced=not own)
+        return run(function, question, self.parameters, gradient, traced=not is_ours)
 
     def put(self, seed: int) -> Put:
         """What is asked at a seed; of the last seeds it is kept, for the next answer."""
@@ -287,13 +287,13 @@ def exercise(*, points: float, without: Iterable[Callable] = (), **options):
 
     def make(reference: Callable):
         lesson = reference.__module__.rpartition(".")[2]
-        found = Exercise(reference.__name__, reference, points, tuple(without), lesson=lesson, **options)
-        if found.name in _registry and _registry[found.name].lesson != lesson:
+        made = Exercise(reference.__name__, reference, points, tuple(without), lesson=lesson, **options)
+        if made.name in _registry and _registry[made.name].lesson != lesson:
             raise ValueError(
-                f"exercise {found.name!r} is defined in {_registry[found.name].lesson} and in {lesson}"
+                f"exercise {made.name!r} is defined in {_registry[made.name].lesson} and in {lesson}"
             )
-        _registry[found.name] = found
-        return found
+        _registry[made.name] = made
+        return made
 
     return make
 

@@ -62,10 +62,10 @@ def judge(
     asked, cases = [], []
     put = exercise.put(seed)
     for number, (case, share) in enumerate(zip(exercise.cases, exercise.shares())):
-        mine = [_ask(exercise, ask, case, *each) for each in put.questions(number)]
-        asked += mine
+        answers = [_ask(exercise, ask, case, *each) for each in put.questions(number)]
+        asked += answers
         ordinary = not (case.example or case.extreme or case.edge)
-        cases.append(CaseVerdict(case.name, not any(a.difference for a in mine), share, ordinary))
+        cases.append(CaseVerdict(case.name, not any(a.difference for a in answers), share, ordinary))
     verdict = partial(Verdict, exercise.name, max_points=exercise.points, cases=tuple(cases), seed=seed)
     if all(_unwritten(a.got) for a in asked):
         if left_below(source):
@@ -96,25 +96,25 @@ def judge(
     if not any(a.difference for a in asked):
         return verdict(PASSED, finding=exercise.built)
     evidence = Evidence(exercise, ask, asked, _made=put.made)
-    found = explain(evidence)
-    if compares_by_is(source) and not found.known:
-        found = replace(found, says=BY_IS, besides=(), named=True)
-    first = found.shown
-    if first.got.failed and not found.known:
+    explanation = explain(evidence)
+    if compares_by_is(source) and not explanation.known:
+        explanation = replace(explanation, says=BY_IS, besides=(), named=True)
+    first = explanation.shown
+    if first.got.failed and not explanation.known:
         if first.got.lost:  # asked again it would be lost again
             shown = show_result(first, first.got), show(first.expected.value)
             example = Example(show_call(exercise, first.question), *shown)
         else:
             example = separating(exercise, ask, first)
-        return verdict(ERROR, finding=found.finding, hint=found.hint, example=example)
+        return verdict(ERROR, finding=explanation.finding, hint=explanation.hint, example=example)
     return verdict(
         FAILED,
-        finding=found.finding,
-        mistake=found.says if found.named else None,
-        hint=found.hint,
+        finding=explanation.finding,
+        mistake=explanation.says if explanation.named else None,
+        hint=explanation.hint,
         example=separating(exercise, ask, first),
         picture=curve(exercise, ask, first),
-        details={"behaviour": behaviour(exercise, ask)} if remember and not found.named else {},
+        details={"behaviour": behaviour(exercise, ask)} if remember and not explanation.named else {},
     )
 
 

@@ -99,7 +99,7 @@ def catalogue(language: str) -> Catalogue | None:
 
 def say(text: str) -> str:
     """A text in the language of `GRADER_LANGUAGE`, English where there is no translation of it."""
-    found = catalogue(os.environ.get("GRADER_LANGUAGE", "en")[:2])
-    if found and text:
-        return found.say(text)
+    chosen = catalogue(os.environ.get("GRADER_LANGUAGE", "en")[:2])
+    if chosen and text:
+        return chosen.say(text)
     return text

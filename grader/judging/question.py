@@ -74,7 +74,7 @@ class Call:
     @property
     def tensors(self) -> list[torch.Tensor]:
         """All tensors among the positional arguments, those in tuples and in `Once` included."""
-        found = []
+        tensors = []
         for value in self.args:
             if isinstance(value, Once):
                 inner = value.tensors
@@ -82,8 +82,8 @@ class Call:
                 inner = value
             else:
                 inner = (value,)
-            found += [v for v in inner if isinstance(v, torch.Tensor)]
-        return found
+            tensors += [v for v in inner if isinstance(v, torch.Tensor)]
+        return tensors
 
     def map(self, function: Callable) -> "Call":
         """The same question with `function` applied to every argument; of a tuple and of `Once` to every

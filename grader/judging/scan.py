@@ -47,12 +47,12 @@ def scan(source: str | None, forbidden: frozenset[str], context: str = "") -> se
 def _read(source, forbidden, context):
     if _tree(source) is None:
         return _chained(source, forbidden)
-    own = [tree for tree in map(_tree, _reached(source, context)) if tree]
-    everything = [*own, *filter(None, [_tree(context)])]
+    trees = [tree for tree in map(_tree, _reached(source, context)) if tree]
+    everything = [*trees, *filter(None, [_tree(context)])]
     taken = _Taken(everything)
-    hidden = any(taken.jit(node) for tree in own for node in ast.walk(tree))
+    hidden = any(taken.jit(node) for tree in trees for node in ast.walk(tree))
     names = set()
-    for tree in own:
+    for tree in trees:
         for node in ast.walk(tree):
             names |= {plain for n in taken.names(node, hidden) if (plain := _plain_name(n)) in forbidden}
     return names

@@ -218,9 +218,9 @@ PRINTED_LINES = 20  # of what an answer prints that are shown
 
 def _first_lines(printed):
     lines = re.sub(r"\x1b\[[0-9;]*m", "", printed).rstrip("\n").splitlines()  # without a terminal's colours
-    more = len(lines) - PRINTED_LINES
+    left_out = len(lines) - PRINTED_LINES
     shown = [line[:200] for line in lines[:PRINTED_LINES]]
-    return "\n".join(shown + ([f"… and {more} more lines"] if more > 0 else []))
+    return "\n".join(shown + ([f"… and {left_out} more lines"] if left_out > 0 else []))
 
 
 def block(label: str, value: str):

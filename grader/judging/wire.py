@@ -179,10 +179,10 @@ def parse(text: bytes) -> dict:
 
 
 def _object(pairs):
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    tree = dict(pairs)
+    if len(tree) != len(pairs):
         raise WireError("a header with a key twice")
-    return found
+    return tree
 
 
 def _no_constant(text):

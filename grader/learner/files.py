@@ -259,13 +259,13 @@ def _run_file(path, cells, namespace):
 
 def _stopped(what, error):
     """What stopped a file, or a cell, in a sentence; where a class's notebooks would meet the same, that is said."""
-    found = raised(error)
-    text = f"The {what} stopped with {found.type}"
-    if found.text:
-        text += f": {found.text}"
-    if found.line:
-        text += f" (line {found.line}: `{found.source}`)"
-    return text + (ELSEWHERE.get(found.type, "") if what == "cell" else "")
+    error_seen = raised(error)
+    text = f"The {what} stopped with {error_seen.type}"
+    if error_seen.text:
+        text += f": {error_seen.text}"
+    if error_seen.line:
+        text += f" (line {error_seen.line}: `{error_seen.source}`)"
+    return text + (ELSEWHERE.get(error_seen.type, "") if what == "cell" else "")
 
 
 def _serve(others, sock, path, cells):

@@ -57,12 +57,12 @@ def _of_the_course():
         except importlib.metadata.PackageNotFoundError:
             continue
         needed.add(name)
-        found = [
+        called = [
             re.match(r"[\w.-]+", line)[0].lower().replace("_", "-")
             for line in wanted
             if "extra ==" not in line
         ]
-        todo += [other for other in dict.fromkeys(found) if other not in todo]
+        todo += [other for other in dict.fromkeys(called) if other not in todo]
     provides = importlib.metadata.packages_distributions()
     return {
         module

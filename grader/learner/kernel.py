@@ -81,10 +81,10 @@ def show_markdown(text: str):
 
 def listen():
     """Keep a record of the cells that run from now on."""
-    found = shell()
-    if found is not None and _after not in found.events.callbacks["post_run_cell"]:
-        found.events.register("post_run_cell", _after)
-        found.events.register("pre_run_cell", _before)
+    ipython = shell()
+    if ipython is not None and _after not in ipython.events.callbacks["post_run_cell"]:
+        ipython.events.register("post_run_cell", _after)
+        ipython.events.register("pre_run_cell", _before)
 
 
 def first_time(what: str) -> bool:

@@ -150,12 +150,12 @@ def hint(name: str = ""):
     shown = min(number, len(hints))
     left = len(hints) - shown
     if left == 0:
-        more = f'That was the last one. `solution("{name}")` shows the course\'s answer.'
+        how_many = f'That was the last one. `solution("{name}")` shows the course\'s answer.'
     elif left == 1:
-        more = "There is 1 more: ask again."
+        how_many = "There is 1 more: ask again."
     else:
-        more = f"There are {left} more: ask again."
-    show(*note(f"Hint {shown} of {len(hints)} for `{name}`. {hints[shown - 1]}\n{more}"))
+        how_many = f"There are {left} more: ask again."
+    show(*note(f"Hint {shown} of {len(hints)} for `{name}`. {hints[shown - 1]}\n{how_many}"))
 
 
 def solution(name: str = ""):

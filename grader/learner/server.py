@@ -121,11 +121,11 @@ def paths() -> list[tuple[str, list[str]]]:
     section = re.search(r"^## \w+ paths$(.*?)^## ", text, flags=re.M | re.S)
     if section is None:
         return []
-    found = []
+    steps = []
     for item in re.split(r"^\d+\. ", section[1], flags=re.M)[1:]:
         named = re.match(r"\*\*(.+?)\*\*", item)
         on_it = dict.fromkeys(re.findall(r"\]\((\d\d_\w+)/", item))
-        found.append(
+        steps.append(
             (named[1].rstrip(".") if named else "", [find(name) for name in on_it if name in lessons()])
         )
-    return found
+    return steps

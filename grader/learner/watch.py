@@ -99,8 +99,8 @@ def judged_in(path: Path, lesson: str):
     if path.suffix != ".ipynb" or not path.is_file():
         yield from check_file(path, lesson)
         return
-    found, whole = verdicts(path, lesson)
-    for verdict in [*found, *whole]:
+    judged, whole = verdicts(path, lesson)
+    for verdict in [*judged, *whole]:
         yield Judged(str(path), verdict)
 
 
@@ -156,31 +156,31 @@ def _statements(source):
 
 def _binds(source):
     """The names that a text binds at its top level, also within an `if` or a `for`."""
-    found: set[str] = set()
+    names: set[str] = set()
     todo: list[ast.AST] = list(ast.parse(source).body)
     for node in todo:  # it grows as blocks are met
         if isinstance(node, (ast.Import, ast.ImportFrom)):
-            found |= {(a.asname or a.name).split(".")[0] for a in node.names}
+            names |= {(a.asname or a.name).split(".")[0] for a in node.names}
         elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            found.add(node.name)
+            names.add(node.name)
         elif isinstance(node, ast.Name):
-            found |= {node.id} if isinstance(node.ctx, ast.Store) else set()
+            names |= {node.id} if isinstance(node.ctx, ast.Store) else set()
         elif not isinstance(node, ast.Lambda):
             todo += ast.iter_child_nodes(node)
-    return found
+    return names
 
 
 def _uses(source):
     """The names that a text takes from outside its functions: what a function binds itself is nobody else's."""
-    found, tables = set(), [symtable.symtable(source, "cell", "exec")]
+    names, tables = set(), [symtable.symtable(source, "cell", "exec")]
     for table in tables:  # it grows as functions are met
         tables += table.get_children()
-        found |= {
+        names |= {
             s.get_name()
             for s in table.get_symbols()
             if s.is_referenced() and (table.get_type() == "module" or s.is_global())
         }
-    return found
+    return names
 
 
 def _text(path):

@@ -130,9 +130,13 @@ def carried_over(edited: "NotebookNode", base: "NotebookNode | None", release: "
             key = _key(cell)
         else:
             key = keys_by_text.get(cell.source)
-        own = edited_cells.get(key)
-        if own is not None and own.cell_type == cell.cell_type and (mark.get("solution") or not mark):
-            cell.source = own.source
+        edited_cell = edited_cells.get(key)
+        if (
+            edited_cell is not None
+            and edited_cell.cell_type == cell.cell_type
+            and (mark.get("solution") or not mark)
+        ):
+            cell.source = edited_cell.source
         cells.append(cell)
     if base is not None:
         by_text = {cell.source: i for i, cell in enumerate(cells)}

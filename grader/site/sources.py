@@ -215,7 +215,7 @@ def pitfall_rows() -> list[list[str]]:
 def cell_with(lesson: str, place: str) -> str:
     """The id of the code cell that contains a piece of code, written in backticks."""
     (snippet,) = re.findall(r"`([^`]+)`", place)
-    found = [c.id for c in loads(instructors(lesson)).cells if c.cell_type == "code" and snippet in c.source]
-    if found:
-        return found[0]
+    ids = [c.id for c in loads(instructors(lesson)).cells if c.cell_type == "code" and snippet in c.source]
+    if ids:
+        return ids[0]
     return ""

@@ -193,7 +193,7 @@ def mutants(source: str, name: str) -> list[Mutant]:
     ['return a - b -> return (a - b).detach()', 'return a - b -> return -(a - b)', 'a - b -> a + b']
     """
     tree = ast.parse(source)
-    found: dict[str, Mutant] = {}
+    by_text: dict[str, Mutant] = {}
     for node, number in _numbered(tree):
         for change in CHANGES:
             for other in change(node):
@@ -201,8 +201,8 @@ def mutants(source: str, name: str) -> list[Mutant]:
                 text = ast.unparse(ast.fix_missing_locations(made))
                 what = f"{ast.unparse(node)} -> {ast.unparse(ast.fix_missing_locations(other))}"
                 if text != ast.unparse(tree):
-                    found.setdefault(text, Mutant(" ".join(what.split()), text))
-    return list(found.values())
+                    by_text.setdefault(text, Mutant(" ".join(what.split()), text))
+    return list(by_text.values())
 
 
 def no_gradient(name: str) -> bool:
@@ -275,15 +275,17 @@ def reasons() -> dict[str, dict[str, str]]:
     return tomllib.loads(REASONS.read_text(encoding="utf-8"))
 
 
-def row(name: str, found: list[Judged], equal: dict[str, str]) -> str:
+def row(name: str, judged: list[Judged], equal: dict[str, str]) -> str:
     """A line of the table: mutants, rejected, named, located, accepted, and accepted though nobody has said
     why they are equal."""
-    count = {kind: sum(j.kind == kind for j in found) for kind in ("named", "located", "unnamed", "accepted")}
-    open_ = [j.what for j in found if j.kind == "accepted" and j.what not in equal]
-    rejected = len(found) - count["accepted"]
+    count = {
+        kind: sum(j.kind == kind for j in judged) for kind in ("named", "located", "unnamed", "accepted")
+    }
+    open_ = [j.what for j in judged if j.kind == "accepted" and j.what not in equal]
+    rejected = len(judged) - count["accepted"]
     share = f"{100 * count['named'] / rejected:.0f} %" if rejected else "–"
     return (
-        f"| `{name}` | {len(found)} | {rejected} | {count['named']} | {share} | {count['located']} | "
+        f"| `{name}` | {len(judged)} | {rejected} | {count['named']} | {share} | {count['located']} | "
         f"{count['accepted']} | {len(open_)} |"
     )
 

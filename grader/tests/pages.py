@@ -43,12 +43,12 @@ def serving(command, cwd, home, says, **environment):
         )
     try:
         for _ in range(SECONDS * 5):
-            found = re.search(says, (home / "server.log").read_text())
-            if found or server.poll() is not None:
+            address = re.search(says, (home / "server.log").read_text())
+            if address or server.poll() is not None:
                 break
             time.sleep(0.2)
-        assert found, (home / "server.log").read_text()
-        yield found
+        assert address, (home / "server.log").read_text()
+        yield address
     finally:
         for how in (signal.SIGTERM, signal.SIGKILL):  # the server leads a group of its own, with its kernels
             with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
@@ -211,7 +211,7 @@ def barriers(page, *, within, rules=()):
     `rules` are left out. Text whose contrast axe cannot tell because something lies over it counts as wrong:
     the page is not ready to be judged.
     """
-    found = (
+    rules_broken = (
         Axe()
         .run(
             page,
@@ -229,11 +229,11 @@ def barriers(page, *, within, rules=()):
                 if any(a["data"].get("messageKey") in ("bgOverlap", "elmPartiallyObscured") for a in n["any"])
             ]
         }
-        for rule in found["incomplete"]
+        for rule in rules_broken["incomplete"]
         if rule["id"] == "color-contrast"
     ]
     return [
         f"{rule['id']}: {node['html'][:160]} ({(node['failureSummary'] or '').splitlines()[-1].strip()})"
-        for rule in found["violations"] + hidden
+        for rule in rules_broken["violations"] + hidden
         for node in rule["nodes"]
     ]

@@ -56,8 +56,8 @@ def _slips(cell):
     # behind the docstring: the signature and the question stay as they are
     begin = text.find('"""', text.find('"""') + 3) + 3
     for pattern, slip in SLIPS:
-        for found in re.finditer(pattern, text[begin:]):
-            yield text[: begin + found.start()] + slip + text[begin + found.end() :]
+        for match in re.finditer(pattern, text[begin:]):
+            yield text[: begin + match.start()] + slip + text[begin + match.end() :]
 
 
 def known(lesson, name):

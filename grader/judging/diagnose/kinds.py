@@ -168,16 +168,16 @@ def large(evidence: "Evidence"):
 def met(evidence: "Evidence"):
     """Is the value right, and more taken together in one operation than the exercise allows?"""
     a = evidence.wrong[0]
-    found, name = a.got.met, a.question.apart
-    if a.difference is not Difference.MET or found is None:
+    meeting, name = a.got.met, a.question.apart
+    if a.difference is not Difference.MET or meeting is None:
         return ""
     where = ""
-    if at(found.place):
-        where = f" ({at(found.place)})"
-    one, other = (f"`{name}[{part}]`" for part in found.parts)
+    if at(meeting.place):
+        where = f" ({at(meeting.place)})"
+    one, other = (f"`{name}[{part}]`" for part in meeting.parts)
     return (
-        f"The result is right, but one operation takes {found.entries[0]} entries of {one} together with "
-        f"{found.entries[1]} of {other}{where}. No more than {found.limit}, one for each row, may leave "
+        f"The result is right, but one operation takes {meeting.entries[0]} entries of {one} together with "
+        f"{meeting.entries[1]} of {other}{where}. No more than {meeting.limit}, one for each row, may leave "
         "their place."
     )
 
@@ -204,12 +204,12 @@ def gradient(evidence: "Evidence"):
         for n, g in a.expected.gradients.items()
         if g is not None
     ]
-    if any(mine.isnan().any() and not g.isnan().any() for mine, g in pairs):
+    if any(made.isnan().any() and not g.isnan().any() for made, g in pairs):
         return (
             "The value is right, but its gradient is nan. A nan or inf that `torch.where` or a "
             "multiplication by 0 hides in the value comes back in the gradient: keep it from arising."
         )
-    if all((mine == 0).all() for mine, _ in pairs):
+    if all((made == 0).all() for made, _ in pairs):
         return (
             "The value is right, but its gradient is 0 where it should not be: a clamp, a rounding or a "
             "saturated function is in the way."

@@ -70,9 +70,9 @@ def _old(nb, cells):
     )
 
 
-def _after(nb, cell, *more):
+def _after(nb, cell, *cells):
     at = nb["cells"].index(cell) + 1
-    nb["cells"][at:at] = [copy.deepcopy(c) for c in more]
+    nb["cells"][at:at] = [copy.deepcopy(c) for c in cells]
 
 
 def _code(source, **metadata):

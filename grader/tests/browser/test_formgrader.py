@@ -106,8 +106,8 @@ def server(folder, tmp_path_factory):
         tmp_path_factory.mktemp("home"),
         r"http://127\.0\.0\.1:\d+(?=/)",
         PATH=f"{school.BIN}:{os.environ['PATH']}",
-    ) as found:
-        yield found[0]
+    ) as match:
+        yield match[0]
 
 
 @pytest.fixture

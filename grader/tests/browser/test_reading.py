@@ -55,10 +55,10 @@ def course(tmp_path_factory):
                 grade.manual_score = 1.0
         book.db.commit()
     for student in [*WRITTEN, "dan"]:
-        mine = school.answered(LESSON, open_answer=WRITTEN.get(student))
+        answer = school.answered(LESSON, open_answer=WRITTEN.get(student))
         path = folder / "autograded" / student / LESSON / f"{LESSON}.ipynb"
         path.parent.mkdir(parents=True)
-        nbformat.write(mine, path)
+        nbformat.write(answer, path)
     return folder
 
 
@@ -66,8 +66,8 @@ def course(tmp_path_factory):
 def address(course, tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     command = ["grader", "read", LESSON, "--no-browser"]
-    with pages.serving(command, course, home, r"http://localhost:\d+/\?token=\S+") as found:
-        yield found[0]
+    with pages.serving(command, course, home, r"http://localhost:\d+/\?token=\S+") as match:
+        yield match[0]
 
 
 def kept(course, student):

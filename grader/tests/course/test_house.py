@@ -46,17 +46,17 @@ def circle(graph):
             return []
         path.append(name)
         for target in sorted(graph.get(name, ())):
-            found = visit(target)
-            if found:
-                return found
+            way = visit(target)
+            if way:
+                return way
         path.pop()
         done.add(name)
         return []
 
     for start in sorted(graph):
-        found = visit(start)
-        if found:
-            return found
+        way = visit(start)
+        if way:
+            return way
     return []
 
 

@@ -231,9 +231,9 @@ def test_a_figure_that_changes_without_its_words_is_noticed():
     def digest(values):
         figure = plt.figure()
         figure.gca().plot([0, 1, 2], values, label="loss")
-        found = _drawn(figure)
+        drawn = _drawn(figure)
         plt.close(figure)
-        return found
+        return drawn
 
     before = {"A curve that falls.": digest([3.0, 2.0, 1.0])}
     assert outdated(before, {"A curve that falls.": digest([1.0, 2.0, 5.0])}) == ["A curve that falls."]

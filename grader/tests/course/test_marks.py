@@ -9,9 +9,9 @@ from grader.course.lessons import exercises_of, lessons, minutes, names, title
 LESSON = "02_bce"
 
 
-def built(more="", lesson=LESSON):
+def built(text="", lesson=LESSON):
     """The cells of a lesson with some more text at its end."""
-    return notebook(text_of(lesson).read_text(encoding="utf-8") + "\n" + more, lesson).cells
+    return notebook(text_of(lesson).read_text(encoding="utf-8") + "\n" + text, lesson).cells
 
 
 def with_pass(place):

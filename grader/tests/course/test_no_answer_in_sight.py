@@ -48,10 +48,10 @@ def operations(tree):
         for argument in tree.args:
             inner += operations(argument)
         return [FUNCTIONS.get(name, name), *inner]
-    found = []
+    seen = []
     for child in ast.iter_child_nodes(tree):
-        found += operations(child)
-    return found
+        seen += operations(child)
+    return seen
 
 
 def _is_module(tree):
@@ -159,8 +159,8 @@ def given_away(lesson):
 
 @pytest.mark.parametrize("lesson", lessons())
 def test_no_cell_below_an_exercise_answers_it(lesson):
-    found = sorted(set(given_away(lesson)))
-    assert not found, "\n".join(f"{name}: {part}\n    is in sight in {text}" for name, part, text in found)
+    cells = sorted(set(given_away(lesson)))
+    assert not cells, "\n".join(f"{name}: {part}\n    is in sight in {text}" for name, part, text in cells)
 
 
 @pytest.mark.parametrize(

@@ -55,9 +55,9 @@ def tables(header):
 
 def link(cell):
     """The text and the target of a cell that is a link."""
-    found = re.fullmatch(r"\[([^\]]+)\]\(([^)]+)\)", cell)
-    assert found, cell
-    return found.groups()
+    match = re.fullmatch(r"\[([^\]]+)\]\(([^)]+)\)", cell)
+    assert match, cell
+    return match.groups()
 
 
 LOSSES = {link(r["loss"])[0]: r for r in tables("loss")}

@@ -217,20 +217,20 @@ def worn_out(text):
     """The worn-out formulas of a text: (what was found with its neighbours, Worn)."""
     flat = re.sub(r"\s+", " ", text)
     return [
-        (flat[max(0, found.start() - 40) : found.end() + 20], worn)
+        (flat[max(0, match.start() - 40) : match.end() + 20], worn)
         for worn in WORN
-        for found in re.finditer(worn.pattern, flat, flags=re.I)
+        for match in re.finditer(worn.pattern, flat, flags=re.I)
     ]
 
 
 def assert_fresh(pairs):
     """No text of these pairs (where, text) holds a worn-out formula; lists all that do."""
-    found = [
+    lines = [
         f"{where}: …{excerpt}…\n    not: {worn.seen}\n    but: {worn.better}"
         for where, text in pairs
         for excerpt, worn in worn_out(text)
     ]
-    assert not found, "\n".join([f"{len(found)} worn-out formulas", *found])
+    assert not lines, "\n".join([f"{len(lines)} worn-out formulas", *lines])
 
 
 @pytest.mark.parametrize("worn", WORN, ids=[worn.seen[:40] for worn in WORN])

@@ -23,8 +23,8 @@ PEOPLE = [
 
 
 def of(name):
-    found = file_of(zipfile.ZipInfo(name))
-    return found and (owners(found, PEOPLE), found.name, found.attempt)
+    file = file_of(zipfile.ZipInfo(name))
+    return file and (owners(file, PEOPLE), file.name, file.attempt)
 
 
 @pytest.mark.parametrize(

@@ -133,15 +133,15 @@ def test_what_uses_up_its_time_has_a_record_of_what_was_judged(examiner):
     """The last exercise hangs, and its examiner is ended: all before it keep their points, and the next
     submission has all of them."""
     data = nbformat.writes(submitted(bce_clamped=sleeps("bce_clamped", 60))).encode()
-    found = grade_one(Task(LESSON, "eve", data, ("a note",), seconds=4.0), examiner=examiner)
-    notes = " ".join(found.record["notes"])
+    graded = grade_one(Task(LESSON, "eve", data, ("a note",), seconds=4.0), examiner=examiner)
+    notes = " ".join(graded.record["notes"])
     assert "a note" in notes and "not read, run and judged within 4 seconds" in notes
     assert "A person has to look at it" in notes
-    got = {name: verdict["points"] for name, verdict in found.record["verdicts"].items()}
-    assert got == points(bce_clamped=0) and found.scores["test_bce"] == 3
-    assert "was not judged" in found.record["verdicts"]["bce_clamped"]["finding"]
-    assert "bce_clamped: not judged yet" in found.text and found.record["answers"]["bce_clamped"]
-    nbformat.validate(nbformat.reads(found.text, as_version=4))
+    got = {name: verdict["points"] for name, verdict in graded.record["verdicts"].items()}
+    assert got == points(bce_clamped=0) and graded.scores["test_bce"] == 3
+    assert "was not judged" in graded.record["verdicts"]["bce_clamped"]["finding"]
+    assert "bce_clamped: not judged yet" in graded.text and graded.record["answers"]["bce_clamped"]
+    nbformat.validate(nbformat.reads(graded.text, as_version=4))
     right = Task(LESSON, "eve", nbformat.writes(submitted()).encode(), ())
     assert sum(grade_one(right, examiner=examiner).scores.values()) == sum(points().values())
 
@@ -168,14 +168,14 @@ class Exhausted:
 
 
 def test_what_takes_long_at_its_first_try_steps_back():
-    found = grade_one(Task(LESSON, "eve", b"", (), first=True), examiner=Exhausted())
-    assert found.later and not found.record
+    graded = grade_one(Task(LESSON, "eve", b"", (), first=True), examiner=Exhausted())
+    assert graded.later and not graded.record
 
 
 def test_what_is_ended_before_it_is_rebuilt_has_a_record_too():
-    found = grade_as_ended(Task(LESSON, "eve", b"", ("a note",)), [], ["why"])
-    assert found.record["notes"] == ["a note", "why"] and set(found.scores.values()) == {0}
-    assert all(verdict["status"] == "error" for verdict in found.record["verdicts"].values())
+    graded = grade_as_ended(Task(LESSON, "eve", b"", ("a note",)), [], ["why"])
+    assert graded.record["notes"] == ["a note", "why"] and set(graded.scores.values()) == {0}
+    assert all(verdict["status"] == "error" for verdict in graded.record["verdicts"].values())
 
 
 @needs_walls

@@ -101,18 +101,20 @@ def collected(tmp_path_factory):
 def graded(collected, tmp_path_factory):
     """The same class twice: graded by `nbgrader autograde`, and by the course's own command."""
     by_nbgrader, _ = collected
-    own = tmp_path_factory.mktemp("own")
-    shutil.copytree(by_nbgrader, own, dirs_exist_ok=True, ignore=shutil.ignore_patterns("exchange"))
+    folder_of_ours = tmp_path_factory.mktemp("own")
+    shutil.copytree(
+        by_nbgrader, folder_of_ours, dirs_exist_ok=True, ignore=shutil.ignore_patterns("exchange")
+    )
     school.nbgrader(by_nbgrader, "autograde", LESSON, "--create")
     done = subprocess.run(
         [sys.executable, "-m", "grader", "grade", LESSON, "--json", "--jobs", "2"],
-        cwd=own,
+        cwd=folder_of_ours,
         capture_output=True,
         text=True,
         env=os.environ | {"PATH": f"{school.BIN}:{os.environ['PATH']}"},
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return by_nbgrader, own
+    return by_nbgrader, folder_of_ours
 
 
 def record(folder, student):
@@ -156,10 +158,10 @@ def test_everybody_has_the_grades_deserved(graded):
 
 
 def test_both_ways_give_the_same_grades_and_say_the_same(graded):
-    by_nbgrader, own = graded
-    assert school.grades(by_nbgrader, LESSON) == school.grades(own, LESSON)
+    by_nbgrader, by_ours = graded
+    assert school.grades(by_nbgrader, LESSON) == school.grades(by_ours, LESSON)
     for student in (*CLASS, "thief"):
-        one, other = record(by_nbgrader, student), record(own, student)
+        one, other = record(by_nbgrader, student), record(by_ours, student)
         assert one["notes"] == other["notes"]
         assert {n: (v["status"], v["points"], v["mistake"]) for n, v in one["verdicts"].items()} == {
             n: (v["status"], v["points"], v["mistake"]) for n, v in other["verdicts"].items()
@@ -190,16 +192,16 @@ def test_nothing_lies_beside_what_is_graded(graded):
 
 
 def test_feedback_shows_the_verdict_and_gives_nothing_away(graded):
-    own = graded[1]
-    school.nbgrader(own, "generate_feedback", LESSON)
+    folder = graded[1]
+    school.nbgrader(folder, "generate_feedback", LESSON)
     references = [solution_of(e).splitlines()[-1].strip() for e in exercises_of(LESSON).values()]
     for student in CLASS:
-        page = (own / "feedback" / student / LESSON / f"{LESSON}.html").read_text(encoding="utf-8")
-        seed = str(record(own, student)["seed"])
+        page = (folder / "feedback" / student / LESSON / f"{LESSON}.html").read_text(encoding="utf-8")
+        seed = str(record(folder, student)["seed"])
         for secret in (
             str(ROOT),
             sys.prefix,
-            str(own),
+            str(folder),
             str(Path.home()) + "/",
             PASSED_ON,
             "root:",
@@ -208,5 +210,5 @@ def test_feedback_shows_the_verdict_and_gives_nothing_away(graded):
             assert secret not in page, (student, secret)
         for line in references if student in ("stubs", "empty", "missing") else ():
             assert line not in page, (student, line)
-    page = (own / "feedback" / "sums" / LESSON / f"{LESSON}.html").read_text(encoding="utf-8")
+    page = (folder / "feedback" / "sums" / LESSON / f"{LESSON}.html").read_text(encoding="utf-8")
     assert "You added the losses up" in page

@@ -189,10 +189,10 @@ def test_only_what_has_changed_is_made_again(home):
 
 def test_nbgraders_own_command_makes_the_same_page(home):
     run("feedback", "bce")
-    mine = page(home, "wrong")
+    ours = page(home, "wrong")
     shutil.rmtree(home / "feedback")
     school.nbgrader(home, "generate_feedback", LESSON, "--student", "wrong")
-    assert page(home, "wrong") == mine
+    assert page(home, "wrong") == ours
 
 
 def test_points_that_a_teacher_gave_for_an_exercise_are_said_to_be_the_teachers():

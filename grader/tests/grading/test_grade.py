@@ -116,11 +116,11 @@ def test_what_a_person_gave_stays_and_is_to_be_looked_at_again_where_the_answer_
 
     def by_hand(*given):
         with Gradebook(f"sqlite:///{folder}/gradebook.db") as book:
-            found = [book.find_grade(name, LESSON, LESSON, "ada") for name in ("test_bce", OPEN)]
-            for cell in found if given else ():
+            grades = [book.find_grade(name, LESSON, LESSON, "ada") for name in ("test_bce", OPEN)]
+            for cell in grades if given else ():
                 cell.manual_score, cell.needs_manual_grade = *given, False
             book.db.commit()
-            return [(cell.manual_score, cell.needs_manual_grade) for cell in found]
+            return [(cell.manual_score, cell.needs_manual_grade) for cell in grades]
 
     assert by_hand(1.5) == [(1.5, False), (1.5, False)]
     grade(folder, "--again")
@@ -310,9 +310,9 @@ def test_walls_that_break_in_the_middle_of_a_run_stop_it_in_a_sentence_and_it_go
 def whole(folder, count=None):
     """Every record belongs to a whole notebook, and the gradebook knows it."""
     known = scores(folder)
-    found = sorted((folder / "autograded").glob(f"*/{LESSON}/{record.FILE}"))
-    assert count is None or len(found) == len(known) == count
-    for path in found:
+    records = sorted((folder / "autograded").glob(f"*/{LESSON}/{record.FILE}"))
+    assert count is None or len(records) == len(known) == count
+    for path in records:
         verdicts = json.loads(path.read_text())["verdicts"]
         assert known[path.parent.parent.name] == sum(v["points"] for v in verdicts.values())
         json.loads(path.with_name(f"{LESSON}.ipynb").read_text())
@@ -336,15 +336,15 @@ def at_work(process):
 
 def members(session):
     """The processes of a session that are still at work."""
-    found = []
+    children = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             state, _, _, sid = path.read_text().rpartition(")")[2].split()[:4]
         except OSError:
             continue
         if int(sid) == session and state != "Z":
-            found.append(int(path.parent.name))
-    return found
+            children.append(int(path.parent.name))
+    return children
 
 
 # ---------------------------------------------------------------- a cluster

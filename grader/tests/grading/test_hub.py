@@ -49,8 +49,8 @@ pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 
 def block(language, name=""):
     """The guide's block in a language; of several, the one whose first line names this file."""
-    found = re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, flags=re.M | re.S)
-    (text,) = [text for text in found if text.startswith(f"# {name}") or not name]
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, flags=re.M | re.S)
+    (text,) = [text for text in blocks if text.startswith(f"# {name}") or not name]
     return text
 
 
@@ -122,9 +122,9 @@ class Machine:
 
 
 def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

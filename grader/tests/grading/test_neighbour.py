@@ -128,9 +128,9 @@ def test_the_probe_finds_a_scheduler_without_a_secret():
     with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL) as scheduler:
         try:
             end = time.monotonic() + 60
-            while not (found := facts_of(scheduler.pid, "/"))["ports"] and time.monotonic() < end:
+            while not (facts := facts_of(scheduler.pid, "/"))["ports"] and time.monotonic() < end:
                 time.sleep(0.2)
-            said = as_user(NEIGHBOUR, PROBES[0].code, found)
+            said = as_user(NEIGHBOUR, PROBES[0].code, facts)
         finally:
             scheduler.kill()
     assert "OVER: dask ('uid', 0)" in said

@@ -35,9 +35,9 @@ def by_id(nb):
 
 
 def through_a_file(nb):
-    found, notes = parse(nbformat.writes(nb, version=nbformat.NO_CONVERT).encode())
+    notebook, notes = parse(nbformat.writes(nb, version=nbformat.NO_CONVERT).encode())
     assert not notes
-    return found
+    return notebook
 
 
 def test_an_untouched_release_comes_back_as_it_is(release):

@@ -78,9 +78,9 @@ def changed(parts):
     """A function that says which of the two lessons give other points."""
 
     def change(*words):
-        found = dict(zip((LESSON, OTHER), parts(*words), strict=True))
-        assert all(names <= {record.POINTS} for names in found.values())
-        return [lesson for lesson, names in found.items() if names]
+        digests = dict(zip((LESSON, OTHER), parts(*words), strict=True))
+        assert all(names <= {record.POINTS} for names in digests.values())
+        return [lesson for lesson, names in digests.items() if names]
 
     return change
 

@@ -68,10 +68,10 @@ def home(tmp_path, monkeypatch):
 
 
 def put(home, records):
-    for student, found in records.items():
+    for student, content in records.items():
         folder = home / "autograded" / student / LESSON
         folder.mkdir(parents=True)
-        (folder / "graded.json").write_text(found if isinstance(found, str) else json.dumps(found))
+        (folder / "graded.json").write_text(content if isinstance(content, str) else json.dumps(content))
 
 
 def run(*words):
@@ -90,7 +90,7 @@ def summary(records):
 
 
 def test_a_mistake_is_counted_once_for_each_learner_who_made_it_and_leads_the_next_lecture():
-    found = summary(
+    told = summary(
         {
             "a": record(bce=wrong()),
             "b": record(bce=wrong()),
@@ -101,13 +101,13 @@ def test_a_mistake_is_counted_once_for_each_learner_who_made_it_and_leads_the_ne
             "e": record(bce=verdict("bce", "not attempted")),
         }
     )
-    bce = next(e for e in found["exercises"] if e["name"] == "bce")
+    bce = next(e for e in told["exercises"] if e["name"] == "bce")
     assert (bce["passed"], bce["tried"], bce["total"], bce["absent"]) == (1, 4, 5, ["e"])
     assert [(m["says"], m["learners"]) for m in bce["mistakes"]] == [
         (SUMMED.says, ["a", "b"]),
         ("The code stopped with KeyError.", ["d"]),
     ]
-    assert found["lecture"][0] == {
+    assert told["lecture"][0] == {
         "exercises": ["bce"],
         "tried": 4,
         "says": SUMMED.says,
@@ -118,8 +118,8 @@ def test_a_mistake_is_counted_once_for_each_learner_who_made_it_and_leads_the_ne
 
 
 def test_a_forbidden_call_is_a_mistake_with_the_name_of_what_was_called():
-    found = summary({"a": record(bce=verdict("bce", "not yet", called=["binary_cross_entropy"]))})
-    assert found["lecture"][0]["says"] == "Called what was to be built: `binary_cross_entropy`."
+    told = summary({"a": record(bce=verdict("bce", "not yet", called=["binary_cross_entropy"]))})
+    assert told["lecture"][0]["says"] == "Called what was to be built: `binary_cross_entropy`."
 
 
 def test_one_mistake_in_several_exercises_is_one_and_so_is_each_learner_who_made_it():
@@ -127,7 +127,7 @@ def test_one_mistake_in_several_exercises_is_one_and_so_is_each_learner_who_made
         return verdict(name, "not yet", called=[what])
 
     other = next(name for name in exercises_of(LESSON) if name != "bce")
-    found = summary(
+    told = summary(
         {
             "a": record(**{"bce": called("bce", "binary_cross_entropy"), other: called(other, "softplus")}),
             "b": record(bce=called("bce", "binary_cross_entropy")),
@@ -135,7 +135,7 @@ def test_one_mistake_in_several_exercises_is_one_and_so_is_each_learner_who_made
             "d": record(bce=wrong()),
         }
     )
-    first, second = found["lecture"]
+    first, second = told["lecture"]
     assert (first["says"], first["learners"], first["tried"]) == (
         "Called what was to be built.",
         ["a", "b", "c"],
@@ -143,7 +143,7 @@ def test_one_mistake_in_several_exercises_is_one_and_so_is_each_learner_who_made
     )
     assert sorted(first["exercises"]) == sorted(["bce", other])
     assert second["learners"] == ["d"]
-    course = report.course_summary([found, found | {"lesson": "03_bce_with_logits"}])
+    course = report.course_summary([told, told | {"lesson": "03_bce_with_logits"}])
     assert course["lecture"][0]["learners"] == ["a", "b", "c"]
 
 
@@ -156,13 +156,13 @@ def test_an_exercise_is_told_apart_by_the_rest_of_the_lesson_without_itself():
         student: record(**{n: verdict(n, "passed" if n in done else "not yet") for n in names})
         for student, done in passes.items()
     }
-    found = {e["name"]: e["discrimination"] for e in summary(records)["exercises"]}
+    by_exercise = {e["name"]: e["discrimination"] for e in summary(records)["exercises"]}
     points = {n: exercises_of(LESSON)[n].points for n in names}
     for name in names:
         item = [points[name] * (name in done) for done in passes.values()]
         rest = [sum(points[n] for n in done if n != name) for done in passes.values()]
-        assert found[name] == pytest.approx(numpy.corrcoef(item, rest)[0, 1])
-    assert found[names[0]] > 0.5 > found[names[-1]]
+        assert by_exercise[name] == pytest.approx(numpy.corrcoef(item, rest)[0, 1])
+    assert by_exercise[names[0]] > 0.5 > by_exercise[names[-1]]
     for too_little in (
         {"a": record(), "b": record(), "c": record()},
         {"a": record(), "b": record(bce=wrong())},
@@ -180,11 +180,11 @@ def bce(p, y, reduction="mean"):
 
 
 def test_an_example_of_a_mistake_shows_code_and_nobodys_name():
-    found = summary({"ada": record({"bce": ADAS}, bce=wrong())})
-    (mistake,) = next(e for e in found["exercises"] if e["name"] == "bce")["mistakes"]
+    told = summary({"ada": record({"bce": ADAS}, bce=wrong())})
+    (mistake,) = next(e for e in told["exercises"] if e["name"] == "bce")["mistakes"]
     assert "ada" not in mistake["example"].lower() and "4711" not in mistake["example"]
     assert "torch.log(p)" in mistake["example"] and "reduction='mean'" in mistake["example"]
-    assert found["lecture"][0]["example"] == mistake["example"]
+    assert told["lecture"][0]["example"] == mistake["example"]
 
 
 @pytest.mark.parametrize(
@@ -299,20 +299,20 @@ def test_a_page_has_no_links_formulas_are_set_and_a_phone_shows_it_whole(home, c
 
 
 def test_a_difference_without_a_name_is_no_subject_for_a_lecture():
-    found = summary({"a": record(bce=verdict("bce", "not yet"))})
-    assert found["lecture"] == [] and found["exercises"][2]["mistakes"][0]["learners"] == ["a"]
+    told = summary({"a": record(bce=verdict("bce", "not yet"))})
+    assert told["lecture"] == [] and told["exercises"][2]["mistakes"][0]["learners"] == ["a"]
 
 
 def test_the_picture_of_the_scores_is_said_in_words():
     most = sum(e.points for e in exercises_of(LESSON).values())
-    found = summary(
+    told = summary(
         {
             "a": record(),
             "b": record(bce=wrong()),
             "c": record(**{n: verdict(n, "not attempted") for n in exercises_of(LESSON)}),
         }
     )
-    words = report.alternative(found["scores"], "submission")
+    words = report.alternative(told["scores"], "submission")
     assert (
         f"3 submissions, of at most {most:g} points. The median is {most - 3:g}" in words
         and "1 have full marks, 1 have none" in words
@@ -414,24 +414,24 @@ def test_what_does_not_parse_is_compared_with_nothing(source):
 
 
 def test_equal_answers_are_groups_and_say_when_they_are_the_courses():
-    own = solution_cells(LESSON)
+    course_answers = solution_cells(LESSON)
     assert similar.groups({"a": OWN, "b": RENAMED, "c": OWN.replace("1 - p", "1.0 - p")}) == [["a", "b"]]
-    found = summary(
+    told = summary(
         {
-            "a": record({"bce": own["bce"].replace("losses", "l")}),
+            "a": record({"bce": course_answers["bce"].replace("losses", "l")}),
             "b": record({"bce": OWN}),
             "c": record({"bce": RENAMED}),
         }
     )["equal"]
-    assert [(g["learners"], g["course"]) for g in found] == [(["a"], True), (["b", "c"], False)] or [
-        (g["learners"], g["course"]) for g in found
+    assert [(g["learners"], g["course"]) for g in told] == [(["a"], True), (["b", "c"], False)] or [
+        (g["learners"], g["course"]) for g in told
     ] == [(["b", "c"], False), (["a"], True)]
 
 
 def test_short_answers_and_empty_exercises_are_no_evidence():
-    own, stubs = report.course_answers(LESSON)
+    answers, stubs = report.course_answers(LESSON)
     assert len(stubs) == len(exercises_of(LESSON))
-    tiny = {"bernoulli_likelihood": own["bernoulli_likelihood"]}
+    tiny = {"bernoulli_likelihood": answers["bernoulli_likelihood"]}
     assert summary({"a": record(tiny), "b": record(tiny)})["equal"] == []
     assert similar.groups({"a": OWN, "b": RENAMED}, skip=[OWN]) == []
 
@@ -473,9 +473,9 @@ def test_the_pages_say_it_all_in_one_file_each(home):
 
 
 def test_nothing_that_a_learner_wrote_acts_in_the_page_or_the_table(home):
-    own = solution_cells(LESSON)["bce"]
+    answer = solution_cells(LESSON)["bce"]
     evil = record(
-        {"bce": own + f"\n# {EVIL}"},
+        {"bce": answer + f"\n# {EVIL}"},
         notes=[EVIL],
         bce=verdict("bce", "error", finding=f"Your own {EVIL}", hint=EVIL),
     )

@@ -253,12 +253,12 @@ def test_a_folder_whose_name_is_no_text_keeps_nobody_else_from_being_graded(grad
 def test_nbgraders_own_command_leaves_it_out_as_well(tmp_path, monkeypatch):
     monkeypatch.chdir(school.make(tmp_path, LESSON))
     course = grade.course_here()
-    found = {"submitted/ann/02_bce": [], os.fsdecode(b"submitted/m\xfcller/02_bce"): []}
+    seen = {"submitted/ann/02_bce": [], os.fsdecode(b"submitted/m\xfcller/02_bce"): []}
     log = logging.getLogger("converter")
     plugins._leave_out_who_was_removed(
-        SimpleNamespace(assignments=found, coursedir=course.coursedir, config=course.config, log=log)
+        SimpleNamespace(assignments=seen, coursedir=course.coursedir, config=course.config, log=log)
     )
-    assert list(found) == ["submitted/ann/02_bce"]
+    assert list(seen) == ["submitted/ann/02_bce"]
 
 
 @needs_walls
@@ -303,9 +303,9 @@ def test_who_was_removed_is_left_out_of_the_next_lesson_as_well(tmp_path, monkey
     with Gradebook(f"sqlite:///{folder}/gradebook.db", "losses") as book:
         book.add_student("stays")
         book.add_assignment(LESSON)
-    of = grade.course_here()
-    with Book(of.coursedir, of.config) as book:
-        due, _, left_out = grade.pending(of, LESSON, book)
+    course = grade.course_here()
+    with Book(course.coursedir, course.config) as book:
+        due, _, left_out = grade.pending(course, LESSON, book)
     assert [each.student for each in due] == ["new", "stays"]
     assert left_out == ["gone"]
 
@@ -343,8 +343,8 @@ def below(nb, sources, keep):
 )
 def test_an_open_answer_is_found_where_it_stands(sources, keep, answer):
     nb = below(school.answered(LESSON), sources, keep)
-    for found in (nb, _bare(nb)):
-        assert answer_in(found) == answer
+    for notebook in (nb, _bare(nb)):
+        assert answer_in(notebook) == answer
 
 
 def answer_in(notebook):
@@ -525,8 +525,8 @@ def test_an_archive_that_is_none_is_nothing(tmp_path):
 )
 def test_a_time_is_read_rightly_or_not_at_all(tmp_path, text, utc):
     (tmp_path / "timestamp.txt").write_text(text)
-    found = submission.timestamp(tmp_path)
-    assert utc == (found and found.strftime("%H:%M:%S"))
+    time = submission.timestamp(tmp_path)
+    assert utc == (time and time.strftime("%H:%M:%S"))
 
 
 @pytest.mark.parametrize(

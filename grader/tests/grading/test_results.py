@@ -117,8 +117,8 @@ def test_the_three_files_say_the_same(written):
     cases = ElementTree.parse(files["xml"]).findall(".//testcase")
     tests = json.loads(files["json"].read_text())["tests"]
     rows = [line for line in files["md"].read_text().splitlines() if line.startswith(f"| {LESSON} ")]
-    mine = [case for case in cases if case.get("classname") == LESSON]
-    assert [case.get("name") for case in mine] == [re.search("`(.*?)`", row)[1] for row in rows]
+    in_lesson = [case for case in cases if case.get("classname") == LESSON]
+    assert [case.get("name") for case in in_lesson] == [re.search("`(.*?)`", row)[1] for row in rows]
     assert [f"{case.get('classname')}: {case.get('name')}" for case in cases] == [
         test["name"] for test in tests
     ]

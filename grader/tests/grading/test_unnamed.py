@@ -39,8 +39,8 @@ def record(source):
     def ask(question, gradient):
         return replace(BCE.run(namespace["bce"], question, gradient), called=frozenset())
 
-    found = judge(BCE, ask, seed=len(source), remember=True)
-    return {"verdicts": {"bce": found.summary()}, "answers": {"bce": source}}
+    judged = judge(BCE, ask, seed=len(source), remember=True)
+    return {"verdicts": {"bce": judged.summary()}, "answers": {"bce": source}}
 
 
 def as_known(group, hint=""):
@@ -55,9 +55,9 @@ def records():
 
 
 def test_who_does_the_same_is_in_one_group_whatever_it_looks_like(records):
-    found = unnamed.groups(records)
-    assert [g.learners for g in found] == [["ada", "bob"], ["cyd"]]
-    assert found[0].example["call"].startswith("bce(") and found[0].source in (PLUS, LOOKS_OTHERWISE)
+    groups = unnamed.groups(records)
+    assert [g.learners for g in groups] == [["ada", "bob"], ["cyd"]]
+    assert groups[0].example["call"].startswith("bce(") and groups[0].source in (PLUS, LOOKS_OTHERWISE)
 
 
 def test_a_sentence_makes_a_known_mistake_of_a_group(records, tmp_path, monkeypatch):

@@ -132,10 +132,10 @@ def submitted(folder, attack, facts):
 
 def content(folder):
     """What lies in a folder, whatever its name: the bytes of its files, the targets of its links."""
-    found = [os.path.join(at, name) for at, folders, files in os.walk(folder) for name in [*folders, *files]]
+    paths = [os.path.join(at, name) for at, folders, files in os.walk(folder) for name in [*folders, *files]]
     return {
         os.readlink(p).encode() if os.path.islink(p) else open(p, "rb").read()
-        for p in found
+        for p in paths
         if os.path.islink(p) or os.path.isfile(p)
     }
 
@@ -159,8 +159,8 @@ def test_contained(kind, attack, tmp_path, examiner, facts):
     folder.mkdir(parents=True)
     submitted(folder, attack, facts)
     before = content(tmp_path)
-    found = graded(folder, examiner, attack.lesson, BRIEF if attack.waits else LIMITS)
-    verdicts, record = found.record["verdicts"], json.dumps(found.record, ensure_ascii=False)
+    result = graded(folder, examiner, attack.lesson, BRIEF if attack.waits else LIMITS)
+    verdicts, record = result.record["verdicts"], json.dumps(result.record, ensure_ascii=False)
     got = {n: v["points"] for n, v in verdicts.items()}
     ROWS.append(
         (
@@ -168,7 +168,7 @@ def test_contained(kind, attack, tmp_path, examiner, facts):
             attack.name,
             got,
             sum(e.points for e in exercises_of(attack.lesson).values()),
-            found.record["notes"],
+            result.record["notes"],
             verdicts,
         )
     )
@@ -178,9 +178,9 @@ def test_contained(kind, attack, tmp_path, examiner, facts):
         elif name in attack.part:
             assert 0 < got[name] < exercise.points, verdicts[name]
         else:
-            assert got[name] == exercise.points, (verdicts[name], found.record["notes"])
-        assert found.scores[f"test_{name}"] == got[name]
-    notebook = nbformat.reads(found.text, as_version=4)
+            assert got[name] == exercise.points, (verdicts[name], result.record["notes"])
+        assert result.scores[f"test_{name}"] == got[name]
+    notebook = nbformat.reads(result.text, as_version=4)
     nbformat.validate(notebook)
     outputs = "".join(
         str(o.get("text") or o.get("data", {}).get("text/plain") or o.get("traceback"))
@@ -188,9 +188,9 @@ def test_contained(kind, attack, tmp_path, examiner, facts):
         for o in c.get("outputs", ())
     )
     head = notebook.cells[0].source if notebook.cells[0].id == "submission-notes" else ""
-    assert bool(head) == bool(found.record["notes"])
+    assert bool(head) == bool(result.record["notes"])
     for word in attack.notes:
-        assert word in " ".join(found.record["notes"]) and word in head
+        assert word in " ".join(result.record["notes"]) and word in head
     findings = json.dumps(verdicts, ensure_ascii=False) + outputs
     for word in attack.says:
         assert word in findings, findings
@@ -198,10 +198,10 @@ def test_contained(kind, attack, tmp_path, examiner, facts):
         assert word in outputs, outputs[:2000]
     for word in ("OVER:", *attack.hides):
         assert (
-            word not in record.replace(json.dumps(found.record["answers"], ensure_ascii=False), "")
+            word not in record.replace(json.dumps(result.record["answers"], ensure_ascii=False), "")
             and word not in outputs + head
         )
-    found.text.encode("utf-8"), record.encode("utf-8")
+    result.text.encode("utf-8"), record.encode("utf-8")
     assert len(record) < MOST and len(outputs) < MOST
     assert before <= content(tmp_path), "nothing of a submission is thrown away"
 
@@ -272,7 +272,7 @@ def test_whatever_comes_over_the_wire_is_judged(lesson):
     """Neither an exception of the judge's, nor a point."""
     for exercise in exercises_of(lesson).values():
         for i, value in enumerate(ODD):
-            found = judge(
+            judged = judge(
                 exercise,
                 lambda q, names: Result(
                     value,
@@ -282,7 +282,7 @@ def test_whatever_comes_over_the_wire_is_judged(lesson):
                 ),
                 source="\0",
             )
-            assert not found.passed and found.message and found.html(), (exercise.name, value)
+            assert not judged.passed and judged.message and judged.html(), (exercise.name, value)
         for kind in (
             "NotImplementedError",
             "SyntaxError",
@@ -290,13 +290,13 @@ def test_whatever_comes_over_the_wire_is_judged(lesson):
             "RuntimeError",
             "",
         ):
-            found = judge(
+            judged = judge(
                 exercise,
                 lambda q, names: Result(
                     raised=Raised(kind, "<b>size of tensor a (3)" * 20, 10**8, "x" * 300)
                 ),
             )
-            assert not found.points and found.message and "<b>size" not in found.html()
+            assert not judged.points and judged.message and "<b>size" not in judged.html()
 
 
 def with_a_fault(task, jail):
@@ -316,8 +316,8 @@ def with_a_fault(task, jail):
 def test_a_fault_of_the_judges_is_said_and_costs_nobody_else(facts, tmp_path, examiner):
     submitted(tmp_path, Attack("a right one"), facts)
     examiner.call(give, "{jail}", LIMITS)
-    found = examiner.call(with_a_fault, task(tmp_path), "{jail}")
+    result = examiner.call(with_a_fault, task(tmp_path), "{jail}")
     assert (
-        "`bce` could not be judged (ZeroDivisionError). A person has to look at it." in found.record["notes"]
+        "`bce` could not be judged (ZeroDivisionError). A person has to look at it." in result.record["notes"]
     )
-    assert found.scores["test_bce"] == 0 and found.scores["test_bce_grad"] > 0
+    assert result.scores["test_bce"] == 0 and result.scores["test_bce_grad"] > 0

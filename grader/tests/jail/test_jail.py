@@ -130,8 +130,8 @@ def test_the_courses_figures_are_words_and_the_learners_own_are_drawn(child):
         "import matplotlib.pyplot as plt\nfrom grader.figures import LINE, show\nplt.plot([1, 2], "
         "**LINE['sigmoid'])\nshow('A line.')\nplt.plot([2, 1])\nplt.show()"
     )
-    words, own = outcome.outputs
-    assert outcome.ok and (words.text, words.png) == ("A line.", None) and own.png
+    words, figure = outcome.outputs
+    assert outcome.ok and (words.text, words.png) == ("A line.", None) and figure.png
 
 
 def test_an_error_that_lies_about_itself_costs_its_own_cell_at_most(child):
@@ -163,8 +163,8 @@ def test_ready_lends_nothing_of_a_lesson_that_this_one_does_not_use_as_at_home(j
     return (weight * ready("bce_with_logits")(z, y, reduction="none")).mean()
 """
     answer = {"weighted_bce": by_ready}
-    found = examine(school.answered("05_imbalance", answer), jail, 0).verdicts["weighted_bce"]
-    assert "it belongs to a lesson that this one does not use" in found.message
+    judged = examine(school.answered("05_imbalance", answer), jail, 0).verdicts["weighted_bce"]
+    assert "it belongs to a lesson that this one does not use" in judged.message
 
 
 # ---------------------------------------------------------------- questions
@@ -458,20 +458,20 @@ def test_a_child_starts_no_program_and_answers_questions_alone(jail):
 
 def test_walls_that_cannot_be_built_are_said_with_what_to_do(monkeypatch):
     monkeypatch.setattr(outside.shutil, "which", lambda name: None)
-    found = doctor.walls()
+    walls = doctor.walls()
     assert (
-        not found.ok
-        and "bubblewrap" in found.why
-        and any("apt-get install bubblewrap" in a for a in found.advice)
+        not walls.ok
+        and "bubblewrap" in walls.why
+        and any("apt-get install bubblewrap" in a for a in walls.advice)
     )
     with pytest.raises(JailError, match="doctor"):
         Jail().child()
     monkeypatch.setattr(outside.sys, "platform", "darwin")
-    found = doctor.walls()
+    walls = doctor.walls()
     assert (
-        "Linux" in found.why
-        and any("virtual machine" in a for a in found.advice)
-        and "--trust-submissions" in found.advice[-1]
+        "Linux" in walls.why
+        and any("virtual machine" in a for a in walls.advice)
+        and "--trust-submissions" in walls.advice[-1]
     )
     with pytest.raises(JailError):  # and nothing is tried without walls
         list(doctor.climb())
@@ -516,8 +516,8 @@ def test_the_module_asks_nothing_of_the_platform_when_it_is_imported():
 def test_there_are_no_walls_without_the_filter_of_system_calls(jail, monkeypatch):
     assert jail.report["filter"]
     monkeypatch.setattr(outside.seccomp, "program", lambda: None)
-    found = doctor.walls()
-    assert not found.ok and any("apt-get install libseccomp2" in a for a in found.advice)
+    walls = doctor.walls()
+    assert not walls.ok and any("apt-get install libseccomp2" in a for a in walls.advice)
 
 
 def test_a_jail_whose_first_process_dies_starts_itself_again_and_says_so(

@@ -47,9 +47,9 @@ def verdict(source):
 
 @pytest.mark.parametrize("source", HANDS_ON.values(), ids=HANDS_ON)
 def test_what_is_handed_on_is_borrowed(source):
-    found = verdict(source)
-    assert not found.passed and found.points == 0
-    assert found.finding.startswith("Right numbers, but borrowed") and "bce_of_the_course" in found.finding
+    judged = verdict(source)
+    assert not judged.passed and judged.points == 0
+    assert judged.finding.startswith("Right numbers, but borrowed") and "bce_of_the_course" in judged.finding
 
 
 @pytest.mark.parametrize("source", LEANS.values(), ids=LEANS)
@@ -60,8 +60,8 @@ def test_what_leans_on_an_earlier_exercise_is_an_answer(source):
 def test_a_class_is_lent_as_a_class():
     exercise = exercises()["BCEWithLogits"]
     made = lent("BCEWithLogits", course_answer("BCEWithLogits"))
-    found = judge(exercise, partial(_asked, made, exercise))
-    assert found.points == 0 and "borrowed" in found.finding
+    judged = judge(exercise, partial(_asked, made, exercise))
+    assert judged.points == 0 and "borrowed" in judged.finding
 
 
 def _asked(made, exercise, question, gradient):

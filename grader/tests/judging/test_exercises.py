@@ -43,18 +43,18 @@ def verdict(name, function, seed=0, trace=True):
 @pytest.mark.parametrize("name", EXERCISES)
 def test_the_reference_passes(name):
     for seed in seeds(name):
-        found = verdict(name, EXERCISES[name].reference, seed, trace=False)
-        assert found.passed and found.points == EXERCISES[name].points, found.message
+        judged = verdict(name, EXERCISES[name].reference, seed, trace=False)
+        assert judged.passed and judged.points == EXERCISES[name].points, judged.message
     TALLY[name]["right"] += 1
 
 
 @pytest.mark.parametrize(("name", "mistake"), MISTAKES, ids=[f"{n}: {m.says[:50]}" for n, m in MISTAKES])
 def test_a_known_mistake_fails_and_is_named(name, mistake):
     for seed in seeds(mistake.says):
-        found = verdict(name, mistake.function, seed, trace=False)
-        assert not found.passed, seed
-        assert found.mistake == mistake.says, (seed, found.message)
-        assert found.points < EXERCISES[name].points
+        judged = verdict(name, mistake.function, seed, trace=False)
+        assert not judged.passed, seed
+        assert judged.mistake == mistake.says, (seed, judged.message)
+        assert judged.points < EXERCISES[name].points
     TALLY[name]["named"] += 1
 
 

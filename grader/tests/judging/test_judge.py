@@ -116,8 +116,8 @@ def verdict(function, exercise=None, source=None, seed=0):
 @pytest.mark.parametrize("name", WRONG)
 def test_what_can_go_wrong_with_any_loss_is_found_without_being_listed(name, seed):
     function, says = WRONG[name]
-    found = verdict(function, seed=seed)
-    assert not found.passed and says in found.message, found.message
+    judged = verdict(function, seed=seed)
+    assert not judged.passed and says in judged.message, judged.message
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -126,9 +126,9 @@ def test_the_right_answer_passes(seed):
 
 
 def test_points_are_the_sum_of_the_cases_passed():
-    found = verdict(naive)
-    assert [c.passed for c in found.cases] == [True, True, True, False]
-    assert found.points == 3 and verdict(right).points == 4
+    judged = verdict(naive)
+    assert [c.passed for c in judged.cases] == [True, True, True, False]
+    assert judged.points == 3 and verdict(right).points == 4
 
 
 def test_a_known_mistake_wins_over_what_is_found_in_general():
@@ -148,9 +148,9 @@ def test_two_mistakes_at_once_name_the_first():
 
 
 def test_the_smallest_input_that_separates_is_one_rounded_sample():
-    found = verdict(changed(lambda r: r**1.5 + 0.1))
-    assert found.example.call.startswith("loss(z=[[") and found.example.call.count("],") <= 1, (
-        found.example.call
+    judged = verdict(changed(lambda r: r**1.5 + 0.1))
+    assert judged.example.call.startswith("loss(z=[[") and judged.example.call.count("],") <= 1, (
+        judged.example.call
     )
 
 
@@ -166,8 +166,13 @@ def test_the_smallest_input_that_separates_is_one_rounded_sample():
     ],
 )
 def test_what_is_out_of_bounds_is_seen_in_all_its_spellings(function):
-    found = verdict(function)
-    assert not found.passed and found.points == 0 and "You called" in found.finding and found.details["trace"]
+    judged = verdict(function)
+    assert (
+        not judged.passed
+        and judged.points == 0
+        and "You called" in judged.finding
+        and judged.details["trace"]
+    )
 
 
 ACCUSED = {  # the answer's text, what else the learner wrote -> what is out of bounds
@@ -243,8 +248,8 @@ def test_the_scan_accuses_nobody_of_what_is_their_own(source, context):
 
 def test_an_answer_that_died_is_an_error_of_its_own():
     exercise = make()
-    found = judge(exercise, lambda q, g: Result(ended=Ended.LATE))
-    assert found.status == "error" and "did not come back in time" in found.finding and found.points == 0
+    judged = judge(exercise, lambda q, g: Result(ended=Ended.LATE))
+    assert judged.status == "error" and "did not come back in time" in judged.finding and judged.points == 0
 
 
 def test_not_attempted_is_the_stub_and_not_an_error_of_torch():
@@ -283,8 +288,10 @@ def test_a_stub_left_below_an_answer_is_told_as_that():
 
 
 def test_what_torch_has_not_implemented_is_no_unwritten_answer():
-    found = verdict(lambda z, y, reduction="mean": 2 ^ (-z))
-    assert found.status == "error" and "unwritten" not in found.message and "not implemented" in found.finding
+    judged = verdict(lambda z, y, reduction="mean": 2 ^ (-z))
+    assert (
+        judged.status == "error" and "unwritten" not in judged.message and "not implemented" in judged.finding
+    )
 
 
 def test_text_compared_with_is_is_told():
@@ -322,5 +329,5 @@ TWICE_WRONG = {  # two faults at once: both sentences are told
 @pytest.mark.parametrize("name", TWICE_WRONG)
 def test_two_faults_at_once_are_both_told(name):
     function, says = TWICE_WRONG[name]
-    found = verdict(function)
-    assert all(words in found.finding for words in says), found.message
+    judged = verdict(function)
+    assert all(words in judged.finding for words in says), judged.message

@@ -79,17 +79,17 @@ def verdict(source, name="bce"):
 
 @pytest.mark.parametrize("source", ROUTES.values(), ids=ROUTES)
 def test_every_way_to_a_forbidden_function_ends_at_an_operator(source):
-    found = verdict(source)
-    assert not found.passed and found.points == 0
-    assert any("binary_cross_entropy" in name for name in found.called), found.finding
+    judged = verdict(source)
+    assert not judged.passed and judged.points == 0
+    assert any("binary_cross_entropy" in name for name in judged.called), judged.finding
 
 
 @pytest.mark.parametrize("library", ["scipy.special", "sklearn.metrics"])
 def test_libraries_cannot_be_imported_while_a_question_runs(library):
     import sklearn.metrics  # noqa: F401  it is there already
 
-    found = verdict(f"def bce(p, y, reduction='mean'):\n    import {library}\n    return p.mean()")
-    assert "cannot be imported while an answer is checked" in found.finding
+    judged = verdict(f"def bce(p, y, reduction='mean'):\n    import {library}\n    return p.mean()")
+    assert "cannot be imported while an answer is checked" in judged.finding
     assert __import__(library)
 
 

@@ -45,5 +45,5 @@ def test_a_constant_earns_nothing(name):
             right = exercise.run(exercise.reference, question)
             return replace(right, value=constant(right.value, number), gradients=dict.fromkeys(gradient))
 
-        found = judge(exercise, ask, seed=random.Random(f"{name} {number}").randrange(1000))
-        assert found.points == 0, f"{number} everywhere: {[c.name for c in found.cases if c.passed]}"
+        judged = judge(exercise, ask, seed=random.Random(f"{name} {number}").randrange(1000))
+        assert judged.points == 0, f"{number} everywhere: {[c.name for c in judged.cases if c.passed]}"

@@ -64,16 +64,16 @@ def test_a_learner_who_calls_an_exception_like_our_words_is_told_of_an_exception
 
     exercise = Exercise("loss", lambda z: z.sum(), points=1)
     exercise.case("random")(lambda rng: (rng.normal(3),))
-    found = judge(exercise, lambda q, names: run(answer, q, ["z"]))
-    assert "Your code raised ProcessDied: I called it so" in found.finding
+    judged = judge(exercise, lambda q, names: run(answer, q, ["z"]))
+    assert "Your code raised ProcessDied: I called it so" in judged.finding
 
 
 @pytest.mark.parametrize("ended", [e for e in Ended if e.lost])
 def test_each_way_of_being_lost_has_a_sentence(ended):
     exercise = Exercise("loss", lambda z: z.sum(), points=1)
     exercise.case("random")(lambda rng: (rng.normal(3),))
-    found = judge(exercise, lambda q, names: Result(ended=ended))
-    assert found.finding == LOST[ended] and found.example.yours == "nothing came back"
+    judged = judge(exercise, lambda q, names: Result(ended=ended))
+    assert judged.finding == LOST[ended] and judged.example.yours == "nothing came back"
 
 
 def test_a_result_says_one_thing_about_its_end():

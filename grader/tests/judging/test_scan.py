@@ -37,8 +37,8 @@ HEADS = [
 def test_nothing_beside_an_answer_switches_the_scan_off(head):
     cell = head + ANSWER
     context = together([IMPORTS, cell])
-    found = scan(written(context).get("bce") or cell, frozenset({"binary_cross_entropy"}), context)
-    assert found == {"binary_cross_entropy"}
+    names = scan(written(context).get("bce") or cell, frozenset({"binary_cross_entropy"}), context)
+    assert names == {"binary_cross_entropy"}
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_knowing_what_is_asked_each_time_earns_nothing(name):
                 return exercise.run(exercise.reference, question, gradient)
             return Result(torch.zeros(()))
 
-        found = judge(exercise, ask, seed=13)
+        judged = judge(exercise, ask, seed=13)
     finally:
         torch.set_printoptions(profile="default")
-    assert found.points == 0, (found.points, [c.name for c in found.cases if c.passed])
+    assert judged.points == 0, (judged.points, [c.name for c in judged.cases if c.passed])

@@ -128,8 +128,8 @@ def answer(h, W, y, rows):
 @pytest.mark.parametrize("what", TOO_LARGE)
 def test_the_largest_tensor_is_named_with_its_line(what):
     source, words = TOO_LARGE[what]
-    found = verdict(memory_exercise(), written(source))
-    assert not found.passed and words in found.finding, found.message
+    judged = verdict(memory_exercise(), written(source))
+    assert not judged.passed and words in judged.finding, judged.message
 
 
 def test_a_backward_pass_that_autograd_makes_is_told_by_the_line_that_it_goes_back_through():
@@ -175,10 +175,10 @@ def test_what_keeps_to_the_bound_passes(source):
 def test_a_known_mistake_is_recognised_by_its_size_and_the_verdict_still_names_line_and_size():
     exercise = memory_exercise()
     exercise.mistake("All logits at once.")(lambda h, W, y, rows: F.cross_entropy(h @ W.T, y))
-    found = verdict(exercise, written(WHOLE))
-    assert found.mistake == "All logits at once."
-    assert found.example.yours == "a tensor of shape (13, 20), 260 entries (line 2: `z = h @ W.T`)"
-    assert found.example.expected == "no tensor of more than 80 entries"
+    judged = verdict(exercise, written(WHOLE))
+    assert judged.mistake == "All logits at once."
+    assert judged.example.yours == "a tensor of shape (13, 20), 260 entries (line 2: `z = h @ W.T`)"
+    assert judged.example.expected == "no tensor of more than 80 entries"
     other = verdict(exercise, written(TOO_LARGE["every product by itself"][0]))
     assert other.mistake != "All logits at once."
 
@@ -243,16 +243,16 @@ def test_what_is_wrong_with_an_autograd_function_is_told(before):
     after, words = WRONG_FUNCTIONS[before]
     assert before in FUNCTION
     exercise = memory_exercise(written(FUNCTION), upstream=(1.0, -2.5))
-    found = verdict(exercise, written(FUNCTION.replace(before, after)))
-    assert not found.passed and words in found.message, found.message
+    judged = verdict(exercise, written(FUNCTION.replace(before, after)))
+    assert not judged.passed and words in judged.message, judged.message
 
 
 def test_what_a_forward_keeps_outside_its_context_is_overwritten_by_the_next():
     source = FUNCTION.replace("ctx.save_for_backward(h, W, y)", "answer.kept = h, W, y").replace(
         "h, W, y = ctx.saved_tensors", "h, W, y = answer.kept"
     )
-    found = verdict(memory_exercise(written(FUNCTION), upstream=(1.0,)), written(source))
-    assert not found.passed and "gradient" in found.finding, found.message
+    judged = verdict(memory_exercise(written(FUNCTION), upstream=(1.0,)), written(source))
+    assert not judged.passed and "gradient" in judged.finding, judged.message
 
 
 # ---------------------------------------------------------------- a generator, and parts that stay apart
@@ -287,13 +287,13 @@ def test_a_generator_is_given_once_and_the_gradient_reaches_every_block():
 
 
 def test_a_block_that_is_written_to_is_noticed():
-    found = verdict(
+    judged = verdict(
         stream_exercise(),
         written(
             "def answer(blocks):\n    return torch.logsumexp(torch.cat([b.mul_(1) + b.zero_() for b in blocks], 1), 1)"
         ),
     )
-    assert not found.passed
+    assert not judged.passed
 
 
 def shard_exercise():
@@ -344,8 +344,8 @@ def test_parts_that_stay_apart_pass():
 @pytest.mark.parametrize("what", TOGETHER)
 def test_parts_that_meet_are_named_with_the_line(what):
     source, words = TOGETHER[what]
-    found = verdict(shard_exercise(), written(source))
-    assert not found.passed and words in found.finding, found.message
+    judged = verdict(shard_exercise(), written(source))
+    assert not judged.passed and words in judged.finding, judged.message
 
 
 def test_a_question_without_a_bound_is_not_watched():
@@ -374,8 +374,8 @@ def test_a_backward_that_differentiates_its_own_result_ends_at_once():
     """
     exercise = memory_exercise(written(FUNCTION), upstream=(1.0,))
     exercise.without = ()
-    found = verdict(exercise, written(itself))
-    assert "calls itself" in found.finding and "line 11: `loss.backward()`" in found.finding, found.message
+    judged = verdict(exercise, written(itself))
+    assert "calls itself" in judged.finding and "line 11: `loss.backward()`" in judged.finding, judged.message
 
 
 @pytest.mark.parametrize("where", ["jail", "file"])
@@ -387,7 +387,7 @@ def test_the_line_and_the_size_are_the_same_behind_the_walls_and_on_the_command_
         path = tmp_path / "answer.py"
         path.write_text(source, encoding="utf-8")
         (judged,) = check_file(path, "15_large_vocabulary")
-        found = judged.verdict
+        told = judged.verdict
     else:
         exercise = exercises()[name]
         with Jail(Limits(memory_mb=1024), trust=not doctor.walls().ok) as jail, jail.child() as child:
@@ -396,10 +396,10 @@ def test_the_line_and_the_size_are_the_same_behind_the_walls_and_on_the_command_
             def ask(question, gradient):
                 return child.ask(name, exercise.parameters, question, gradient)
 
-            found = judge(exercise, ask)
-    assert "in one matrix" in found.finding
-    assert found.example.yours.endswith("(line 4: `z = h @ W.T`)"), found.example
-    assert "entries" in found.example.yours and found.example.expected == "no tensor of more than 68 entries"
+            told = judge(exercise, ask)
+    assert "in one matrix" in told.finding
+    assert told.example.yours.endswith("(line 4: `z = h @ W.T`)"), told.example
+    assert "entries" in told.example.yours and told.example.expected == "no tensor of more than 68 entries"
 
 
 def test_a_learner_asks_an_autograd_function_through_apply_and_a_generator_is_kept_for_both():

@@ -278,8 +278,8 @@ BAD_RESULTS = {
 
 
 def test_what_the_bad_ones_are_made_of_is_good():
-    found = wire.decode_result(result_tree(value={"tensor": "t0"}, made=MADE, met=MET), ONE)
-    assert found.value.tolist() == [1, 1] and found.made.entries == 81 and found.met.parts == (0, 1)
+    result = wire.decode_result(result_tree(value={"tensor": "t0"}, made=MADE, met=MET), ONE)
+    assert result.value.tolist() == [1, 1] and result.made.entries == 81 and result.met.parts == (0, 1)
 
 
 @pytest.mark.parametrize("tree, data", BAD_RESULTS.values(), ids=BAD_RESULTS)

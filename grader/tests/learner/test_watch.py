@@ -38,9 +38,9 @@ def write(path, answers):
 
 
 def status(path):
-    found, whole = watch.verdicts(watch.file_of(path), LESSON)
+    judged, whole = watch.verdicts(watch.file_of(path), LESSON)
     assert not whole
-    return {v.exercise: v.status for v in found}
+    return {v.exercise: v.status for v in judged}
 
 
 def test_a_folder_stands_for_its_lessons_notebook(notebook):
@@ -79,15 +79,15 @@ def test_a_definition_of_another_cell_comes_along_when_an_answer_uses_it(noteboo
 
 def test_a_cell_that_does_not_parse_costs_that_exercise_alone(notebook):
     write(notebook, solution_cells(LESSON) | {"softplus": "def softplus(z:\n    return z"})
-    found, _ = watch.verdicts(notebook, LESSON)
-    assert "SyntaxError" in found[0].finding and "line 1" in found[0].finding
-    assert found[0].status == "error" and found[2].passed
+    judged, _ = watch.verdicts(notebook, LESSON)
+    assert "SyntaxError" in judged[0].finding and "line 1" in judged[0].finding
+    assert judged[0].status == "error" and judged[2].passed
 
 
 def test_an_error_shows_the_learners_line_and_no_line_number_of_a_file_that_they_have_never_seen(notebook):
     write(notebook, {"softplus": "def softplus(z):\n    return z.undefined"})
-    found, _ = watch.verdicts(notebook, LESSON)
-    assert "(`return z.undefined`)" in found[0].finding
+    judged, _ = watch.verdicts(notebook, LESSON)
+    assert "(`return z.undefined`)" in judged[0].finding
 
 
 def test_a_python_file_belongs_to_the_lesson_whose_exercises_it_defines(tmp_path):
@@ -114,9 +114,9 @@ def test_what_cannot_be_watched_is_told_why(tmp_path, name, text, says):
 
 
 def test_the_terminal_shows_all_exercises_and_explains_the_first_mistake():
-    found = watch.verdicts(released(LESSON), LESSON)[0]
+    judged = watch.verdicts(released(LESSON), LESSON)[0]
     console = Console(record=True, width=100)
-    console.print(watch.view(LESSON, found, [], 0.2))
+    console.print(watch.view(LESSON, judged, [], 0.2))
     shown = console.export_text()
     assert (
         all(f"○ {name}: not attempted" in shown for name in exercises_of(LESSON))
