@@ -333,7 +333,9 @@ def _progress(quiet):
             nonlocal failures
             failures += failed
             bar.update(job, total=total, advance=1)
-            speed = bar.tasks[0].finished_speed or bar.tasks[0].speed
+            task = bar.tasks[0]
+            # since the beginning: what is written comes in batches, and the last of them tells nothing
+            speed = task.completed / task.elapsed if task.elapsed else 0.0
             bar.update(
                 job, rate=f"{speed:.1f}/s" if speed else "", failures=f"{failures} failed" if failures else ""
             )

@@ -4,7 +4,7 @@
     Canvas   lovelaceada_12345_67890_02_bce.ipynb, lovelaceada_LATE_12345_67890_02_bce-1.ipynb
     Moodle   Ada Lovelace_12345_assignsubmission_file/02_bce.ipynb, also without the folder
 
-Whose a file is, the gradebook's students say (`nbgrader db student import`): by `lms_user_id` in Canvas, else
+Whose a file is, the gradebook's students say (`./course students`): by `lms_user_id` in Canvas, else
 by first and last name. What belongs to nobody, or to several, is named and left in the archive. The times in
 an archive are not those of submission (Canvas gives the time of the download), so nobody is late by them.
 They do tell which of two archives is the older one, whose files replace nothing.
@@ -170,9 +170,8 @@ def take_in(course: Course, lesson: str, path: Path) -> TakenIn:
     people = people_of(course)
     if not people:
         raise ArchiveError(
-            "The gradebook has no students, so no file can be given to anybody: `nbgrader db student "
-            "import students.csv` takes in a table with the columns id, first_name, last_name, and "
-            "lms_user_id for Canvas."
+            "The gradebook has no students, so no file can be given to anybody: `./course students class.csv` "
+            "takes in a table with the columns id, first_name, last_name, and lms_user_id for Canvas."
         )
     done = TakenIn()
     try:

@@ -280,6 +280,25 @@ def first_ten(names):
 
 
 @app.command()
+def students(
+    path: Path = typer.Argument(
+        help="A class list: a CSV file with the columns id, first_name, last_name, email.",
+        exists=True,
+        dir_okay=False,
+    ),
+):
+    """Take a class list into the gradebook: new students are added, known ones changed, nobody is removed."""
+    from grader.classroom.roster import RosterError, take_in
+
+    with _course() as course:
+        try:
+            done = take_in(course, path)
+        except RosterError as error:
+            stop(str(error))
+    say(f"{done.new} new, {done.changed} changed, {done.same} unchanged")
+
+
+@app.command()
 def extend(
     lesson: str = typer.Argument(help="A lesson, as 02_bce, bce or 2."),
     student: str = typer.Argument(help="The learner's id."),

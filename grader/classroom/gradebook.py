@@ -97,6 +97,24 @@ class Book:
         known = {name for (name,) in self.db.query(Student.id)}
         return set(names) - known if known & set(names) else set()
 
+    def take_in(self, rows: list[dict[str, str]]) -> tuple[int, int, int]:
+        """(new, changed, unchanged): students of a class list, added or changed in one transaction. rows: with `id`, and nbgrader's columns."""
+        new = changed = 0
+        with self._transaction():
+            known = {student.id: student for student in self.db.query(Student)}
+            for row in rows:
+                given = {name: text or None for name, text in row.items() if name != "id"}
+                student = known.get(row["id"])
+                if student is None:
+                    self.db.add(Student(id=row["id"], **given))
+                    new += 1
+                    continue
+                differing = {name: text for name, text in given.items() if getattr(student, name) != text}
+                for name, text in differing.items():
+                    setattr(student, name, text)
+                changed += bool(differing)
+        return new, changed, len(rows) - new - changed
+
     def write(self, lesson: str, batch: "list[Graded]"):
         """Write a batch of Graded in one transaction. Returns what could not be written: student -> why."""
         try:

@@ -9,7 +9,7 @@ from nbgrader.api import Gradebook
 from typer.testing import CliRunner
 
 from grader.__main__ import app
-from grader.classroom import archive
+from grader.classroom import archive, roster
 from grader.classroom.archive import Person, file_of, owners, plain
 from grader.tests import school
 
@@ -223,7 +223,56 @@ def test_an_archive_that_is_too_much_is_refused(course, monkeypatch):
     assert collect(course / "no.zip").exit_code == 1
 
 
+# ---------------------------------------------------------------- whose the class is
+
+
+LIST = "id{0}first_name{0}last_name{0}email\r\nann{0}Ann{0}Ångström{0}ann@x.org\r\n\r\nbob{0}Bob{0}{0}\r\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        LIST.format(",").encode(),
+        LIST.format(";").encode("utf-8-sig"),  # Excel's "CSV UTF-8", where a comma stands in numbers
+        LIST.format(";").encode("cp1252"),  # Excel's "CSV"
+        LIST.format("\t").encode("utf-16"),  # Excel's "Unicode text"
+        LIST.format(",").replace("first_name", " First name ").replace("id", "ID").encode(),
+    ],
+)
+def test_a_class_list_is_read_as_spreadsheets_write_it(data):
+    ann, bob = roster.table(data)
+    assert (ann["id"], ann["last_name"], ann["email"]) == ("ann", "Ångström", "ann@x.org")
+    assert (bob["id"], bob["first_name"], bob["last_name"]) == ("bob", "Bob", "")
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("", "but: nothing"),
+        ("name,email\nann,x", "names no column `id`, but: name, email"),
+        ("id,email\nann,x\n,y", "Row 3: an id has 1 to 128 letters, and this one 0"),
+        ("id\nann\nbob\nann", "Row 4: ann stands in row 2, too."),
+    ],
+)
+def test_a_list_that_cannot_be_taken_in_is_a_sentence(tmp_path, monkeypatch, text, said):
+    monkeypatch.chdir(school.make(tmp_path, LESSON))
+    (tmp_path / "class.csv").write_text(text)
+    done = CliRunner().invoke(app, ["students", "class.csv"])
+    assert done.exit_code == 1 and said in done.output, done.output
+
+
+def test_a_class_list_adds_and_changes_and_removes_nobody(course):
+    (course / "class.csv").write_text("id;last_name\nada;King\nana;Núñez\nnew;Person\n")
+    done = CliRunner().invoke(app, ["students", "class.csv"])
+    assert "1 new, 1 changed, 1 unchanged" in done.output, done.output
+    with Gradebook(f"sqlite:///{course}/gradebook.db", "losses") as book:
+        assert {student.id for student in book.students} == {*(person.id for person in PEOPLE), "new"}
+        ada = book.find_student("ada")
+        assert (ada.first_name, ada.last_name, ada.lms_user_id) == ("Ada", "King", "12345")
+    assert CliRunner().invoke(app, ["students", "gone.csv"]).exit_code == 2
+
+
 def test_without_students_it_says_how_to_take_them_in(tmp_path, monkeypatch):
     monkeypatch.chdir(school.make(tmp_path, LESSON))
     done = collect(packed(tmp_path / "one.zip", [("a_1_2_02_bce.ipynb", "x")]))
-    assert done.exit_code == 1 and "db student import" in done.output.replace("\n", " ")
+    assert done.exit_code == 1 and "course students" in done.output.replace("\n", " ")
