@@ -574,7 +574,7 @@ class _:
     "Multi-margin",
     formula=r"$`\dfrac{1}{C}\sum_{c \ne y}\max(0,\, 1 - z_y + z_c)`$",
     slope=r"$`\dfrac{1}{C}[c \ne y]\,[z_y - z_c < 1]`$; for $`c = y`$ minus the sum of the others",
-    mistake="Applying a softmax first: the gap between two probabilities stays below 1, so the loss never becomes 0.",
+    mistake="Applying a softmax first: two probabilities are less than 1 apart until they round to 1 and 0, and only then is the loss 0.",
 )
 class _:
     def loss(d):
@@ -595,7 +595,10 @@ class _:
 
     def mistake(d):
         z = 20 * one_hot(d)
-        return F.multi_margin_loss(z, d.y) == 0 and F.multi_margin_loss(z.softmax(dim=1), d.y) > 0
+        right = F.multi_margin_loss(z, d.y) == 0
+        costs = F.multi_margin_loss(z.softmax(dim=1), d.y) > 0
+        rounded = F.multi_margin_loss((1000 * z).softmax(dim=1), d.y) == 0
+        return right and costs and rounded
 
 
 @row(
