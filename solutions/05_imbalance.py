@@ -403,7 +403,7 @@ def boundary(pos_weight):
     hits, alarms = (score(X)[y == 1] > 0).sum(), (score(X) > 0).sum()
     panel.set(title=f"pos_weight {pos_weight:.0f}: {hits} of 19 found, {alarms} alarms", xlabel="texture", ylabel="smoothness"), panel.legend(loc="upper right")
     return (f"376 patients by texture and smoothness, and two straight lines falling to the right. The dashed one, of weight 1, leaves nearly all patients on its "
-            f"lower side. The solid one, of weight {pos_weight:.0f}, lies lower: {alarms} patients beyond it, {hits} of them malignant.")
+            f"lower side. The solid one, of weight {pos_weight:.0f}, lies the lower, the larger that weight is: {alarms} patients beyond it, {hits} of them malignant.")
 
 
 interact(boundary, pos_weight=(1.0, 40.0, 1.0, 19.0))

@@ -616,6 +616,14 @@ def _(p, y):
     return -y / p + (1 - y) / 1 - p
 
 
+@bce_grad.mistake(
+    "You multiplied p − y by p(1 − p). The logarithm's slope is 1/p: p and 1 − p divide.",
+    hint="d/dp log p is 1/p: the slope grows where p is small.",
+)
+def _(p, y):
+    return (p - y) * p * (1 - p)
+
+
 @bce_grad.mistake("2·(p − y) is the slope of the squared error, not of the cross-entropy.")
 def _(p, y):
     return 2 * (p - y)

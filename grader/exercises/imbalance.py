@@ -676,6 +676,15 @@ def _(z, pos_weight):
 
 
 @corrected_probability.mistake(
+    "You took the model's probability for its odds. The odds are p / (1 − p).",
+    hint="From the logit the odds are one step away: e^z.",
+)
+def _(z, pos_weight):
+    odds = torch.sigmoid(z) / pos_weight
+    return odds / (1 + odds)
+
+
+@corrected_probability.mistake(
     "You turned the odds o into o / (1 − o). That is the way from a probability to its odds; you need the way back.",
     hint="Odds of 3 to 1 are 3 cases of how many?",
 )

@@ -608,8 +608,8 @@ def _(X, y, lr=0.1, epochs=100):
 
 
 @train.mistake(
-    "Your first step is off: at w = 0 every score is 0, where max(z, 0) has a corner. Autograd takes 1 as its "
-    "slope there, and softplus has one half.",
+    "Your first step is off: at w = 0 every score is 0, where max(z, 0) has a corner. Autograd has to make "
+    "up a slope there, and it is not the one half of softplus.",
     hint="Use σ(z) − y for the slope, or `F.softplus`.",
 )
 def _(X, y, lr=0.1, epochs=100):
