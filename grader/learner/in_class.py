@@ -11,6 +11,7 @@ from pathlib import Path
 from grader.judging.outcome import ELSEWHERE, NO_SHELL
 from grader.learner.python import plain_python
 
+LONGEST_NAME = 200  # letters of a text that may name a file
 ORDINARY = {"grader", "torch", "numpy", "sklearn", "scipy", "matplotlib", "IPython"}  # found without looking
 
 
@@ -24,6 +25,12 @@ def differs(source: str, folder: Path) -> list[str]:
     said = []
     if NO_SHELL in plain:
         said = [NO_SHELL]
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    said += [
+        f"`{text}` is a file beside the notebook{ELSEWHERE['FileNotFoundError']}"
+        for text in sorted(texts)
+        if _is_file(text, folder)
+    ]
     calls = [node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
     if "input" in calls:
         said.append("`input()` is called here" + ELSEWHERE["EOFError"])
@@ -31,6 +38,16 @@ def differs(source: str, folder: Path) -> list[str]:
         if _is_beside(name, folder) or name not in _of_the_course():
             said.append(f"`{name}` is imported here{ELSEWHERE['ModuleNotFoundError']}")
     return said
+
+
+def _is_file(text, folder):
+    """Is this the name of a file that lies at, or below, the notebook's place?"""
+    if not text.strip() or "\n" in text or len(text) > LONGEST_NAME or text.startswith(("/", "~")):
+        return False
+    try:
+        return (folder / text).is_file()
+    except (OSError, ValueError):  # too long for this disk, or with a zero in it
+        return False
 
 
 def _imported(nodes):

@@ -209,7 +209,8 @@ def test_at_home_the_verdicts_are_those_of_the_class(graded):
 
 
 def test_what_does_not_run_in_class_is_told_at_home(tmp_path):
-    (tmp_path / "helpers.py").touch()
+    for name in ("helpers.py", "data.csv"):
+        (tmp_path / name).touch()
     assert in_class.differs("import torch, math, rich\ndef f(x):\n    return x", tmp_path) == []
     for source, word in (
         ("from helpers import clip", "`helpers` is imported here. In class only"),
@@ -217,6 +218,10 @@ def test_what_does_not_run_in_class_is_told_at_home(tmp_path):
         ("n = int(input())", "nobody is there to answer `input()`"),
         ("!pip install x", "Shell commands"),
         ("files = !ls", "Shell commands"),
+        (
+            "rows = open('data.csv').read()",
+            "`data.csv` is a file beside the notebook. In class the notebook is alone",
+        ),
     ):
         (said,) = in_class.differs(source, tmp_path)
         assert word in said, source
