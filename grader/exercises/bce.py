@@ -392,6 +392,24 @@ def _(p, y, reduction="mean"):
     return F.binary_cross_entropy_with_logits(p, y, reduction=reduction)
 
 
+@bce.mistake(
+    "You took −log|y − p|, the logarithm of the error: a perfect prediction costs infinitely much, and the worst one nothing.",
+    hint="For a label of 0 or 1 the probability of what happened is 1 − |y − p|; the two logarithms of the definition also hold in between.",
+)
+def _(p, y, reduction="mean"):
+    losses = -torch.log((y - p).abs())
+    return {"mean": losses.mean(), "sum": losses.sum(), "none": losses}[reduction]
+
+
+@bce.mistake(
+    "You divided by the sum of the labels, which counts the ones. The mean is over all samples.",
+    hint="`.mean()` divides by their number.",
+)
+def _(p, y, reduction="mean"):
+    losses = F.binary_cross_entropy(p, y, reduction="none")
+    return {"mean": losses.sum() / y.sum(), "sum": losses.sum(), "none": losses}[reduction]
+
+
 # ---------------------------------------------------------------- bce_clamped
 
 

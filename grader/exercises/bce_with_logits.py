@@ -422,6 +422,15 @@ def _(z, y, reduction="mean"):
     return reduced(torch.log(1 + torch.exp(z)) - y * z, reduction)
 
 
+@bce_with_logits.mistake(
+    "The labels have no effect: max(0, z) + log(1 + exp(−|z|)) is the loss of a sample with y = 0. For y = 1 it is smaller by z.",
+    hint="The definition has one term more: − z·y.",
+)
+def _(z, y, reduction="mean"):
+    losses = F.softplus(z)
+    return {"mean": losses.mean(), "sum": losses.sum(), "none": losses}[reduction]
+
+
 # ---------------------------------------------------------------- bce_with_logits_grad
 
 

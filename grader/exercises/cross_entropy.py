@@ -663,6 +663,22 @@ def _(z, y, reduction="mean"):
     return _reduced(torch.logsumexp(z.flatten(), dim=0) - z[torch.arange(len(y)), y], reduction)
 
 
+@cross_entropy.mistake(
+    "You left out the score of the label: the log-sum-exp alone is the same whatever the labels are.",
+    hint="Minus log softmax is the log-sum-exp of the row minus the label's score.",
+)
+def _(z, y, reduction="mean"):
+    losses = torch.logsumexp(z, dim=1)
+    return {"mean": losses.mean(), "sum": losses.sum(), "none": losses}[reduction]
+
+
+@cross_entropy.mistake(
+    "You divided each row by its largest score. Subtract it: softmax stays the same when a number is subtracted from all scores, not when they are divided.",
+)
+def _(z, y, reduction="mean"):
+    return F.cross_entropy(z / z.amax(dim=1, keepdim=True), y, reduction=reduction)
+
+
 # ---------------------------------------------------------------- cross_entropy_grad
 
 

@@ -299,6 +299,14 @@ def _(p):
     return torch.log(p / (1 + p))
 
 
+@logit.mistake(
+    "You wrote 1/p − p. The odds are a fraction, p / (1 − p), and not a difference.",
+    hint="(1 − p) / p, which is 1/p − 1, would be the odds against; their logarithm has the other sign.",
+)
+def _(p):
+    return torch.log(1 / p - p)
+
+
 # ---------------------------------------------------------------- sigmoid_grad
 
 

@@ -367,6 +367,15 @@ def _(z, dim):
     return z.exp() / z.exp().sum(dim=abs(dim), keepdim=True)
 
 
+@softmax.mistake(
+    "You keep the denominator at 1 or above. The sum of the exponentials may be any positive number: where all scores are far below 0, so is it below 1.",
+    hint="An exponential is never 0 here, so the denominator needs no guard.",
+)
+def _(z, dim):
+    e = torch.exp(z)
+    return e / e.sum(dim=dim, keepdim=True).clamp(min=1)
+
+
 # ---------------------------------------------------------------- predict_class
 
 
@@ -484,6 +493,28 @@ def _(z):
 )
 def _(z):
     return (z > 0).long()
+
+
+@predict_class.mistake(
+    "You rounded the largest score. Its position, the number of the column, is the class, whatever the score is."
+)
+def _(z):
+    return z.max(dim=1).values.round().long()
+
+
+@predict_class.mistake(
+    "You rounded the probabilities, or compared them with one half, before you looked for the largest: where no class has more than half, all become 0, and class 0 wins.",
+    hint="`argmax` needs no rounding, and no softmax.",
+)
+def _(z):
+    return (torch.softmax(z, dim=1) > 0.5).long().argmax(dim=1)
+
+
+@predict_class.mistake(
+    "You looked for the score that is farthest from 0. A score of −5 speaks against its class: the largest one wins, not the largest absolute value."
+)
+def _(z):
+    return z.abs().argmax(dim=1)
 
 
 # ---------------------------------------------------------------- softmax_temperature

@@ -258,7 +258,7 @@ def judged(name: str, mutant: Mutant, seed: int = 0) -> Judged:
         return Judged(mutant.what, "accepted", "")
     if verdict.mistake or verdict.status == "error" or verdict.called:
         return Judged(mutant.what, "named", verdict.finding)
-    located = verdict.finding.startswith(("Right for other samples", "Each sample alone"))
+    located = verdict.finding.startswith("Each sample alone") or "tested one by one" in verdict.finding
     return Judged(mutant.what, "located" if located else "unnamed", verdict.finding)
 
 

@@ -129,6 +129,15 @@ def telling(results: list[Result], least: int = 3) -> bool:
     return False
 
 
+def classes_told(results: list[Result]) -> bool:
+    """Are these the numbers of classes, so many of them, and of so many classes, that agreeing with all of them is no coincidence?"""
+    values = [part for result in results for part in as_parts(result.value)]
+    if not all(isinstance(v, torch.Tensor) and v.dtype is torch.int64 for v in values):
+        return False
+    flat = [number for v in values for number in v.flatten().tolist()]
+    return len(flat) >= 6 and len(set(flat)) >= 3
+
+
 def ratio(pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> float | None:
     """The constant k with got = k · expected on all pairs, other than 1, or None.
 

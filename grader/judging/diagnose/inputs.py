@@ -1,7 +1,10 @@
 """What an answer makes of its arguments: right for some inputs only, arguments treated otherwise, or ignored."""
 
+import itertools
 import math
+import operator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -71,7 +74,7 @@ def only_size(evidence: "Evidence"):
             return ""
     if not larger:
         return ""
-    return f"Right only for {n} samples, as in the lesson's example: take the size from the arguments."
+    return f"Right for {n} samples, as in the lesson's example, and wrong for more: take the size from the arguments."
 
 
 def _right_for(evidence, a, part):
@@ -117,14 +120,19 @@ def only_classes(evidence: "Evidence"):
             evidence.exercise, a.case, expected, evidence.ask(cut, a.case.gradient)
         ):
             return ""
-    if not wider:
-        return ""
-    return f"Right only for {c} classes, as in the lesson's example: take the size from the arguments."
+    return (
+        f"Right for {c} classes, as in the lesson's example, and wrong for more: take the size from the "
+        "arguments."
+        if wider
+        else ""
+    )
+
+
+TESTED_ALONE = 4  # questions whose samples are tested one by one
 
 
 def where_wrong(evidence: "Evidence"):
-    """Which samples are right and which wrong, where an argument tells them apart: "Right where y is 1, wrong
-    where y is 0", or ""."""
+    """Which samples are right and which wrong, each tested alone, where an argument tells them apart; or ""."""
     if evidence.exercise.together:
         return ""
     if isinstance(evidence.exercise.reference, type):  # a module may keep something from one call to the next
@@ -137,63 +145,76 @@ def where_wrong(evidence: "Evidence"):
         and 2 <= samples(a.question) <= 32
         and not a.question.init
     ]
-    for a in fit[:8]:
-        says = _where(evidence, a)
-        # where no sample of this question is right, or none of another's, what tells them apart is chance
-        if says != "":
-            other = next((b for b in fit if b.case is not a.case), None)
-            if says and (other is None or _where(evidence, other) is not None):
-                return says
-            return ""
+    alone = [_alone(evidence, a) for a in fit[:TESTED_ALONE]]
+    if not alone or None in alone:
+        return ""
+    if not any(each[1] for each in alone):
+        return (
+            "Each sample alone comes out right; several together do not: look at how they are put together "
+            "(a sum, a mean, a `dim`)."
+        )
+    # Of all that were tested, or else of the first question's.
+    return _told_apart(evidence, alone) or _told_apart(evidence, alone[:1])
+
+
+def _told_apart(evidence, alone):
+    """What tells the right samples from the wrong ones, as a sentence, or ""."""
+    right = [one for each in alone for one in each[0]]
+    wrong = [one for each in alone for one in each[1]]
+    if min(len(right), len(wrong)) < 2:  # one sample may differ in anything
+        return ""
+    for i, name in enumerate(evidence.exercise.parameters):
+        values = [[_number_at(one, i) for one in part] for part in (right, wrong)]
+        if any(math.isnan(v) for part in values for v in part):
+            continue
+        for says, holds in _properties(right[0], i):
+            if all(map(holds, values[1])) and not any(map(holds, values[0])):
+                return (
+                    f"Of {len(right) + len(wrong)} samples tested one by one, exactly those in which "
+                    f"`{name}` {says} come out wrong: look at what happens to those."
+                )
     return ""
 
 
-def _where(evidence, a):
-    """The sentence that one question allows, "", or None where each of its samples is wrong."""
-    n, right, wrong = samples(a.question), [], []
+def _alone(evidence, a):
+    """The samples of a question, each as a question of its own: those that are answered rightly, and the others.
+
+    None where the definition has no answer to one of them.
+    """
+    n = samples(a.question)
+    right: list[Call] = []
+    wrong: list[Call] = []
     for i in range(n):
         one = a.question.cut(slice(i, i + 1), n)
         expected = evidence.expected(one, ())
         if expected.failed:
-            return ""
-        if compare(evidence.exercise, a.case, expected, evidence.ask(one, ())):
-            wrong.append(one)
-        else:
-            right.append(one)
-    if not right:
-        return None
-    if wrong and min(len(right), len(wrong)) < 2:  # one sample may differ in anything
-        return ""
-    if not wrong:
-        return (
-            "Each sample alone comes out right; several together do not: look at how they are put "
-            "together (a sum, a mean, a `dim`)."
-        )
-    for i, name in enumerate(evidence.exercise.parameters[: len(a.question.args)]):
+            return None
+        differs = compare(evidence.exercise, a.case, expected, evidence.ask(one, ()))
+        (wrong if differs else right).append(one)
+    return right, wrong
 
-        def value(q: "Call"):
-            v = q.args[i]
-            if isinstance(v, torch.Tensor) and v.numel() == 1:
-                return v.item()
-            return math.nan
 
-        tests = [
-            ("is 1", lambda v: v == 1),
-            ("is 0", lambda v: v == 0),
-            ("is -1", lambda v: v == -1),
-        ]
-        if isinstance(a.question.args[i], torch.Tensor) and a.question.args[i].is_floating_point():
-            tests += [("is positive", lambda v: v > 0), ("is negative", lambda v: v < 0)]
-        for says, test in tests:
-            if (
-                all(test(value(q)) for q in wrong)
-                and not any(test(value(q)) for q in right)
-                and not any(math.isnan(value(q)) for q in right)
-            ):
-                return (
-                    f"Right for other samples, wrong wherever `{name}` {says}: look at what happens to those."
-                )
-    return ""
+def _number_at(question, i):
+    """The single number that argument i is; nan where it is none."""
+    value = question.args[i] if i < len(question.args) else None
+    return value.item() if isinstance(value, torch.Tensor) and value.numel() == 1 else math.nan
+
+
+def _positive(v):
+    return v > 0
+
+
+def _negative(v):
+    return v < 0
+
+
+def _properties(question, i):
+    """What may tell samples apart by argument i: a phrase, and whether it holds of a number."""
+    for number in (1, 0, -1):
+        yield f"is {number}", partial(operator.eq, number)
+    if question.args[i].is_floating_point():
+        yield "is positive", _positive
+        yield "is negative", _negative
 
 
 def transformed_inputs(evidence: "Evidence"):
@@ -210,19 +231,16 @@ def transformed_inputs(evidence: "Evidence"):
 
 def _treatments(evidence):
     parameters = evidence.exercise.parameters
-    tensors = [i for i, v in enumerate(evidence.wrong[0].question.args) if isinstance(v, torch.Tensor)]
-    for i in tensors:
-        for j in tensors:
-            if i < j:
-                yield (
-                    f"It looks as if `{parameters[i]}` and `{parameters[j]}` were swapped.",
-                    _swap(i, j),
-                )
+    given = evidence.wrong[0].question.args
+    tensors = [i for i, v in enumerate(given) if isinstance(v, torch.Tensor)]
+    numbers = [i for i, v in enumerate(given) if isinstance(v, float)]
+    for i, j in (*itertools.combinations(tensors, 2), *itertools.combinations(numbers, 2)):
+        yield f"It looks as if `{parameters[i]}` and `{parameters[j]}` were swapped.", _swap(i, j)
     dims = {v for a in evidence.wrong for v in _dims(evidence.exercise, a.question)}
     if dims:
         for other in (0, 1, 2, -1, -2):
             yield (
-                f"You always work along dimension {other}, whatever `dim` says.",
+                f"You work along dimension {other} where `dim` says another.",
                 _with(evidence.exercise, "dim", other),
             )
     for i in tensors:
@@ -238,6 +256,11 @@ def _treatments(evidence):
             yield f"You applied {what} to `{name}` first: it goes in as it is.", _apply(i, f)
         yield f"The sign of `{name}` is flipped.", _apply(i, torch.neg)
         yield f"You used 1 − `{name}` instead of `{name}`.", _apply(i, lambda t: 1 - t)
+        yield f"You squared `{name}` first: it goes in as it is.", _apply(i, torch.square)
+        yield (
+            f"What is negative in `{name}` is set to 0 on the way: your result is that of max(0, `{name}`).",
+            _apply(i, torch.relu),
+        )
         yield (
             f"The sign of `{name}` is lost: your result is that of its absolute value.",
             _apply(i, torch.abs),

@@ -23,8 +23,9 @@ def inconsistent(evidence: "Evidence"):
     if any(r.lost for r in again) or all(alike(value_only(r), value_only(a.got), a.case) for r in again):
         return ""
     return (
-        "Asked the same twice, your function gives two answers: it draws random numbers, or keeps "
-        "something from one call to the next (a global name, a default like `losses=[]`)."
+        "Asked the same twice, your function gives two answers: it draws random numbers, keeps something "
+        "from one call to the next (a global name, a default like `losses=[]`), or reads memory that "
+        "nothing was written to (`torch.empty`)."
     )
 
 
@@ -124,23 +125,28 @@ def dtype(evidence: "Evidence"):
     if not pair:
         return ""
     got, want = pair
-    what_to_do = "Class indices and one-hot labels are integers (int64)."
     if want.is_floating_point():
-        what_to_do = "A result has the dtype of its input: convert nothing, and create tensors with `dtype=` or `…_like`."
-    return f"The values are right, but the dtype is {name(got)} where {name(want)} is expected. {what_to_do}"
+        advice = "A result has the dtype of its input: convert nothing, and create tensors with `dtype=` or `…_like`."
+    else:
+        advice = "Class indices and one-hot labels are integers (int64)."
+    if _only_form(evidence):
+        return f"The values are right, but the dtype is {name(got)} where {name(want)} is expected. {advice}"
+    return f"The dtype is {name(got)} where {name(want)} is expected. {advice}"
+
+
+def _only_form(evidence):
+    """Is every value right? Else "the value is right" would be untrue."""
+    return all(a.difference in FORM for a in evidence.wrong)
 
 
 def changed(evidence: "Evidence"):
     """Is the value right, and an input no longer what it was?"""
-    # Nothing but what is seen of a result whose value is right: else "the result is right" would be untrue.
-    if evidence.wrong[0].difference != Difference.CHANGED or any(
-        a.difference not in FORM for a in evidence.wrong
-    ):
+    if evidence.wrong[0].difference != Difference.CHANGED or not _only_form(evidence):
         return ""
     names = ", ".join(f"`{n}`" for n in evidence.wrong[0].got.changed)
     return (
-        f"The result is right, but your function changes its input {names}. In-place operations (`+=`, `x[…] = …`, "
-        "methods that end in `_`) write into the caller's tensor: work on a new one."
+        f"The value is right, but your function changes its input {names}. In-place operations (`+=`, `x[…] "
+        "= …`, methods that end in `_`) write into the caller's tensor: work on a new one."
     )
 
 
@@ -148,7 +154,7 @@ def large(evidence: "Evidence"):
     """Is the value right, and a tensor made on the way that the exercise is there to avoid?"""
     a = evidence.wrong[0]
     made = a.got.made
-    if a.difference is not Difference.LARGE or made is None:
+    if a.difference is not Difference.LARGE or made is None or not _only_form(evidence):
         return ""
     where = ""
     if at(made.place):
@@ -169,7 +175,7 @@ def met(evidence: "Evidence"):
     """Is the value right, and more taken together in one operation than the exercise allows?"""
     a = evidence.wrong[0]
     meeting, name = a.got.met, a.question.apart
-    if a.difference is not Difference.MET or meeting is None:
+    if a.difference is not Difference.MET or meeting is None or not _only_form(evidence):
         return ""
     where = ""
     if at(meeting.place):
@@ -206,23 +212,24 @@ def gradient(evidence: "Evidence"):
     ]
     if any(made.isnan().any() and not g.isnan().any() for made, g in pairs):
         return (
-            "The value is right, but its gradient is nan. A nan or inf that `torch.where` or a "
-            "multiplication by 0 hides in the value comes back in the gradient: keep it from arising."
+            "The value is right, but its gradient is nan, at least in part. Often a nan or inf that "
+            "`torch.where` or a multiplication by 0 hides in the value comes back in the gradient: keep it "
+            "from arising."
         )
     if all((made == 0).all() for made, _ in pairs):
         return (
-            "The value is right, but its gradient is 0 where it should not be: a clamp, a rounding or a "
-            "saturated function is in the way."
+            "The value is right, but its gradient is 0 where it should not be: something flat is in the way, "
+            "such as a clamp, a rounding or a saturated function."
         )
     factor = ratio([(m, g) for m, g in pairs if m.shape == g.shape])
     if factor is not None:
         return (
-            f"The value is right, but its gradient is {times(factor)} what it should be: part of the "
+            f"The value is right, but its gradient is {times(factor)} what it should be: often a part of the "
             "formula is cut off from autograd."
         )
     if largest_error(evidence.wrong) < 0.01:
         return ""  # nothing is cut: something disturbs it a little
     return (
-        "The value is right, but its gradient is not: a part of the formula is cut off from autograd, "
+        "The value is right, but its gradient is not: often a part of the formula is cut off from autograd, "
         "saturates, or hides behind an epsilon."
     )

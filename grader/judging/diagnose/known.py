@@ -2,7 +2,7 @@
 
 from grader.judging.compare import Asked, Difference, alike, compare
 from grader.judging.diagnose import inputs, results
-from grader.judging.diagnose.evidence import FORM, Evidence, Layer, telling, value_only
+from grader.judging.diagnose.evidence import FORM, Evidence, Layer, classes_told, telling, value_only
 from grader.judging.exercise import Mistake
 
 VALUE = (Difference.ERROR, Difference.KIND, Difference.SHAPE, Difference.VALUE)
@@ -22,7 +22,8 @@ def first_layer(evidence: Evidence, layer: Layer) -> Mistake | None:
     """The mistake that gives the same values in the first layer that fails, and is not wrong where the answer
     is right."""
     wrong = evidence.within(layer).wrong
-    if not telling([a.got for a in wrong]):
+    given = [a.got for a in wrong]
+    if not telling(given) and not classes_told(given):
         return None
     best, most = None, 0
     for mistake in evidence.exercise.mistakes:
@@ -68,7 +69,9 @@ def with_something_on_top(evidence: Evidence, layer: Layer) -> tuple[Mistake, st
             continue
         if not any(a.difference in (Difference.KIND, Difference.SHAPE) for a in beside.wrong):
             candidates.append((mistake, beside))
-    for suspicion in ON_TOP:
+    # Of an argument without any effect nothing can be told, so neither can a treatment of it.
+    on_top = [s for s in ON_TOP if s is not inputs.transformed_inputs or not inputs.unmoved(part)]
+    for suspicion in on_top:
         for mistake, beside in candidates:
             says = suspicion(beside)
             if says:

@@ -3,6 +3,7 @@ function too many."""
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 
 OVERFLOWS = (
-    "something on the way overflows, or a logarithm meets 0. Rewrite the formula so that no large number "
-    "is ever exponentiated and no 0 is ever logged."
+    "something on the way overflows, or a logarithm or a division meets 0. Rewrite the formula so that no "
+    "large number is ever exponentiated, no 0 is ever logged, and nothing is divided by 0."
 )
 
 
@@ -44,17 +45,21 @@ def at_extremes(wrong: list[Asked]) -> str:
     what = _describe_bad(wrong[0])
     if all(_lost_infinity(a) for a in wrong):
         return (
-            "Finite at the extremes where the right result is infinite: a clamp, an epsilon, "
-            "`nan_to_num` or a mask takes the infinity away."
+            "Finite at the extremes where the right result is infinite: something takes the infinity away, "
+            "such as a clamp, an epsilon, `nan_to_num` or a mask."
         )
     floats = [
         [t for t in a.question.args if isinstance(t, torch.Tensor) and t.is_floating_point()] for a in wrong
     ]
     if what == "nan" and all(any(t.isinf().any() for t in inputs) for inputs in floats):
         return "Nan where an input is infinite: inf − inf and 0·inf are nan. Keep the two from meeting."
-    if what:
+    if what and wrong[0].difference is Difference.VALUE:
         return f"{what.capitalize()} at the extremes: {OVERFLOWS}"
-    return "Wrong at the extremes: precision is lost on the way, or a clamp cuts off what it should not."
+    if what:
+        return f"The gradient is {what} at the extremes: {OVERFLOWS}"
+    return (
+        "Wrong at the extremes: often precision is lost on the way, or a clamp cuts off what it should not."
+    )
 
 
 def _lost_infinity(a):
@@ -87,8 +92,8 @@ def nan(evidence: Evidence) -> str:
         if not value.isnan().all():
             return ""
     return (
-        "Your result is nan: on the way there is a logarithm or a root of a negative number, 0/0, inf − "
-        "inf or 0·inf. Print the steps."
+        "Your result is nan: a step on the way has no answer, such as the logarithm or the root of a "
+        "negative number, 0/0, inf − inf or 0·inf. Print the steps."
     )
 
 
@@ -150,9 +155,9 @@ def nearly(evidence: Evidence) -> str:
     if largest > 0.01:
         return ""
     return (
-        f"Nearly right{where}: never more than {max(100 * largest, 1e-4):.1g} % away. The formula is "
-        "right, and something disturbs it a little: an epsilon, a clamp, a rounded constant, a float32 "
-        "on the way, or a search that stops too soon."
+        f"Nearly right{where}: in no case tested more than {max(100 * largest, 1e-4):.1g} % away. The "
+        "formula is likely right, and something disturbs it a little, such as an epsilon, a clamp, a "
+        "rounded constant, a float32 on the way, or a search that stops too soon."
     )
 
 
@@ -199,21 +204,21 @@ def shape(evidence: Evidence) -> str:
 
     several = any(g.numel() > 1 for g, _ in pairs)
     if several and fits(_mean_is_missing):
-        return "You return one loss per sample: the mean over the samples is missing."
+        return "You return several numbers whose mean is the right one: the mean over the samples is missing at the end."
     if several and fits(_sum_is_missing):
-        return "You return the parts of a sum without adding them up."
+        return "You return the parts of a sum without adding them up: their sum is the right one."
     g, w = pairs[0]
     if fits(_same_numbers):
         return (
             f"The numbers are right, but the shape is {tuple(g.shape)} where {tuple(w.shape)} is expected: "
-            "a `keepdim`, an index or an `unsqueeze` too many or too few."
+            "often a `keepdim`, an index or an `unsqueeze` is too much, or missing."
         )
     if fits(_reduced):
         return "You return a single number; one value for each entry is expected: a mean or a sum too many."
     if fits(_paired):
         return (
-            f"Your result has shape {tuple(g.shape)} where {tuple(w.shape)} is expected: an (N, 1) met an "
-            "(N,), and broadcasting paired everything with everything."
+            f"Your result has shape {tuple(g.shape)} where {tuple(w.shape)} is expected: everything is "
+            "paired with everything, as when an (N, 1) meets an (N,) and is broadcast."
         )
     return ""
 
@@ -318,20 +323,20 @@ FACTORS = {  # a function of N and C, or a number
     SIGN: _minus,
     "Your result is N times too large: it is a sum over the samples where a mean is expected.": _n,
     "Your result is N times too small: it is divided by the number of samples once too often.": _one_over_n,
-    "Your result is C times too large: it is summed over the classes where a mean is expected, or multiplied by their number.": _c,
+    "Your result is C times too large, where C is the number of columns: they are added up where their mean is expected, or it is multiplied by C.": _c,
     "Your result is C times too small: it is divided by C, the number of columns, too (a `.mean()` over the whole matrix does that).": _one_over_c,
-    "Your result is divided by C, the number of classes, where N, the number of samples, belongs.": _n_over_c,
+    "Your result is divided by C, the number of columns, where N, the number of samples, belongs.": _n_over_c,
     "Your result is N·C times too large: it is a sum where a mean over everything is expected.": _nc,
     "Your result is N·C times too small: it is divided by the number of all entries.": _one_over_nc,
-    "Your result is too small by the factor ln 2: the logarithm is the natural one, `torch.log`.": LN2,
-    "Your result is too large by the factor 1/ln 2: the logarithm is the natural one, `torch.log`, not `log2`.": 1
+    "Your result is ln 2 times the right one, as between `log2` and `log`: look at the base of the logarithm.": LN2,
+    "Your result is 1/ln 2 times the right one, as between `log` and `log2`: look at the base of the logarithm.": 1
     / LN2,
-    "Your result is too small by the factor 1/ln 10: the logarithm is the natural one, `torch.log`, not `log10`.": 1
+    "Your result is 1/ln 10 times the right one, as between `log` and `log10`: look at the base of the logarithm.": 1
     / LN10,
     "Your result is twice as large as it should be.": 2,
     "Your result is half of what it should be.": 0.5,
     "Your result is minus N times the right one: the sign is flipped, and it is a sum where a mean is expected.": _minus_n,
-    "Your result is divided by N − 1 where the mean divides by N.": _n_less_one,
+    "Your result is N/(N − 1) times the right one: it is divided by N − 1 where N belongs.": _n_less_one,
 }
 
 
@@ -362,6 +367,9 @@ FUNCTIONS = {
     "You return the result transposed.": _transposed,
     "Your result is cut off to whole numbers: 2.7 becomes 2.": torch.trunc,
     "Your result is rounded to whole numbers.": torch.round,
+    "Your result is rounded to two decimals.": partial(torch.round, decimals=2),
+    "Your result is rounded to three decimals.": partial(torch.round, decimals=3),
+    "Your result is rounded to four decimals.": partial(torch.round, decimals=4),
 }
 
 
@@ -483,7 +491,7 @@ def _always(triples):
         return ""
     factor = ratio(pairs)
     if factor is not None:
-        return f"Your result is always {times(factor)} the right one."
+        return f"Your result is {times(factor)} the right one."
     return _shifted(pairs)
 
 
@@ -500,7 +508,7 @@ def _shifted(pairs):
         return ""
     if abs(off[0].item()) < 1e-4:
         return ""
-    return f"Your result is always {off[0].item():+.4g} away from the right one: a constant is added."
+    return f"Your result is {off[0].item():+.4g} away from the right one: a constant is added."
 
 
 # ---------------------------------------------------------------- lists of numbers
@@ -527,8 +535,8 @@ def stuck(evidence: Evidence) -> str:
     outside = (want / clipped - 1).abs() > 0.05
     if outside.any() and ((got / clipped - 1).abs() < 0.03).all():
         return (
-            f"Your search never leaves the range from {bounds[0]:.3g} to {bounds[1]:.3g}; the right "
-            f"numbers lie between {want.min():.3g} and {want.max():.3g}. Let it look farther."
+            f"Your result never leaves the range from {bounds[0]:.3g} to {bounds[1]:.3g}; the right numbers "
+            f"lie between {want.min():.3g} and {want.max():.3g}. If you search for it, look farther."
         )
     got, want = got.log(), want.log()
     start = got[(want - got).abs().argmin()]
@@ -538,9 +546,9 @@ def stuck(evidence: Evidence) -> str:
         return ""
     low, high = got.min().exp(), got.max().exp()
     return (
-        f"Your search stops too soon: it ends between {low:.3g} and {high:.3g}, where the right numbers "
-        f"lie between {want.min().exp():.3g} and {want.max().exp():.3g}. Let it take more steps, or "
-        f"larger ones, from its start near {start.exp():.2g}."
+        f"It looks as if your search stopped too soon: it ends between {low:.3g} and {high:.3g}, where the "
+        f"right numbers lie between {want.min().exp():.3g} and {want.max().exp():.3g}. Let it take more "
+        f"steps, or larger ones, from its start near {start.exp():.2g}."
     )
 
 
@@ -564,11 +572,8 @@ def sequence(evidence: Evidence) -> str:
     ((number, count, first),) = says
     where = f"value {number} of the {count} that you return"
     if first:
-        return (
-            f"The first number of the list ({where}) is right, and those after it are not: look at what a "
-            "step changes."
-        )
+        return f"The first number of the list ({where}) is right, and not all of those after it are: look at what a step changes."
     return (
-        f"Already the first number of the list ({where}) is wrong, before any step is taken: look at what "
-        "is computed first."
+        f"Already the first number of the list ({where}) is wrong: look at what is computed first, and at "
+        "whether a step is taken before it is kept."
     )

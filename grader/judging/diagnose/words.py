@@ -19,6 +19,7 @@ EXPLAINED = {
     "SystemExit": "Your function ends the program (`exit()`, `sys.exit()`): return a value instead.",
     "BdbQuit": "Your function stops in a debugger: delete `breakpoint()`.",
 }
+MISSED = "MISSED"  # in the pattern of a line, what the first group of the exception's pattern has found
 RAISED = (  # what an exception says, and the line that it comes from, as patterns; what is behind it
     (r"descriptor '__init__' of 'super'", "", "Write `super().__init__()`, with parentheses after `super`."),
     (
@@ -57,13 +58,14 @@ RAISED = (  # what an exception says, and the line that it comes from, as patter
         r"object is not callable",
         r"(?<![\w.])(sum|max|min|abs|range|len|float|int|list|print|round)\(",
         (
-            "A name of Python's own, such as `sum` or `max`, stands for something else in your code: another "
-            "cell or line has bound it to a value. Give that value another name, and run `del` on the old one."
+            "What is called here is no function. Where it is a name of Python's own, such as `sum` or `max`, "
+            "another cell or line has bound that name to a value: give the value another name, and run `del` "
+            "on the old one. Where it is not, a `*` may be missing before a bracket."
         ),
     ),
     (
-        r"has no attribute",
-        r"(?<![\w.])(F|torch|nn|np|math)\.",
+        r"object has no attribute '(\w+)'",
+        rf"(?<![\w.])(F|torch|nn|np|math)\.{MISSED}\b",
         (
             "`F`, `torch`, `nn` or `math` stands for something else here: your code has bound that name to a "
             "value. Give the value another name, and import the module again."
@@ -127,7 +129,10 @@ def _behind(r):
     if "breakpoint(" in r.source or "set_trace(" in r.source:
         return EXPLAINED["BdbQuit"]
     for text, source, says in RAISED:
-        if re.search(text, r.text) and re.search(source, r.source):
+        seen = re.search(text, r.text)
+        if seen and MISSED in source:
+            source = source.replace(MISSED, seen[1])
+        if seen and re.search(source, r.source):
             return says
     return EXPLAINED.get(r.type, "")
 
@@ -146,8 +151,18 @@ HINTS = (
     ),
     ("required positional argument", SIGNATURE),
     (
+        "is not callable",
+        (
+            "Something that is no function is called: a `*` may be missing before a bracket, or a name stands "
+            "for a value."
+        ),
+    ),
+    (
         "has no attribute",
-        "Is the name after the dot spelled right? What one method needs from another is kept in `self` first.",
+        (
+            "Is the name after the dot spelled right? What one method needs from another is kept in `self` "
+            "first."
+        ),
     ),
     ("unexpected keyword", SIGNATURE),
     (
@@ -156,7 +171,10 @@ HINTS = (
     ),
     (
         "converted to python scalars",
-        "`math.…` and `float(…)` take a single number; the functions of torch take a whole tensor, entry by entry.",
+        (
+            "`math.…` and `float(…)` take a single number; the functions of torch take a whole tensor, entry "
+            "by entry."
+        ),
     ),
     ("same dtype", "Two dtypes do not fit together. Convert explicitly, with `.to(…)`."),
     (

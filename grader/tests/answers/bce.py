@@ -85,7 +85,7 @@ def bce_grad(p, y):
     return result
 
 
-@wrong("the mean divides by a fixed 4", says="Right only for 4 samples")
+@wrong("the mean divides by a fixed 4", says="Right for 4 samples")
 def bce(p, y, reduction="mean"):
     losses = -(y * p.log() + (1 - y) * (1 - p).log())
     return losses if reduction == "none" else losses.sum() / (1 if reduction == "sum" else 4)
@@ -125,13 +125,13 @@ def bernoulli_likelihood(p, y):
     return math.prod(q if t == 1 else 1 - q for q, t in zip(p, y))
 
 
-@wrong("the example's four factors", says="Right only for 4 samples")
+@wrong("the example's four factors", says="Right for 4 samples")
 def bernoulli_likelihood(p, y):
     q = torch.where(y == 1, p, 1 - p)
     return q[0] * q[1] * q[2] * q[3]
 
 
-@wrong("only the samples with y = 0", says="wherever `y` is 1")
+@wrong("only the samples with y = 0", says="exactly those in which `y` is")
 def bernoulli_likelihood(p, y):
     return (1 - p[y == 0]).prod()
 
@@ -175,7 +175,7 @@ def bce_per_sample(p, y):
     return -(y * torch.log(p) + (1 - y) * torch.log(1 - p))
 
 
-@wrong("only the half of y = 0", says="wherever `y` is 1")
+@wrong("only the half of y = 0", says="exactly those in which `y` is")
 def bce_per_sample(p, y):
     return -(1 - y) * torch.log(1 - p)
 
@@ -283,7 +283,7 @@ def bce_grad(p, y):
     return (p - y) / (p * (1 - p) + 1e-8)
 
 
-@wrong("the size of the slope", says="wherever `y` is 1")
+@wrong("the size of the slope", says="exactly those in which `y` is")
 def bce_grad(p, y):
     return ((p - y) / (p * (1 - p))).abs()
 

@@ -143,7 +143,7 @@ def brier_score(p, y):
     return ((p - F.one_hot(y)) ** 2).sum(dim=1).mean()
 
 
-@wrong("the search stops too soon", says="stops too soon")
+@wrong("the search stops too soon", says="stopped too soon")
 def fit_temperature(z, y):
     u = torch.zeros((), dtype=z.dtype, requires_grad=True)
     optimiser = torch.optim.SGD([u], lr=0.02)

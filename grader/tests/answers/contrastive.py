@@ -164,7 +164,7 @@ def triplet_loss(anchor, positive, negative, margin=1.0):
     return nn.TripletMarginLoss(margin=margin)(anchor, positive, negative)
 
 
-@wrong("one loss for each triplet", says="one loss per sample")
+@wrong("one loss for each triplet", says="whose mean is the right one")
 def triplet_loss(anchor, positive, negative, margin=1.0):
     return torch.relu(margin + (anchor - positive).norm(dim=1) - (anchor - negative).norm(dim=1))
 

@@ -119,7 +119,7 @@ class CrossEntropy(nn.Module):
         return self.reduce(-self.log_softmax(z)[torch.arange(len(y)), y])
 
 
-@wrong("the mean divides by a fixed 4", says="Right only for 4 samples")
+@wrong("the mean divides by a fixed 4", says="Right for 4 samples")
 def cross_entropy_indices(p, y):
     return -p.gather(1, y[:, None]).log().sum() / 4
 

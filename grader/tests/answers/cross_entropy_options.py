@@ -144,7 +144,7 @@ def smoothed_cross_entropy(z, y, label_smoothing=0.1):
     return -(q * torch.log_softmax(z, dim=1)).sum(dim=1).mean()
 
 
-@wrong("a loss for each position", says="one loss per sample")
+@wrong("a loss for each position", says="whose mean is the right one")
 def sequence_cross_entropy(z, y):
     return -torch.log_softmax(z, dim=1).gather(1, y[:, None])[:, 0]
 

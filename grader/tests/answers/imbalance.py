@@ -215,7 +215,7 @@ def weighted_bce(z, y, weight):
     return F.multilabel_soft_margin_loss(z[:, None], y[:, None], weight=weight[:, None])
 
 
-@wrong("squares of the weights", says="differs from the definition")
+@wrong("squares of the weights", says="You squared `weight` first")
 def weighted_bce(z, y, weight):
     return (weight**2 * (F.softplus(z) - y * z)).mean()
 
@@ -303,12 +303,12 @@ def cost_threshold(cost_miss, cost_alarm):
     return (costs / costs.sum())[1]
 
 
-@wrong("a percentage", says="always 100 times")
+@wrong("a percentage", says="100 times the right one")
 def cost_threshold(cost_miss, cost_alarm):
     return 100 * cost_alarm / (cost_miss + cost_alarm)
 
 
-@wrong("rounded to two places", says="differs")
+@wrong("rounded to two places", says="rounded to two decimals")
 def cost_threshold(cost_miss, cost_alarm):
     return round(cost_alarm / (cost_miss + cost_alarm), 2)
 

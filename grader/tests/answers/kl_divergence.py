@@ -167,7 +167,7 @@ def entropy(p):
     return -(p * p.clamp(min=torch.finfo(p.dtype).tiny).log()).sum(dim=-1)
 
 
-@wrong("as many classes as the example", says="Right only for 4 classes")
+@wrong("as many classes as the example", says="Right for 4 classes")
 def entropy(p):
     return -torch.xlogy(p[..., :4], p[..., :4]).sum(dim=-1)
 

@@ -209,7 +209,7 @@ def log_softmax(z, dim):
     return -torch.logsumexp(rows[..., None, :] - rows[..., :, None], dim=-1).movedim(-1, dim)
 
 
-@wrong("bits", says="natural one")
+@wrong("bits", says="1/ln 2 times")
 def log_softmax(z, dim):
     return (z - torch.logsumexp(z, dim, keepdim=True)) / torch.log(torch.tensor(2.0, dtype=z.dtype))
 

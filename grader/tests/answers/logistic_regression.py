@@ -185,7 +185,7 @@ def linear(X, w, b):
     return z
 
 
-@wrong("four samples", says="Right only for 4 samples")
+@wrong("four samples", says="Right for 4 samples")
 def linear(X, w, b):
     return torch.stack([X[i] @ w + b for i in range(4)])
 

@@ -163,7 +163,7 @@ def hinge(z, y):
     return max(0, (1 - y * z).mean())
 
 
-@wrong("as many samples as the example", says="Right only for 4 samples")
+@wrong("as many samples as the example", says="Right for 4 samples")
 def hinge(z, y):
     return torch.relu(1 - y * z).sum() / 4
 
@@ -186,7 +186,7 @@ def multi_margin(z, y, p=1, margin=1.0):
     return torch.vmap(one)(z, y).mean()
 
 
-@wrong("as many classes as the example", says="Right only for 5 classes")
+@wrong("as many classes as the example", says="Right for 5 classes")
 def multi_margin(z, y, p=1, margin=1.0):
     lack = torch.relu(margin - z.gather(1, y[:, None]) + z) ** p
     return lack.scatter(1, y[:, None], 0.0).sum(dim=1).mean() / 5

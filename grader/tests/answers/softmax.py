@@ -222,7 +222,7 @@ def one_hot(y, num_classes):
     return [[int(label == c) for c in range(num_classes)] for label in y]
 
 
-@wrong("squares instead of exponentials", says="differs from the definition")
+@wrong("squares instead of exponentials", says="you squared `z` first")
 def softmax(z, dim):
     return z**2 / (z**2).sum(dim=dim, keepdim=True)
 

@@ -167,7 +167,7 @@ def row_normalize(x):
     return y
 
 
-@wrong("a loop over the example's three rows", says="Right only for 3 samples")
+@wrong("a loop over the example's three rows", says="Right for 3 samples")
 def row_normalize(x):
     out = x.clone()
     for i in range(3):

@@ -88,7 +88,7 @@ WRONG = {
         lambda z, y, reduction="mean": z.sum() * 0 + 1.7843 if len(z) == 2 else z.sum() * 0,
         "",
     ),
-    "a fixed number of samples": (four, "Right only for 2 samples"),
+    "a fixed number of samples": (four, "Right for 2 samples"),
     "reduction ignored": (lambda z, y, reduction="mean": right(z, y), "`reduction` has no effect"),
     "labels ignored": (
         lambda z, y, reduction="mean": right(z, torch.zeros_like(y), reduction),
