@@ -98,14 +98,15 @@ def _size(t):
 
 
 def _compare_values(exercise, case, want, have):
+    """The first Difference between two values, parts of tuples included; gradients are not looked at."""
     numbers = isinstance(want, tuple) and all(isinstance(v, (bool, int, float)) for v in want)
     if isinstance(want, tuple) and not numbers:
         if not isinstance(have, tuple) or len(have) != len(want):
             return Difference.KIND
-        found = {_compare_values(exercise, case, w, h) for w, h in zip(want, have)}
+        differences = {_compare_values(exercise, case, w, h) for w, h in zip(want, have)}
         # A list of another length is told before a number in it.
         order = (Difference.KIND, Difference.SHAPE, Difference.VALUE, Difference.DTYPE)
-        return next((difference for difference in order if difference in found), None)
+        return next((difference for difference in order if difference in differences), None)
     if numbers or exercise.number:  # a list of numbers is as good as a tensor where the reference gives one
         if exercise.number and isinstance(have, tuple):
             return Difference.KIND

@@ -59,6 +59,7 @@ def judge(
     (its cell or file), scanned for calls that are out of bounds; context: all that the learner wrote around it.
     remember: keep what an answer does whose mistake has no name, so that a class's can be grouped by it.
     """
+    # each question of each case, with what the reference and the answer say
     asked, cases = [], []
     put = exercise.put(seed)
     for number, (case, share) in enumerate(zip(exercise.cases, exercise.shares())):
@@ -67,10 +68,12 @@ def judge(
         ordinary = not (case.example or case.extreme or case.edge)
         cases.append(CaseVerdict(case.name, not any(a.difference for a in answers), share, ordinary))
     verdict = partial(Verdict, exercise.name, max_points=exercise.points, cases=tuple(cases), seed=seed)
+    # nothing is written yet, or the stub's last line was left below it
     if all(_unwritten(a.got) for a in asked):
         if left_below(source):
             return verdict(ERROR, finding=LEFT_BELOW)
         return verdict(MISSING, finding="Write your answer in the cell above, run it, then run this check.")
+    # what is to be built was called: seen while the answer ran, or read in its text
     traced = set().union(*(a.got.called for a in asked)) & exercise.forbidden
     written = scan(source, exercise.forbidden, context)
     called = sorted(traced | written)
@@ -83,6 +86,7 @@ def judge(
             finding=f"You called {names}, which does what you are to build here. "
             "Write it from its definition: no points as long as it is called.",
         )
+    # the course's answer to an earlier exercise was handed on as it is
     lender = {n for n in frozenset.intersection(*(a.got.called for a in asked)) if n.startswith(BORROWED)}
     if lender:
         return verdict(
@@ -95,6 +99,7 @@ def judge(
         )
     if not any(a.difference for a in asked):
         return verdict(PASSED, finding=exercise.built)
+    # it is wrong: which mistake explains it, and on what input is it seen?
     evidence = Evidence(exercise, ask, asked, _made=put.made)
     explanation = explain(evidence)
     if compares_by_is(source) and not explanation.known:

@@ -1,7 +1,7 @@
 """Put one question to an answer: call a learner's function or class, and record everything that can be compared.
 
-This module imports nothing from the package but `watch`, so that the same two files run in a learner's
-notebook, in a forked child and behind the walls of the jail.
+This module imports nothing of the package but `watch` and `kernels`, so that the same three files run in a
+learner's notebook, in a forked child and behind the walls of the jail.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
 
+from grader.judging.kernels import refused, without_libraries
 from grader.judging.watch import Made, Met, Watch
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 
 __tracebackhide__ = True  # `raised` looks for the learner's line, and the frames of this module are none
-from grader.judging.kernels import refused, without_libraries
 
 NESTED = 8  # levels of a backward pass that runs inside itself
 PRINTED_CAP = 10_000  # characters of what an answer prints that are kept
@@ -146,22 +146,6 @@ class Smooth:
         return (self.a * torch.sin(self.b * x + x.mean()) + self.c * x**2).sum()
 
 
-class Ended(Enum):
-    """How the answer to a question ended. The last three are seen from outside: nothing came back, and
-    nothing was raised."""
-
-    RETURNED = "returned"
-    RAISED = "raised"
-    LATE = "late"  # the deadline passed
-    DIED = "died"  # its process ended
-    MEMORY = "memory"  # its process was ended because it used more memory than it may
-
-    @property
-    def lost(self):
-        """Is the answer gone for good? Asked again, it would not come back either."""
-        return self in (Ended.LATE, Ended.DIED, Ended.MEMORY)
-
-
 @dataclass(frozen=True)
 class Mixing:
     """A function of a batch, for exercises that ask which row reaches which output: weights @ (x @ direction).
@@ -176,6 +160,22 @@ class Mixing:
 
     def __call__(self, x):
         return self.weights @ (x @ self.direction)
+
+
+class Ended(Enum):
+    """How the answer to a question ended. The last three are seen from outside: nothing came back, and
+    nothing was raised."""
+
+    RETURNED = "returned"
+    RAISED = "raised"
+    LATE = "late"  # the deadline passed
+    DIED = "died"  # its process ended
+    MEMORY = "memory"  # its process was ended because it used more memory than it may
+
+    @property
+    def lost(self):
+        """Is the answer gone for good? Asked again, it would not come back either."""
+        return self in (Ended.LATE, Ended.DIED, Ended.MEMORY)
 
 
 @dataclass(frozen=True)
@@ -322,7 +322,7 @@ def _same(a, b):
     )
 
 
-def _left(before, after):
+def _left_a_gradient(before, after):
     """Was a gradient, or the wish for one, left on an input? Asked where an answer differentiates a function
     it was given."""
     return after.requires_grad != before.requires_grad or (after.is_leaf and after.grad is not None)
@@ -360,9 +360,15 @@ def run(
 
     names: the parameters' names, one for each positional argument; gradient: those to differentiate by;
     traced: is it recorded what is called? forbidden: names of functions whose operators are refused
-    meanwhile, by whatever way they are reached. KeyboardInterrupt passes through (a learner stopped the
-    cell); everything else is recorded.
+    meanwhile, by whatever way they are reached. Returns a Result, also where the answer raised: everything is
+    recorded but KeyboardInterrupt, which passes through (a learner stopped the cell).
+
+    >>> run(lambda p: -p.log().mean(), call(torch.tensor([0.5, 1.0])), ["p"]).value
+    tensor(0.3466)
+    >>> run(lambda p: 1 / 0, call(torch.tensor([0.5])), ["p"]).raised.type
+    'ZeroDivisionError'
     """
+    # copies of what goes in, by name: what an answer writes into is seen, and costs the next one nothing
     names = list(names) + [f"argument {i + 1}" for i in range(len(names), len(question.args))]
     inputs = {
         name: _Given(name, value, name in gradient)
@@ -371,6 +377,7 @@ def run(
     args = [inputs[n].value for n in names[: len(question.args)]]
     kwargs = {n: inputs[n].value for n in question.kwargs}
     leaves = {name: leaf for given in inputs.values() for name, leaf in given.leaves.items()}
+    # what looks on meanwhile: sizes of tensors, calls of torch functions, imports of libraries
     out = _Capped()
     watch = _watch(question, inputs)
     trace = Trace()
@@ -404,6 +411,7 @@ def run(
         raise
     except BaseException as error:  # SystemExit and MemoryError too: an answer may raise anything
         value, problem = None, raised(error)
+    # what became of the inputs, and what was called, by its name or through `ready`
     differentiates = any(isinstance(given.value, Mixing) for given in inputs.values())
     changed = tuple(name for given in inputs.values() for name in given.changed(differentiates))
     called = frozenset(trace.called)  # empty where it was not entered
@@ -514,7 +522,7 @@ class _Given:
         return [
             name
             for name, tensor, copy in self._tensors
-            if not _same(tensor, copy.detach()) or differentiates and _left(tensor, copy)
+            if not _same(tensor, copy.detach()) or differentiates and _left_a_gradient(tensor, copy)
         ]
 
 

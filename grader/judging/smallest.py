@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from grader.judging.compare import Asked, Difference, as_parts, compare
-from grader.judging.diagnose.words import at, differs
+from grader.judging.diagnose.words import at_in_brackets, differs
 from grader.judging.verdict import Example, show, show_call
 
 if TYPE_CHECKING:
@@ -79,9 +79,7 @@ def _largest(a, result):
     """The tensor that was too large, and the learner's line; for the reference what is allowed."""
     if result.made is None:
         return f"no tensor of more than {a.question.largest} entries"
-    where = ""
-    if at(result.made.place):
-        where = f" ({at(result.made.place)})"
+    where = at_in_brackets(result.made.place)
     if result.made.left_torch:
         return f"a numpy array{where}"
     return f"a tensor of shape {result.made.shape}, {result.made.entries} entries{where}"
@@ -91,9 +89,7 @@ def _together(a, result):
     """The parts that met, and the learner's line; for the reference what is allowed."""
     if result.met is None:
         return f"at most {a.got.met.limit} entries of one together with another"
-    where = ""
-    if at(result.met.place):
-        where = f" ({at(result.met.place)})"
+    where = at_in_brackets(result.met.place)
     first, second = result.met.entries
     one, other = (f"{a.question.apart}[{part}]" for part in result.met.parts)
     return f"{first} entries of {one} together with {second} of {other}{where}"

@@ -272,9 +272,8 @@ def of_name(name: str):
     Raises Unknown."""
     try:
         known, name = exercises(), _name_of(name)
-    except (
-        KeyboardInterrupt
-    ):  # the first call loads the whole course, which takes some seconds on a busy machine
+    except KeyboardInterrupt:
+        # the first call loads the whole course, which takes some seconds on a busy machine
         raise one_line(Stopped("Stopped while the course was being loaded: run the cell again.")) from None
     if name not in known:
         raise _unknown(name)

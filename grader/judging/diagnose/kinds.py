@@ -9,7 +9,7 @@ import torch
 from grader.judging.compare import Difference, alike, as_parts, as_tensor, compare
 from grader.judging.diagnose.evidence import FORM, ratio, times, value_only
 from grader.judging.diagnose.results import largest_error
-from grader.judging.diagnose.words import at
+from grader.judging.diagnose.words import at_in_brackets
 from grader.judging.question import Array, Foreign
 
 if TYPE_CHECKING:
@@ -156,9 +156,7 @@ def large(evidence: "Evidence"):
     made = a.got.made
     if a.difference is not Difference.LARGE or made is None or not _only_form(evidence):
         return ""
-    where = ""
-    if at(made.place):
-        where = f" ({at(made.place)})"
+    where = at_in_brackets(made.place)
     if made.left_torch:
         return (
             f"The result is right, but you hand a tensor to numpy{where}, and nobody can see how large "
@@ -177,9 +175,7 @@ def met(evidence: "Evidence"):
     meeting, name = a.got.met, a.question.apart
     if a.difference is not Difference.MET or meeting is None or not _only_form(evidence):
         return ""
-    where = ""
-    if at(meeting.place):
-        where = f" ({at(meeting.place)})"
+    where = at_in_brackets(meeting.place)
     one, other = (f"`{name}[{part}]`" for part in meeting.parts)
     return (
         f"The result is right, but one operation takes {meeting.entries[0]} entries of {one} together with "

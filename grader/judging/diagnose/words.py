@@ -97,6 +97,14 @@ def at(place: "Place"):
     return when.removesuffix(", ")
 
 
+def at_in_brackets(place: "Place"):
+    """The same with its brackets and a space before them: " (line 5: `z = h @ W.T`)", or ""."""
+    where = at(place)
+    if where:
+        return f" ({where})"
+    return ""
+
+
 def error(a: "Asked"):
     """A sentence on an exception: what, and the learner's own line."""
     if a.got.ended in LOST:
