@@ -27,6 +27,7 @@ from grader.classroom.unnamed import groups
 from grader.course.cells import is_solution
 from grader.course.files import write_whole
 from grader.course.lessons import lessons as all_lessons
+from grader.judging.outcome import NO_SHELL
 
 if TYPE_CHECKING:
     from grader.classroom.grade import Course
@@ -163,11 +164,21 @@ def mistake_of(verdict: dict):
     if verdict.get("mistake"):
         return verdict["mistake"]
     if verdict["status"] == "error":
-        raised = re.match(r"Your code raised (\w+)", verdict.get("finding", ""))
-        if raised:
-            return f"The code stopped with {raised[1]}."
-        return verdict.get("finding", "").split(" (line ")[0]
+        return _error(verdict.get("finding", ""))
     return "Another difference: no mistake that is known."
+
+
+def _error(finding):
+    """An error without what differs from one answer to the next: where it was, and what Python says of it."""
+    if NO_SHELL in finding:
+        return NO_SHELL
+    raised = re.match(r"Your code raised (\w+)", finding)
+    if raised:
+        return f"The code stopped with {raised[1]}."
+    defining = re.search(r": the cell that was to define it stopped with (\w+)", finding)
+    if defining:
+        return f"The cell that was to define the function stopped with {defining[1]}."
+    return finding.split(" (line ")[0]
 
 
 def kind_of(says: str):

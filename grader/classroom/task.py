@@ -7,7 +7,7 @@ from grader.classroom.examiner import SECONDS
 
 OTHER_COURSE = (
     "it has another version of the course, or of torch: a file was changed meanwhile, or something else "
-    "is installed there. Make them the same, and start again"
+    "is installed there. Make them the same, and start again."
 )
 
 

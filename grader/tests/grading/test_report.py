@@ -20,6 +20,7 @@ from grader.classroom.anonymous import anonymous, words_of
 from grader.classroom.record import counted
 from grader.course.build import solution_cells
 from grader.course.lessons import exercises_of
+from grader.judging.outcome import NO_SHELL
 from grader.tests import school
 
 LESSON = "02_bce"
@@ -145,6 +146,26 @@ def test_one_mistake_in_several_exercises_is_one_and_so_is_each_learner_who_made
     assert second["learners"] == ["d"]
     course = report.course_summary([told, told | {"lesson": "03_bce_with_logits"}])
     assert course["lecture"][0]["learners"] == ["a", "b", "c"]
+
+
+def test_cells_that_do_not_run_for_the_same_kind_of_error_are_one_subject():
+    def stopped(why):
+        said = (
+            f"There is no `bce` when this cell is reached: the cell that was to define it stopped with {why}"
+        )
+        return record(bce=verdict("bce", "error", finding=said))
+
+    found = summary(
+        {
+            "a": stopped("SyntaxError: expected ':'"),
+            "b": stopped("SyntaxError: invalid character '‘' (U+2018)"),
+            "c": stopped(f"RuntimeError: {NO_SHELL}"),
+        }
+    )
+    assert [(subject["says"], subject["learners"]) for subject in found["lecture"]] == [
+        ("The cell that was to define the function stopped with SyntaxError.", ["a", "b"]),
+        (NO_SHELL, ["c"]),
+    ]
 
 
 def test_an_exercise_is_told_apart_by_the_rest_of_the_lesson_without_itself():
