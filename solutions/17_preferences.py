@@ -580,7 +580,7 @@ wins = [torch.bincount(runners.gather(1, order[:, :1])[:, 0], minlength=8) for r
 print(f"contests in which somebody wins no race: {sum(int((won == 0).any()) for won in wins)} of 8")
 
 # %% [markdown]
-# Is the comparison fair? From whole orders the strengths are settled after 120 steps. From winners alone they are not, and where somebody wins no race they never will be: the
+# Is the comparison fair? From whole orders the strengths hardly move after 120 steps. From winners alone they do, and where somebody wins no race they never come to rest: the
 # lower that score, the smaller the loss, so it falls for as long as we train. Stopping early is kind to the winners' loss.
 
 # %% [markdown]

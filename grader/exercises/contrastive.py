@@ -360,6 +360,15 @@ def _(a, b, temperature=0.1):
     return F.cross_entropy(-(a[:, None] - b[None]).norm(dim=2) / temperature, numbers(a))
 
 
+@info_nce.mistake(
+    "You averaged the probabilities of the partners and took the logarithm afterwards. Each pair has a loss of its own.",
+    hint="The logarithm comes before the mean.",
+)
+def _(a, b, temperature=0.1):
+    p = torch.softmax(units(a) @ units(b).T / temperature, dim=1)
+    return -p.diagonal().mean().log()
+
+
 # ---------------------------------------------------------------- clip_loss
 
 

@@ -515,6 +515,17 @@ def _(z, tokens, prompt, lengths):
     return losses.sum() / (losses != 0).sum()
 
 
+@answer_loss.mistake(
+    "You took the mean of each row that has an answer, and then the mean over those rows: a token of a short answer counts more than one of a long answer.",
+    hint="Divide once, by the number of counted tokens in the whole batch.",
+)
+def _(z, tokens, prompt, lengths):
+    counts = _answers(tokens, prompt, lengths)
+    losses = shared_losses(z, tokens) * counts
+    answered = counts.any(dim=1)
+    return (losses.sum(dim=1)[answered] / counts.sum(dim=1)[answered]).mean()
+
+
 # ---------------------------------------------------------------- micro_batch_loss
 
 

@@ -42,7 +42,7 @@ def far_pairs(rng):
     points=2,
     hints=[
         "The probability that the better one wins is a sigmoid. Of what?",
-        "Minus the logarithm of it, for each pair, and the mean. σ(−1000) is 0 in floats, so its logarithm must not be taken from there: 03 has the function.",
+        "Minus the logarithm of it, for each pair, and the mean. σ(−1000) is 0 in floats, so its logarithm must not be taken from there: `03_bce_with_logits` has the function.",
         "`F.logsigmoid` of the difference, or `F.softplus` of the other difference.",
     ],
     built="The loss of Bradley and Terry's model of 1952, and of reward models today: binary cross-entropy whose logit is a difference of scores and whose label is always 1. "
@@ -219,7 +219,7 @@ def far_answers(rng):
     points=3,
     hints=[
         "The probability of a text is a product over its tokens. What is its logarithm, and which tokens belong to it here?",
-        "The shift of 14 first: the scores of position t meet the token at t + 1, and the mask has to be cut like the tokens. −100 is not a place to pick from.",
+        "First the shift from `14_language_model`: the scores of position t meet the token at t + 1, and the mask has to be cut like the tokens. −100 is not a place to pick from.",
         "log_softmax over the vocabulary, `gather` the tokens (clamped at 0), 0 where the mask is false, and the sum over the positions of each row.",
     ],
     built="You have built what preference losses call `logps`: the log-probability of an answer, given its question. It is a sum, so each further token can only lower it.",
