@@ -274,9 +274,12 @@ def _take_in(names, archive):
     )
 
 
-def first_ten(names):
-    """The first ten of these names."""
-    return ", ".join(names[:10]) + (" …" if len(names) > 10 else "")
+def first_ten(names: list[str]) -> str:
+    """The first ten of these names, and an ellipsis where there are more."""
+    listed = ", ".join(names[:10])
+    if len(names) > 10:
+        return f"{listed} …"
+    return listed
 
 
 @app.command()

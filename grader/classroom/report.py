@@ -309,7 +309,7 @@ def _exercise(name, verdicts):
     }
 
 
-def discrimination(name, rows):
+def discrimination(name: str, rows: dict[str, dict]):
     """How well an exercise tells apart who does well in the rest: the corrected item-total correlation, or None.
 
     r = cov(x, T − x) / (s(x) · s(T − x)), over all submissions: x the points of the exercise, T the score, s
@@ -453,7 +453,7 @@ def _longest_first(each):
     return -each[1], each[0]
 
 
-def changes(summary: dict, before):
+def changes(summary: dict, before: dict | None) -> list[str]:
     """What is different since the report of before, a sentence each. before: what `figures` gave then, or None."""
     if before is None:
         return []
@@ -675,7 +675,7 @@ class _History:
         if not isinstance(self._kept, dict):
             self._kept = {}
 
-    def compared(self, lesson, now, date):
+    def compared(self, lesson: str, now: dict, date: str):
         """(the date, the figures) of the earlier state that `now` is compared with; ("", None) where there is none."""
         kept = self._kept.get(lesson) or {}
         if kept.get("now") != now:

@@ -443,7 +443,7 @@ class _patience:
         raise KeyboardInterrupt("the answer takes too long")
 
 
-def defined(text, exercise):
+def defined(text: str, exercise: Exercise):
     """The function, with what the exercise's module has imported. Raises NamingError where the module does
     not import what the text uses."""
     imported = vars(sys.modules[_reference(exercise).__module__])

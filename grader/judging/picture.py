@@ -128,7 +128,7 @@ def _svg(exercise, x, right, answered, furthest):
     w, h = WIDTH - LEFT - 8, HEIGHT - TOP - 20
     across = ((x - x[0]) / (x[-1] - x[0]) * w).tolist()
 
-    def lines(values, style):
+    def lines(values: torch.Tensor, style: str):
         for row in values:
             points = [
                 f"{a:.1f},{h - (v - low) / (high - low) * h:.1f}"

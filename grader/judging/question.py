@@ -101,7 +101,7 @@ class Call:
         (tensor([1., 2.]), tensor(0.5000))
         """
 
-        def rows(value):
+        def rows(value: object):
             if isinstance(value, torch.Tensor) and value.ndim and value.shape[0] == n:
                 return value[part]
             return value

@@ -205,10 +205,9 @@ class _Taken:
             return set()
         if isinstance(node, ast.Subscript) and self.library_name(node.value):
             return {_text(node.slice)}
-        if isinstance(node, ast.Call) and _last(node.func) == "getattr" and self.library_name(node):
-            if len(node.args) > 1:
+        if isinstance(node, ast.Call) and _last(node.func) == "getattr" and len(node.args) > 1:
+            if self.library_name(node):
                 return {_text(node.args[1])}
-            return set()
         return set()
 
     def jit(self, node: ast.AST):

@@ -662,7 +662,7 @@ def is_picture(data: bytes):
 # ---------------------------------------------------------------- what a question may find instead of an answer
 
 
-def encode_absent(absent):
+def encode_absent(absent: Absent):
     """Header and payload of an Absent; the payload is empty."""
     return {"type": absent.type and absent.type[:NAME]}, b""
 

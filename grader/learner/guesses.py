@@ -16,7 +16,7 @@ from grader.sample import sample_class
 LEAST = 20  # guesses that make a diagram of one's own
 
 
-def guess(name: str = "", value: object = ..., sure=...):
+def guess(name: str = "", value: object = ..., sure: object = ...):
     """Keep a guess at what a later cell will show.
 
     value: a number, a word, True or False, or a shape; dots where nothing is guessed. sure: the probability

@@ -116,7 +116,8 @@ def answers(notebook: Path, lesson: str):
     if submission is None:  # caught in the middle of a save, or damaged
         return "", dict.fromkeys(known, f"{notes[-1]} Save it once more.")
     rebuilt, _ = rebuild(loads(released(lesson)), submission)
-    broken, parts = {}, []  # (source, names bound, names used, is it an exercise?)
+    # each statement that may count: (source, names bound, names used, is it an exercise?)
+    broken, parts = {}, []
     for cell in rebuilt.cells:
         if cell.cell_type != "code":
             continue
@@ -132,8 +133,10 @@ def answers(notebook: Path, lesson: str):
             if name in known:
                 broken[name] = _does_not_parse(error)
     needed = set(known).union(*(uses for *_, uses, is_exercise in parts if is_exercise))
+    # backwards: a definition is needed where something below it needs what it binds
     for _, binds, uses, is_exercise in reversed(parts):
-        needed |= uses if not is_exercise and binds & needed else set()
+        if not is_exercise and binds & needed:
+            needed |= uses
     taken = [source for source, binds, _, is_exercise in parts if is_exercise or binds & needed]
     return "\n\n".join(f"{CELL}\n{source}" for source in taken), broken
 
@@ -164,7 +167,8 @@ def _binds(source):
         elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             names.add(node.name)
         elif isinstance(node, ast.Name):
-            names |= {node.id} if isinstance(node.ctx, ast.Store) else set()
+            if isinstance(node.ctx, ast.Store):
+                names.add(node.id)
         elif not isinstance(node, ast.Lambda):
             todo += ast.iter_child_nodes(node)
     return names

@@ -161,7 +161,7 @@ def nearly(evidence: Evidence) -> str:
     )
 
 
-def largest_error(wrong):
+def largest_error(wrong: list[Asked]) -> float:
     """The largest relative error of values and gradients: numbers, tensors and tuples of them; inf where they
     cannot be compared."""
     largest = 0.0
