@@ -1090,8 +1090,8 @@ def _(z, y, coefficient=1e-4):
 
 
 @z_loss.mistake(
-    "You took the log-sum-exp of log-probabilities, and that is 0 whatever the scores are.",
-    hint="Take it of z.",
+    "Your second part is 0 whatever the scores are, so the cross-entropy is left alone. A log-sum-exp of log-probabilities does that.",
+    hint="Add the coefficient times the mean square of the log-sum-exp of z itself.",
 )
 def _(z, y, coefficient=1e-4):
     loss, _ = _parts(z, y)

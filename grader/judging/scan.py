@@ -270,12 +270,17 @@ def left_below(source: str | None) -> bool:
     for node in ast.walk(_tree(source) or ast.Module([], [])):
         if not isinstance(node, ast.FunctionDef) or not isinstance(node.body[-1], ast.Raise):
             continue
-        written = [
-            s for s in node.body[:-1] if not isinstance(s, (ast.Expr, ast.Pass, ast.Import, ast.ImportFrom))
-        ]
+        written = [s for s in node.body[:-1] if _computes(s)]
         if written and "NotImplementedError" in ast.unparse(node.body[-1]):
             return True
     return False
+
+
+def _computes(statement: ast.stmt) -> bool:
+    """Is a statement of a function more than a docstring, an import or something shown? It may be a result without its `return`."""
+    if isinstance(statement, ast.Expr):
+        return isinstance(statement.value, (ast.BinOp, ast.UnaryOp))
+    return not isinstance(statement, (ast.Pass, ast.Import, ast.ImportFrom))
 
 
 def compares_by_is(source: str | None) -> bool:

@@ -514,6 +514,9 @@ def _shifted(pairs):
 # ---------------------------------------------------------------- lists of numbers
 
 
+STEPS = (1.0, 0.5, 0.25, 0.2, 0.1, 0.05, 0.02, 0.01)  # of a grid, the coarsest first
+
+
 def stuck(evidence: Evidence) -> str:
     """One number is searched for, and the search hardly leaves its start, or leaves the numbers that make sense?"""
     if not evidence.exercise.number or any(a.difference is not Difference.VALUE for a in evidence.wrong):
@@ -530,6 +533,13 @@ def stuck(evidence: Evidence) -> str:
         )
     if not (got > 0).all() or not (want > 0).all() or got.unique().numel() < 2:
         return ""
+    for step in STEPS:
+        whole = (got / step - (got / step).round()).abs().max() < 1e-6
+        if whole and (got - want).abs().max() <= step:
+            return (
+                f"Every result of yours is a whole multiple of {step:g}, and the right one lies beside it: if you "
+                "search on a grid, make it finer."
+            )
     bounds = got.min(), got.max()
     clipped = want.clamp(*bounds)
     outside = (want / clipped - 1).abs() > 0.05

@@ -55,6 +55,11 @@ RAISED = (  # what an exception says, and the line that it comes from, as patter
         ),
     ),
     (
+        r"bitwise_xor|operand type\(s\) for \^",
+        "",
+        "`^` is no power in Python but the exclusive or of bits: write `**`, or `torch.exp` for a power of e.",
+    ),
+    (
         r"object is not callable",
         r"(?<![\w.])(sum|max|min|abs|range|len|float|int|list|print|round)\(",
         (

@@ -376,3 +376,21 @@ def expected_calibration_error(p, y, bins=10):
 @right("expanded square")
 def brier_score(p, y):
     return (p.pow(2).sum(1) - 2 * p.gather(1, y[:, None])[:, 0] + 1).mean()
+
+
+@wrong("the two costs swapped", says="The two costs are swapped")
+def expected_cost(p, y, threshold, cost_miss, cost_alarm):
+    alarm = p > threshold
+    misses = ((y == 1) & ~alarm).sum()
+    needless = ((y == 0) & alarm).sum()
+    return ((misses * cost_alarm + needless * cost_miss) / len(y)).to(p.dtype)
+
+
+@wrong("a grid of quarters", says="whole multiple of 0.25")
+def fit_temperature(z, y):
+    def loss(temperature):
+        return F.nll_loss(
+            torch.log(torch.exp(z / temperature) / torch.exp(z / temperature).sum(1, keepdim=True)), y
+        )
+
+    return min((quarter / 4 for quarter in range(1, 100)), key=loss)

@@ -406,3 +406,8 @@ def stable_sigmoid(z):
 @right("ceil of heaviside")
 def predict(z, threshold=0.5):
     return torch.heaviside(torch.sigmoid(z) - threshold, torch.zeros((), dtype=z.dtype))
+
+
+@wrong("the score squared", says="You squared `z` first")
+def sigmoid(z):
+    return 1 / (1 + torch.exp(-(z**2)))

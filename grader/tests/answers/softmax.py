@@ -261,3 +261,9 @@ def softmax(z, dim):
 @right("pad")
 def sigmoid_as_softmax(z):
     return torch.nn.functional.pad(z[:, None], (1, 0)).softmax(-1)[:, -1]
+
+
+@wrong("no negative scores", says="What is negative in `z` is set to 0")
+def softmax(z, dim):
+    e = torch.exp(torch.clamp(z, min=0))
+    return e / e.sum(dim=dim, keepdim=True)

@@ -5,9 +5,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from grader.judging.compare import Asked, Difference
+from grader.judging.diagnose import words
 from grader.judging.exercise import Exercise
 from grader.judging.judge import judge
-from grader.judging.question import Ended, Result, call
+from grader.judging.question import Ended, Raised, Result, call
 from grader.judging.scan import scan
 
 
@@ -283,15 +285,36 @@ def test_a_stub_left_below_an_answer_is_told_as_that():
 
     source = "def loss(z, y, reduction='mean'):\n    result = z.sum()\n    raise NotImplementedError()\n"
     assert "still follows it" in verdict(answer, source=source).finding
+    no_return = "def loss(z, y, reduction='mean'):\n    z - y\n    raise NotImplementedError()\n"
+    assert "still follows it" in verdict(answer, source=no_return).finding
     stub = "def loss(z, y, reduction='mean'):\n    'What it is.'\n    raise NotImplementedError()\n"
     assert verdict(answer, source=stub).status == "not attempted"
 
 
 def test_what_torch_has_not_implemented_is_no_unwritten_answer():
-    judged = verdict(lambda z, y, reduction="mean": 2 ^ (-z))
+    judged = verdict(lambda z, y, reduction="mean": z & z)
     assert (
         judged.status == "error" and "unwritten" not in judged.message and "not implemented" in judged.finding
     )
+
+
+@pytest.mark.parametrize(
+    "type_, text, line, told",
+    [
+        ("AttributeError", "'Tensor' object has no attribute 'softplus'", "F.softplus(z)", True),
+        ("AttributeError", "module 'torch' has no attribute 'logg'", "torch.logg(p)", False),
+        ("AttributeError", "'Tensor' object has no attribute 'summ'", "torch.log(p).summ()", False),
+    ],
+)
+def test_a_name_is_said_to_be_overwritten_only_where_it_lacks_what_is_asked_of_it(type_, text, line, told):
+    raised = Raised(type_, text, line=3, source=line)
+    asked = Asked(None, None, Result(1.0), Result(raised=raised), Difference.ERROR)
+    assert ("stands for something else" in words.error(asked)) is told
+
+
+def test_a_caret_is_told_to_be_no_power():
+    assert "write `**`" in verdict(lambda z, y, reduction="mean": 2 ^ (-z)).finding
+    assert "write `**`" in verdict(lambda z, y, reduction="mean": 2.5 ^ (-z)).finding
 
 
 def test_text_compared_with_is_is_told():
