@@ -209,12 +209,8 @@ def main(lesson: str = "02_bce"):
         if done.returncode:
             sys.exit(f"`./course {' '.join(words)}` ended with {done.returncode}")
 
-    grade = (
-        "grade",
-        lesson,
-        "--seconds",
-        "10",
-    )  # two minutes by default, and one of these learners uses up all there is
+    # two minutes by default, and one of these learners uses up all there is
+    grade = ("grade", lesson, "--seconds", "10")
     run(*grade)
     again = next(x for x in everybody.values() if x.kind == "unfinished")
     better = Learner(

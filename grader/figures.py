@@ -16,6 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 __tracebackhide__ = True  # these frames are no learner's: see `question.raised`
+# Okabe and Ito
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = (
     "#0072b2",
     "#e69f00",
@@ -24,7 +25,7 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = (
     "#cc79a7",
     "#56b4e9",
     "#7f7f7f",
-)  # Okabe and Ito
+)
 LINE = {
     "cross-entropy": dict(color=BLUE, linestyle="-"),
     "squared error": dict(color=PURPLE, linestyle=":"),

@@ -219,9 +219,8 @@ class Book:
         for cell in row.grade_cells:
             grade = grades.get(cell.id) or self._added(Grade(cell_id=cell.id, notebook=notebook))
             grade.auto_score = graded.scores.get(cell.name, 0.0)
-            read = (
-                grade.manual_score is not None and grade.auto_score is None and graded.why in SAME_ANSWERS
-            )  # an open answer
+            # an open answer
+            read = grade.manual_score is not None and grade.auto_score is None and graded.why in SAME_ANSWERS
             grade.needs_manual_grade = (
                 grade.manual_score is not None or grade.auto_score is None
             ) and not read

@@ -35,10 +35,8 @@ ENDINGS = (".json", ".txt", "")  # what browsers make of `.ipynb`
 CHECKPOINTS = ".ipynb_checkpoints"
 ARCHIVE = b"PK\x03\x04"  # how a zip archive begins
 STUBS = (b"YOUR CODE HERE", b"YOUR ANSWER HERE")  # where something is to be written
-BESIDE = (
-    "timestamp.txt",
-    "submission_secret.txt",
-)  # nbgrader's own files: when it was submitted, and by which name its feedback is found
+# nbgrader's own files: when it was submitted, and by which name its feedback is found
+BESIDE = ("timestamp.txt", "submission_secret.txt")
 WAS = {  # what was put in the place of something that is not touched -> what is said about it
     "-was-a-link": "was a link. Links are not followed.",
     "-was-a-folder": "stood for a folder in the notebook's place.",

@@ -29,13 +29,8 @@ INSIDE = {
     **{f"grader/jail/{n}.py": HERE / f"{n}.py" for n in ("child", "zygote")},
 }
 COURSE, BOX, WHOLE = "/course", "/box", "/whole"
-CAPABILITIES = (
-    "SETUID",
-    "SETGID",
-    "KILL",
-    "DAC_OVERRIDE",
-    "FOWNER",
-)  # of the zygote, as root; a child has none
+# of the zygote, as root; a child has none
+CAPABILITIES = ("SETUID", "SETGID", "KILL", "DAC_OVERRIDE", "FOWNER")
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "LANG": "C.UTF-8",

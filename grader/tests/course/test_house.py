@@ -8,14 +8,8 @@ import pytest
 
 from grader.course.imports import imported_by, modules
 
-ROOMS = (
-    "judging",
-    "exercises",
-    "course",
-    "learner",
-    "jail",
-    "classroom",
-)  # lower ones know nothing of higher ones
+# lower ones know nothing of higher ones
+ROOMS = ("judging", "exercises", "course", "learner", "jail", "classroom")
 KNOWS = {  # room -> the rooms that it may import from, besides its own
     "judging": (),
     "exercises": ("judging",),
