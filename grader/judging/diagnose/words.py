@@ -63,7 +63,7 @@ RAISED = (  # what an exception says, and the line that it comes from, as patter
         r"object is not callable",
         r"(?<![\w.])(sum|max|min|abs|range|len|float|int|list|print|round)\(",
         (
-            "What is called here is no function. Where it is a name of Python's own, such as `sum` or `max`, "
+            "What is called here is not a function. Where it is a name of Python's own, such as `sum` or `max`, "
             "another cell or line has bound that name to a value: give the value another name, and run `del` "
             "on the old one. Where it is not, a `*` may be missing before a bracket."
         ),
@@ -166,7 +166,7 @@ HINTS = (
     (
         "is not callable",
         (
-            "Something that is no function is called: a `*` may be missing before a bracket, or a name stands "
+            "Something that is not a function is called: a `*` may be missing before a bracket, or a name stands "
             "for a value."
         ),
     ),
