@@ -167,7 +167,7 @@ def _score(lessons, folder, answers, files):
 
 def _scores_in(answers, lesson):
     """(scores, remarks): what Python files hold of a lesson. One may hold answers to several lessons."""
-    from grader.classroom.examine import new_seed
+    from grader.classroom.record import new_seed
     from grader.classroom.results import Score
     from grader.course.lessons import exercises_of
     from grader.learner.files import check_file

@@ -8,7 +8,6 @@ reads as partial credit.
 import base64
 import functools
 import logging
-import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -55,16 +54,11 @@ class Examined:
     seed: int
 
 
-def new_seed():
-    """Fresh inputs for a submission: nobody can know them before."""
-    return secrets.randbelow(2**31)
-
-
-def judged_in(cell: "NotebookNode"):
-    """The exercise that a graded cell judges, or None."""
+def judged_in(cell: "NotebookNode", known: "dict[str, Exercise]"):
+    """The exercise that a graded cell judges, of those that are known, or None."""
     if cell.cell_type != "code" or not is_check(cell):
         return None
-    return exercises().get(exercise_name(cell))
+    return known.get(exercise_name(cell))
 
 
 def unjudged(exercise: "Exercise", seed: int):
@@ -91,17 +85,18 @@ def examine(
     seconds: after that nothing more is begun, and what is still open is not judged; as long as the jail's
     limits say by default. seen: is told each verdict as soon as it is there.
     """
-    session, known = _Session(jail, seconds), exercises()
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    session, known = _Session(jail, text, seconds), exercises()
     verdicts: dict[str, Verdict] = {}
     answers: dict[str, str] = {}
     texts: list[str] = []  # of the cells so far: the scan follows an answer into what it calls
-    stubs = _stubs(notebook)
+    stubs = _stubs(notebook, known)
     tried: dict[str, str] = {}  # exercises whose cells were written in -> how the last of these cells ended
     try:
         for name in _borrowed(notebook, known):  # before anything of the learner's runs
             session.lend(known[name])
         for cell in notebook.cells:
-            exercise = judged_in(cell)
+            exercise = judged_in(cell, known)
             if cell.cell_type != "code":
                 continue
             if exercise is not None:
@@ -159,9 +154,8 @@ def _released_cells(module):
     return {grade_id(cell): cell.source for cell in cells if cell.cell_type == "code" and is_solution(cell)}
 
 
-def _stubs(notebook):
+def _stubs(notebook, known):
     """What the exercise cells of a notebook's lesson held before anybody wrote in them, by name."""
-    known = exercises()
     module = next((known[name].lesson for name in map(grade_id, notebook.cells) if name in known), None)
     if module is None:
         return {}
@@ -308,7 +302,7 @@ def _who_spoke(verdict):
 class _Session:
     """A child that runs a notebook's cells; begun again, with the cells that went well, when it died."""
 
-    def __init__(self, jail, seconds=None):
+    def __init__(self, jail, text, seconds=None):
         self.jail, self.child, self.done, self.deaths, self.notes, self.room = (
             jail,
             None,
@@ -317,6 +311,7 @@ class _Session:
             [],
             SHOWN_BYTES,
         )
+        self.text = text
         self.deadline = time.monotonic() + min(
             seconds or jail.limits.notebook_seconds, jail.limits.notebook_seconds
         )
@@ -409,7 +404,7 @@ class _Session:
             self.notes.append(NO_LIVES)
             raise _NoMore("died", "it died too often")
         if self.child is None:
-            self.child = self.jail.child()
+            self.child = self.jail.child(self.text)
             for source in (
                 self.done
             ):  # a death in here costs the question that asked for it, and is not repeated for ever

@@ -32,10 +32,8 @@ from grader.classroom.examiner import Examiner
 from grader.classroom.gradebook import Book, GradebookError
 from grader.classroom.task import Graded, GradingError, Task
 from grader.classroom.worker import PREPARE, get_ready, grade_one, shared_examiner
-from grader.course.build import ROOT, LessonError, loads, programs_on_path, release, released
-from grader.course.cells import exercise_name, is_grade, marks
+from grader.course.build import ROOT, LessonError, programs_on_path, release, released
 from grader.course.files import write_whole
-from grader.course.lessons import exercises
 
 if TYPE_CHECKING:  # it takes a second to import
     from nbgrader.coursedir import CourseDirectory
@@ -228,12 +226,6 @@ def ensure_lesson(course: Course, lesson: str, book: Book):
         raise GradingError(
             f"{lesson} has no release ({released(lesson).relative_to(ROOT)}): run `./course build {lesson}`."
         )
-    stated = {exercise_name(c): marks(c)["points"] for c in loads(released(lesson)).cells if is_grade(c)}
-    for name, found in exercises().items():
-        if name in stated and stated[name] != found.points:
-            raise GradingError(
-                f"{name} gives {found.points:g} points, in the release of {lesson} {stated[name]:g}: run `./course build {lesson}`."
-            )
     if not book.is_current(lesson):
         book.fit(lesson)
         with tempfile.TemporaryDirectory(prefix="grader-") as folder:

@@ -13,7 +13,6 @@ from grader.classroom.examine import (
     Examined,
     examine,
     judged_in,
-    new_seed,
     noted,
     unjudged,
     write_outputs,
@@ -22,8 +21,8 @@ from grader.classroom.examiner import ahead
 from grader.classroom.task import OTHER_COURSE, Graded, GradingError, Task
 from grader.course import submitted
 from grader.course.build import loads, released
-from grader.course.cells import grade_id, is_grade, is_solution, marks
-from grader.course.lessons import exercises, lessons
+from grader.course.cells import exercise_name, grade_id, is_grade, is_solution, marks
+from grader.course.lessons import exercises
 from grader.course.rebuild import NO_CELL, rebuild
 from grader.judging.verdict import Verdict
 
@@ -56,7 +55,7 @@ def grade_here(task: Task, jail: "Jail") -> Graded:
 
 def _seed(seed):
     if seed is None:
-        return new_seed()
+        return record.new_seed()
     return seed
 
 
@@ -75,7 +74,8 @@ def _graded(task, examined):
     return Graded(
         task.lesson,
         task.student,
-        nbformat.writes(examined.notebook, version=nbformat.NO_CONVERT) + "\n",
+        # nobody reads it line by line, and with line breaks it takes five times as long
+        nbformat.writes(examined.notebook, version=nbformat.NO_CONVERT, indent=None) + "\n",
         record.make(task.lesson, record.content(task.data), examined)
         | ({"empty": True} if _is_nothing(task, examined) else {}),
         {grade_id(c): determine_grade(c)[0] for c in cells if is_grade(c)},
@@ -97,8 +97,9 @@ def judged_so_far(begun: Begun, heard: list, notes: list[str]) -> Examined:
     heard: what the examiner told ahead; notes: why it was ended.
     """
     verdicts = {v.exercise: v for v in heard if isinstance(v, Verdict)}
+    known = exercises()
     for cell in begun.notebook.cells:
-        exercise = judged_in(cell)
+        exercise = judged_in(cell, known)
         if exercise is not None:
             verdict = verdicts.setdefault(exercise.name, unjudged(exercise, begun.seed))
             write_outputs(cell, verdict)
@@ -137,6 +138,16 @@ def _release(lesson):
 
 def read_the_course() -> None:
     """What every submission needs, read before the first one's clock runs."""
-    for lesson in lessons():
-        record.definitions(lesson)
+    record.files_at_first()
     exercises()
+
+
+def unfit(lesson: str) -> str:
+    """Why the release of a lesson cannot be graded by the exercises as they are; "" where it can. Read before the first one's clock runs."""
+    record.definitions(lesson)
+    for cell in filter(is_grade, _release(lesson).cells):
+        name, stated = exercise_name(cell), marks(cell)["points"]
+        defined = exercises().get(name)
+        if defined is not None and defined.points != stated:
+            return f"{name} gives {defined.points:g} points, in the release of {lesson} {stated:g}: run `./course build {lesson}`."
+    return ""

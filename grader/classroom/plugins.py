@@ -23,7 +23,6 @@ from nbgrader.utils import temp_attrs
 from traitlets import Bool, Float
 
 from grader.classroom import record, submission
-from grader.classroom.examine import new_seed
 from grader.classroom.examiner import SECONDS
 from grader.classroom.gradebook import fit
 from grader.classroom.worker import examine_within, rebuild_within
@@ -203,7 +202,7 @@ class Examine(NbGraderPreprocessor):
         lesson, folder = resources["nbgrader"]["assignment"], _folder(coursedir, resources)
         text = nbformat.writes(nb, version=nbformat.NO_CONVERT)
         notes, trust = about.get("notes", ()), self.trust_submissions
-        examined = examine_within(text, new_seed(), notes, self.seconds, trust)
+        examined = examine_within(text, record.new_seed(), notes, self.seconds, trust)
         stamp = submission.timestamp(folder)
         made = record.make(lesson, about.get("content", ""), examined)
         made["timestamp"] = stamp and stamp.isoformat()

@@ -5,6 +5,7 @@ import ast
 import functools
 import hashlib
 import json
+import secrets
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from grader.course.build import loads, released, solution_cells
 from grader.course.cells import grade_id, is_solution, marks
 from grader.course.files import write_whole
 from grader.course.imports import closure, modules
-from grader.course.lessons import lessons, slug
+from grader.course.lessons import RELEASES, SOLUTIONS, slug
+from grader.judging.outcome import ERROR, FAILED
 
 FILE = "graded.json"
 DECIDES = {  # what a verdict comes from, with all that these import: the worker's side and the jail's
@@ -36,6 +38,7 @@ VERSIONS = (
 POINTS = "points"  # in a lesson's definitions, the part that decides them
 
 
+@functools.cache
 def definitions(lesson: str) -> dict[str, str]:
     """Digests of all that a grade of this lesson depends on, but for the submission.
 
@@ -43,7 +46,28 @@ def definitions(lesson: str) -> dict[str, str]:
     Under each exercise's name: its known mistakes, which decide only what the author of a wrong answer is
     told. A lesson's prose is in none of them: a typo that is corrected regrades nobody.
     """
-    return _definitions()[lesson]
+    at_first = files_at_first()
+    parts = [f"{name} {version(name).partition('+')[0]}".encode() for name in VERSIONS]
+    parts += [modules()[name].read_bytes() for name in closure(DECIDES)]
+    rest, mistakes = _exercise_files(lesson)
+    parts += [*rest, *_code(lesson)]
+    # What has changed since is not what this process has imported: it grades by a course that is nowhere else.
+    if _files() != at_first:
+        parts.append(at_first)
+    digests = {POINTS: _digest(parts)}
+    return digests | {exercise: _digest(texts) for exercise, texts in sorted(mistakes.items())}
+
+
+@functools.cache
+def files_at_first() -> bytes:
+    """The files as they were when this process began to grade."""
+    return _files()
+
+
+def _files() -> bytes:
+    """A digest of every file that could be in one of the digests above."""
+    paths = [*modules().values(), *sorted(SOLUTIONS.glob("*.py")), *sorted(RELEASES.glob("*/*.ipynb"))]
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in paths)).digest()
 
 
 def outdated(record: dict, now: dict[str, str]) -> bool:
@@ -59,24 +83,9 @@ def outdated(record: dict, now: dict[str, str]) -> bool:
 def _hears_of_mistakes(verdict: dict | None) -> bool:
     """Is a mistake looked for in this answer? In one that passes there is none, nor in one that is missing,
     or out of bounds."""
-    from grader.judging.verdict import ERROR, FAILED  # it brings torch, which most of a run does without
-
     if verdict is None:
         return True
     return verdict["status"] in (FAILED, ERROR) and not verdict["called"]
-
-
-@functools.cache
-def _definitions() -> dict[str, dict[str, str]]:
-    """Of all lessons at once, and once a process: a file that changes later is not what this process has imported."""
-    common = [f"{name} {version(name).partition('+')[0]}".encode() for name in VERSIONS]
-    common += [modules()[name].read_bytes() for name in closure(DECIDES)]
-    found = {}
-    for lesson in lessons():
-        rest, mistakes = _exercise_files(lesson)
-        found[lesson] = {POINTS: _digest([*common, *rest, *_code(lesson)])}
-        found[lesson] |= {exercise: _digest(texts) for exercise, texts in sorted(mistakes.items())}
-    return found
 
 
 def _digest(parts: list[bytes]) -> str:
@@ -143,6 +152,11 @@ def _code(lesson: str) -> list[bytes]:
             if cell.cell_type == "code":
                 parts.append(cell.source.encode())
     return parts + [source.encode() for source in solution_cells(lesson).values()]
+
+
+def new_seed() -> int:
+    """Fresh inputs for a submission: nobody can know them before."""
+    return secrets.randbelow(2**31)
 
 
 def content(data: bytes | None):

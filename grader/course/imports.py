@@ -1,6 +1,7 @@
 """Which module of the package imports which: read from their text, without importing anything."""
 
 import ast
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -18,14 +19,17 @@ def modules() -> dict[str, Path]:
     return named
 
 
-class _Run(ast.NodeTransformer):
-    """Leaves out of a tree what only a type checker reads."""
-
-    def visit_If(self, node: ast.If):
-        self.generic_visit(node)
-        if ast.unparse(node.test) == "TYPE_CHECKING":
-            return node.orelse
-        return node
+def _run(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a tree, but for what only a type checker reads, under `if TYPE_CHECKING:`."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            waiting += node.orelse
+            continue
+        yield node
+        # an import is a statement: it stands in no expression
+        waiting += [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr)]
 
 
 @cache
@@ -38,9 +42,8 @@ def imported_by(name: str) -> frozenset[str]:
     >>> sorted(imported_by("grader.judging.picture"))
     ['grader.judging.compare', 'grader.judging.language', 'grader.judging.verdict']
     """
-    tree = _Run().visit(ast.parse(modules()[name].read_text(encoding="utf-8")))
     targets = set()
-    for node in ast.walk(tree):
+    for node in _run(ast.parse(modules()[name].read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             targets |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -17,7 +17,7 @@ import nbformat
 from grader.course import pictures
 from grader.course.cells import grade_id, is_solution, marks
 from grader.course.submitted import shown
-from grader.judging.wire import STACKED, unstacked
+from grader.judging.outcome import STACKED, unstacked
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

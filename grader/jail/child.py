@@ -18,7 +18,7 @@ from traitlets import Type
 from traitlets.config import Config
 
 from grader.judging import question, wire
-from grader.judging.outcome import NO_SHELL, Absent, CellError, Outcome, Output
+from grader.judging.outcome import NO_SHELL, Absent, CellError, Outcome, Output, is_picture
 
 __tracebackhide__ = True  # these frames are no learner's: see `question.raised`
 
@@ -71,7 +71,7 @@ class Recorder:
                 png = base64.b64decode(png)
         except ValueError:
             png = b"?"
-        if png is not None and (len(png) > self.pictures_left or not wire.is_picture(png)):
+        if png is not None and (len(png) > self.pictures_left or not is_picture(png)):
             png = None
             text += "\n(a picture was left out: too large, or no PNG)"
         self.pictures_left -= len(png or b"")

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
+# What only some notebooks use, and takes a second to import: a word that stands in those -> the zygote's command that warms it up.
+FURTHER = {"sklearn": b"s", "optim": b"o"}
+
 DIED = {  # why a child is gone -> what to tell its author
     "died": "The interpreter ended in the middle of it: an exit, or a crash in compiled code.",
     "deadline": "It did not come to an end in the time that it has.",
@@ -65,7 +68,8 @@ class Jail:
         self.limits, self.trust = limits or Limits(), trust
         self.notes: list[str] = []
         self.report: dict = {}
-        self._user, self._owner, self._process, self._child = user, os.getpid(), None, None
+        self._user, self._owner, self._process = user, os.getpid(), None
+        self._child: Child | None = None
 
     def __enter__(self):
         if self._process is None:
@@ -75,8 +79,11 @@ class Jail:
     def __exit__(self, *_):
         self.close()
 
-    def child(self):
-        """A new child, ready to work. Use it as a context manager; there is one at a time."""
+    def child(self, text: str = ""):
+        """A new child, ready to work. Use it as a context manager; there is one at a time.
+
+        text: of the cells that it will run. What they use is imported before, once for all children.
+        """
         if self._child is not None:
             raise RuntimeError("a jail has one child at a time: end the other one first")
         self._killed = killed_for_memory()
@@ -86,9 +93,10 @@ class Jail:
             if self._process is None:
                 self._start()
             try:
+                self._warm_for(text)
                 self._child = Child(self)
                 return self._child
-            except (wire.WireError, OSError) as error:
+            except (wire.WireError, ChildDied, OSError) as error:
                 self._broke(f"forked no child ({error})")
         raise JailError("The jail was started twice and forked no child. `./course doctor` says more.")
 
@@ -128,6 +136,7 @@ class Jail:
             launched = launch(self.limits, trust=self.trust, user=self._user)
         self._process, self._control = launched.process, launched.control
         self._errors, self._folder, self._lines = launched.errors, launched.folder, b""
+        self._warmed: set[str] = set()
         try:
             self.report = self._line(self.limits.start_seconds) | launched.report
         except ChildDied as error:
@@ -137,6 +146,14 @@ class Jail:
             raise JailError(
                 f"The warm interpreter does not start: {said or error}\n`./course doctor` says more."
             ) from None
+
+    def _warm_for(self, text):
+        """Have the zygote import what a text uses, and has not been imported yet."""
+        for word, command in FURTHER.items():
+            if word in text and word not in self._warmed:
+                self._control.sendall(command)
+                self._line(self.limits.start_seconds)
+                self._warmed.add(word)
 
     def _line(self, seconds):
         """The next line that the zygote says."""

@@ -2,8 +2,9 @@
 
     zygote.py '{"control": fd, "box": folder, "walls": bool, "uids": [first, count] or null, "limits": {…}, "filter": hex}'
 
-Over `control` come b"S" with a socket (fork a child that serves it) and b"K" (end the child); back go lines of JSON: one when
-warm, then one for each child when nothing is left of it. An end of file means: leave, and take everything along.
+Over `control` come b"S" with a socket (fork a child that serves it), b"K" (end the child), and, between children, a key of FURTHER
+(warm that up as well); back go lines of JSON: one when warm, then one for each child when nothing is left of it, and for each further
+warm-up. An end of file means: leave, and take everything along.
 """
 
 import os
@@ -38,25 +39,37 @@ PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER, FILTER = 4, 22, 36, 2
 INSTRUCTION = 8  # bytes of one instruction of a filter
 WATCH_SECONDS = 0.1
 WARM_CELL = """
-import math, numpy, torch, sklearn.datasets
+import math, numpy, torch
 import matplotlib.pyplot as plt
 from torch import nn
 from torch.nn import functional as F
 from grader import check, ready
 from grader.figures import LINE, show
 model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
-optimizer = torch.optim.Adam(model.parameters())
 x, y = torch.randn(5, 4), torch.tensor([0, 1, 0, 1, 0])
-for step in range(2):
-    optimizer.zero_grad(); F.cross_entropy(model(x), y).backward(); optimizer.step()
-torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9).step()
+F.cross_entropy(model(x), y).backward()
 plt.plot([1, 2], label=r"$x^2$"); plt.legend(); show("a figure")
 plt.imshow([[1, 2], [3, 4]]); plt.scatter([1], [2]); plt.show()
-for load in ("load_breast_cancer", "load_iris", "load_digits"): getattr(sklearn.datasets, load)()
-sklearn.datasets.make_moons()
 print(f"{torch.randn(2)}")
 model
 """
+# What only some notebooks use, and takes a second each: touched when the first of them is to run. The command -> its cell.
+FURTHER = {
+    b"s": """
+import sklearn.datasets
+for load in ("load_breast_cancer", "load_iris", "load_digits"): getattr(sklearn.datasets, load)()
+sklearn.datasets.make_moons()
+""",
+    b"o": """
+import torch
+weights = torch.ones(3, requires_grad=True)
+optimizer = torch.optim.Adam([weights])
+for step in range(2):
+    optimizer.zero_grad(); weights.sum().backward(); optimizer.step()
+torch.optim.SGD([weights], lr=0.1, momentum=0.9).step()
+""",
+}
+WARM_CAPS = {"output_kb": 100, "figures_kb": 4096, "outputs": 60, "traceback_kb": 8}
 WARM_ERROR = "def f(x):\n    return x / 0\nf(1)"
 
 
@@ -66,17 +79,20 @@ def warm_up():
 
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
+    import matplotlib
     import numpy
     from safetensors.torch import load, save
 
     from grader.jail import child
     from grader.judging import kernels, question, wire
 
+    # where a title goes by default, without measuring everything around it first: a quarter of a figure's time
+    matplotlib.rcParams["axes.titley"] = 1.0
+
     kernels.named()
     shell = child.make_shell()
-    caps = {"output_kb": 100, "figures_kb": 4096, "outputs": 60, "traceback_kb": 8}
     for source, fails in ((WARM_CELL, False), (WARM_ERROR, True), ("1 +", True)):
-        outcome = child.run_cell(shell, source, caps)
+        outcome = child.run_cell(shell, source, WARM_CAPS)
         if (outcome.error is not None) != fails:
             raise RuntimeError(f"the warm-up went wrong: {outcome.error}")
     wire.encode_outcome(outcome)
@@ -88,6 +104,39 @@ def warm_up():
     torch.manual_seed(0), numpy.random.seed(0)
     shell.reset(new_session=True)
     return shell
+
+
+def warm_further(shell: "Shell", source: str, s: dict):
+    """Touch one more thing that notebooks use, for all children from here on."""
+    from grader.jail import child
+
+    outcome = child.run_cell(shell, source, WARM_CAPS)
+    if outcome.error is not None:
+        raise RuntimeError(f"the warm-up went wrong: {outcome.error}")
+    shell.reset(new_session=True)
+    empty(s["box"])
+    furnish(s["box"])
+    settle(s)
+
+
+def settle(s: dict) -> int:
+    """Make what is there now the ground that children stand on: not the collector's business, and no child's own memory.
+
+    Returns the number of threads. Raises RuntimeError where there is more than one: children would hang in the locks of the others.
+    """
+    threads = len(os.listdir("/proc/self/task")) if LINUX else 1
+    if threads != 1:
+        raise RuntimeError(
+            f"{threads} threads after the warm-up: children would hang in the locks of the others"
+        )
+    gc.collect()
+    gc.freeze()  # nothing that is there now is visited by the collector, and so copied, in a child
+    s["baseline"] = s["private"] = 0
+    if LINUX:
+        with open("/proc/self/statm") as file:
+            s["baseline"] = int(file.read().split()[0]) * resource.getpagesize()
+        s["private"] = private("self")
+    return threads
 
 
 def fork_child(number: int, sock: socket.socket, shell: "Shell", s: dict):
@@ -262,7 +311,7 @@ def sockets():
         return sum(1 for _ in file) - 1
 
 
-def private(pid: int):
+def private(pid: int | str):
     """Bytes that a process has for itself, or shares with another of its kind: everything that is not a file's."""
     with open(f"/proc/{pid}/status") as file:
         lines = dict(line.split(":", 1) for line in file if ":" in line)
@@ -331,20 +380,7 @@ def main():
     os.environ.update(HOME=f"{s['box']}/work", TMPDIR=f"{s['box']}/tmp", MPLCONFIGDIR=f"{s['box']}/tmp")
     shell = warm_up()
     empty(s["box"])
-    threads = len(os.listdir("/proc/self/task")) if LINUX else 1
-    if threads != 1:
-        raise RuntimeError(
-            f"{threads} threads after the warm-up: children would hang in the locks of the others"
-        )
-    gc.collect()
-    gc.freeze()  # nothing that is there now is visited by the collector, and so copied, in a child
-    s["baseline"] = s["private"] = 0
-    if LINUX:
-        with open("/proc/self/statm") as file:
-            s["baseline"], s["private"] = (
-                int(file.read().split()[0]) * resource.getpagesize(),
-                private("self"),
-            )
+    threads = settle(s)
     prctl(PR_SET_DUMPABLE, 0)  # a child of the same uid can neither read nor trace us
     prctl(PR_SET_CHILD_SUBREAPER, 1)  # without walls: daemons stay our descendants
     null = os.open(os.devnull, os.O_RDWR)
@@ -359,7 +395,6 @@ def main():
         "threads": threads,
         "frozen": gc.get_freeze_count(),
         "warm_seconds": round(time.monotonic() - started, 2),
-        "adam_warm": "torch._dynamo" in sys.modules,
         "private_mb": s["private"] >> 20,
     }
     say(control, report)
@@ -368,6 +403,10 @@ def main():
         command, fds, _, _ = socket.recv_fds(control, 1, 1)
         if not command:
             leave(s)
+        if command in FURTHER:
+            warm_further(shell, FURTHER[command], s)
+            say(control, {"warm": command.decode()})
+            continue
         if command != b"S":  # the end of a child that had ended by itself
             continue
         number += 1

@@ -49,7 +49,7 @@ OPEN = {
     "logsumexp": "several exercises build on it; where it is the answer it is forbidden by its own name",
     "forward-mode differentiation": "it computes slopes of what the learner wrote, which is no answer to borrow",
 }
-LIBRARIES = ("scipy", "sklearn")
+LIBRARIES = ("scipy", "sklearn")  # no other package's name begins with one of these
 NO_JOB = {"backward"}  # what is forbidden by these names is no operator's job, but autograd's
 ENDINGS = ("_backward", "_forward", "_backward_data")
 
@@ -104,7 +104,7 @@ class _NoLibrary:
 def without_libraries() -> Iterator[None]:
     """While it is open, libraries that have the course's functions ready made cannot be imported; afterwards
     all is as before."""
-    hidden = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in LIBRARIES}
+    hidden = {name: module for name, module in sys.modules.items() if name.startswith(LIBRARIES)}
     finder = _NoLibrary()
     for name in hidden:
         del sys.modules[name]

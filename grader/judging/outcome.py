@@ -1,7 +1,14 @@
-"""What comes back from a child besides a Result: plain, frozen, the same file on both sides of the wall."""
+"""What comes back from a child besides a Result, and what of it may be shown: plain, frozen, the same file on both sides of the wall.
 
+It needs no torch: whoever shows outputs does without it.
+"""
+
+import re
+import struct
+import unicodedata
 from dataclasses import dataclass
 
+PASSED, FAILED, ERROR, MISSING = "passed", "not yet", "error", "not attempted"  # how an exercise stands
 NO_SHELL = (
     "Shell commands (`!…`, `%pip`, `%%bash`) do not run where submissions are graded. Write it in "
     "Python, or leave the cell out."
@@ -13,6 +20,15 @@ ELSEWHERE = {
     "StdinNotImplementedError": ". In class nobody is there to answer `input()`.",
     "EOFError": ". In class nobody is there to answer `input()`.",
 }
+
+NOT_TEXT = re.compile(
+    "\x1b\\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+PNG_BYTES, PNG_PIXELS = 4 << 20, 20_000_000
+# Marks that are set over or under the letter before them; so many on one letter paint over the lines around it.
+MARKS = "".join(c for c in map(chr, range(0x20000)) if unicodedata.category(c) in ("Mn", "Me"))
+STACKED = re.compile(f"([{MARKS}]{{3}})[{MARKS}]+")
 
 
 @dataclass(frozen=True)
@@ -65,3 +81,34 @@ class Absent:
     cannot be called."""
 
     type: str | None = None
+
+
+# ---------------------------------------------------------------- what may be shown
+
+
+def clean(text: str):
+    """`text` without control characters (but for newline and tab), escape sequences and other things that are no text."""
+    return unstacked(NOT_TEXT.sub("", text))
+
+
+def unstacked(text: str) -> str:
+    """Text with three marks on a letter at the most: no language needs more, and a hundred cover what stands above.
+
+    >>> len(unstacked("e" + 100 * chr(0x301)))
+    4
+    """
+    if text.isascii():
+        return text
+    return STACKED.sub(r"\1", text)
+
+
+def is_picture(data: bytes):
+    """Is this a PNG from its first byte to its last, of a size that a browser can show?"""
+    if (
+        not 57 <= len(data) <= PNG_BYTES
+        or not data.startswith(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR")
+        or not data.endswith(b"\x00\x00\x00\x00IEND\xaeB`\x82")
+    ):
+        return False
+    width, height = struct.unpack(">II", data[16:24])
+    return 0 < width * height <= PNG_PIXELS and max(width, height) <= 20_000

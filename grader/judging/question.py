@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = True  # `raised` looks for the learner's line, and the frames of this module are none
 
+# The lessons' tensors are small: a second thread slows them down, and changes the last digit of a sum.
+torch.set_num_threads(1)
+
 NESTED = 8  # levels of a backward pass that runs inside itself
 PRINTED_CAP = 10_000  # characters of what an answer prints that are kept
 LIBRARIES = (  # where code lies that no learner wrote: torch and its neighbours, the standard library

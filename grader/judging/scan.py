@@ -50,10 +50,10 @@ def _read(source, forbidden, context):
     trees = [tree for tree in map(_tree, _reached(source, context)) if tree]
     everything = [*trees, *filter(None, [_tree(context)])]
     taken = _Taken(everything)
-    hidden = any(taken.jit(node) for tree in trees for node in ast.walk(tree))
+    hidden = any(taken.jit(node) for tree in trees for node in _nodes(tree))
     names = set()
     for tree in trees:
-        for node in ast.walk(tree):
+        for node in _nodes(tree):
             names |= {plain for n in taken.names(node, hidden) if (plain := _plain_name(n)) in forbidden}
     return names
 
@@ -126,7 +126,7 @@ class _Taken:
     """What the names in some texts stand for, where that is something of a library's."""
 
     def __init__(self, trees):
-        nodes = [node for tree in trees for node in ast.walk(tree)]
+        nodes = [node for tree in trees for node in _nodes(tree)]
         self.starred = False  # `from torch import *`
         self.modules = {}  # a name -> what it was imported or bound from, as `torch.nn.functional`
         for node in nodes:
@@ -135,8 +135,9 @@ class _Taken:
         owned = {name for node in nodes for name in _bound_names(node)}
         for name in (TORCH | {"np"}) - owned:
             self.modules.setdefault(name, "numpy" if name == "np" else name)
+        assignments = [node for node in nodes if isinstance(node, ast.Assign)]
         for _ in range(3):  # an alias of an alias of an alias
-            for node in nodes:
+            for node in assignments:
                 self._aliases(node)
 
     def _imports(self, node):
@@ -151,10 +152,10 @@ class _Taken:
 
     def _aliases(self, node):
         """`G = torch.nn.functional`: from there on, G is theirs as well."""
-        if isinstance(node, ast.Assign) and self.library_name(node.value):
-            for target in node.targets:
-                if isinstance(target, ast.Name):
-                    self.modules.setdefault(target.id, self.library_name(node.value))
+        origin = self.library_name(node.value)
+        for target in node.targets if origin else ():
+            if isinstance(target, ast.Name):
+                self.modules.setdefault(target.id, origin)
 
     def library_name(self, node: ast.AST):
         """`torch.nn.functional` for an expression that stands for a library's module, function or class; ""
@@ -328,6 +329,12 @@ def _as_ipython(source):
     if _parsed(text) is not None:
         return text
     return source
+
+
+@functools.lru_cache(maxsize=64)
+def _nodes(tree):
+    """All nodes of a syntax tree, as `ast.walk` gives them, walked once."""
+    return tuple(ast.walk(tree))
 
 
 def _tree(source):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from grader.judging.language import say
+from grader.judging.outcome import ERROR, FAILED, MISSING, PASSED
 from grader.judging.question import Array, Foreign, Mixing, Once, Smooth, several
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from grader.judging.question import Call
 
 
-PASSED, FAILED, ERROR, MISSING = "passed", "not yet", "error", "not attempted"
 MARKS = {PASSED: "✔", FAILED: "✘", ERROR: "⚠", MISSING: "○"}
 COLOURS = {
     PASSED: "#0072b2",

@@ -13,18 +13,16 @@ for frames; `encode_…` gives a header and a payload, `decode_…` takes them a
 
 import json
 import math
-import re
 import socket
 import struct
 import time
-import unicodedata
 from collections.abc import Iterable
 
 import safetensors
 import safetensors.torch
 import torch
 
-from grader.judging.outcome import Absent, CellError, Outcome, Output
+from grader.judging.outcome import Absent, CellError, Outcome, Output, clean, is_picture
 from grader.judging.question import Array, Call, Foreign, Mixing, Once, Raised, Result, Smooth
 from grader.judging.watch import Made, Met, Place
 
@@ -41,7 +39,7 @@ DEPTH = 6
 DIMENSIONS = 16
 NAME, SOURCE, TEXT, PRINTED, TRACEBACK = 200, 400, 1000, 10_000, 20_000  # characters
 NAMES = 1000
-OUTPUTS, OUTPUT_TEXT, PNG_BYTES, PNG_PIXELS = 200, 1 << 20, 4 << 20, 20_000_000
+OUTPUTS, OUTPUT_TEXT = 200, 1 << 20
 DTYPES = frozenset(
     {
         torch.float64,
@@ -58,13 +56,6 @@ DTYPES = frozenset(
 )
 COMPLEX = frozenset({torch.complex128, torch.complex64})  # travel as pairs of real numbers
 NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
-NOT_TEXT = re.compile(
-    "\x1b\\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
-
-# Marks that are set over or under the letter before them; so many on one letter paint over the lines around it.
-MARKS = "".join(c for c in map(chr, range(0x20000)) if unicodedata.category(c) in ("Mn", "Me"))
-STACKED = re.compile(f"([{MARKS}]{{3}})[{MARKS}]+")
 
 
 class WireError(ValueError):
@@ -247,23 +238,6 @@ def _counts(value, what):
     if len(value) > DIMENSIONS:
         raise WireError(f"{what}: {len(value)} numbers, at most {DIMENSIONS} are taken")
     return tuple(_count(v, what) for v in value)
-
-
-def clean(text: str):
-    """`text` without control characters (but for newline and tab), escape sequences and other things that are
-    no text."""
-    return unstacked(NOT_TEXT.sub("", text))
-
-
-def unstacked(text: str) -> str:
-    """Text with three marks on a letter at the most: no language needs more, and a hundred cover what stands above.
-
-    >>> len(unstacked("e" + 100 * chr(0x301)))
-    4
-    """
-    if text.isascii():
-        return text
-    return STACKED.sub(r"\1", text)
 
 
 # ---------------------------------------------------------------- values
@@ -645,18 +619,6 @@ def picture(tensor: torch.Tensor):
     if not is_picture(data):
         raise WireError("a picture that is no PNG, or too large")
     return data
-
-
-def is_picture(data: bytes):
-    """Is this a PNG from its first byte to its last, of a size that a browser can show?"""
-    if (
-        not 57 <= len(data) <= PNG_BYTES
-        or not data.startswith(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR")
-        or not data.endswith(b"\x00\x00\x00\x00IEND\xaeB`\x82")
-    ):
-        return False
-    width, height = struct.unpack(">II", data[16:24])
-    return 0 < width * height <= PNG_PIXELS and max(width, height) <= 20_000
 
 
 # ---------------------------------------------------------------- what a question may find instead of an answer

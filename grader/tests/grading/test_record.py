@@ -22,7 +22,7 @@ import functools, json, sys
 from grader.classroom import record
 from grader.course import build, imports
 for line in sys.stdin:
-    for cached in (record._definitions, imports.modules, imports.imported_by, build.solution_cells):
+    for cached in (record.definitions, record.files_at_first, imports.modules, imports.imported_by, build.solution_cells):
         cached.cache_clear()
     print(json.dumps([record.definitions({LESSON!r}), record.definitions({OTHER!r})]), flush=True)
 """

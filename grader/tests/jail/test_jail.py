@@ -342,7 +342,16 @@ def test_nothing_is_left_when_the_parent_is_killed(tmp_path):
 
 
 def test_the_first_process_is_warm_single_and_frozen(jail):
-    assert jail.report["threads"] == 1 and jail.report["frozen"] > 100_000 and jail.report["adam_warm"]
+    assert jail.report["threads"] == 1 and jail.report["frozen"] > 100_000
+
+
+@pytest.mark.parametrize("word, module", [("optim", "torch._dynamo"), ("sklearn", "sklearn.datasets")])
+def test_what_only_some_notebooks_use_is_imported_once_for_all_that_follow(jail, word, module):
+    look = f"import sys\n{module!r} in sys.modules"
+    with jail.child(f"x = {word}") as first:
+        assert text(first.run_cell(look)) == "True"
+    with jail.child() as later:
+        assert text(later.run_cell(look)) == "True"
 
 
 def test_children_draw_different_numbers(jail):
