@@ -9,6 +9,7 @@ import collections
 import contextlib
 import glob
 import itertools
+import logging
 import os
 import queue
 import shlex
@@ -38,6 +39,7 @@ from grader.course.files import write_whole
 if TYPE_CHECKING:  # it takes a second to import
     from nbgrader.coursedir import CourseDirectory
 
+LOG = logging.getLogger(__name__)
 NO_ID = "The name of its folder in submitted/ is not UTF-8, so nobody knows whose it is. Rename it to the learner's id."
 BATCH, SECONDS = (
     50,
@@ -379,23 +381,27 @@ def _copy_beside(source, target, lesson):
 
 
 class Here:
-    """This machine's examiners, one a job. It has those methods of a Dask client that a run needs."""
+    """This machine's examiners, one a job. It has those methods of a Dask client that a run needs.
+
+    The first one is this process's own, which may have begun already. The others start when that one is warm, and join it when they are:
+    nobody waits for them.
+    """
 
     def __init__(self, jobs: int, trust: bool):
-        # the first one is this process's own: whoever has begun it already is not kept waiting for another
+        self._first = shared_examiner(trust)
         self._further = [Examiner(PREPARE, trust=trust) for _ in range(jobs - 1)]
-        self._everybody = [shared_examiner(trust), *self._further]
+        self._ready: list[Examiner] = []
         self._idle: queue.SimpleQueue = queue.SimpleQueue()
-        for examiner in self._everybody:
-            self._idle.put(examiner)
         self._threads = ThreadPoolExecutor(jobs)
+        self._is_over = False
 
     def __enter__(self):
         return self
 
     def __exit__(self, stopped, *_):
+        self._is_over = True
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for examiner in self._everybody if stopped else self._further:
+        for examiner in [self._first, *self._further] if stopped else self._further:
             examiner.end()
         self._threads.shutdown()
         for examiner in self._further:
@@ -403,12 +409,28 @@ class Here:
 
     def nthreads(self) -> dict:
         """How many submissions each examiner takes at a time."""
-        return {number: 1 for number, _ in enumerate(self._everybody)}
+        return {number: 1 for number, _ in enumerate(self._ready)}
 
     def run(self, function: Callable, *args, on_error: str = "return") -> dict:
-        """What a function says of each examiner."""
-        asked = [self._threads.submit(partial(function, *args, examiner)) for examiner in self._everybody]
-        return {number: future.exception() or future.result() for number, future in enumerate(asked)}
+        """What a function says of the first examiner: "" where all is well. Then the others get ready by the same function, meanwhile."""
+        asked = self._threads.submit(function, *args, self._first)
+        said = asked.exception() or asked.result()
+        if said == "":
+            self._joins(self._first)
+            for examiner in self._further:
+                self._threads.submit(self._follow, function, args, examiner)
+        return {0: said}
+
+    def _follow(self, function, args, examiner):
+        """Get one more examiner ready. Where that fails the run goes on with those that there are."""
+        if not self._is_over and not (said := function(*args, examiner)):
+            self._joins(examiner)
+        elif not self._is_over:
+            LOG.warning("one examiner fewer: %s", said)
+
+    def _joins(self, examiner):
+        self._ready.append(examiner)
+        self._idle.put(examiner)
 
     def submit(self, function: Callable, *args, **_):
         """The Future of a function that is given an idle examiner as its last argument."""
@@ -416,6 +438,9 @@ class Here:
 
     def _with_one(self, function, args):
         examiner = self._idle.get()
+        if self._is_over:
+            self._idle.put(examiner)
+            raise CancelledError
         try:
             return function(*args, examiner)
         finally:
@@ -423,8 +448,8 @@ class Here:
 
 
 def _enough(count: int) -> int:
-    """How many examiners a class of `count` is worth: another one takes as long to start as one grades forty."""
-    return min(os.cpu_count() or 1, 1 + count // 40)
+    """How many examiners a class of `count` is worth: another one takes as long to start as one grades twenty."""
+    return min(os.cpu_count() or 1, 1 + count // 20)
 
 
 @contextlib.contextmanager
