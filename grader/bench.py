@@ -237,6 +237,8 @@ def run(folder: Path, everybody: list, jobs: int | None = None):
     demo.make_course(folder, LESSON)
     for learner in everybody:
         demo.submit(folder, learner, LESSON)
+    # as a teacher has it who has released the lesson: it is in the gradebook already
+    nbgrader(folder, "generate_assignment", LESSON, "--create")
     lines: list[tuple[float, dict]] = []
     memory: list[tuple[float, float, float]] = []
     begun = time.perf_counter()
@@ -317,22 +319,23 @@ def stock(folder: Path, everybody: list):
     (folder / "nbgrader_config.py").write_text(STOCK)
     for learner in everybody:
         demo.submit(folder, learner, LESSON)
-
-    def nbgrader(*words):
-        subprocess.run(
-            [sys.executable, "-m", "nbgrader", *words],
-            cwd=folder,
-            check=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-        )
-
-    nbgrader("generate_assignment", LESSON, "--create")
+    nbgrader(folder, "generate_assignment", LESSON, "--create")
     begun = time.perf_counter()
-    nbgrader("autograde", LESSON, "--create")
+    nbgrader(folder, "autograde", LESSON, "--create")
     return time.perf_counter() - begun
+
+
+def nbgrader(folder: Path, *words: str):
+    """One of nbgrader's commands, in a course's folder."""
+    subprocess.run(
+        [sys.executable, "-m", "nbgrader", *words],
+        cwd=folder,
+        check=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+    )
 
 
 def compare(folder: Path, everybody: list, runs: dict[int, Run], bare: float):

@@ -486,7 +486,7 @@ def _client(jobs, scheduler, count, trust, open_scheduler=False):
 
 def prepare(client, lessons: Iterable[str], trust: bool, scheduler: str | None):
     """Warm all workers up, and find out whether they can grade."""
-    if not client.nthreads():
+    if scheduler and not client.nthreads():
         raise GradingError(
             f"The scheduler at {scheduler} has no workers. Start some with `dask worker {scheduler} --nthreads 1 --nworkers auto`."
         )
