@@ -224,13 +224,6 @@ def _(p, y, bins=10):
     return binned(torch.softmax(p, dim=1), y, bins, floor)
 
 
-@reliability.mistake(
-    "You rounded p·bins to the nearest whole number. That shifts each bin by half its width: bin k begins at k/bins, so what is after the decimal point is cut off.",
-)
-def _(p, y, bins=10):
-    return binned(p, y, bins, lambda c, b: torch.round(c * b).long().clamp(max=b - 1))
-
-
 # ---------------------------------------------------------------- expected_calibration_error
 
 
