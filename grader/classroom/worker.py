@@ -31,11 +31,15 @@ def grade_one(task: Task, trust: bool = False, examiner: Examiner | None = None)
     What uses up its budget gets a record as well: what was judged by then counts, and a person has to look at the rest.
     """
     examiner = examiner or shared_examiner(trust)
-    seconds = min(FIRST_SECONDS, task.seconds) if task.first else task.seconds
+    # a second try is worth something only where it gives more time
+    steps_back = task.first and task.seconds > FIRST_SECONDS
+    seconds = task.seconds
+    if steps_back:
+        seconds = FIRST_SECONDS
     try:
         return examiner.call(f"{INSIDE}.grade_here", task, "{jail}", seconds=seconds)
     except OverBudget as over:
-        if task.first:
+        if steps_back:
             return Graded(task.lesson, task.student, later=True)
         from grader.classroom import inside
 

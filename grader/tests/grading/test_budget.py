@@ -170,6 +170,9 @@ class Exhausted:
 def test_what_takes_long_at_its_first_try_steps_back():
     graded = grade_one(Task(LESSON, "eve", b"", (), first=True), examiner=Exhausted())
     assert graded.later and not graded.record
+    # where a second try has no more time, the first one counts
+    graded = grade_one(Task(LESSON, "eve", b"", (), seconds=10.0, first=True), examiner=Exhausted())
+    assert not graded.later and graded.record["notes"]
 
 
 def test_what_is_ended_before_it_is_rebuilt_has_a_record_too():
