@@ -93,20 +93,20 @@ def check(
             if json:
                 print(dumps(judged.record(), ensure_ascii=False), flush=True)
             else:
-                v = judged.verdict
-                score = ""
-                if v.exercise:
-                    score = f"{v.points:g}/{v.max_points:g}"
-                text = ""
-                if not v.passed:
-                    text = v.message.partition("\n")[2].replace("\n", " ").strip()
-                out.print(
-                    f"{judged.file}  {v.title.removeprefix(': ')}  {score}  {text}".rstrip(),
-                    markup=False,
-                    highlight=False,
-                    soft_wrap=True,
-                )
+                out.print(_in_a_line(judged), markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(int(failed))
+
+
+def _in_a_line(judged):
+    """What the terminal says of one answer: file, exercise, points, and what is wrong with it."""
+    verdict = judged.verdict
+    score = ""
+    if verdict.exercise:
+        score = f"{verdict.points:g}/{verdict.max_points:g}"
+    text = ""
+    if not verdict.passed:
+        text = verdict.message.partition("\n")[2].replace("\n", " ").strip()
+    return f"{judged.file}  {verdict.title.removeprefix(': ')}  {score}  {text}".rstrip()
 
 
 def _score(lessons, folder, answers, files):
@@ -120,6 +120,7 @@ def _score(lessons, folder, answers, files):
     from grader.classroom import results
     from grader.jail.launch import JailError, walls
 
+    # what cannot be written at the end is said before anything is judged
     try:
         for file in files:
             results.format_of(file)
@@ -144,6 +145,7 @@ def _score(lessons, folder, answers, files):
             )
         done.scores += scores
         done.remarks += [*remarks, *about_files, *replaced]
+    # what a reader of the scores has to know
     done.remarks = list(dict.fromkeys(done.remarks)) + results.open_questions(lessons)
     if not walled.ok:
         done.remarks.append(

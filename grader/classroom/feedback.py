@@ -101,6 +101,7 @@ def content(nb: "NotebookNode", marks: "Marks"):
     for cell in nb.cells:
         data = cell_marks(cell)
         name = data.get("grade_id", "")
+        # an exercise is two cells, the learner's code and the graded one; an open question is one
         if data.get("solution") and not data.get("grade"):
             code[name] = cell.source
         elif data.get("grade") or data.get("task"):

@@ -194,6 +194,7 @@ def summarise(graded: Graded, references: dict[str, str] | None = None, stubs: I
     sources that say nothing."""
     records, references = graded.records, references or {}
     known = words_of([*references.values(), *stubs])
+    # a row for each learner, and what is to be said of each exercise
     names = list(dict.fromkeys(n for r in records.values() for n in r["verdicts"]))
     rows = {student: _row(record, graded.marks.get(student)) for student, record in records.items()}
     exercises = [
@@ -204,30 +205,12 @@ def summarise(graded: Graded, references: dict[str, str] | None = None, stubs: I
         exercise["discrimination"] = discrimination(exercise["name"], rows)
         for mistake in exercise["mistakes"]:
             mistake["example"] = _example(records, exercise["name"], mistake["learners"], known)
+    # wrong answers that do the same, and have no sentence yet
     for unnamed in groups(records):
         exercise = next(e for e in exercises if e["name"] == unnamed.exercise)
         exercise["groups"].append({"group": unnamed, "source": anonymous(unnamed.source, known)})
     questions = sorted({q for r in rows.values() for q in r["questions"]})
-    equal = []
-    for name in names:
-        answers = {
-            s: r["answers"][name]
-            for s, r in records.items()
-            if isinstance(r.get("answers", {}).get(name), str)
-        }
-        reference = {}
-        if name in references:
-            reference = {"the course's own": references[name]}
-        for keys in similar.groups(answers, reference, stubs):
-            learners = [k for k in keys if k not in reference]
-            equal.append(
-                {
-                    "exercise": name,
-                    "learners": learners,
-                    "course": len(learners) < len(keys),
-                    "source": answers[learners[0]],
-                }
-            )
+    equal = [one for name in names for one in _equal_answers(name, records, references, stubs)]
     return {
         "lesson": graded.lesson,
         "rows": rows,
@@ -250,6 +233,26 @@ def summarise(graded: Graded, references: dict[str, str] | None = None, stubs: I
         "again": [s for s, r in rows.items() if any(m.again for m in r["questions"].values())],
         "overridden": [(s, name) for s, r in rows.items() for name in r["overridden"]],
     }
+
+
+def _equal_answers(name, records, references, stubs):
+    """The groups of learners whose answers to an exercise are equal, to each other or to the course's."""
+    answers = {
+        student: record["answers"][name]
+        for student, record in records.items()
+        if isinstance(record.get("answers", {}).get(name), str)
+    }
+    reference = {}
+    if name in references:
+        reference = {"the course's own": references[name]}
+    for keys in similar.groups(answers, reference, stubs):
+        learners = [k for k in keys if k not in reference]
+        yield {
+            "exercise": name,
+            "learners": learners,
+            "course": len(learners) < len(keys),
+            "source": answers[learners[0]],
+        }
 
 
 def _row(record, given):

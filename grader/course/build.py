@@ -85,6 +85,7 @@ def notebook(text: str, lesson: str):
     for cell in source.cells:
         name, question, points, passed, fold = (cell.metadata.pop(mark, None) for mark in MARKS)
         where = _where(cell, lesson)
+        # text that is shown with the pass, and is a cell of neither notebook
         if passed:
             if passed != latest or cell.cell_type != "markdown":
                 raise LessonError(
@@ -92,6 +93,7 @@ def notebook(text: str, lesson: str):
                 )
             continue
         latest = name
+        # the cell that a learner writes, and behind it the graded one
         if name:
             if name not in defined:
                 raise LessonError(
@@ -107,21 +109,23 @@ def notebook(text: str, lesson: str):
             cells.append(_graded(cell, name, solution=True))
             test = nbformat.v4.new_code_cell(f'check("{name}")', metadata={"tags": [GOES_ON]})
             cells.append(_graded(test, f"test_{name}", grade=True, points=defined[name].points))
+        # the model answer to an open question, and the cell that shows it
         elif question:
             cells.append(_graded(cell, question, grade=True, solution=True, points=points))
             cells.append(nbformat.v4.new_code_cell(f'solution("{question}")', id=f"answer_{question}"))
+        # everything else, which may neither give an answer away nor take an exercise's name
         else:
             if "BEGIN SOLUTION" in cell.source:
                 raise LessonError(
                     f"{where}: a solution outside an exercise cell would stay in the release. Mark "
                     'the cell exercise="…".'
                 )
-            for other in exercises() if cell.cell_type == "code" else ():
-                if other in defined and _binds(cell.source, other):
-                    raise LessonError(
-                        f"{where}: it binds {other!r}, the name of an exercise, and would replace the "
-                        "learner's answer. Take another name."
-                    )
+            bound = [n for n in defined if cell.cell_type == "code" and _binds(cell.source, n)]
+            if bound:
+                raise LessonError(
+                    f"{where}: it binds {bound[0]!r}, the name of an exercise, and would replace the "
+                    "learner's answer. Take another name."
+                )
             cells.append(_folded(cell, fold))
     if missing := set(defined) - set(seen):
         example = sorted(missing)[0]
@@ -130,6 +134,7 @@ def notebook(text: str, lesson: str):
             f'grader/exercises/{lesson[3:]}.py. Add one under a heading that names it: # %% exercise="{example}"'
         )
     _guesses_come_in_pairs(cells, lesson)
+    # links between lessons, ids that are the same at every build, and the last cell, which leads on
     for cell in cells:
         if cell.cell_type == "markdown":
             cell.source = linked(cell.source, lesson)

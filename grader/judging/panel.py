@@ -134,6 +134,7 @@ def closing(
     every exercise pass? total: how many pass in the whole course; guesses: the kept ones; hunt: what became
     of the mysteries; start: the start page's address, or "".
     """
+    # what was done: exercises, the hunt that is open once all of them pass, guesses
     lines = []
     if left:
         names = ", ".join(f"`{n}`" for n in left)
@@ -154,6 +155,7 @@ def closing(
     lines = [say(line) for line in lines]
     text = "\n".join(lines).replace("`", "").replace("**", "")
     body = "<br>".join(re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", rich(line)) for line in lines)
+    # the way on, in the panel as links
     links = [
         f'<a href="../{name}/{name}.ipynb">{html.escape(question)}</a> (about {minutes} minutes)'
         for name, question, minutes in onward

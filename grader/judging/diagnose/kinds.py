@@ -37,6 +37,7 @@ def kind(evidence: "Evidence"):
     value, want = evidence.wrong[0].got.value, evidence.wrong[0].expected.value
     if value is None:
         return "Your function returns nothing (None). Does every path end in `return`?"
+    # several values are expected
     if isinstance(want, tuple) and (not isinstance(value, tuple) or len(value) != len(want)):
         got = "a single value"
         if isinstance(value, tuple):
@@ -52,10 +53,9 @@ def kind(evidence: "Evidence"):
                 f"Value {number} of the {len(want)} that you return is {_contents(part)}; a list of "
                 f"{len(wanted)} numbers is expected there."
             )
-        kind = {Array: "numpy array", tuple: "list", Foreign: getattr(part, "type", "")}.get(
-            type(part)
-        ) or type(part).__name__
-        return f"Value {number} of the {len(want)} that you return is of the kind {kind}; a tensor is expected there."
+        called = {Array: "numpy array", tuple: "list"}.get(type(part)) or _type_name(part)
+        return f"Value {number} of the {len(want)} that you return is of the kind {called}; a tensor is expected there."
+    # a single tensor is expected
     if isinstance(value, (bool, int, float)):
         what_to_do = "`torch.tensor(…, dtype=…)` makes one of a Python number."
         if any(c.gradient for c in evidence.exercise.cases):
