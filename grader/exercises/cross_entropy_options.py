@@ -882,10 +882,22 @@ def options(make=ordinary, **given):
 
 
 full_cross_entropy.case("the lesson's example", example=True, gradient="z")(example)
-full_cross_entropy.case("every reduction", gradient="z")(options())
+
+
+@full_cross_entropy.case("every reduction", gradient="z")
+def _(rng):
+    z, y = ordinary(rng)
+    return [*options()(rng), call(z[:1], y[:1])]
+
+
 full_cross_entropy.case("weights", gradient="z")(options(weight=True))
 full_cross_entropy.case("ignored samples", gradient="z")(options(ignore=-100))
-full_cross_entropy.case("smoothing", gradient="z")(options(label_smoothing=0.2))
+
+
+@full_cross_entropy.case("smoothing", gradient="z")
+def _(rng):
+    z, y = ordinary(rng)
+    return [*options(label_smoothing=0.2)(rng), call(z, y, label_smoothing=1.0)]
 
 
 @full_cross_entropy.case("another ignore_index, also a class", gradient="z")

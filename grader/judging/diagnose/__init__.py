@@ -108,7 +108,7 @@ def explain(evidence: Evidence) -> Explanation:
         mistake = known.most_cases(evidence)
     if mistake:
         return _of_mistake(evidence, mistake, first)
-    says = general(part, WEAKER)
+    says = inputs.another_default(evidence) or general(part, WEAKER)
     if says:
         return Explanation(says, first, _besides(evidence, layer, None, says))
     says = inputs.where_wrong(part) or words.difference(first)

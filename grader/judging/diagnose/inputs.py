@@ -428,6 +428,22 @@ def _differs_built(evidence, a, unbuilt):
     return not plain.failed and not alike(value_only(plain), value_only(a.expected), a.case)
 
 
+def another_default(evidence: "Evidence"):
+    """Is the answer right wherever an argument is given, and wrong wherever its default counts?"""
+    exercise = evidence.exercise
+    for name, parameter in exercise.signature.parameters.items():
+        if not isinstance(parameter.default, int | float) or isinstance(parameter.default, bool):
+            continue
+        right = [a for a in evidence.right if name in _given(exercise, a.question)]
+        if not right or any(name in _given(exercise, a.question) for a in evidence.wrong):
+            continue
+        return (
+            f"Right in every question that gives `{name}`, and wrong only where it is left out: the default is "
+            f"`{name}={parameter.default!r}`."
+        )
+    return ""
+
+
 def unmoved(evidence: "Evidence"):
     """Is there an argument whose value makes no difference to the answer where it should?"""
     right = [a for a in evidence.right if not a.case.example]

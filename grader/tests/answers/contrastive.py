@@ -188,3 +188,10 @@ def triplet_loss(anchor, positive, negative, margin=1.0):
         return (u - v).pow(2).sum(-1).sqrt()
 
     return torch.clamp(d(anchor, positive) - d(anchor, negative) + margin, min=0.0).mean()
+
+
+@wrong("another default", says="wrong only where it is left out")
+def triplet_loss(anchor, positive, negative, margin=0.5):
+    closer = (anchor - positive).norm(dim=1)
+    farther = (anchor - negative).norm(dim=1)
+    return (closer - farther + margin).clamp(min=0).mean()
