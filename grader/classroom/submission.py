@@ -30,7 +30,6 @@ OPEN_FOLDERS = 100  # of one depth that are looked into at a time
 OTHERS = 20  # notebooks by other names that are looked at
 LARGEST_IN_ARCHIVE = 32 << 20  # bytes of a notebook in a zip archive
 LARGEST_LOOKED_INTO = 4 << 20  # bytes of a notebook that is searched for the cells of all lessons
-DEPTHS = ("*.ipynb", "*/*.ipynb", "*/*/*.ipynb")
 ENDINGS = (".json", ".txt", "")  # what browsers make of `.ipynb`
 CHECKPOINTS = ".ipynb_checkpoints"
 ARCHIVE = b"PK\x03\x04"  # how a zip archive begins
@@ -119,21 +118,38 @@ def _other_lesson(lesson, data):
 def astray(submitted: Path, lesson: str) -> list[str]:
     """The lesson's notebooks that lie in `submitted/` where nobody looks for them: beside the folders of learners, or of lessons, or in
     folders that are none. Looked at are those that lie one or two folders deep."""
+    known = set(lessons())
     found = []
-    notebooks = (path for depth in DEPTHS for path in sorted(submitted.glob(depth)))
-    for path in itertools.islice((path for path in notebooks if _is_out_of_place(path, submitted)), MANY):
+    for path in itertools.islice(_out_of_place(submitted, known), MANY):
         data, _ = _read(path)
         if data is not None and _is_of(lesson, data):
-            found.append(str(path.relative_to(submitted.parent)))
-    files = [path for path in submitted.glob(f"*/{lesson}") if path.is_file()]
-    return found + [str(path.relative_to(submitted.parent)) for path in sorted(files)]
+            found.append(path)
+    found += [path for path in sorted(submitted.glob(f"*/{lesson}")) if path.is_file()]
+    return [str(path.relative_to(submitted.parent)) for path in found]
 
 
-def _is_out_of_place(notebook, submitted):
-    """Is this in none of the places LEARNER/LESSON/…? What is hidden is somebody else's."""
-    parts = notebook.relative_to(submitted).parts
-    is_hidden = any(part.startswith(".") for part in parts)
-    return not is_hidden and (len(parts) < 3 or parts[1] not in lessons())
+def _out_of_place(submitted, known):
+    """Notebooks in none of the places LEARNER/LESSON/…, whatever they hold. What is hidden is somebody else's.
+
+    known: the names of lessons: what lies in their folders is not looked at.
+    """
+    for student in _listed(submitted):
+        if student.name.endswith(".ipynb"):
+            yield student
+        for entry in _listed(student):
+            if entry.name.endswith(".ipynb"):
+                yield entry
+            elif entry.name not in known:
+                yield from (path for path in _listed(entry) if path.name.endswith(".ipynb"))
+
+
+def _listed(folder):
+    """What lies in a folder, and is not hidden; nothing where it is none, or is closed."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return []
+    return [folder / name for name in names if not name.startswith(".")]
 
 
 def is_text(name: str) -> bool:
