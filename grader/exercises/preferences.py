@@ -713,6 +713,25 @@ kl_estimates.mistake(
 )(wrong_estimates(k3=lambda p, q: torch.expm1((q - p).mean()) - (q - p).mean()))
 
 
+def cut(*estimates):
+    """The three estimates, those with these numbers cut off from what they were computed from."""
+
+    def estimate(log_p, log_q):
+        right = wrong_estimates()(log_p, log_q)
+        return tuple(k.detach() if number in estimates else k for number, k in enumerate(right, start=1))
+
+    return estimate
+
+
+CUT = "is right as a number, and its gradient is cut off: `detach`, `item` or `no_grad` stands on its way. A policy may be trained on any of the three."
+
+kl_estimates.mistake(f"k2 {CUT}")(cut(2))
+kl_estimates.mistake(f"k3 {CUT}")(cut(3))
+kl_estimates.mistake(
+    "k2 and k3 are right as numbers, and their gradients are cut off: `detach`, `item` or `no_grad` stands on their way."
+)(cut(2, 3))
+
+
 # ---------------------------------------------------------------- plackett_luce_loss
 
 

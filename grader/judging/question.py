@@ -342,12 +342,10 @@ def cotangent(value: torch.Tensor):
     return weights.to(value.dtype).reshape(value.shape)
 
 
-def first_float(value: object):
-    """The first floating-point tensor of a result: the one that a gradient is taken of."""
-    for v in value if isinstance(value, (tuple, list)) else (value,):
-        if isinstance(v, torch.Tensor) and v.is_floating_point():
-            return v
-    return None
+def floats(value: object) -> list[torch.Tensor]:
+    """The floating-point tensors of a result: those that a gradient is taken of."""
+    parts = value if isinstance(value, (tuple, list)) else (value,)
+    return [part for part in parts if isinstance(part, torch.Tensor) and part.is_floating_point()]
 
 
 @torch.enable_grad()  # whatever an earlier cell has switched off
@@ -603,10 +601,14 @@ def _watch(question, inputs):
 
 def _gradients(value, leaves, question, watch):
     """The gradient of each leaf, or None where autograd cannot reach it."""
-    target = first_float(value)
-    if target is None or not target.requires_grad:
+    targets = [target for target in floats(value) if target.requires_grad]
+    if not targets:
         return dict.fromkeys(leaves)
-    weighted = (target * cotangent(target.detach()) * question.upstream).sum()
+    # Each has a weight of its own: a graph that is cut in one of several is seen, and so are two in each other's place.
+    weighted = sum(
+        number * (target * cotangent(target.detach()) * question.upstream).sum()
+        for number, target in enumerate(targets, start=1)
+    )
     for leaf in leaves.values():  # an answer may have gone back through the graph itself
         leaf.grad = None
     try:
