@@ -337,7 +337,9 @@ def _progress(quiet):
             bar.update(job, total=total, advance=1)
             task = bar.tasks[0]
             # since the beginning: what is written comes in batches, and the last of them tells nothing
-            speed = task.completed / task.elapsed if task.elapsed else 0.0
+            speed = 0.0
+            if task.elapsed:
+                speed = task.completed / task.elapsed
             bar.update(
                 job, rate=f"{speed:.1f}/s" if speed else "", failures=f"{failures} failed" if failures else ""
             )

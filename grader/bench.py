@@ -1,7 +1,9 @@
-"""How fast a class is graded, in one run: nbgrader as it comes, this grader, and the floor. `make bench`; BENCH=1000 for a large class.
+"""How fast a class is graded, in one run: nbgrader as it comes, this grader, and the floor. `make bench`;
+BENCH=1000 for a large class.
 
-The floor is what cannot be saved: the same cells in the same forked warm interpreter, without walls, and nothing else: nothing is read, rebuilt,
-judged, scored or written. Ratios count; times depend on the machine and on what else it does, so its load is printed, too.
+The floor is what cannot be saved: the same cells in the same forked warm interpreter, without walls, and
+nothing else: nothing is read, rebuilt, judged, scored or written. Ratios count; times depend on the machine
+and on what else it does, so its load is printed, too.
 """
 
 import contextlib
@@ -42,7 +44,10 @@ CLASS = int(os.environ.get("BENCH", 200))
 GOALS = {1: 1, 10: 8, 30: 20, 200: 40}  # submissions -> how many times as fast as nbgrader, start included
 SAMPLE = 4  # submissions that nbgrader as it comes grades
 REPORTED = 2000  # learners in a report
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+if hasattr(os, "sched_getaffinity"):
+    CORES = len(os.sched_getaffinity(0))
+else:
+    CORES = os.cpu_count() or 1
 STOCK = """c = get_config()
 c.CourseDirectory.course_id = "losses"
 c.CourseDirectory.source_directory = "solutions"
@@ -55,8 +60,9 @@ out = Console(width=120)
 def main():
     begun = time.monotonic()
     everybody = list(demo.learners(LESSON, CLASS, odd=False))
-    cpu = (
-        next(
+    cpu = ""
+    if os.path.exists("/proc/cpuinfo"):
+        cpu = next(
             (
                 line.partition(":")[2].strip()
                 for line in open("/proc/cpuinfo")
@@ -64,12 +70,9 @@ def main():
             ),
             "",
         )
-        if os.path.exists("/proc/cpuinfo")
-        else ""
-    )
     say(
-        f"{CORES} cores {cpu or platform.processor()}, {psutil.virtual_memory().total >> 30} GB, load {os.getloadavg()[0]:.1f} at the start; {LESSON}, "
-        f"{CLASS} submissions: right, wrong, unfinished"
+        f"{CORES} cores {cpu or platform.processor()}, {psutil.virtual_memory().total >> 30} GB, load "
+        f"{os.getloadavg()[0]:.1f} at the start; {LESSON}, {CLASS} submissions: right, wrong, unfinished"
     )
     with tempfile.TemporaryDirectory(prefix="grader-bench-") as folder:
         folder = Path(folder)
@@ -131,16 +134,14 @@ def child(times: int = 15):
         for source in code_cells(next(demo.learners(LESSON, 1, odd=False)).data):
             one.run_cell(source)
         said = one.run_cell("print(open('/proc/self/smaps_rollup').read())").outputs
-    megabytes = (
-        sum(
+    megabytes = float("nan")
+    if said:
+        private = [
             int(line.split()[1])
             for line in said[-1].text.splitlines()
             if line.startswith(("Private_Dirty", "Private_Clean"))
-        )
-        / 1024
-        if said
-        else float("nan")
-    )
+        ]
+        megabytes = sum(private) / 1024
     show(
         "A child of the jail",
         [
@@ -194,7 +195,8 @@ def floor(everybody: list):
 
 @dataclass
 class Run:
-    """One run of the command. Its start is over when the first submissions are written: from there on each costs `each` seconds."""
+    """One run of the command. Its start is over when the first submissions are written: from there on each
+    costs `each` seconds."""
 
     seconds: float
     lines: list  # (seconds since the start, a JSON line)
@@ -218,11 +220,9 @@ class Run:
         """Seconds a submission in one half of the run, the start taken off."""
         rest = self.lines[self.first[1] :]
         middle = len(rest) // 2
-        return (
-            (rest[-1][0] - rest[middle - 1][0]) / (len(rest) - middle)
-            if second
-            else (rest[middle - 1][0] - self.first[0]) / middle
-        )
+        if second:
+            return (rest[-1][0] - rest[middle - 1][0]) / (len(rest) - middle)
+        return (rest[middle - 1][0] - self.first[0]) / middle
 
     def peak(self, part: float):
         """Peak MB of coordinator and worker in the first part of the time after the start."""
@@ -231,7 +231,8 @@ class Run:
 
 
 def run(folder: Path, everybody: list, jobs: int | None = None):
-    """Grade a class by the command, as a teacher does: with as many workers as it takes by itself, where `jobs` says nothing."""
+    """Grade a class by the command, as a teacher does: with as many workers as it takes by itself, where
+    `jobs` says nothing."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     demo.make_course(folder, LESSON)
@@ -273,7 +274,9 @@ def classes(folder: Path, everybody: list):
     """The class on all cores, a quarter of it on fewer: jobs -> Run."""
     counts, rows, speeds = [n for n in (8, 4, 2, 1) if n <= CORES], [], {}
     for jobs in counts:
-        some = everybody if jobs == counts[0] else everybody[: max(16, len(everybody) // 4)]
+        some = everybody
+        if jobs != counts[0]:
+            some = everybody[: max(16, len(everybody) // 4)]
         this = speeds[jobs] = run(folder / "class", some, jobs)
         memory = ["/".join(f"{mb:.0f}" for mb in this.peak(part)) for part in (0.1, 1)]
         rows.append(
@@ -356,7 +359,10 @@ def compare(folder: Path, everybody: list, runs: dict[int, Run], bare: float):
             (
                 f"the floor, on {CORES} cores",
                 ms(bare),
-                f"ours is {one_of_ours / bare:.2f} times the floor (goal: at most 2); nbgrader {theirs / bare:.1f} times",
+                (
+                    f"ours is {one_of_ours / bare:.2f} times the floor (goal: at most 2); nbgrader "
+                    f"{theirs / bare:.1f} times"
+                ),
             ),
         ],
     )
@@ -384,7 +390,9 @@ def compare(folder: Path, everybody: list, runs: dict[int, Run], bare: float):
 # ---------------------------------------------------------------- where the time goes
 
 READY = "from grader.classroom import examiner, worker; examiner.Examiner(worker.PREPARE).start()"
-STARTS = {  # what a run begins with, each alone in a fresh process; the coordinator's and the examiner's go on at the same time
+# what a run begins with, each alone in a fresh process; the coordinator's and the examiner's go on at the
+# same time
+STARTS = {
     "Python": "pass",
     "Python with torch": "import torch",
     "the coordinator: nbgrader, gradebook": "from grader.classroom import grade; grade.course_here()",
@@ -404,8 +412,8 @@ def beginnings(folder: Path):
     show("Where the start goes, each part alone", ["", "time", "processor"], rows)
     _, torch, coordinator, examiner = cpu.values()
     say(
-        f"Beyond one import of torch: {coordinator + examiner - torch:.1f} s of processor time until the first submission is under way "
-        "(goal: at most 2)."
+        f"Beyond one import of torch: {coordinator + examiner - torch:.1f} s of processor time until the "
+        "first submission is under way (goal: at most 2)."
     )
 
 
@@ -426,7 +434,9 @@ class Clock:
                 result = attribute(*args, **options)
             finally:
                 self._spent[name].append(time.perf_counter() - begun)
-            return Clock(result, self._spent) if name == "child" else result
+            if name == "child":
+                return Clock(result, self._spent)
+            return result
 
         return timed
 
@@ -486,7 +496,8 @@ def stages_of(everybody: list):
         + [("together", f"{total * 1000:.1f} ms", "")],
     )
     say(
-        f"{len(spent['run_cell']) / len(some):.0f} cells and {len(spent['ask']) / len(some):.0f} questions a submission."
+        f"{len(spent['run_cell']) / len(some):.0f} cells and {len(spent['ask']) / len(some):.0f} "
+        "questions a submission."
     )
     return total
 
@@ -498,7 +509,8 @@ def copy(graded: "Graded", student: str):
 
 
 def coordinate(folder: Path, everybody: list):
-    """What the coordinator does for a submission, and nobody else can: seconds each for the way there and back, files and gradebook."""
+    """What the coordinator does for a submission, and nobody else can: seconds each for the way there and
+    back, files and gradebook."""
     from grader.classroom import grade
     from grader.classroom.examiner import Examiner
     from grader.classroom.gradebook import Book
@@ -557,13 +569,17 @@ def hundred_thousand(runs: dict[int, Run], worker: float, coordinator: float, co
             )
         )
     show(
-        f"{count:,} submissions, calculated, not measured: a worker needs {ms(each)} a submission, the coordinator {coordinator * 1000:.1f} ms",
+        (
+            f"{count:,} submissions, calculated, not measured: a worker needs {ms(each)} a submission, "
+            f"the coordinator {coordinator * 1000:.1f} ms"
+        ),
         ["cores", "time", "bound by"],
         rows,
     )
     say(
-        f"More than {each / coordinator:.0f} cores gain nothing: one coordinator writes. Not in it: a slower network, PostgreSQL over one, hostile answers "
-        "(one that never returns costs its deadlines), workers that share cores with something else."
+        f"More than {each / coordinator:.0f} cores gain nothing: one coordinator writes. Not in it: a "
+        "slower network, PostgreSQL over one, hostile answers (one that never returns costs its "
+        "deadlines), workers that share cores with something else."
     )
 
 

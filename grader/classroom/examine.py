@@ -405,9 +405,8 @@ class _Session:
             raise _NoMore("died", "it died too often")
         if self.child is None:
             self.child = self.jail.child(self.text)
-            for source in (
-                self.done
-            ):  # a death in here costs the question that asked for it, and is not repeated for ever
+            # a death in here costs the question that asked for it, and is not repeated for ever
+            for source in self.done:
                 self._run(self.child, source)
         return self.child
 

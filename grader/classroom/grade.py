@@ -1,8 +1,9 @@
-"""Grade a class: workers rebuild, examine and return verdicts; this coordinator alone writes the gradebook and the graded notebooks.
+"""Grade a class: workers rebuild, examine and return verdicts; this coordinator alone writes the gradebook
+and the graded notebooks.
 
-Each of this machine's examiners is reached through a socket of its own, so a run opens no port; on a Dask cluster, when its scheduler is
-named, submissions travel as bytes, by TLS.
-A submission whose content and definitions are unchanged is not graded again; a killed run goes on where it stopped.
+Each of this machine's examiners is reached through a socket of its own, so a run opens no port; on a Dask
+cluster, when its scheduler is named, submissions travel as bytes, by TLS. A submission whose content and
+definitions are unchanged is not graded again; a killed run goes on where it stopped.
 """
 
 import collections
@@ -52,7 +53,8 @@ IN_A_ROW = 5  # submissions that fail one after the other until a run gives up: 
 
 @dataclass(frozen=True)
 class Due:
-    """A submission that is to be graded. Its bytes are read when its turn comes. `why`: new, resubmitted, exercises changed, asked for."""
+    """A submission that is to be graded. Its bytes are read when its turn comes. `why`: new, resubmitted,
+    exercises changed, asked for."""
 
     lesson: str
     student: str
@@ -100,19 +102,27 @@ def course_here():
 
 
 def _odd_folder(root: Path) -> str:
-    """A sentence where nbgrader, or what it runs, would read a folder's name as something else; "" where all is well."""
+    """A sentence where nbgrader, or what it runs, would read a folder's name as something else; "" where all
+    is well."""
     if glob.escape(str(root)) != str(root):
-        return f"{root}: nbgrader reads [ ] * and ? in a folder's name as a pattern, and finds nothing. Rename the folder."
+        return (
+            f"{root}: nbgrader reads [ ] * and ? in a folder's name as a pattern, and finds nothing. "
+            "Rename the folder."
+        )
     for path in (root, Path(sys.prefix)):
         if "%" in str(path):
-            return f"{path}: what nbgrader keeps its gradebook with cannot read a folder with a % in its name. Rename it."
+            return (
+                f"{path}: what nbgrader keeps its gradebook with cannot read a folder with a % in its "
+                "name. Rename it."
+            )
     return ""
 
 
 def readable_by_others(root: Path) -> str:
     """A sentence where other users of this machine can look into the course's folder; "" where they cannot.
 
-    Everybody's submissions, the gradebook and the reports lie in it. What no other user can reach, because a folder above is closed, is not open.
+    Everybody's submissions, the gradebook and the reports lie in it. What no other user can reach, because a
+    folder above is closed, is not open.
     """
     if os.name != "posix":
         return ""
@@ -125,8 +135,8 @@ def readable_by_others(root: Path) -> str:
     if not open_ones:
         return ""
     return (
-        f"Everybody with an account on this machine can read {', '.join(open_ones)} in {root}: submissions, marks and reports of all learners. "
-        f"`chmod o-rwx {shlex.quote(str(root))}` closes the folder."
+        f"Everybody with an account on this machine can read {', '.join(open_ones)} in {root}: "
+        f"submissions, marks and reports of all learners. `chmod o-rwx {shlex.quote(str(root))}` closes the folder."
     )
 
 
@@ -134,7 +144,8 @@ def readable_by_others(root: Path) -> str:
 
 
 def pending(course: Course, lesson: str, book: Book, again: bool = False):
-    """(due, unchanged, left_out): the submissions of a lesson that are to be graded, and the students whose need not be.
+    """(due, unchanged, left_out): the submissions of a lesson that are to be graded, and the students whose
+    need not be.
 
     left_out: who is excluded by nbgrader's configuration, or was graded once and then removed from the gradebook.
     """
@@ -152,7 +163,9 @@ def pending(course: Course, lesson: str, book: Book, again: bool = False):
             continue
         notes = submission.tidy(folder, lesson)
         data, later = submission.load(folder / f"{lesson}.ipynb")
-        before = record.load(course.folder("autograded", student, lesson)) if student in known else None
+        before = None
+        if student in known:
+            before = record.load(course.folder("autograded", student, lesson))
         seed, why = None, "new"
         if before:
             same = before["content"] == record.content(data) and before.get("timestamp", "?") == _stamp(
@@ -216,10 +229,13 @@ def _stamp(time):
 
 
 def _is_whole(path, size):
-    """Is this the graded notebook that its record speaks of? Where nbgrader wrote it, no size is known: then it holds verdicts."""
+    """Is this the graded notebook that its record speaks of? Where nbgrader wrote it, no size is known: then
+    it holds verdicts."""
     if not path.is_file():
         return False
-    return path.stat().st_size == size if size is not None else b'"verdict"' in path.read_bytes()
+    if size is not None:
+        return path.stat().st_size == size
+    return b'"verdict"' in path.read_bytes()
 
 
 def ensure_lesson(course: Course, lesson: str, book: Book):
@@ -258,7 +274,8 @@ def grade_class(
 
     jobs: examiners at the most; by default as many as there is work for, one a core at the most.
 
-    Returns a Counter: of the reasons why submissions were graded (see Due), and of "unchanged", "failed" and "left out".
+    Returns a Counter: of the reasons why submissions were graded (see Due), and of "unchanged", "failed" and
+    "left out".
     """
     with _only_run(course.root), Book(course.coursedir, course.config) as book:
         due: list[Due] = []
@@ -308,8 +325,9 @@ def grade_class(
                 if isinstance(stop, GradingError):
                     raise
                 raise GradingError(
-                    f"Stopped. {counts.total() - counts['unchanged'] - counts['failed'] - counts['left out']} of {len(due)} are graded and written; "
-                    "the same command goes on from here."
+                    "Stopped. "
+                    f"{counts.total() - counts['unchanged'] - counts['failed'] - counts['left out']} of "
+                    f"{len(due)} are graded and written; the same command goes on from here."
                 ) from None
             flush()
         return counts
@@ -344,13 +362,14 @@ def _disk():
         yield
     except OSError as error:
         raise GradingError(
-            f"{error.strerror}: {error.filename}. What was graded before is written, nothing is half-written. Make room or set the "
-            "permissions, and run the same command again: it goes on from here."
+            f"{error.strerror}: {error.filename}. What was graded before is written, nothing is "
+            "half-written. Make room or set the permissions, and run the same command again: it goes on from here."
         ) from None
 
 
 def write(course: Course, book: Book, lesson: str, batch: list[Graded]):
-    """Notebooks first, then the gradebook, then the records that say it is done: a kill in between repeats the batch and loses nothing.
+    """Notebooks first, then the gradebook, then the records that say it is done: a kill in between repeats
+    the batch and loses nothing.
 
     Returns what the gradebook refused: student -> why.
     """
@@ -369,8 +388,9 @@ def write(course: Course, book: Book, lesson: str, batch: list[Graded]):
 
 
 def _copy_beside(source, target, lesson):
-    """nbgrader's own files go along. Other files of a learner's stay in `submitted`: formgrader would serve a copy from the teacher's own address, and
-    nbgrader would make feedback of another notebook. What lay there before goes."""
+    """nbgrader's own files go along. Other files of a learner's stay in `submitted`: formgrader would serve a
+    copy from the teacher's own address, and nbgrader would make feedback of another notebook. What lay there
+    before goes."""
     target.mkdir(parents=True, exist_ok=True)
     for path in target.iterdir():
         if path.name not in (f"{lesson}.ipynb", record.FILE) and path.is_file():
@@ -383,8 +403,8 @@ def _copy_beside(source, target, lesson):
 class Here:
     """This machine's examiners, one a job. It has those methods of a Dask client that a run needs.
 
-    The first one is this process's own, which may have begun already. The others start when that one is warm, and join it when they are:
-    nobody waits for them.
+    The first one is this process's own, which may have begun already. The others start when that one is warm,
+    and join it when they are: nobody waits for them.
     """
 
     def __init__(self, jobs: int, trust: bool):
@@ -412,7 +432,8 @@ class Here:
         return {number: 1 for number, _ in enumerate(self._ready)}
 
     def run(self, function: Callable, *args, on_error: str = "return") -> dict:
-        """What a function says of the first examiner: "" where all is well. Then the others get ready by the same function, meanwhile."""
+        """What a function says of the first examiner: "" where all is well. Then the others get ready by the
+        same function, meanwhile."""
         asked = self._threads.submit(function, *args, self._first)
         said = asked.exception() or asked.result()
         if said == "":
@@ -463,22 +484,23 @@ def _client(jobs, scheduler, count, trust, open_scheduler=False):
 
     if not scheduler.startswith("tls://") and not open_scheduler:
         raise GradingError(
-            f"{scheduler} is not reached by TLS: whoever reaches its port runs programs as you, and reads every submission. Start the scheduler "
-            "and its workers with `--tls-ca-file`, `--tls-cert` and `--tls-key`, put the same files under `distributed.comm.tls` in Dask's "
-            "configuration, and give the address as tls://host:8786. Where nobody else reaches that port, `--open-scheduler` does without."
+            f"{scheduler} is not reached by TLS: whoever reaches its port runs programs as you, and reads "
+            "every submission. Start the scheduler and its workers with `--tls-ca-file`, `--tls-cert` "
+            "and `--tls-key`, put the same files under `distributed.comm.tls` in Dask's configuration, "
+            "and give the address as tls://host:8786. Where nobody else reaches that port, "
+            "`--open-scheduler` does without."
         )
-    warnings.filterwarnings(
-        "ignore", message="Sending large graph"
-    )  # a notebook may be large; it is sent once
-    config.set(
-        {"distributed.admin.low-level-log-length": 20}
-    )  # Dask's default keeps the last 1,000 messages, and so submissions, in memory
+    # a notebook may be large; it is sent once
+    warnings.filterwarnings("ignore", message="Sending large graph")
+    # Dask's default keeps the last 1,000 messages, and so submissions, in memory
+    config.set({"distributed.admin.low-level-log-length": 20})
     try:
         client = Client(scheduler, timeout=10)
     except (OSError, ValueError, TypeError, ImportError) as error:
         raise GradingError(
-            f"There is no Dask scheduler at {scheduler} ({str(error).splitlines()[0] if str(error) else type(error).__name__}). "
-            "Start one with `dask scheduler`, and give its address as tls://host:8786."
+            f"There is no Dask scheduler at {scheduler} "
+            f"({str(error).splitlines()[0] if str(error) else type(error).__name__}). Start one with "
+            "`dask scheduler`, and give its address as tls://host:8786."
         ) from None
     with client:
         yield client
@@ -488,7 +510,8 @@ def prepare(client, lessons: Iterable[str], trust: bool, scheduler: str | None):
     """Warm all workers up, and find out whether they can grade."""
     if scheduler and not client.nthreads():
         raise GradingError(
-            f"The scheduler at {scheduler} has no workers. Start some with `dask worker {scheduler} --nthreads 1 --nworkers auto`."
+            f"The scheduler at {scheduler} has no workers. Start some with `dask worker {scheduler} "
+            "--nthreads 1 --nworkers auto`."
         )
     found = client.run(
         get_ready, {lesson: record.definitions(lesson) for lesson in lessons}, trust, on_error="return"
@@ -511,11 +534,14 @@ def _results(client, due, trust, seconds):
         if time.monotonic() - last > SECONDS:  # workers may come and go
             last, workers = time.monotonic(), len(client.nthreads())
             width = IN_FLIGHT * workers
-            alone = None if workers else alone or last
+            if workers:
+                alone = None
+            else:
+                alone = alone or last
             if alone and last - alone > LONELY:
                 raise GradingError(
-                    f"There has been no worker for {LONELY} seconds. What came back is written; start workers, and run the same command "
-                    "again: it goes on from here."
+                    f"There has been no worker for {LONELY} seconds. What came back is written; start "
+                    "workers, and run the same command again: it goes on from here."
                 )
         while len(flying) < width and todo:
             next_one, first = todo.popleft()
@@ -559,17 +585,22 @@ def _results(client, due, trust, seconds):
             )
         except CancelledError:
             raise GradingError(
-                "The connection to the scheduler is lost. What came back is written; run the same command again: it goes on from here."
+                "The connection to the scheduler is lost. What came back is written; run the same "
+                "command again: it goes on from here."
             ) from None
-        except Exception as error:  # a worker lost too often, or a fault of the grader: this submission fails, the run goes on
-            said = str(error).splitlines()[0][:300] if str(error) else ""
+        except Exception as error:
+            # a worker lost too often, or a fault of the grader: this submission fails, the run goes on
+            said = ""
+            if str(error):
+                said = str(error).splitlines()[0][:300]
             failed.append(
                 Graded(this.lesson, this.student, why=this.why, error=f"{type(error).__name__}: {said}")
             )
             if len(failed) == IN_A_ROW:
                 raise GradingError(
-                    f"{IN_A_ROW} submissions in a row were not graded, so it is not they that are wrong. The last, {this.student}: {said or type(error).__name__} "
-                    "What came back is written. Mend that, and run the same command again: it goes on from here."
+                    f"{IN_A_ROW} submissions in a row were not graded, so it is not they that are wrong. "
+                    f"The last, {this.student}: {said or type(error).__name__} What came back is written. "
+                    "Mend that, and run the same command again: it goes on from here."
                 ) from None
 
 

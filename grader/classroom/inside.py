@@ -143,11 +143,15 @@ def read_the_course() -> None:
 
 
 def unfit(lesson: str) -> str:
-    """Why the release of a lesson cannot be graded by the exercises as they are; "" where it can. Read before the first one's clock runs."""
+    """Why the release of a lesson cannot be graded by the exercises as they are; "" where it can. Read before
+    the first one's clock runs."""
     record.definitions(lesson)
     for cell in filter(is_grade, _release(lesson).cells):
         name, stated = exercise_name(cell), marks(cell)["points"]
         defined = exercises().get(name)
         if defined is not None and defined.points != stated:
-            return f"{name} gives {defined.points:g} points, in the release of {lesson} {stated:g}: run `./course build {lesson}`."
+            return (
+                f"{name} gives {defined.points:g} points, in the release of {lesson} {stated:g}: run "
+                f"`./course build {lesson}`."
+            )
     return ""

@@ -42,9 +42,8 @@ except ImportError:  # Windows has no owners
 # and what names of people hold
 STUDENT = re.compile(r"(?!\.)[\w\u0300-\u036f.@+ ,'’&-]{1,128}")
 
-NOT_COLLECTED = {
-    "not_collected": True
-}  # marks a record of the log: somebody's submission stays in the exchange
+# marks a record of the log: somebody's submission stays in the exchange
+NOT_COLLECTED = {"not_collected": True}
 
 
 class AnyNotebook(NotebookExporter):
@@ -58,9 +57,8 @@ class AnyNotebook(NotebookExporter):
     def from_filename(self, filename: str, resources: dict | None = None, **kwargs):
         coursedir = _coursedir(self)
         submitted = Path(coursedir.root, coursedir.submitted_directory)
-        if not Path(coursedir.root, filename).is_relative_to(
-            submitted
-        ):  # the second pass, over what Rebuild wrote
+        # the second pass, over what Rebuild wrote
+        if not Path(coursedir.root, filename).is_relative_to(submitted):
             return super().from_filename(filename, resources=resources, **kwargs)
         data, notes = submission.load(Path(filename))
         if resources is None:

@@ -52,7 +52,8 @@ def grade_one(task: Task, trust: bool = False, examiner: Examiner | None = None)
 def rebuild_within(
     lesson: str, data: bytes | None, notes: Iterable[str], trust: bool = False
 ) -> tuple[str, list]:
-    """The rebuilt notebook as text, and the notes on it. What uses up its budget is rebuilt as nothing, with a note that says so."""
+    """The rebuilt notebook as text, and the notes on it. What uses up its budget is rebuilt as nothing, with
+    a note that says so."""
     try:
         return shared_examiner(trust).call(f"{INSIDE}.rebuild_here", lesson, data, tuple(notes))
     except OverBudget as over:

@@ -85,18 +85,19 @@ def rebuild(release: "NotebookNode", submitted: "NotebookNode | None"):
     if count > EXTRA:
         notes.append(f"{count} cells of your own: the first {EXTRA} were taken.")
     _bounded(release, result, notes)
-    nb = nbformat.NotebookNode(
-        release, cells=result, metadata=release.metadata.copy()
-    )  # whoever writes it validates it
+    # whoever writes it validates it
+    nb = nbformat.NotebookNode(release, cells=result, metadata=release.metadata.copy())
     return nb, list(dict.fromkeys(notes))
 
 
 def _join_answers(release, match, extra, notes):
-    """An answer to an open question may stand beside its cell, or go on there, or its cell was deleted and written anew.
+    """An answer to an open question may stand beside its cell, or go on there, or its cell was deleted and
+    written anew.
 
-    Text of the learner's own that stands behind the question becomes its answer. Where nothing is written in the question's cell, so does
-    what stands before it, what was written into a code cell as comments or into the question itself; and where that cell is lost, all text
-    of the learner's own. A person reads it, and loses nothing by reading more: nobody gets a zero for the place of an answer.
+    Text of the learner's own that stands behind the question becomes its answer. Where nothing is written in
+    the question's cell, so does what stands before it, what was written into a code cell as comments or into
+    the question itself; and where that cell is lost, all text of the learner's own. A person reads it, and
+    loses nothing by reading more: nobody gets a zero for the place of an answer.
     """
     solutions = [cell for cell in release.cells if is_solution(cell)]
     untouched = {cell.source.strip() for cell in solutions}
@@ -143,7 +144,8 @@ def _texts_in(extra, places):
 
 
 def _in_doubt(before, match, extra, behind):
-    """What may be an answer: comments alone in a code cell behind the question, or what was added to the text that asks it.
+    """What may be an answer: comments alone in a code cell behind the question, or what was added to the text
+    that asks it.
 
     before: the release's cells before the question.
     """
@@ -157,7 +159,9 @@ def _in_doubt(before, match, extra, behind):
     added = edited.source.replace(asked.source.strip(), "").strip()
     part = nbformat.from_dict({"cell_type": "markdown", "id": "", "metadata": {}, "source": added})
     part["attachments"] = edited.get("attachments", {})
-    return [part] if added else []
+    if added:
+        return [part]
+    return []
 
 
 def _is_comment(cell):
@@ -414,9 +418,8 @@ ENVIRONMENT = re.compile(rf"\\(?=(?:begin|end)\s*\{{(?!(?:{'|'.join(TEX_ENVIRONM
 BACKWARDS = re.compile(r"\\(?=!)")  # `\!` moves to the left, as often as it is written
 LEAP = re.compile(r"\\\\(?=\s{0,20}\[\s{0,20}[-+.\d])")  # `\\[-90em]`: a new line that is somewhere else
 ENTITY = re.compile(r"&(?=[#\w])")  # `&#36;` would become a sign that no rule here has seen
-DIRECTION = re.compile(
-    "[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
-)  # turns the letters after it round: code reads other than it is
+# turns the letters after it round: code reads other than it is
+DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def with_directions_shown(text: str) -> str:

@@ -155,9 +155,8 @@ def make_shell():
     """The one shell, as it is before a learner's first cell."""
     config = Config()
     config.HistoryManager.enabled = False
-    shell = Shell.instance(
-        config=config, colors="nocolor", xmode="Plain"
-    )  # Python's own tracebacks: IPython's take 50 times as long
+    # Python's own tracebacks: IPython's take 50 times as long
+    shell = Shell.instance(config=config, colors="nocolor", xmode="Plain")
     sys.stdout, sys.stderr = _Stream("stdout"), _Stream("stderr")
     shell.enable_matplotlib("inline")
     return shell
@@ -167,9 +166,8 @@ def run_cell(shell: Shell, source: str, limits: dict):
     """Run one cell as a notebook would, and record what it shows and how it ends."""
     shell.last_traceback = ""
     for name in ("stdout", "stderr"):
-        if not hasattr(
-            getattr(sys, name, None), "flush"
-        ):  # a cell took it away: IPython would end at it, in every cell from here on
+        # a cell took it away: IPython would end at it, in every cell from here on
+        if not hasattr(getattr(sys, name, None), "flush"):
             setattr(sys, name, _Stream(name))
     RECORDER.start(limits)
     try:
@@ -235,9 +233,8 @@ def end_others():
     """End what earlier cells forked: in another process a function that is forbidden to the answer would not
     be refused."""
     try:
-        os.kill(
-            -1, signal.SIGKILL
-        )  # all that belong to this user, but for this process and the first of the jail
+        # all that belong to this user, but for this process and the first of the jail
+        os.kill(-1, signal.SIGKILL)
     except ProcessLookupError:  # there are none
         pass
 

@@ -1,4 +1,5 @@
-"""Outside: start a jail, fork children in it, run cells and put questions to them. What arrives is checked, never believed."""
+"""Outside: start a jail, fork children in it, run cells and put questions to them. What arrives is checked,
+never believed."""
 
 import json
 import logging
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-# What only some notebooks use, and takes a second to import: a word that stands in those -> the zygote's command that warms it up.
+# What only some notebooks use, and takes a second to import: a word that stands in those -> the zygote's
+# command that warms it up.
 FURTHER = {"sklearn": b"s", "optim": b"o"}
 
 DIED = {  # why a child is gone -> what to tell its author
@@ -41,7 +43,8 @@ DIED = {  # why a child is gone -> what to tell its author
 
 
 class ChildDied(Exception):
-    """A child is gone, and what it knew with it. `reason`: a key of DIED; `detail`: more for the teacher's eye, plain text."""
+    """A child is gone, and what it knew with it. `reason`: a key of DIED; `detail`: more for the teacher's
+    eye, plain text."""
 
     def __init__(self, reason, detail=""):
         super().__init__(DIED[reason] + (f" ({detail})" if detail else ""))
@@ -51,8 +54,8 @@ class ChildDied(Exception):
 class Jail:
     """One warm interpreter that forks a child a submission, one at a time. Use it as a context manager.
 
-    trust: no walls, for submissions that are trusted like own code. A jail that breaks down starts itself again and says so, in
-    `notes` and in the log. On Linux it ends with the thread that started it.
+    trust: no walls, for submissions that are trusted like own code. A jail that breaks down starts itself
+    again and says so, in `notes` and in the log. On Linux it ends with the thread that started it.
     """
 
     def __init__(
@@ -173,7 +176,8 @@ class Jail:
         return json.loads(line)
 
     def _over(self):
-        """End the child: kill it, wait until nothing is left. Why it had ended: (a key of DIED or "ended", its exit code)."""
+        """End the child: kill it, wait until nothing is left. Why it had ended: (a key of DIED or "ended",
+        its exit code)."""
         self._child = None
         try:
             self._control.sendall(b"K")
@@ -230,7 +234,8 @@ class Child:
         deadline: float | None = None,
         forbidden: Iterable[str] = (),
     ):
-        """Put a Call to what is bound to `name`: a Result, or Absent where that is nothing, or nothing that can be called."""
+        """Put a Call to what is bound to `name`: a Result, or Absent where that is nothing, or nothing that
+        can be called."""
         tree, payload = wire.encode_call(question)
         header = {
             "op": "ask",
@@ -293,7 +298,10 @@ class Child:
         else:
             how = ""
             if code is not None:
-                how = f"signal {-code}" if code < 0 else f"exit code {code}"
+                if code < 0:
+                    how = f"signal {-code}"
+                else:
+                    how = f"exit code {code}"
             death = ChildDied(why if why in DIED else "died", how)
         self._gone(death)
         return death

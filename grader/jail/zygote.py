@@ -1,10 +1,12 @@
 """Inside: the first process of a jail. It imports what lessons use, warms it up, and forks one child after the other.
 
-    zygote.py '{"control": fd, "box": folder, "walls": bool, "uids": [first, count] or null, "limits": {…}, "filter": hex}'
+    zygote.py '{"control": fd, "box": folder, "walls": bool, "uids": [first, count] or null, "limits": {…},
+    "filter": hex}'
 
-Over `control` come b"S" with a socket (fork a child that serves it), b"K" (end the child), and, between children, a key of FURTHER
-(warm that up as well); back go lines of JSON: one when warm, then one for each child when nothing is left of it, and for each further
-warm-up. An end of file means: leave, and take everything along.
+Over `control` come b"S" with a socket (fork a child that serves it), b"K" (end the child), and, between
+children, a key of FURTHER (warm that up as well); back go lines of JSON: one when warm, then one for each
+child when nothing is left of it, and for each further warm-up. An end of file means: leave, and take
+everything along.
 """
 
 import os
@@ -53,7 +55,8 @@ plt.imshow([[1, 2], [3, 4]]); plt.scatter([1], [2]); plt.show()
 print(f"{torch.randn(2)}")
 model
 """
-# What only some notebooks use, and takes a second each: touched when the first of them is to run. The command -> its cell.
+# What only some notebooks use, and takes a second each: touched when the first of them is to run. The command
+# -> its cell.
 FURTHER = {
     b"s": """
 import sklearn.datasets
@@ -120,11 +123,15 @@ def warm_further(shell: "Shell", source: str, s: dict):
 
 
 def settle(s: dict) -> int:
-    """Make what is there now the ground that children stand on: not the collector's business, and no child's own memory.
+    """Make what is there now the ground that children stand on: not the collector's business, and no child's
+    own memory.
 
-    Returns the number of threads. Raises RuntimeError where there is more than one: children would hang in the locks of the others.
+    Returns the number of threads. Raises RuntimeError where there is more than one: children would hang in
+    the locks of the others.
     """
-    threads = len(os.listdir("/proc/self/task")) if LINUX else 1
+    threads = 1
+    if LINUX:
+        threads = len(os.listdir("/proc/self/task"))
     if threads != 1:
         raise RuntimeError(
             f"{threads} threads after the warm-up: children would hang in the locks of the others"
@@ -280,7 +287,8 @@ def other_processes():
 
 
 def over(limits: dict, idle: int, box: str):
-    """Which limit the child and its descendants break together: a second wall, where the kernel counts each alone or not at all."""
+    """Which limit the child and its descendants break together: a second wall, where the kernel counts each
+    alone or not at all."""
     used = count = 0
     for pid in other_processes():
         try:
@@ -325,9 +333,8 @@ def empty(box: str):
     for name in os.listdir(box):
         path = f"{box}/{name}"
         try:
-            for folder, below, _ in os.walk(
-                path
-            ):  # top-down: a folder that nobody may enter is opened before it is entered
+            # top-down: a folder that nobody may enter is opened before it is entered
+            for folder, below, _ in os.walk(path):
                 for each in below:
                     if not os.path.islink(f"{folder}/{each}"):
                         os.chmod(f"{folder}/{each}", stat.S_IRWXU)
