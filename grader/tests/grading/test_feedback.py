@@ -242,7 +242,10 @@ def _no_autograded(home):
 
 
 def _not_in_the_gradebook(home):
+    """A student of the course whose submission it does not know; who is no student any more is left out."""
     shutil.copytree(home / "autograded" / "wrong", home / "autograded" / "stranger")
+    with Gradebook(f"sqlite:///{home}/gradebook.db", "losses") as book:
+        book.add_student("stranger")
 
 
 def _no_place(home):
