@@ -129,7 +129,7 @@ print(f"functional, F.mse_loss   {F.mse_loss(column.squeeze(1), y_true):.4f}")
 assert torch.isclose(F.mse_loss(y_pred, y_true), ((y_pred - y_true) ** 2).mean())
 
 # %% [markdown]
-# Each of PyTorch's losses in this course comes in two forms: a **module** (`nn.…`), an object that is made first and called later, and a **function** (`F.…`). They compute the same.
+# Nearly every loss of PyTorch comes in two forms: a **module** (`nn.…`), an object that is made first and called later, and a **function** (`F.…`). They compute the same.
 # And what do they say to the column?
 
 # %%
@@ -204,7 +204,7 @@ divided(counts[:, :3])     # 3 hospitals, 3 diagnoses
 #
 # ## How an exercise works
 #
-# From here on you write functions yourself, in cells that say `YOUR CODE HERE`. The `check` in the cell behind it tests your function on inputs of many kinds, most of them random, and names your mistake if it
+# From here on you write functions yourself, in cells that say `YOUR CODE HERE`. The `check` in the next cell tests your function on inputs of many kinds, most of them random, and names your mistake if it
 # knows it. You are never stuck:
 #
 # - `hint("row_normalize")` gives a hint, and a stronger one each time you ask;

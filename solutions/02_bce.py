@@ -123,7 +123,7 @@ show("Two plots against the parameter p. Left, the likelihood: a hill with its t
      "same 0.7, which rises steeply towards 0 and 1.")
 
 # %% [markdown]
-# Both have their best point at 0.7, the share of ones. On the left the hill is so flat that a step hardly knows which way is up; the valley is steep there, and slopes everywhere but at its lowest point.
+# Both have their best point at 0.7, the share of ones. Far below it the hill (left) is so flat that a step hardly knows which way is up; the valley (right) is steep there, and slopes everywhere but at its lowest point.
 #
 # ## From a probability to a loss
 #

@@ -286,7 +286,7 @@ for name, X in [("as they are", patients), ("standardised", standardised)]:
 
 # %% [markdown]
 # The first row jumps from ln 2 to thousands and swings. It does not explode as the squared error of a linear model would, for no sample pulls at its score harder than 1, so that each step moves the weights by a bounded amount. It even crawls back: after 2000
-# steps most patients are right, and still the loss is above 100, because those that are wrong are wrong by a thousand and more. The second row is the repair: standardise, and the same learning rate works.
+# steps most patients are right, and still the loss is above 100, because most of those that are wrong are wrong by a thousand and more. The second row is the repair: standardise, and the same learning rate works.
 #
 # ## How many are right?
 #
@@ -471,7 +471,7 @@ show("Two plots against the epoch, logarithmic. Left: without weight decay the t
 
 # %% [markdown] question="first_loss" points=2
 # At least look: with zero weights the first loss must be ln 2, about 0.69. Harmless: the weights start at random values (`nn.Linear` does), so the scores are not 0; set them to
-# zero once and look again. Harmful: two sigmoids, which put a floor under the loss. A sum in place of the mean, or another base of the logarithm, acts like another learning rate. In all these cases the loss is still not ln 2 with zero weights. Also
+# zero once and look again. Harmful: two sigmoids, which put a floor under the loss. A sum in place of the mean, or another base of the logarithm, acts like another learning rate. In these three cases the loss is still not ln 2 with zero weights. Also
 # possible: the loss is printed after the first step, or the step was large. A falling loss and a good accuracy exclude none of these. (The test is not perfect: labels of −1 and 1, or
 # an (N, 1) against (N,), give ln 2 at zero weights all the same. For those, look at the labels and print the shapes.)
 

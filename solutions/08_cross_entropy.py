@@ -550,8 +550,8 @@ for step in (1, 10, 30, 100, 199):                     # `guesses` is that of th
     print(f"step {step:3}: accuracy {(guesses[step] == y_test).double().mean():.2f}, eights {counts[8]:2}, nines {counts[9]:2}, zeros {counts[0]:3}")
 
 # %% [markdown]
-# It forgets the eights, and for a while the nines, of which there are about sixty each. Through the first softmax, the slope of a sample contains the probability of its own
-# class as a factor. A digit that lags is pulled less and less: that factor goes to 0 with its probability.
+# It forgets the eights, and for a while the nines, of which there are about sixty each. Through the first softmax, the slope that would raise the score of the true class
+# has the probability of that class as a factor. A digit that lags is pulled up less and less: the factor goes to 0 with its probability.
 #
 # ## Where it is silent, and where it says no
 #

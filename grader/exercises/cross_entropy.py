@@ -341,7 +341,7 @@ def _(p, y):
 
 
 @cross_entropy_indices.mistake(
-    "You counted only the first sample: a `return` inside the loop ends it at once."
+    "You counted only the first sample, row 0 with its label. If you wrote a loop: a `return` inside it ends it at once."
 )
 def _(p, y):
     return -p[0, y[0]].log()
@@ -618,7 +618,7 @@ def _(z, y, reduction="mean"):
 
 
 @cross_entropy.mistake(
-    "You clamped the logits. Nothing overflows, but a sample that is wrong by 1000 costs no more than your limit, and has no slope."
+    "You clamped the logits. Nothing overflows, but a sample that is wrong by 1000 costs too little, and logits beyond the limit have no slope."
 )
 def _(z, y, reduction="mean"):
     return F.cross_entropy(z.clamp(-100, 100), y, reduction=reduction)

@@ -213,7 +213,7 @@ def _(z, y, threshold=0.5):
 
 
 @precision_recall.mistake(
-    "You divided false alarms by hits, or misses by hits. The denominators are hits + false alarms, and hits + misses."
+    "You divided the hits by the false alarms, and by the misses. The denominators are hits + false alarms, and hits + misses."
 )
 def _(z, y, threshold=0.5):
     tp, fp, fn, _ = counts(z, y, threshold)
@@ -263,7 +263,15 @@ def _(z, y, threshold=0.5):
 
 
 @precision_recall.mistake(
-    "You counted every alarm as a hit. A hit is an alarm for a positive: the label has to be 1 as well."
+    "You counted every alarm as a hit, so your precision is always 1. A hit is an alarm for a positive: the label has to be 1 as well."
+)
+def _(z, y, threshold=0.5):
+    tp, fp, fn, tn = counts(z, y, threshold)
+    return (tp + fp) / (tp + fp), (tp + fp) / (tp + fn)
+
+
+@precision_recall.mistake(
+    "You divided the number of alarms, by N and by the number of positives. Count the hits instead, the alarms for a positive; precision divides them by the number of alarms."
 )
 def _(z, y, threshold=0.5):
     tp, fp, fn, tn = counts(z, y, threshold)
@@ -271,7 +279,7 @@ def _(z, y, threshold=0.5):
 
 
 @precision_recall.mistake(
-    "You divided with `//`, which rounds down to a whole number. For a share divide with `/`."
+    "Your shares are rounded down to whole numbers, as by `//`. For a share divide with `/`."
 )
 def _(z, y, threshold=0.5):
     tp, fp, fn, tn = counts(z, y, threshold)
@@ -363,7 +371,7 @@ def _(z, y, weight):
 
 
 @weighted_bce.mistake(
-    "You took the logarithm of a sigmoid. At |z| = 1000 the sigmoid is exactly 0 or 1, and the logarithm of 0 gives inf or nan.",
+    "You took the logarithm of a sigmoid, or of 1 + exp(z). At |z| = 1000 one of the two halves is infinite, and 0 times inf is nan.",
     hint="Work on the logit: `F.softplus(z)` is the loss where y = 0.",
 )
 def _(z, y, weight):
@@ -372,7 +380,7 @@ def _(z, y, weight):
 
 
 @weighted_bce.mistake(
-    "You went through the probability, whose logarithm is clamped: at |z| = 1000 a wrong sample costs 100 instead of 1000, and its gradient is 0.",
+    "You went through the probability, whose logarithm is clamped: at |z| = 1000 a wrong sample costs 100 times its weight instead of 1000 times, and its gradient is 0.",
     hint="Work on the logit: `F.softplus(z)` is the loss where y = 0.",
 )
 def _(z, y, weight):
@@ -614,14 +622,14 @@ corrected_probability.case("float32", dtype=torch.float32, gradient="z")(
 
 
 @corrected_probability.mistake(
-    "`pos_weight` has no effect: this is the output of the model as it stands, with odds that are too large."
+    "`pos_weight` has no effect: this is the output of the model as it stands, whose odds training has multiplied by it."
 )
 def _(z, pos_weight):
     return torch.sigmoid(z)
 
 
 @corrected_probability.mistake(
-    "Your odds are multiplied by `pos_weight` once more, so the weight counts twice. Training has raised them already.",
+    "Your odds are multiplied by `pos_weight` once more, so the weight counts twice. Training has multiplied them already.",
     hint="Take it back.",
 )
 def _(z, pos_weight):
@@ -667,8 +675,8 @@ def _(z, pos_weight):
 
 
 @corrected_probability.mistake(
-    "You divided the probability of label 1 by `pos_weight` and left that of label 0 as it is: now they no longer sum to 1.",
-    hint="Divide by the sum of the two, p / w + (1 − p), and they do.",
+    "Your result is the same for every logit, 1 / (1 + pos_weight).",
+    hint="If you divide p / w by a sum, it is p / w + (1 − p): with p as its second term, p cancels.",
 )
 def _(z, pos_weight):
     p = torch.sigmoid(z) / pos_weight
@@ -773,7 +781,8 @@ def _(cost_miss, cost_alarm):
 
 
 @cost_threshold.mistake(
-    "You divided with `//`, which rounds down to a whole number.", hint="Divide with `/`."
+    "Your threshold is always 0. The right one lies between 0 and 1; `//` would round it down to 0.",
+    hint="Divide with `/`.",
 )
 def _(cost_miss, cost_alarm):
     return cost_alarm // (cost_miss + cost_alarm)

@@ -272,7 +272,7 @@ def _(X, y, w, b):
 
 
 @loss_and_grad.mistake(
-    "The slopes are right; the loss goes through the probability and breaks at large scores.",
+    "The slopes are right; the loss takes the logarithm of a probability, or of 1 + exp(z), and breaks at large scores.",
     hint="Compute it from z: softplus(z) − y·z.",
 )
 def _(X, y, w, b):
@@ -282,7 +282,7 @@ def _(X, y, w, b):
 
 
 @loss_and_grad.mistake(
-    "The slopes are right; the loss is `BCELoss` after a sigmoid, clamped at 100.",
+    "The slopes are right; the loss goes through the probability, and its logarithm is clamped at −100, as in `BCELoss`.",
     hint="Compute it from z: softplus(z) − y·z.",
 )
 def _(X, y, w, b):
@@ -510,7 +510,7 @@ def _(X, y, lr=0.1, epochs=100):
 
 
 @train.mistake(
-    "Your loop stops one step early: `range(1, epochs)` has one element fewer than `range(epochs)`."
+    "You take one step too few: `range(epochs)` runs `epochs` times, `range(1, epochs)` once less."
 )
 def _(X, y, lr=0.1, epochs=100):
     return descend(X, y, lr, epochs - 1)
@@ -552,7 +552,7 @@ def _(X, y, lr=0.1, epochs=100):
 
 
 @train.mistake(
-    "Your loop ends after its first step: the `return` is inside it.",
+    "You take a single step, whatever `epochs` says. A `return` inside the loop would end it at once.",
     hint="Indent `return` as far as the `for`.",
 )
 def _(X, y, lr=0.1, epochs=100):
@@ -578,7 +578,7 @@ def _(X, y, lr=0.1, epochs=100):
 
 
 @train.mistake(
-    "The training is right; its loss is `BCELoss` after a sigmoid, clamped at 100.",
+    "The training is right; its loss goes through the probability, and the logarithm is clamped at −100, as in `BCELoss`.",
     hint="Compute it from z: softplus(z) − y·z.",
 )
 def _(X, y, lr=0.1, epochs=100):
@@ -595,8 +595,8 @@ def _(X, y, lr=0.1, epochs=100):
 
 
 @train.mistake(
-    "The training is right; its loss goes through the probability and becomes nan or inf when a "
-    "step goes far.",
+    "The training is right; its loss takes the logarithm of a probability, or of 1 + exp(z), and becomes nan or "
+    "inf when a step goes far.",
     hint="Compute it from z: softplus(z) − y·z.",
 )
 def _(X, y, lr=0.1, epochs=100):
@@ -654,6 +654,23 @@ accuracy.case("the lesson's example", example=True)(lambda rng: made(rng, [-0.1,
 accuracy.case("scores between −0.45 and 0.45")(lambda rng: decisions(rng, limit=0.45))
 accuracy.case("large scores")(lambda rng: [(1000 * z, y) for z, y in decisions(rng)])
 accuracy.case("float32", dtype=torch.float32)(decisions)
+
+
+@accuracy.mistake(
+    "Your share is always 0. That happens where a score, a probability or the argmax over the samples is compared "
+    "with the label, or where all samples have to be right at once.",
+    hint="Decide first, then take the mean.",
+)
+def _(z, y):
+    return (torch.sigmoid(z.clamp(-5, 5)) == y).to(z.dtype).mean()
+
+
+@accuracy.mistake(
+    "You compare the probability itself with the label. It is 0 or 1 only where the score is very large.",
+    hint="Decide first, then take the mean.",
+)
+def _(z, y):
+    return (torch.sigmoid(z) == y).to(z.dtype).mean()
 
 
 @accuracy.mistake(
@@ -726,12 +743,3 @@ def _(z, y):
 @accuracy.mistake("You rounded the score. Rounding cuts a probability at one half; a score is cut at 0.")
 def _(z, y):
     return (z.round() == y).to(z.dtype).mean()
-
-
-@accuracy.mistake(
-    "Your share is always 0: you compare a score or a probability, which is never exactly 0 or 1, "
-    "with the label, or you require all samples to be right at once.",
-    hint="Decide first, then take the mean.",
-)
-def _(z, y):
-    return (torch.sigmoid(z.clamp(-5, 5)) == y).to(z.dtype).mean()
