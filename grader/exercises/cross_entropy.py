@@ -299,7 +299,7 @@ def _(p, y):
 
 
 @cross_entropy_indices.mistake(
-    "You gathered along dimension 0, which takes the class number for a row: p[y[i], 0]. The row is i, and the class number says which column.",
+    "You picked p[y[i], 0], as gathering along dimension 0 does: the class number became the row. The row is i, and the class number says which column.",
     hint="The classes are dimension 1.",
 )
 def _(p, y):
@@ -519,7 +519,7 @@ def _reduced(losses, reduction):
 
 
 @cross_entropy.mistake(
-    "You took the logarithm of a softmax. Far below the largest logit the probability is exactly 0, so the loss is inf and its gradient nan. log_softmax does not make that 0.",
+    "You took the logarithm of a softmax, or of an exponential. Far below the largest logit it is exactly 0, so the loss is inf and its gradient nan. log_softmax does not make that 0.",
     hint="log p = z − logsumexp(z), row by row.",
 )
 def _(z, y, reduction="mean"):
@@ -958,7 +958,7 @@ CrossEntropy.mistake("`forward` takes logits, not log-probabilities: the log_sof
 )
 
 CrossEntropy.mistake(
-    "You took the logarithm of a softmax. Far below the largest logit the probability is exactly 0, and the loss is inf.",
+    "You took the logarithm of a softmax, or of an exponential. Far below the largest logit it is exactly 0, and the loss is inf.",
     hint="Use log_softmax.",
 )(wrong_module(lambda z, y, r: F.nll_loss(torch.softmax(z, dim=1).log(), y, reduction=r)))
 

@@ -340,8 +340,8 @@ def _(z, y, weight):
 
 
 @weighted_bce.mistake(
-    "You took the mean before you weighted.",
-    hint="Multiply each loss by its own weight first, and then take the mean.",
+    "Your result is the mean of the losses times the mean of the weights: either the means came first, or broadcasting paired every loss with every weight.",
+    hint="Multiply each loss by its own weight, (N,) by (N,), and then take the mean.",
 )
 def _(z, y, weight):
     return F.binary_cross_entropy_with_logits(z, y) * weight.mean()
@@ -960,7 +960,7 @@ def _(z, y, alpha=0.25, gamma=2.0):
 
 
 @focal_loss.mistake(
-    "You took the logarithm of a sigmoid. At |z| = 1000 p_t is exactly 0 or 1, and its logarithm, or the slope of that, is inf or nan.",
+    "You took the logarithm of a sigmoid, or of 1 + an exponential. At |z| = 1000 p_t is exactly 0 or 1, and the exponential may be infinite; the logarithm or its slope is then inf or nan.",
     hint="−log p_t is softplus(−z) for y = 1 and softplus(z) for y = 0.",
 )
 def _(z, y, alpha=0.25, gamma=2.0):

@@ -322,7 +322,7 @@ log_softmax.case("float32, 200 apart", dtype=torch.float32, extreme=True, gradie
 
 
 @log_softmax.mistake(
-    "You took the logarithm of a softmax. A probability too small for the dtype is 0 by then, and log 0 is −inf.",
+    "You took the logarithm of a softmax, or of an exponential. What is too small for the dtype is 0 by then, and log 0 is −inf.",
     hint="Take the logarithm of the fraction on paper first.",
 )
 def _(z, dim):

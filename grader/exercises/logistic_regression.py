@@ -724,16 +724,16 @@ def _(z, y):
 
 
 @accuracy.mistake(
-    "No sample with y = 0 can ever be right in yours: a product with the label is 0 there, and the sign of a score is 1 or −1, never 0.",
-    hint="Neither `sign(z) == y` nor `z * y > 0` can tell; decide first.",
+    "No sample with y = 0 can ever be right in yours, but a negative score with the label 0 is a right decision, too.",
+    hint="`sign(z) == y` fails because a sign is 1 or −1, `z * y > 0` because the product is 0 there. Decide first, then compare.",
 )
 def _(z, y):
     return (z.sign() == y).to(z.dtype).mean()
 
 
 @accuracy.mistake(
-    "You call every sample class 1. No probability is below 0, and a sigmoid of a probability "
-    "never below one half.",
+    "Your result is the share of the labels 1, as if every sample were called class 1. No probability is below 0, "
+    "and a sigmoid of a probability never below one half.",
     hint="Cut the probability at 0.5, or the score at 0.",
 )
 def _(z, y):
