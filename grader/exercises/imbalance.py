@@ -751,7 +751,7 @@ cost_threshold.case("whole numbers", dtype=torch.float32)(
 
 
 @cost_threshold.mistake(
-    "You swapped the two costs: the dearer a miss is, the lower the threshold has to be, so that fewer are missed."
+    "In your result the two costs are swapped: the dearer a miss is, the lower the threshold has to be, so that fewer are missed."
 )
 def _(cost_miss, cost_alarm):
     return cost_miss / (cost_miss + cost_alarm)

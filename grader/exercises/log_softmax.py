@@ -776,8 +776,8 @@ def _(z):
 
 
 @softmax_jacobian.mistake(
-    "Your diagonal is 0. `p * 1 - p` multiplies by 1 and subtracts p afterwards; p(1 − p) needs its parentheses.",
-    hint="A score moves its own probability most of all.",
+    "Your diagonal is 0. It is p(1 − p): a score moves its own probability most of all.",
+    hint="Mind the parentheses: `p * 1 - p` multiplies by 1 and subtracts p afterwards, which is 0.",
 )
 def _(z):
     p = probabilities(z)

@@ -119,9 +119,7 @@ def _(X, w, b):
     return (X * w).sum() + b
 
 
-@linear.mistake(
-    "You made w a column, so the scores come out as (N, 1). Beside labels of shape (N,) that becomes (N, N)."
-)
+@linear.mistake("Your scores come out as a column, (N, 1). Beside labels of shape (N,) that becomes (N, N).")
 def _(X, w, b):
     return X @ w[:, None] + b
 
@@ -224,8 +222,7 @@ def _(X, y, w, b):
 
 
 @loss_and_grad.mistake(
-    "You took the mean of the features and the mean of the errors, and multiplied the two. Each "
-    "row of X has its own error.",
+    "Your slope of w is the mean of the features times the mean of the errors. Each row of X has its own error.",
     hint="Multiply first, then average.",
 )
 def _(X, y, w, b):
