@@ -320,7 +320,7 @@ assert log_likelihood.isclose(torch.log(torch.softmax(logits, dim=1))).all()
 print("of the true classes", log_likelihood[torch.arange(4), y_true])
 
 # %% [markdown]
-# Lesson 08 makes a loss of the last line. (Under automatic mixed precision, which trains in 16 bits, PyTorch
+# Lesson 08 makes a loss of the last line. (On a GPU, automatic mixed precision computes most of a model in 16 bits, but
 # [runs softmax, log_softmax and the cross-entropies in float32](https://docs.pytorch.org/docs/stable/amp.html#cuda-ops-that-can-autocast-to-float32).)
 #
 # ## Probabilities themselves
