@@ -5,7 +5,7 @@
 # A language model makes such guesses at every position of a text. **What should each of them cost, and which of them count?**
 #
 # In this lesson you build the loss that language models are trained with: `F.cross_entropy`, and around it a shift, a mask, an average and a unit.
-# Each of the four can go wrong without any error. You see a model that learns to copy, and one that never stops. You need `09_cross_entropy_options`.
+# Each of the four can go wrong without any error message. You will see a model that learns to copy, and one that never stops. You need `09_cross_entropy_options`.
 # About 50 minutes.
 
 # %%
@@ -46,8 +46,8 @@ print(text[start : start + 84])
 print(train_text[start : start + 12])
 
 # %% [markdown]
-# Each letter (a space or full stop counts as one) is a **token**, and each token a class number. Large models take pieces of words as tokens and have a far larger vocabulary; nothing in this
-# lesson depends on that. The last tenth of the text is kept for testing.
+# Each letter (a space or full stop counts as one) is a **token**, and each token a class number. Large models take pieces of words as tokens and have a far larger vocabulary; the functions of this
+# lesson do not depend on that. The last tenth of the text is kept for testing.
 #
 # ## A model that reads
 #
@@ -238,11 +238,11 @@ ax.set_xticklabels(["␣" if letter == " " else letter for letter in shown], fam
 ax.grid(False, axis="x"), ax.legend(loc="upper left")
 print(f"mean price of first letters {costs[starts].mean():.2f}, of all others {costs[~starts].mean():.2f}")
 show("A bar for each letter of the sentence \"the classes are separable though only rda has achieved correct classification\", as high as its price in nats, "
-     "from nearly 0 to almost 7; a dotted line at 3.3 marks a model without any idea, and the bars of the first letters of words are hatched. The end of \"classes\" and most of \"classification\" cost next to nothing; "
+     "from nearly 0 to almost 7; a dotted line at 3.3 marks a model without any idea, and the bars of the first letters of words are hatched. The middle of \"classes\" and most of \"classification\" cost little; "
      "most letters of \"rda\" and some of \"only\" and \"achieved\" rise far above that.")
 
 # %% [markdown]
-# The bars are the terms that your loss averages: the two means above agree. Words that the training text has (*classes*, *classification*) are nearly free after a few letters, and
+# The bars are the terms that your loss averages: the two means above agree. In words that the training text has (*classes*, *classification*) most letters after the first two are cheap, except where a word can go on in several ways (after *class*); and
 # *rda*, an abbreviation, is expensive. Where a bar passes the dotted line, the model gave the letter less than an even share of one in 28.
 #
 # ## Without the shift
@@ -631,7 +631,7 @@ show("Loss against a constant added to all scores, from -20 to 20. Cross-entropy
      "to it near -5, where the dotted line is, and rises to above 4 on the left and above 8 on the right.")
 
 # %% [markdown]
-# The line is flat: no constant is better than another. The parabola has a lowest point, where $\log Z$ is near 0 on average; there a score *is* nearly a log-probability. Does
+# The line is flat: no constant is better than another. The parabola has a lowest point, where $\log Z$ is 0 on average. (Where it is 0 for a prediction, each score *is* a log-probability.) Does
 # it matter in training? Look at $\log Z$ over the steps, without and with the second term.
 
 # %%

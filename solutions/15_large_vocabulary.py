@@ -137,7 +137,8 @@ def online_logsumexp(blocks):
     """Log-sum-exp of each row over the columns of all blocks.
 
     blocks: an iterable of floats (N, B_k), seen once; entries may be -inf.
-    Returns (N,). The slope at an entry of -inf is 0, also in a block that is all -inf.
+    Returns (N,). The slope at an entry of -inf is 0, also in a
+    block that is all -inf; of a row that is -inf in every block only the value counts.
     """
     ### BEGIN SOLUTION
     m = s = None

@@ -77,7 +77,7 @@ print("the right one chosen:", (chosen == torch.arange(64)).sum().item(), "of 64
 #
 # $$ \ell_i = -\log \frac{e^{s_{ii} / \tau}}{\sum_j e^{s_{ij} / \tau}} $$
 #
-# Aäron van den Oord and others named this loss [InfoNCE](https://arxiv.org/abs/1807.03748) in 2018. The **temperature** $\tau$ is needed because cosines
+# Aäron van den Oord and others named this loss [InfoNCE](https://arxiv.org/abs/1807.03748) in 2018, with other similarities than cosines. The **temperature** $\tau$ is needed because cosines
 # cannot exceed 1. What is the least that a pair could cost in a batch of 64 without it?
 
 # %%

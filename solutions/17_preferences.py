@@ -446,7 +446,7 @@ show("Two box plots of 2000 estimates each, with whiskers from the first to the 
 #
 # ## The slope of an estimate
 #
-# A warning for those who train with one: the gradient of a good estimate is not a good estimate of the gradient. Samples are taken as given when you differentiate. The exact mean over all samples shows what that does.
+# A warning for those who train with one: the gradient of a good estimate need not be a good estimate of the gradient. Samples are taken as given when you differentiate. The exact mean over all samples shows what that does.
 
 # %%
 theta = base.clone().requires_grad_(True)
@@ -586,7 +586,7 @@ print(f"contests in which somebody wins no race: {sum(int((won == 0).any()) for 
 # %% [markdown]
 # ## What libraries do
 #
-# `torch.nn` has none of these losses under its own name. What those of pairs share it has twice, as a module and as a function: the stable logarithm of a sigmoid. Libraries for preferences write it on the margin.
+# `torch.nn` has none of these losses under its own name. What the losses of pairs have in common, the stable logarithm of a sigmoid, it has twice: as a module and as a function. Libraries for preferences apply it to the margin.
 
 # %% fold="The same loss in PyTorch's words"
 # the same loss in PyTorch's words
