@@ -218,7 +218,7 @@ print(f"together     {(1 - s + s / C) + 4 * s / C:.2f}")
 
 
 # %% [markdown]
-# Mind that the true class gets a share of the $s$ as well: 0.92, not 0.90. So do the paper and PyTorch.
+# Mind that the true class gets a share of the $s$ as well: 0.92, not 0.90. The paper that introduced smoothing (linked at the end) and PyTorch define it in this way.
 #
 # ## Exercise: `smoothed_cross_entropy`
 #
@@ -497,7 +497,7 @@ for name, target, w in [("all ignored", nobody, None), ("all of weight 0", y_tru
 # %% [markdown]
 # If your last line says inf, you add the two parts up before you divide. That passes the check: inf and nan are equally useless here.
 #
-# The modular API gets the options when it is built, and keeps the weights with the model (a *buffer*, which moves to another device along with it):
+# The modular API gets the options when it is built, and the loss keeps the weights itself: a *buffer*, which moves to another device with `loss_fn.to(…)`, and with the model only if the loss is a part of it.
 
 # %%
 settings = dict(ignore_index=-100, label_smoothing=0.1)
@@ -640,7 +640,7 @@ show("Two plots against the training step. Left, all losses fall. Right, the tes
 # ## Recap
 #
 # - You built class weights, masks, smoothing, soft labels and sequences, and put all of them into one function.
-# - PyTorch calls it `nn.CrossEntropyLoss(weight, ignore_index, reduction, label_smoothing)` and `F.cross_entropy`.
+# - PyTorch calls it `nn.CrossEntropyLoss` and `F.cross_entropy`, with the options `weight`, `ignore_index`, `reduction` and `label_smoothing`, which are best given by name.
 # - Three mistakes people make with it: they average the result of `"none"` over N although there are weights or masks; they
 #   compare losses across different smoothing, although each has its own floor; they leave the classes in the last dimension, which gives no error when L = C.
 #

@@ -25,7 +25,7 @@ y_true = torch.tensor([0, 1, 1, 0], dtype=torch.float64)
 # %% [markdown]
 # ## The margin
 #
-# Write the labels as −1 and +1 instead of 0 and 1. Then one product tells both: $m = y \cdot z$, the **margin**. Its sign says whether the decision is right, because it is positive where the score has the label's sign, and its size says by
+# Write the labels as −1 and +1 instead of 0 and 1. Then one product says all that we need: $m = y \cdot z$, the **margin**. Its sign says whether the decision is right, because it is positive where the score has the label's sign, and its size says by
 # how much.
 
 # %%
@@ -193,7 +193,7 @@ print("gradient", z.grad)
 # %% [markdown]
 # Patients 2 and 3 have their margin, so their gradient is 0. The other two are pulled equally hard, with 1/4 each from the mean, although one is right by a hair and the other is wrong.
 #
-# PyTorch has no loss of that name. It has one that ranks pairs of scores, with a margin of its own, and when one score of each pair is 0 it is the hinge:
+# PyTorch has no loss of just that name (its `HingeEmbeddingLoss` is another one, for distances). It has one that ranks pairs of scores, with a margin of its own, and when one score of each pair is 0 it is the hinge:
 
 # %%
 nothing = torch.zeros_like(logits)
@@ -451,7 +451,7 @@ for name, loss_fn, labels in [("MultiLabelSoftMarginLoss", nn.MultiLabelSoftMarg
           f"present above absent {(weakest > strongest).double().mean():.2f}")
 
 # %% [markdown]
-# (A 1 has no property to rank, so it counts as right.) In the second measure the two are close. In the first they are not: the margin loss compares the four scores of a digit only with each other, so a shift of all four changes nothing, and each digit may have another. It ranks; for yes or no no single threshold repairs it. The soft margin can be cut at 0, where its sigmoid is one half.
+# (A 1 has no property to rank, so it counts as right.) In the second measure the two are close. In the first they are not: the margin loss compares the four scores of a digit only with each other, so a shift of all four changes nothing, and each digit may have another. It ranks; for yes or no, no single threshold repairs it. The soft margin can be cut at 0, where its sigmoid is one half.
 
 # %% [markdown] fold="Optional: on fewer bits"
 # Large models compute in 16 bits, with `torch.autocast`. On a GPU it refuses `BCELoss` (`RuntimeError: … unsafe to autocast`). On the CPU it lets it through. Below are three negatives with scores of 6, 10 and 20: the right losses are close to the scores themselves, and the right slopes close to 1.
