@@ -62,7 +62,7 @@ print(f"mean length {mean_length:.2f} bits, entropy {1.2130 / math.log(2):.2f} b
 
 # %% [markdown]
 # Each string is as long as its outcome is surprising, and the mean length is the entropy. Shannon's source coding theorem says that no such
-# code has a mean below the entropy, in this town or in any other. (A code for many days at once may gain on it, but only where one day tells something about the next.) The entropy is
+# code has a mean below the entropy, in this town or in any other. (A code for many days at once may need fewer bits a day than that, but only where one day tells something about the next.) The entropy is
 # what the weather itself keeps hidden.
 #
 # ## A town where it never snows

@@ -489,7 +489,7 @@ picture(6, script_6(loss_6, new_model(64, 12)), script_6(ready("fix_6"), new_mod
         "Right, the share of held-back house numbers that are read whole: the broken script's stays near 0 for ten steps and reaches 0.71; the repaired one's rises at once and reaches 0.82.")
 
 # %% [markdown]
-# The broken loss falls faster at first: those steps went into learning to say "padding", and after the first nine of them not one house number is read. You met the option in `09_cross_entropy_options`.
+# The broken loss falls faster at first: its first steps go into learning to say "padding", and after nine of them it still does not read a single house number. You met the option in `09_cross_entropy_options`.
 
 # %% [markdown]
 # ## Script 7: two options that work
