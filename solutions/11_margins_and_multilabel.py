@@ -193,7 +193,7 @@ print("gradient", z.grad)
 # %% [markdown]
 # Patients 2 and 3 have their margin, so their gradient is 0. The other two are pulled equally hard, with 1/4 each from the mean, although one is right by a hair and the other is wrong.
 #
-# PyTorch has no loss of just that name (its `HingeEmbeddingLoss` is another one, for distances). It has one that ranks pairs of scores, with a margin of its own, and when one score of each pair is 0 it is the hinge:
+# PyTorch has no loss of that name (its `HingeEmbeddingLoss` is another one, for distances). It has one that ranks pairs of scores, with a margin of its own, and when one score of each pair is 0 it is the hinge:
 
 # %%
 nothing = torch.zeros_like(logits)
