@@ -272,7 +272,9 @@ def _(blocks):
     return result
 
 
-@online_logsumexp.mistake("Only the first block counts: a `return` inside the loop ends it at once.")
+@online_logsumexp.mistake(
+    "Only the first block counts. If you wrote a loop: a `return` inside it ends it at once."
+)
 def _(blocks):
     for block in blocks:
         return torch.logsumexp(block, dim=1)
@@ -431,7 +433,9 @@ def _(h, W, y, rows):
     return sum(summed(part, W, y[: len(part)]) for part, _ in chunks(h, y, rows)) / len(y)
 
 
-@chunked_cross_entropy.mistake("Only the first chunk counts: a `return` inside the loop ends it at once.")
+@chunked_cross_entropy.mistake(
+    "Only the first chunk counts. If you wrote a loop: a `return` inside it ends it at once."
+)
 def _(h, W, y, rows):
     return summed(h[:rows], W, y[:rows]) / len(y)
 

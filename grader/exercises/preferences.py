@@ -723,12 +723,12 @@ def cut(*estimates):
     return estimate
 
 
-CUT = "is right as a number, and its gradient is cut off: `detach`, `item` or `no_grad` stands on its way. A policy may be trained on any of the three."
+CUT = "is right as a number, but no gradient comes through it: `detach`, `item` or `no_grad` cuts it off. A policy may be trained on any of the three."
 
 kl_estimates.mistake(f"k2 {CUT}")(cut(2))
 kl_estimates.mistake(f"k3 {CUT}")(cut(3))
 kl_estimates.mistake(
-    "k2 and k3 are right as numbers, and their gradients are cut off: `detach`, `item` or `no_grad` stands on their way."
+    "k2 and k3 are right as numbers, but no gradient comes through them: `detach`, `item` or `no_grad` cuts it off."
 )(cut(2, 3))
 
 

@@ -649,7 +649,7 @@ def _(z, temperature):
 
 
 @softmax_temperature.mistake(
-    "You divided with `//`, which rounds down to whole numbers.", hint="Divide with `/`."
+    "z / T is rounded down to whole numbers, as `//` does it.", hint="Divide with `/`."
 )
 def _(z, temperature):
     return torch.softmax(z // temperature, dim=-1)
