@@ -75,8 +75,7 @@ test: setup site  ## run every test, and every cell of every notebook
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/codespell
-	@# three workers on two cores: much of their time they wait for a browser, a server or a deadline
-	$(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder --junitxml .cache/junit/tests.xml
+	$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder --junitxml .cache/junit/tests.xml
 	$(BIN)/pytest -n 2 --dist loadscope --nbval --junitxml .cache/junit/cells.xml solutions
 
 newest:  ## the gate with the newest release of everything, then each cell that shows something else: old output, new output

@@ -335,7 +335,8 @@ print(f"({3.1**2:.2f} - {2.9**2:.2f}) / 0.2 = {(3.1**2 - 2.9**2) / 0.2:.4f}")
 def numerical_gradient(f, x, eps=1e-6):
     """Measured gradient of f at x.
 
-    f: takes a tensor like x, returns a 0-d one. x: floats of any shape. eps: the step.
+    f: takes a tensor like x, returns a 0-d one. eps: the step.
+    x: floats of any shape, contiguous (not transposed).
     Returns the shape of x.
     """
     ### BEGIN SOLUTION

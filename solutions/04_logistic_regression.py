@@ -466,12 +466,12 @@ show("Two plots against the epoch, logarithmic. Left: without weight decay the t
 #
 # ## In your own words
 #
-# A classmate's training prints a first loss of 0.9, falls to 0.4, and classifies well. Nothing has crashed. Should anybody worry? Name two things that could make the
+# A classmate's training prints a first loss of 0.9, falls to 0.6, and classifies well. Nothing has crashed. Should anybody worry? Name two things that could make the
 # first loss differ from ln 2, say for each how you would find out, and whether it does harm.
 
 # %% [markdown] question="first_loss" points=2
 # At least look: with zero weights the first loss must be ln 2, about 0.69. Harmless: the weights start at random values (`nn.Linear` does), so the scores are not 0; set them to
-# zero once and look again. Harmful: two sigmoids, which put a floor under the loss. A sum in place of the mean, or another base of the logarithm, acts like another learning rate. In these three cases the loss is still not ln 2 with zero weights. Also
+# zero once and look again. Harmful: two sigmoids, which put a floor under the loss. A sum in place of the mean, or another base of the logarithm, acts like another learning rate. In these three cases the loss with zero weights is, as a rule, still not ln 2. Also
 # possible: the loss is printed after the first step, or the step was large. A falling loss and a good accuracy exclude none of these. (The test is not perfect: labels of −1 and 1, or
 # an (N, 1) against (N,), give ln 2 at zero weights all the same. For those, look at the labels and print the shapes.)
 

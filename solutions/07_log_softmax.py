@@ -321,7 +321,8 @@ print("of the true classes", log_likelihood[torch.arange(4), y_true])
 
 # %% [markdown]
 # Lesson 08 makes a loss of the last line. (On a GPU, automatic mixed precision computes most of a model in 16 bits, but
-# [runs softmax, log_softmax and the cross-entropies in float32](https://docs.pytorch.org/docs/stable/amp.html#cuda-ops-that-can-autocast-to-float32).)
+# [runs softmax, log_softmax and the cross-entropies of logits in float32](https://docs.pytorch.org/docs/stable/amp.html#cuda-ops-that-can-autocast-to-float32);
+# `BCELoss`, which takes probabilities, it refuses.)
 #
 # ## Probabilities themselves
 #

@@ -634,7 +634,7 @@ show("Two plots against the training step. Left, all losses fall. Right, the tes
 # %% [markdown] question="weighted_parts" points=2
 # Each part's mean is divided by the sum of the weights *in that part*, and these sums differ with the classes that happen to be in it. A part with few rare samples divides by a small number, so its samples count more than
 # those elsewhere. To compute the right one, every machine computes the weighted sum (`reduction="sum"`) and the sum of the weights of its kept labels; both are added over the machines, and divided once. The same holds for masks,
-# where the divisor is the count of kept samples. A part with ignored labels only is 0/0, nan, and the average of the parts is nan as well; with sums and weights it adds 0 to both, and does no harm.
+# where the divisor is the count of kept samples. A part with ignored labels only is 0/0, so the average of the losses is nan. Its slopes are 0 in PyTorch: the model survives, with a step that is too small. With sums and weights such a part adds 0 to both, and does no harm.
 
 # %% [markdown]
 # ## Recap

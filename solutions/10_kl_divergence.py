@@ -199,7 +199,7 @@ print("gradient with respect to q", q.grad)
 #
 # ## Exercise: `kl_divergence`
 #
-# Write the divergence so that its value **and** its gradient with respect to $q$ are right where $p$ is 0. Decide how to split the formula.
+# Write the divergence so that its value **and** its gradient with respect to $q$ are right where $p$ is 0. (Where $q$ is 0 too, only the value counts.) Decide how to split the formula.
 
 # %% exercise="kl_divergence"
 def kl_divergence(p, q):

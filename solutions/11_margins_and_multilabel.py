@@ -489,7 +489,7 @@ for name, loss_of in losses.items():
 #
 # If you are unsure, take a loss that models probabilities: they can be cut, ranked, weighed and, in the next lesson, checked.
 #
-# Is the list complete? Three classification losses of `torch.nn` have jobs of their own. `CTCLoss` compares a long sequence with a short label whose positions nobody has marked, as in speech. `AdaptiveLogSoftmaxWithLoss` saves time over very many classes by grouping the rare ones. `LinearCrossEntropyLoss` holds the last linear layer, so that the logits need not be kept whole. The rest is for numbers and distances:
+# Is the list complete? Three classification losses of `torch.nn` have jobs of their own. `CTCLoss` compares a long sequence with a short label whose positions nobody has marked, as in speech. `AdaptiveLogSoftmaxWithLoss` saves time over very many classes by grouping the rare ones. `LinearCrossEntropyLoss` holds the last linear layer, so that the logits need not be kept whole. `BCELoss` and `NLLLoss` are losses of the table without their sigmoid or log-softmax. The rest ranks, compares vectors or predicts numbers:
 
 # %%
 classify = {"BCELoss", "BCEWithLogitsLoss", "CrossEntropyLoss", "NLLLoss", "KLDivLoss", "SoftMarginLoss", "MultiMarginLoss",
@@ -506,8 +506,9 @@ print("in torch.nn and in none of these lists:", in_torch - classify - compare_v
 # A classmate trains on labels 0 and 1 with `nn.SoftMarginLoss`. The loss falls in the first epochs and then stays near 0.4. Three fifths of the samples have label 0. Explain the number, say what her model predicts, and name two ways to repair it.
 
 # %% [markdown] question="stuck_at_a_level" points=2
-# A label of 0 makes the margin 0 · z = 0, so each negative sample costs log 2 = 0.693 whatever the score: three fifths of that is 0.416, and the loss cannot fall below. Only the positives have a gradient, so all scores are pushed up, and the model
-# calls every sample positive. To repair it, map the labels to −1 and +1 (2y − 1), or keep 0 and 1 and use `nn.BCEWithLogitsLoss`, which is the same loss and does not overflow.
+# A label of 0 makes the margin 0 · z = 0, so each negative sample costs log 2 = 0.693 whatever the score: three fifths of that is 0.416, and the loss cannot fall below. Only the positives have a gradient:
+# their scores are pushed up, and nothing in the loss holds those of the negatives down. Where no input is negative, as with pixels, the model ends by calling every sample positive. With standardised
+# inputs it may even separate the classes, but no negative sample has had a say in it. To repair it, map the labels to −1 and +1 (2y − 1), or keep 0 and 1 and use `nn.BCEWithLogitsLoss`, which is the same loss and does not overflow.
 
 # %% [markdown]
 # ## Recap

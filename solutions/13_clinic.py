@@ -901,8 +901,8 @@ print(f"repaired, and a higher loss than before: scripts {higher}")
 # | question | finds script | what is wrong if the answer is |
 # |---|---|---|
 # | 1. loss before the first step | 2, 5, 7 | wrong `dim`, wrong scale (weights with smoothing: not ln C) |
-# | 2. loss of perfect logits | 1 | a softmax or sigmoid too many |
-# | 3. ten samples by heart | 1, 4 | a floor under the loss; broadcasting |
+# | 2. loss of perfect logits | 1, 2, 4 | a softmax or sigmoid too many; wrong `dim`; broadcasting |
+# | 3. ten samples by heart | 1, 2, 4 | a floor under the loss; wrong `dim`; broadcasting |
 # | 4. sums of probabilities | 2 | wrong `dim` |
 # | 5. inputs all 0 | 4 | the loss does not reach the inputs |
 # | 6. dependence between samples | 2, 4 | wrong `dim`, (N, 1) against (N,), batch statistics |

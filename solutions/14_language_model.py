@@ -489,7 +489,7 @@ for size in (500, 50, 5):
     print(f"{1000 // size:4} pages of {size:3} letters: perplexities from {by_page.min():5.1f} to {by_page.max():7.1f}, their mean {by_page.mean():6.1f}")
 
 # %% [markdown]
-# The same model, the same text, three results. The exponential lets a single hard page outweigh all others, and the more so, the shorter the pages are.
+# The same model, the same text, three results. The exponential gives hard pages more than their share, and the shorter the pages are, the more they differ.
 #
 # ## Exercise: `perplexity`
 #
@@ -695,7 +695,7 @@ except IndexError as error:
 # it, and with which small experiments do you tell them apart?
 
 # %% [markdown] question="loss_of_002" points=2
-# A loss of 0.02 nats a token is a perplexity of 1.02: hardly any text is so predictable, so either the model is shown the answer or the wrong tokens are counted. No shift: change one token t and look
+# A loss of 0.02 nats a token is a perplexity of 1.02: hardly any new text is so predictable. Either the model is shown the answer, or tokens that are no answer are counted, or it knows the answers by heart. No shift: change one token t and look
 # which position's loss changes; or generate: it repeats the last token. Padding counted: most of the batch is padding, which is learned at once; print the number of counted tokens beside the sum of lengths.
 # End token masked with the padding: it answers well and does not stop; print the probability of the end token after a complete answer, and count how many labels are the end token. Also a memorised training set
 # (the loss on held-out answers tells).

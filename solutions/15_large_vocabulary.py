@@ -552,8 +552,9 @@ print(f"{loss.item():.4f} in {loss.dtype}, gradient in {short.grad.dtype}")
 # losses in bfloat16, and call `backward` once at the end. Memory is still short, and the loss that they log has hardly moved for days. Explain both, and say what you would change.
 
 # %% [markdown] question="chunks_that_save_nothing" points=2
-# Memory: one `backward` at the end means that autograd keeps every chunk's log-softmax until then, together the whole matrix of logits. Either each chunk gets its own `backward` at once (its gradients add up in `.grad`;
-# the mean needs each chunk's sum divided by the number of all tokens), or chunks are checkpointed, or the gradients are made in the forward pass (`F.linear_cross_entropy` with `options`).
+# Memory: one `backward` at the end means that autograd keeps every chunk's log-softmax until then, together the whole matrix of logits. Either each chunk gets its own `backward` at once, on
+# `d = h.detach().requires_grad_()`, and `h.backward(d.grad)` takes the sum through the model once (on `h` itself the second chunk's would fail; the mean needs each chunk's sum divided by the number of all
+# tokens), or chunks are checkpointed, or the gradients are made in the forward pass (`F.linear_cross_entropy` with `options`).
 # The loss: a sum in bfloat16 has 8 binary digits. As soon as it is large against a chunk's loss, adding one changes nothing or moves by a whole step, so the logged mean is wrong and looks still.
 # Add in float32. The gradients of the chunks do not depend on the sum's rounding, so the model may be learning all the time.
 

@@ -4,7 +4,7 @@
 # Cut handwritten digits down the middle, and shuffle the right halves. Now put them together again, with a model that has never been
 # told what a digit is: no labels, no classes. **What is the loss?**
 #
-# In this lesson you build cross-entropy whose classes are the other samples of the batch: InfoNCE, the losses of CLIP and SigLIP, and an older relative,
+# In this lesson you build cross-entropy whose classes are the other samples of the batch: InfoNCE and the loss of CLIP; then that of SigLIP, and an older relative,
 # `nn.TripletMarginLoss`. You train with it, look at what it has learned, and see that the size of a batch, elsewhere a matter of speed and noise, is here part of the question.
 # You need `03_bce_with_logits` and `08_cross_entropy`. About 40 minutes.
 
@@ -479,7 +479,7 @@ print("anchors without a slope:", (slopes_of[0] == 0).all(dim=1).sum().item(), "
 # %% [markdown]
 # ## Recap
 #
-# - You built cosine similarities, InfoNCE, the losses of CLIP and SigLIP, and the triplet loss. They are cross-entropies in which the batch brings the classes with it.
+# - You built cosine similarities, InfoNCE, the losses of CLIP and SigLIP, and the triplet loss. InfoNCE and the loss of CLIP are cross-entropies in which the batch brings the classes with it; SigLIP asks yes or no of every pair; the triplet loss is a hinge.
 # - PyTorch calls the first and the last `nn.CosineSimilarity` and `nn.TripletMarginLoss`; the others are `F.cross_entropy` and `F.binary_cross_entropy_with_logits` of similarities.
 # - Three mistakes people make with it: they do not normalise; they multiply by the temperature; they take accumulated small batches for a large one.
 #

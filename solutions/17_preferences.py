@@ -611,7 +611,7 @@ for name, value in forms.items():
 # and how would you find out before you publish a common ranking?
 
 # %% [markdown] question="clubs_that_never_met" points=2
-# Within each club the differences are determined. Between the clubs nothing is: a constant added to all players of one club changes no difference that occurs in a game, so the loss is flat in that direction (its slope is exactly 0). Gradient descent leaves it where it
+# Within each club the differences are determined, as long as nobody, and no group, has won or lost every game against the rest. Between the clubs nothing is: a constant added to all players of one club changes no difference that occurs in a game, so the loss is flat in that direction (its slope is exactly 0). Gradient descent leaves it where it
 # started: with all scores at 0, each club keeps the mean 0, so both look equally strong whatever they are. Adam gives each player a step of their own, so the clubs drift apart a little, by an amount that means nothing; with weight decay they are drawn to 0. To find out: look whether the graph of games is connected; or start from other values and
 # see which differences change; or look for directions with slope and curvature 0. A few games between the clubs are the remedy. The same holds for answers to different questions: only answers to the same question are compared.
 
