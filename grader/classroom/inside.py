@@ -117,6 +117,8 @@ def grade_as_ended(task: Task, heard: list, notes: list[str]) -> Graded:
 
 
 def rebuild_here(lesson: str, data: bytes | None, notes: Iterable[str]):
+    if sentence := unfit(lesson):
+        raise GradingError(sentence)
     notebook, notes = _rebuilt(lesson, data, notes)
     return nbformat.writes(notebook, version=nbformat.NO_CONVERT), notes
 

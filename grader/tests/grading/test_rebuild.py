@@ -3,11 +3,14 @@
 import base64
 import copy
 import re
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath, markdown2html_mistune
 
+from grader.classroom import inside
+from grader.classroom.task import GradingError
 from grader.course.build import loads, released
 from grader.course.rebuild import harmless, rebuild
 from grader.course.submitted import parse
@@ -295,3 +298,11 @@ def test_marks_that_are_piled_up_do_not_leave_their_line():
 def test_a_derivation_keeps_its_tex():
     text = r"$$\begin{aligned} -\log \sigma(z) &= \log\left(1 + e^{-z}\right) \\ \frac{\partial L}{\partial z} &= \sigma(z) - y, \quad \text{so } \hat y \in [0, 1] \end{aligned}$$"
     assert harmless(text) == text
+
+
+def test_a_release_with_other_points_than_its_exercises_is_refused_by_grade_and_by_nbgrader(monkeypatch):
+    monkeypatch.setattr(inside, "exercises", lambda: {"bce": SimpleNamespace(points=99)})
+    says = "bce gives 99 points, in the release of 02_bce 3: run `./course build 02_bce`."
+    assert inside.unfit("02_bce") == says
+    with pytest.raises(GradingError, match="bce gives 99 points"):
+        inside.rebuild_here("02_bce", None, ())
